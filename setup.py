@@ -1,0 +1,46 @@
+"""Packaging: metadata and extras. Tool settings live in pyproject.toml."""
+
+from setuptools import find_packages, setup
+
+NATIVE = ["pycurl>=7.45.3", "certifi"]
+FLAGS = ["openfeature-sdk>=0.8"]
+OTEL = ["opentelemetry-api>=1.27"]
+CLI = ["rich>=13", "jinja2>=3.1"]
+TESTING = ["h11>=0.14"]
+DEV = [
+    "coverage[toml]>=7.6",
+    "hypothesis>=6.100",
+    "mypy>=1.13",
+    "pytest>=8",
+    "pytest-timeout>=2.3",
+    "responses>=0.25",
+    "ruff>=0.8",
+    "types-requests>=2.32",
+]
+
+setup(
+    name="legacy-openai-shim",
+    version="0.1.0",
+    description="Move a legacy OpenAI client to a new provider interface: adapter, side-by-side proof, staged rollout.",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["legacy_openai", "legacy_openai.*", "shim", "shim.*"]),
+    package_data={"legacy_openai": ["py.typed"], "shim": ["py.typed"]},
+    install_requires=["requests>=2.32", "urllib3>=2.3", "msgspec>=0.19"],
+    extras_require={
+        "native": NATIVE,
+        "flags": FLAGS,
+        "otel": OTEL,
+        "cli": CLI,
+        "testing": TESTING,
+        "dev": DEV + NATIVE + FLAGS + OTEL + CLI + TESTING,
+    },
+    entry_points={"console_scripts": ["shim = shim.cli:main"]},
+    classifiers=[
+        "License :: OSI Approved :: MIT License",
+        "Programming Language :: Python :: 3",
+        "Typing :: Typed",
+    ],
+)
