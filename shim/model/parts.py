@@ -1,0 +1,145 @@
+"""Message parts: the pieces a message is made of, in both directions.
+
+Not their wire forms (`shim.wire.chat`, `shim.wire.responses`). Names follow OpenTelemetry GenAI message parts where it has one.
+What no part models travels whole in an `OpaquePart` or an `extra` mapping, so nothing that came in is ever lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
+ToolCallKind: TypeAlias = Literal["function", "custom", "function_call"]
+
+
+class TextPart(Struct, frozen=True, repr_omit_defaults=True):
+    """Plain text. `extra`: further fields of the content block, such as `cache_control` or `annotations`."""
+
+    text: str
+    extra: dict[str, Any] = {}
+
+
+class ImagePart(Struct, frozen=True, repr_omit_defaults=True):
+    """An image by `url` (https or data) or `file_id`; `detail` is low, high, auto or original."""
+
+    url: str | None = None
+    detail: str | None = None
+    file_id: str | None = None
+
+
+class AudioPart(Struct, frozen=True, repr_omit_defaults=True):
+    """Input audio: `data` is base64 text, `format` wav or mp3."""
+
+    data: str
+    format: str
+
+
+class FilePart(Struct, frozen=True, repr_omit_defaults=True):
+    """A file: uploaded (`file_id`), inline (`file_data`, a data URL, with `filename`), or by `file_url`."""
+
+    file_id: str | None = None
+    filename: str | None = None
+    file_data: str | None = None
+    file_url: str | None = None
+
+
+class RefusalPart(Struct, frozen=True):
+    """The model's words for declining."""
+
+    text: str
+
+
+class ReasoningPart(Struct, frozen=True, repr_omit_defaults=True):
+    """What the model thought, as far as it is told.
+
+    Attributes:
+        text: the reasoning or its summary, joined.
+        id: the reasoning item's id (Responses).
+        summary: the summary's parts (Responses).
+        encrypted_content: to be sent back whole when the conversation goes on without stored state.
+        wire_field: where Chat Completions carried it: `reasoning_content`, `reasoning` or `thinking`; a replay uses the same.
+        extra: further fields of the item.
+    """
+
+    text: str
+    id: str | None = None
+    summary: tuple[str, ...] = ()
+    encrypted_content: str | None = None
+    wire_field: str | None = None
+    extra: dict[str, Any] = {}
+
+
+class ToolCallPart(Struct, frozen=True, repr_omit_defaults=True):
+    """A call the model asks for.
+
+    Attributes:
+        id: what the result must name; "" where the server gave none.
+        name: of the function or custom tool.
+        arguments: exactly the text the model wrote: JSON for a function, free text for a custom tool.
+        kind: `function`, `custom`, or `function_call` for the field that preceded tool calls.
+        extra: further fields of the call; some servers want them back (Gemini's thought signature).
+    """
+
+    id: str
+    name: str
+    arguments: str
+    kind: ToolCallKind = "function"
+    extra: dict[str, Any] = {}
+
+
+class OpaquePart(Struct, frozen=True):
+    """Anything not modelled: `kind` is its wire type, `data` the whole block or item as it came."""
+
+    kind: str
+    data: dict[str, Any]
+
+
+class ToolCallResponsePart(Struct, frozen=True, repr_omit_defaults=True):
+    """The result of a tool call: `id` of the call, `parts` (a plain string is taken as one text part)."""
+
+    id: str
+    parts: tuple[TextPart | ImagePart | FilePart | OpaquePart, ...] = ()
+    is_error: bool = False
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            id: str,  # noqa: A002 - the field's name
+            parts: str | Iterable[TextPart | ImagePart | FilePart | OpaquePart] = (),
+            *,
+            is_error: bool = False,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "parts", as_parts(self.parts))
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+Part: TypeAlias = (
+    TextPart
+    | ImagePart
+    | AudioPart
+    | FilePart
+    | RefusalPart
+    | ReasoningPart
+    | ToolCallPart
+    | ToolCallResponsePart
+    | OpaquePart
+)
+
+
+def as_parts(parts: object) -> object:
+    """Take a plain string as one text part and any iterable as a tuple; leave the rest for the checks to name."""
+    if isinstance(parts, str):
+        return (TextPart(parts),)
+    if isinstance(parts, Iterable) and not isinstance(parts, (bytes, dict, tuple)):
+        return tuple(parts)
+    return parts

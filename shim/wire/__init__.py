@@ -1,0 +1,8 @@
+"""Codecs: pure functions and decoders between bytes and the model. No sockets, no clocks.
+
+Not the transport (`shim.legacy_adapter`, `shim.native`). The only exceptions that leave are the model's own; any other is a bug.
+"""
+
+from shim.wire import chat, failure, sse
+
+__all__ = ["chat", "failure", "sse"]

@@ -1,0 +1,163 @@
+"""Messages in Chat Completions form: what one `Message` becomes on the wire.
+
+Not the way back (`request_import`, `response`). Source: OpenAI API reference, Chat Completions, `messages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import UNSET
+
+from shim.model import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    InvalidRequestError,
+    Message,
+    OpaquePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolCallResponsePart,
+    UnsupportedFeatureError,
+)
+from shim.model.exhaustive import assert_never
+from shim.wire.json_text import merged
+
+API = "chat_completions"
+
+
+def unsupported(field: str, remedy: str) -> UnsupportedFeatureError:
+    """Name a field Chat Completions cannot express, and what to do instead."""
+    return UnsupportedFeatureError(f"{field} cannot be sent on Chat Completions; {remedy}", field=field, api=API)
+
+
+def message_to_wire(message: Message, place: str) -> list[dict[str, Any]]:
+    """Write one message; a tool message becomes one wire message per result.
+
+    Raises:
+        UnsupportedFeatureError: a part has no place in Chat Completions; `place` names the message.
+    """
+    if message.role == "tool":
+        return [
+            _tool_result(message, part, place=place) for part in message.parts if isinstance(part, ToolCallResponsePart)
+        ]
+    if message.role == "assistant":
+        return [_assistant(message, place)]
+    return [
+        _finish(message, {"role": message.role, "content": _content(message.parts, message.content_form, place=place)})
+    ]
+
+
+def _tool_result(message: Message, part: ToolCallResponsePart, *, place: str) -> dict[str, Any]:
+    if part.is_error:
+        raise unsupported(f"{place}.is_error", "say in the result's text that the tool failed")
+    content = _content(part.parts, message.content_form, place=place)
+    return _finish(message, {"role": "tool", "tool_call_id": part.id, "content": content})
+
+
+def _assistant(message: Message, place: str) -> dict[str, Any]:
+    content: list[Part] = []
+    body: dict[str, Any] = {"role": "assistant", "content": None}
+    calls: list[dict[str, Any]] = []
+    for position, part in enumerate(message.parts):
+        if isinstance(part, ToolCallPart):
+            _add_call(part, body=body, calls=calls, place=f"{place}.parts[{position}]")
+        elif isinstance(part, RefusalPart):
+            body["refusal"] = body.get("refusal", "") + part.text
+        elif isinstance(part, ReasoningPart):
+            _add_reasoning(part, body=body, content=content, place=f"{place}.parts[{position}]")
+        else:
+            content.append(part)
+    body["content"] = _content(content, message.content_form, place=place)
+    if calls:
+        body["tool_calls"] = calls
+    return _finish(message, body)
+
+
+def _add_call(part: ToolCallPart, *, body: dict[str, Any], calls: list[dict[str, Any]], place: str) -> None:
+    if part.kind == "function":
+        wire = {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.arguments}}
+        calls.append(merged(wire, part.extra))
+    elif part.kind == "custom":
+        wire = {"id": part.id, "type": "custom", "custom": {"name": part.name, "input": part.arguments}}
+        calls.append(merged(wire, part.extra))
+    elif part.kind == "function_call":
+        if "function_call" in body:
+            raise unsupported(place, "a message holds one function_call; make the calls of kind 'function'")
+        body["function_call"] = {"name": part.name, "arguments": part.arguments}
+    else:
+        assert_never(part.kind)
+
+
+def _add_reasoning(part: ReasoningPart, *, body: dict[str, Any], content: list[Part], place: str) -> None:
+    if part.wire_field is None:
+        raise unsupported(place, "leave the reasoning part out, or use the Responses API, which takes it back")
+    if part.wire_field == "thinking":
+        block = {"type": "thinking", "thinking": [{"type": "text", "text": part.text}]}
+        content.append(OpaquePart("thinking", merged(block, part.extra)))
+    else:
+        body[part.wire_field] = body.get(part.wire_field, "") + part.text
+
+
+def _content(parts: Iterable[Part], form: str, *, place: str) -> Any:
+    parts = tuple(parts)
+    if form != "list" and len(parts) == 1 and isinstance(parts[0], TextPart) and not parts[0].extra:
+        return parts[0].text
+    if not parts and form != "list":
+        return UNSET if form == "absent" else None
+    return [_block(part, f"{place}.parts[{position}]") for position, part in enumerate(parts)]
+
+
+def _finish(message: Message, body: dict[str, Any]) -> dict[str, Any]:
+    if body["content"] is UNSET:
+        del body["content"]
+    if message.name is not UNSET:
+        body["name"] = message.name
+    return merged(body, message.extra)
+
+
+def _block(part: Part, place: str) -> dict[str, Any]:
+    writer = _BLOCKS.get(type(part))
+    if writer is None:
+        raise InvalidRequestError(f"{place} is a {type(part).__name__}, which is not message content", field=place)
+    return writer(part, place)
+
+
+def _text(part: TextPart, _place: str) -> dict[str, Any]:
+    return merged({"type": "text", "text": part.text}, part.extra)
+
+
+def _image(part: ImagePart, place: str) -> dict[str, Any]:
+    if part.url is None or part.file_id is not None:
+        raise unsupported(f"{place}.file_id", "give the image's url (https or data), or use the Responses API")
+    image = {"url": part.url} if part.detail is None else {"url": part.url, "detail": part.detail}
+    return {"type": "image_url", "image_url": image}
+
+
+def _audio(part: AudioPart, _place: str) -> dict[str, Any]:
+    return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
+
+
+def _file(part: FilePart, place: str) -> dict[str, Any]:
+    if part.file_url is not None:
+        raise unsupported(f"{place}.file_url", "give file_data or an uploaded file_id, or use the Responses API")
+    fields = {"file_id": part.file_id, "filename": part.filename, "file_data": part.file_data}
+    return {"type": "file", "file": {name: value for name, value in fields.items() if value is not None}}
+
+
+def _opaque(part: OpaquePart, _place: str) -> dict[str, Any]:
+    return part.data
+
+
+_BLOCKS: dict[type, Callable[[Any, str], dict[str, Any]]] = {
+    TextPart: _text,
+    ImagePart: _image,
+    AudioPart: _audio,
+    FilePart: _file,
+    OpaquePart: _opaque,
+}

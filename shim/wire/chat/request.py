@@ -1,0 +1,152 @@
+"""A request in Chat Completions form: `ModelRequest` to JSON body.
+
+Not the way back (`request_import`). Source: OpenAI API reference, Chat Completions, create.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from msgspec import UNSET
+
+from shim.model import (
+    InvalidRequestError,
+    ModelRequest,
+    OpaquePart,
+    Reasoning,
+    ResponseFormat,
+    ToolChoice,
+    ToolDefinition,
+    check_request,
+)
+from shim.wire.chat.messages import message_to_wire, unsupported
+from shim.wire.json_text import encode_body, merged
+
+
+def serialize(request: ModelRequest, *, stream: bool) -> bytes:
+    """Write the JSON body of a request, UTF-8.
+
+    Raises:
+        InvalidRequestError: a field is not of its kind, or holds what JSON cannot carry.
+        UnsupportedFeatureError: Chat Completions has no place for a field; nothing is dropped silently.
+    """
+    return encode_body(to_body(request, stream=stream))
+
+
+def to_body(request: ModelRequest, *, stream: bool) -> dict[str, Any]:
+    """Make the body of a request as a dict; what `serialize` writes. Raises as it does.
+
+    A stream asks for `stream_options.include_usage`, so that its usage is known. `extra_body` is laid over the rest and
+    wins; a value of `msgspec.UNSET` in it takes a field away.
+    """
+    check_request(request)
+    _refuse_unsupported(request)
+    body: dict[str, Any] = {"model": request.model, "messages": _messages(request)}
+    for field, (name, write) in _FIELDS.items():
+        value = getattr(request, field)
+        if value is not UNSET:
+            body[name] = None if value is None else write(value)
+    if isinstance(request.reasoning, Reasoning) and request.reasoning.effort is not UNSET:
+        body["reasoning_effort"] = request.reasoning.effort
+    if stream:
+        body["stream_options"] = {"include_usage": True}
+    _check_stream(request.extra_body, stream=stream)
+    body = merged(body, request.extra_body)
+    if stream:
+        body["stream"] = True
+    return body
+
+
+# Field -> where to go instead.
+_RESPONSES_ONLY: dict[str, str] = {
+    "previous_response_id": "send the earlier messages, or use the Responses API",
+    "include": "leave it out, or use the Responses API",
+}
+
+
+def _refuse_unsupported(request: ModelRequest) -> None:
+    for field, remedy in _RESPONSES_ONLY.items():
+        if getattr(request, field) is not UNSET:
+            raise unsupported(field, remedy)
+    if isinstance(request.reasoning, Reasoning) and request.reasoning.summary is not UNSET:
+        raise unsupported("reasoning.summary", "leave it out, or use the Responses API")
+
+
+def _check_stream(extra_body: dict[str, Any], *, stream: bool) -> None:
+    if extra_body.get("stream") and not stream:
+        raise InvalidRequestError("extra_body sets stream; start a stream instead", field="extra_body.stream")
+
+
+def _messages(request: ModelRequest) -> list[dict[str, Any]]:
+    wire: list[dict[str, Any]] = []
+    if request.system_prompt is not UNSET:
+        wire.append({"role": "system", "content": request.system_prompt})
+    for position, message in enumerate(request.messages):
+        wire.extend(message_to_wire(message, f"messages[{position}]"))
+    return wire
+
+
+def _tools(tools: Sequence[ToolDefinition | OpaquePart]) -> list[dict[str, Any]]:
+    return [tool.data if isinstance(tool, OpaquePart) else _function_tool(tool) for tool in tools]
+
+
+def _function_tool(tool: ToolDefinition) -> dict[str, Any]:
+    fields = {"description": tool.description, "parameters": _plain_schema(tool.parameters), "strict": tool.strict}
+    function = {"name": tool.name} | {name: value for name, value in fields.items() if value is not UNSET}
+    return {"type": "function", "function": merged(function, tool.extra)}
+
+
+def _plain_schema(schema: Any) -> Any:
+    return dict(schema) if isinstance(schema, Mapping) else schema
+
+
+def _tool_choice(choice: ToolChoice | OpaquePart) -> Any:
+    if isinstance(choice, OpaquePart):
+        return choice.data
+    if choice.mode == "tool":
+        return {"type": "function", "function": {"name": choice.name}}
+    return choice.mode
+
+
+def _response_format(form: ResponseFormat | OpaquePart) -> dict[str, Any]:
+    if isinstance(form, OpaquePart):
+        return form.data
+    if form.type != "json_schema":
+        return {"type": form.type}
+    fields = {
+        "name": form.name,
+        "description": form.description,
+        "schema": _plain_schema(form.schema),
+        "strict": form.strict,
+    }
+    return {"type": "json_schema", "json_schema": {name: value for name, value in fields.items() if value is not UNSET}}
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+# Field of ModelRequest -> (field of the body, how its value is written).
+_FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "tools": ("tools", _tools),
+    "tool_choice": ("tool_choice", _tool_choice),
+    "parallel_tool_calls": ("parallel_tool_calls", _as_is),
+    "max_output_tokens": ("max_completion_tokens", _as_is),
+    "temperature": ("temperature", _as_is),
+    "top_p": ("top_p", _as_is),
+    "stop": ("stop", lambda stop: stop if isinstance(stop, str) else list(stop)),
+    "seed": ("seed", _as_is),
+    "presence_penalty": ("presence_penalty", _as_is),
+    "frequency_penalty": ("frequency_penalty", _as_is),
+    "logit_bias": ("logit_bias", dict),
+    "logprobs": ("logprobs", _as_is),
+    "top_logprobs": ("top_logprobs", _as_is),
+    "n": ("n", _as_is),
+    "response_format": ("response_format", _response_format),
+    "verbosity": ("verbosity", _as_is),
+    "metadata": ("metadata", dict),
+    "user": ("user", _as_is),
+    "service_tier": ("service_tier", _as_is),
+    "store": ("store", _as_is),
+}

@@ -1,0 +1,1 @@
+"""Properties: promises that hold for any input, tried on generated ones."""

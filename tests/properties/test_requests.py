@@ -1,0 +1,45 @@
+"""Properties of requests: any Chat Completions body survives an import, and garbage is named."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+
+from shim.model import InvalidRequestError, ModelRequest
+from shim.wire import chat
+from tests.properties.strategies import canonical, garbage, requests
+
+
+@settings(max_examples=80, deadline=None)
+@given(requests)
+def test_a_body_survives_an_import(body: dict[str, Any]) -> None:
+    """Any body, imported and written again, is the same JSON."""
+    written = chat.serialize(chat.parse_request(json.dumps(body).encode()), stream=body.get("stream") is True)
+    assert canonical(json.loads(written)) == canonical(body)
+
+
+@settings(max_examples=60, deadline=None)
+@given(requests)
+def test_an_import_is_stable(body: dict[str, Any]) -> None:
+    """Importing what was written from an import gives the same request again."""
+    stream = body.get("stream") is True
+    first = chat.parse_request(json.dumps(body).encode())
+    again = chat.parse_request(chat.serialize(first, stream=stream))
+    assert again == first
+
+
+@settings(max_examples=80, deadline=None)
+@given(garbage(requests))
+def test_garbage_is_named(raw: bytes) -> None:
+    """Any bytes are a request or an error of ours that names the place, when read and when written."""
+    try:
+        request = chat.parse_request(raw)
+        assert isinstance(request, ModelRequest)
+        chat.serialize(request, stream=True)
+    except InvalidRequestError as error:
+        named = error.field
+    else:
+        named = "nothing"
+    assert named

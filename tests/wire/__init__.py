@@ -1,0 +1,1 @@
+"""Tests of `shim.wire`: the codecs, one file per module."""

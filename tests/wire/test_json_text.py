@@ -1,0 +1,128 @@
+"""Tests of `shim.wire.json_text`: bodies written and read, and what is said when they cannot be."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from msgspec import UNSET
+
+from shim.model import InvalidRequestError, ProtocolError
+from shim.wire.json_text import decode_object, encode_body, merged
+
+
+def circle() -> list[Any]:
+    """A list that holds itself."""
+    turning: list[Any] = []
+    turning.append(turning)
+    return turning
+
+
+def nested(depth: int) -> Any:
+    """Lists in lists."""
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("body", "extra", "expected"),
+    [
+        ({"a": 1}, {}, {"a": 1}),
+        ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
+        ({"a": 1}, {"a": 2}, {"a": 2}),
+        ({"a": 1}, {"a": None}, {"a": None}),
+        ({"a": 1, "b": 2}, {"a": UNSET}, {"b": 2}),
+        ({"a": 1}, {"b": UNSET}, {"a": 1}),
+        ({}, {"a": {"b": UNSET}}, {"a": {"b": UNSET}}),
+    ],
+)
+def test_merged(body: dict[str, Any], extra: dict[str, Any], expected: dict[str, Any]) -> None:
+    """What is laid over wins, UNSET takes a field away, and neither argument is changed."""
+    before = (dict(body), dict(extra))
+    assert merged(body, extra) == expected
+    assert (body, extra) == before
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({}, b"{}"),
+        ({"a": [1, 2.5, None, True, "b"]}, b'{"a":[1,2.5,null,true,"b"]}'),
+        ({"a": "é 🙂"}, '{"a":"é 🙂"}'.encode()),
+        ({"a": 10**40}, b'{"a":1' + b"0" * 40 + b"}"),
+        ({"a": '"\n\x00'}, rb'{"a":"\"\n\u0000"}'),
+    ],
+    ids=range(5),
+)
+def test_bodies_are_compact_utf8(value: dict[str, Any], written: bytes) -> None:
+    """A body is compact JSON in UTF-8, escaped only where it must be."""
+    assert encode_body(value) == written
+    assert json.loads(written) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        math.nan,
+        math.inf,
+        [{"b": -math.inf}],
+        "\ud800",
+        ["\udfff"],
+        b"bytes",
+        {1, 2},
+        object(),
+        {("a",): 1},
+        {"\ud800": 1},
+        circle(),
+        nested(100_000),
+        10**5000,
+    ],
+    ids=range(13),
+)
+def test_what_json_cannot_carry_is_named(value: object) -> None:
+    """A value JSON or UTF-8 cannot carry raises an error with its field and the remedy."""
+    with pytest.raises(
+        InvalidRequestError, match=r"^bad holds a value JSON cannot carry .*; give strings, finite numbers"
+    ) as caught:
+        encode_body({"good": 1, "bad": value, "fine": []})
+    assert caught.value.field == "bad"
+
+
+def test_a_name_json_cannot_carry() -> None:
+    """A field whose very name JSON cannot carry raises an error of the body."""
+    with pytest.raises(InvalidRequestError, match=r"^body holds a value JSON cannot carry"):
+        encode_body({"\ud800": 1})
+
+
+@pytest.mark.parametrize("text", [b'{"a":1}', b' \n\t{"a": 1}\r\n', b'{"a":2,"a":1}'])
+def test_objects_are_read(text: bytes) -> None:
+    """A JSON object is read, whatever white space stands around it."""
+    assert decode_object(text) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"", "an empty body"),
+        (b" \n ", "an empty body"),
+        (b"{", "not JSON"),
+        (b'{"a": NaN}', "not JSON"),
+        (b'{"a": 1} x', "not JSON"),
+        (b'{"a": "\xff"}', "not JSON"),
+        (b'{"a": 1e999}', "not JSON"),
+        (b'{"a":' * 100_000, "not JSON"),
+        (b"[1]", "a JSON list, not an object"),
+        (b"1", "a JSON int, not an object"),
+        (b"null", "not an object"),
+    ],
+    ids=range(11),
+)
+def test_what_is_no_object_is_named(text: bytes, words: str) -> None:
+    """What is no JSON object is a protocol error that says what was found."""
+    with pytest.raises(ProtocolError) as caught:
+        decode_object(text)
+    assert words in caught.value.message
