@@ -1,0 +1,1 @@
+"""Tests of the loopback server, over real sockets."""
