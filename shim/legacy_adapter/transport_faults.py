@@ -1,0 +1,48 @@
+"""Transport faults: the legacy client's network errors as categories, in one place.
+
+Not the errors a server answers (`shim.wire.failure`). Source: `legacy_openai.completion`, which says how its exceptions differ.
+"""
+
+from __future__ import annotations
+
+import http.client
+
+from requests import exceptions as failed
+
+from legacy_openai import HttpCompletion, ResponseTooLargeError
+from legacy_openai.transport_errors import causes
+from shim.model import ErrorCategory
+
+# The first match decides. An early end is looked for in the chain, behind requests' ChunkedEncodingError.
+_CATEGORIES: tuple[tuple[type[BaseException], ErrorCategory], ...] = (
+    (failed.Timeout, ErrorCategory.TIMEOUT),
+    (ResponseTooLargeError, ErrorCategory.PROTOCOL),
+    (failed.ContentDecodingError, ErrorCategory.PROTOCOL),
+    (failed.InvalidHeader, ErrorCategory.INVALID_REQUEST),
+    (failed.InvalidURL, ErrorCategory.INVALID_REQUEST),
+)
+
+
+def category_of(completion: HttpCompletion) -> ErrorCategory:
+    """Tell what kind of failure a network error is.
+
+    A body that ended early is truncated; a reset, a refusal, a name that does not resolve or TLS that fails is network;
+    an answer that is not HTTP is protocol.
+    """
+    error = completion.exception
+    if error is None:
+        return ErrorCategory.NETWORK
+    for kind, category in _CATEGORIES:
+        if isinstance(error, kind):
+            return category
+    chain = tuple(causes(error))
+    if any(isinstance(link, http.client.IncompleteRead) for link in chain):
+        return ErrorCategory.TRUNCATED
+    if any(_is_not_http(link) for link in chain):
+        return ErrorCategory.PROTOCOL
+    return ErrorCategory.NETWORK
+
+
+def _is_not_http(link: BaseException) -> bool:
+    # RemoteDisconnected is both a BadStatusLine and a ConnectionResetError: the server hung up without a word.
+    return isinstance(link, http.client.HTTPException) and not isinstance(link, ConnectionError)
