@@ -1,0 +1,167 @@
+"""A normalized provider interface over OpenAI clients old and new: the public surface.
+
+Not where anything is done: the vocabulary is `shim.model`, the interface `shim.provider`, most people use `shim.client`.
+Importing it is cheap: neither `requests` nor `pycurl` nor `asyncio` is loaded before something that needs it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
+
+from shim.model import (
+    APIConnectionError,
+    APITimeoutError,
+    AudioPart,
+    AuthenticationError,
+    BadRequestError,
+    Choice,
+    ContentFilterError,
+    ErrorCategory,
+    FilePart,
+    FinishReason,
+    ImagePart,
+    InternalServerError,
+    InvalidRequestError,
+    Message,
+    MissingCredentialsError,
+    ModelRequest,
+    ModelResponse,
+    NotFoundError,
+    OpaquePart,
+    Part,
+    PermissionDeniedError,
+    ProtocolError,
+    ProviderError,
+    QuotaExceededError,
+    RateLimitError,
+    Reasoning,
+    ReasoningDelta,
+    ReasoningPart,
+    RefusalDelta,
+    RefusalPart,
+    RequestCancelledError,
+    ResponseFormat,
+    ShimError,
+    StreamAbortedError,
+    StreamDone,
+    StreamError,
+    StreamEvent,
+    StreamStart,
+    TextDelta,
+    TextPart,
+    ToolCallDelta,
+    ToolCallDone,
+    ToolCallPart,
+    ToolCallResponsePart,
+    ToolCallStart,
+    ToolChoice,
+    ToolDefinition,
+    TruncatedError,
+    UnknownProviderError,
+    UnsupportedFeatureError,
+    Usage,
+    assistant,
+    check_request,
+    system,
+    tool_result,
+    user,
+)
+from shim.provider import Completion, Provider, ProviderClosedError, RequestHandle, Timing
+
+if TYPE_CHECKING:
+    from shim.client import AsyncClient, Client
+    from shim.factory import create_provider
+
+__version__ = "0.1.0"
+
+# Name -> module it comes from when it is first asked for (PEP 562).
+_ON_DEMAND: dict[str, str] = {
+    "AsyncClient": "shim.client",
+    "Client": "shim.client",
+    "create_provider": "shim.factory",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _ON_DEMAND.get(name)
+    if module is None:
+        raise AttributeError(f"module 'shim' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_DEMAND})
+
+
+__all__ = [
+    "UNSET",
+    "APIConnectionError",
+    "APITimeoutError",
+    "AsyncClient",
+    "AudioPart",
+    "AuthenticationError",
+    "BadRequestError",
+    "Choice",
+    "Client",
+    "Completion",
+    "ContentFilterError",
+    "ErrorCategory",
+    "FilePart",
+    "FinishReason",
+    "ImagePart",
+    "InternalServerError",
+    "InvalidRequestError",
+    "Message",
+    "MissingCredentialsError",
+    "ModelRequest",
+    "ModelResponse",
+    "NotFoundError",
+    "OpaquePart",
+    "Part",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "Provider",
+    "ProviderClosedError",
+    "ProviderError",
+    "QuotaExceededError",
+    "RateLimitError",
+    "Reasoning",
+    "ReasoningDelta",
+    "ReasoningPart",
+    "RefusalDelta",
+    "RefusalPart",
+    "RequestCancelledError",
+    "RequestHandle",
+    "ResponseFormat",
+    "ShimError",
+    "StreamAbortedError",
+    "StreamDone",
+    "StreamError",
+    "StreamEvent",
+    "StreamStart",
+    "TextDelta",
+    "TextPart",
+    "Timing",
+    "ToolCallDelta",
+    "ToolCallDone",
+    "ToolCallPart",
+    "ToolCallResponsePart",
+    "ToolCallStart",
+    "ToolChoice",
+    "ToolDefinition",
+    "TruncatedError",
+    "UnknownProviderError",
+    "UnsupportedFeatureError",
+    "Usage",
+    "__version__",
+    "assistant",
+    "check_request",
+    "create_provider",
+    "system",
+    "tool_result",
+    "user",
+]

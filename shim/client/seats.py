@@ -1,0 +1,193 @@
+"""One provider per event loop: who waits for what it delivers, and when it is closed.
+
+Not the async client (`shim.client.asynchronous`), whose machinery this is. All of a seat happens on its loop's thread, except
+what says otherwise; a finaliser, which may run in any thread and at any moment, only leaves the loop a message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from shim.client.pool import ClientClosedError, Inbox
+from shim.model import StreamDone, StreamError, StreamEvent
+from shim.provider import Completion, Provider, RequestHandle
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class AsyncInbox(Inbox):
+    """What the provider has delivered for one request, and who waits for more of it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.overflowed = False
+        self._loop = loop
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def put_event(self, event: StreamEvent) -> None:
+        """Take an event; raising, past the limit, aborts this stream alone."""
+        if len(self.events) >= self.limit and not isinstance(event, (StreamDone, StreamError)):
+            self.overflowed = True
+            raise BufferError(f"{self.limit} events are waiting to be read")
+        self.events.append(event)
+        if self._waiting:
+            self._wake()
+
+    def put_completion(self, completion: Completion) -> None:
+        """Take the completion."""
+        super().put_completion(completion)
+        self._wake()
+
+    async def changed(self) -> None:
+        """Wait until something is put in."""
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiting.discard(waiter)
+
+    def _wake(self) -> None:
+        if self._loop.is_closed():
+            return  # nobody is left to wake
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class AsyncExchange:
+    """One request on a loop's provider. It keeps the seats alive, so that a stream may outlive the client it came from."""
+
+    def __init__(self, seats: LoopSeats, seat: LoopSeat, *, inbox: AsyncInbox, handle: RequestHandle) -> None:
+        self.inbox = inbox
+        self._seats = seats
+        self._seat = seat
+        self._handle = handle
+
+    async def run(self) -> Completion:
+        """Wait for the completion."""
+        while (completion := self.inbox.completion) is None:
+            await self.changed()
+        return completion
+
+    async def changed(self) -> None:
+        """Wait for the next event or the completion; whatever interrupts that cancels the request."""
+        try:
+            await self.inbox.changed()
+        except BaseException:
+            self.cancel()
+            raise
+
+    def cancel(self) -> None:
+        """Cancel the request if it is still under way; on the loop's own thread."""
+        if self.inbox.completion is None and not self._seat.is_parents():
+            self._seat.cancel(self._handle)
+
+    def cancel_from_anywhere(self) -> None:
+        """The same from a finaliser, which may run in any thread and at any moment."""
+        if self.inbox.completion is None and not self._seat.is_parents() and not self._seat.loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the loop was closed just now, and took its requests with it
+                self._seat.loop.call_soon_threadsafe(self._seat.cancel, self._handle)
+
+
+class LoopSeat:
+    """One loop's provider, and the driver that attaches it."""
+
+    def __init__(self, provider: Provider, loop: asyncio.AbstractEventLoop) -> None:
+        from shim.loops.asyncio_loop import AsyncioDriver
+
+        self.provider = provider
+        self.loop = loop
+        self._closed = False
+        self._process = os.getpid()
+        try:
+            self._driver = AsyncioDriver(provider, loop=loop)
+        except BaseException:
+            provider.close()
+            raise
+
+    def cancel(self, handle: RequestHandle) -> None:
+        """Cancel a request and take its completion at once, while somebody may still want it."""
+        if not self._closed:
+            self.provider.cancel(handle)
+            self.provider.info_read()
+
+    def close(self) -> None:
+        """Detach and close the provider."""
+        if not self._closed:
+            self._closed = True
+            self._driver.close()
+            self.provider.close()
+
+    def is_parents(self) -> bool:
+        """Whether a fork brought this seat here: its descriptors are shared with the parent, whose they are."""
+        return os.getpid() != self._process
+
+    async def close_where_it_lives(self) -> None:
+        """Close on the seat's own loop while that runs; here when it is this one, or runs no more."""
+        import asyncio
+
+        if self.loop is not asyncio.get_running_loop() and self.loop.is_running():
+            closing = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._close_here(), self.loop))
+            # That loop may stop before it comes to it, and would then never answer.
+            while self.loop.is_running() and not closing.done():
+                await asyncio.wait([closing], timeout=0.5)
+        self.close()
+
+    async def _close_here(self) -> None:
+        self.close()
+
+
+class LoopSeats:
+    """The providers of one async client in one process, by loop."""
+
+    def __init__(self, make: Callable[[], Provider]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._closed = False
+        self._by_loop: dict[asyncio.AbstractEventLoop, LoopSeat] = {}
+        weakref.finalize(self, _close_left, self._by_loop, os.getpid())
+
+    def of_running_loop(self) -> LoopSeat:
+        """The running loop's seat, made at its first request."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        return self._by_loop.get(loop) or self._add(LoopSeat(self._make(), loop))
+
+    def take_all(self) -> list[LoopSeat]:
+        """Hand over every seat, and make no more."""
+        with self._lock:
+            self._closed = True
+            seats = list(self._by_loop.values())
+            self._by_loop.clear()
+        return seats
+
+    def _add(self, seat: LoopSeat) -> LoopSeat:
+        with self._lock:
+            abandoned = [self._by_loop.pop(loop) for loop in list(self._by_loop) if loop.is_closed()]
+            refused = self._closed
+            if not refused:
+                self._by_loop[seat.loop] = seat
+        for each in (*abandoned, seat) if refused else abandoned:
+            each.close()
+        if refused:
+            raise ClientClosedError
+        return seat
+
+
+def _close_left(by_loop: dict[asyncio.AbstractEventLoop, LoopSeat], process: int) -> None:
+    """Close what a dropped client left open: on the loop that still runs, else here."""
+    for seat in by_loop.values() if os.getpid() == process else ():
+        if seat.loop.is_running():
+            with contextlib.suppress(RuntimeError):  # the loop was closed just now
+                seat.loop.call_soon_threadsafe(seat.close)
+        else:
+            seat.close()
