@@ -1,0 +1,108 @@
+"""Tests that the documents tell the truth: what they show runs, prints what they say, and leads where it points."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from shim.testing.fake_openai import FakeOpenAI
+from tests.cli.running import ROOT, Running, environment, run
+from tests.docs.blocks import DOCUMENTS, Block, all_blocks
+
+PYTHON = all_blocks("python")
+COMMANDS = [(str(block), line) for block in all_blocks("sh") for line in block.source.splitlines()]
+RUNGS = ["off", "wire", "tee", "shadow", "ramp", "complete"]
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=str)
+def test_python_runs_as_it_stands(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each Python block runs by itself, without a key, and prints what the text below it says."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    code = compile("\n" * (block.line - 1) + block.source, block.place, "exec")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {"__name__": "__main__"})  # noqa: S102 - the documents are our own
+    if block.prints is not None:
+        assert printed.getvalue() == block.prints
+
+
+@pytest.mark.parametrize(("place", "command"), COMMANDS)
+def test_commands_run_as_they_stand(place: str, command: str) -> None:
+    """Each shell command of the documents does its work, against a fake API where it needs one."""
+    with FakeOpenAI() as server:
+        env = environment(server.base_url)
+        if command.startswith("make "):
+            assert make_knows(command.removeprefix("make ")), place
+        elif "fake-server" in command:
+            with Running(["sh", "-c", f"exec {here(command)}"], env) as running:
+                running.expect("http://127.0.0.1:")
+                running.interrupt()
+                assert running.status() == 0
+        else:
+            ran = run(["sh", "-c", here(command)], env)
+            assert (ran.returncode, bool(ran.stdout)) == (0, True), f"{place}: {ran.stderr}"
+
+
+def here(command: str) -> str:
+    """A command with the environment's programs in the place of the virtual one's."""
+    return command.replace(".venv/bin/shim", f"{sys.executable} -m shim.cli")
+
+
+def make_knows(target: str) -> bool:
+    """Whether the Makefile has a target, as far as it can be told without make."""
+    if shutil.which("make") is None:
+        return re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE) is not None
+    asked = ["make", "--dry-run", target]
+    return subprocess.run(asked, cwd=ROOT, capture_output=True, check=False).returncode == 0  # noqa: S603 - our Makefile
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    """Every relative link of a document names a file that is there."""
+    path = ROOT / document
+    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (path.parent / link).exists()]
+    assert not missing, f"{document} links to what is not there: {missing}"
+
+
+def test_what_is_next_is_not_here() -> None:
+    """The README calls here what can be imported, and next what cannot."""
+    rows = re.findall(r"^\| (`shim\.[^|]+) \|.*\| (here today|next) \|$", readme(), re.MULTILINE)
+    assert {state for _, state in rows} == {"here today", "next"}
+    for modules, state in rows:
+        for module in re.findall(r"`(shim\.\w+)`", modules):
+            assert is_here(module) is (state == "here today"), f"the README says of {module}: {state}"
+
+
+def is_here(module: str) -> bool:
+    """Whether a module can be imported; a folder without modules cannot."""
+    spec = importlib.util.find_spec(module)
+    return spec is not None and spec.origin is not None
+
+
+def test_the_picture_and_its_words_agree() -> None:
+    """The drawn ladder and its text have the same rungs, words and states."""
+    rows = re.findall(r"^\| (\w+) \| ([^|]+) \| ([^|]+) \| (here today|next) \|$", readme(), re.MULTILINE)
+    assert [row[0] for row in rows] == RUNGS
+    drawn = [element.text for element in ElementTree.parse(ROOT / "docs" / "ladder.svg").iter() if is_text(element)]  # noqa: S314 - our own file
+    for name, *words, state in reversed(rows):
+        assert drawn[drawn.index(name) :][:4] == [name, state, *words]
+
+
+def is_text(element: ElementTree.Element) -> bool:
+    """Whether an element of a drawing is text."""
+    return element.tag.endswith("}text")
+
+
+def readme() -> str:
+    """The README."""
+    return Path(ROOT / "README.md").read_text(encoding="utf-8")
