@@ -1,0 +1,1 @@
+"""House tests: the promises about the code itself, read from its text and its syntax tree."""
