@@ -1,15 +1,18 @@
 """The legacy client as a `Provider`: start, drive, deliver, cancel, close.
 
-Not the transforms (`request_transform`, `call`) and no HTTP (`legacy_openai`). The legacy client's completions are read inside
-`perform()`, where the last event of a stream may still be delivered; `info_read()` hands on what that has queued, so each
-callback comes from where `shim.provider` says it does.
+Not the transforms (`request_transform`, `call`, `shim.calls`) and no HTTP (`legacy_openai`). The legacy client's completions
+are read inside `perform()`, where the last event of a stream may still be delivered; `info_read()` hands on what that has
+queued, so each callback comes from where `shim.provider` says it does.
 """
 
 from __future__ import annotations
 
 import functools
-import os
+import math
+import re
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, final
 
 from legacy_openai import (
@@ -19,16 +22,17 @@ from legacy_openai import (
     MultiClient,
     UnserializableBodyError,
 )
-from shim.legacy_adapter.call import Call, StreamCall
+from shim.calls import Call, CallTable, StreamCall, find_key
+from shim.legacy_adapter.call import ending_of, stream_callback
 from shim.legacy_adapter.request_transform import Settings, to_legacy
-from shim.model import InvalidRequestError, MissingCredentialsError, ModelRequest
-from shim.provider import Completion, OnCompletion, OnEvent, ProviderClosedError, RequestHandle
+from shim.model import InvalidRequestError, ModelRequest
+from shim.model.checks import kind_of
+from shim.provider import OnCompletion, OnEvent, ProviderClosedError, RequestHandle
+from shim.wire import chat
 
 if TYPE_CHECKING:
     import requests
-
-
-_NOTHING_LEFT = object()
+    from typing_extensions import Self
 
 
 @final
@@ -76,20 +80,24 @@ class LegacyProvider:
             proxies=proxies,
             verify=verify,
         )
-        self._client = MultiClient(session, max_concurrency)
-        self._open: dict[int, Call] = {}
-        self._completed: deque[tuple[OnCompletion, Completion]] = deque()
+        _check_temperature("default_temperature", default_temperature)
+        with _renamed_refusals():
+            self._client = MultiClient(session, max_concurrency)
+        self._calls = CallTable()
+        self._ended: deque[tuple[Call, HttpCompletion]] = deque()
         self._closed = False
 
     def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
         """Accept a request; see `Provider`."""
         key = self._key()
-        return self._start(Call(self.name, on_completion, api_key=key), request, api_key=key)
+        call = Call(RequestHandle(self.name, 0), on_completion, codec=chat, api_key=key)
+        return self._start(call, request, api_key=key)
 
     def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
         """Accept a streamed request; see `Provider`."""
         key = self._key()
-        return self._start(StreamCall(self.name, on_completion, on_event=on_event, api_key=key), request, api_key=key)
+        call = StreamCall(RequestHandle(self.name, 0), on_completion, on_event=on_event, codec=chat, api_key=key)
+        return self._start(call, request, api_key=key, stream_cb=stream_callback(call))
 
     def fileno(self) -> int:
         """One readable descriptor; see `Provider`."""
@@ -104,52 +112,48 @@ class LegacyProvider:
         """Milliseconds until `perform()` wants to be called; see `Provider`."""
         if self._closed:
             return -1
-        return 0 if self._completed else self._client.timeout()
+        return 0 if self._calls.waiting or self._ended else self._client.timeout()
 
     def perform(self) -> int:
-        """Deliver stream events, take in what has completed; see `Provider`."""
+        """Deliver stream events, take in what has ended; see `Provider`."""
         if not self._closed:
             self._client.perform()
         if not self._closed:  # a callback may have closed it
             self._client.info_read()
-        return len(self._open)
+        while self._ended:
+            self._conclude(*self._ended[0])
+            if self._ended:
+                self._ended.popleft()  # only now: an interrupt in its last event leaves it for the next call
+        return len(self._calls)
 
     def info_read(self) -> int:
         """Deliver completions; see `Provider`."""
-        count = 0
-        while self._completed:
-            on_completion, completion = self._completed.popleft()
-            count += 1
-            on_completion(completion)
-        return count
+        return self._calls.deliver()
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""
-        calls = list(self._open.values()) if handle is None else [self._open.get(handle.id)]
-        for call in calls:
-            if call is not None and handle in (None, call.handle):
-                self._client.remove(call.handle.id)
-                self._end(call, call.cancelled("the request was cancelled"))
-                self._client.wakeup()  # a loop that waits on the descriptor alone comes to deliver it
+        for call in self._calls.chosen(handle):
+            self._client.remove(call.handle.id)
+            self._calls.end(call, call.cancelled("the request was cancelled"))
+            self._client.wakeup()  # a loop that waits on the descriptor alone comes to deliver it
 
     def close(self) -> None:
         """Cancel and deliver what is open, release everything; see `Provider`."""
         if self._closed:
             return
         self._closed = True
-        for call in list(self._open.values()):
-            self._end(call, call.cancelled("the provider was closed"))
+        self._ended.clear()
         self._client.close()
-        self._deliver_all()
+        self._calls.close()
 
-    def __enter__(self) -> LegacyProvider:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else f"{len(self._open)} open, {len(self._completed)} completed"
+        state = "closed" if self._closed else f"{len(self._calls)} open, {self._calls.waiting} completed"
         return f"<LegacyProvider {self.name!r}: {state}>"
 
     def __reduce__(self) -> NoReturn:
@@ -157,51 +161,35 @@ class LegacyProvider:
 
     def _key(self) -> str:
         self._check_open()
-        key = self._api_key or os.environ.get("OPENAI_API_KEY")
-        if not key:
-            raise MissingCredentialsError("no API key: give api_key, or set OPENAI_API_KEY in the environment")
-        return key
+        return find_key(self._api_key)
 
     def _check_open(self) -> None:
         if self._closed:
             raise ProviderClosedError(f"provider {self.name!r}")
 
-    def _start(self, call: Call, request: ModelRequest, *, api_key: str) -> RequestHandle:
-        stream_cb = call.on_payload if isinstance(call, StreamCall) else None
+    def _start(
+        self, call: Call, request: ModelRequest, *, api_key: str, stream_cb: Callable[[bytes], None] | None = None
+    ) -> RequestHandle:
         config, conversation = to_legacy(request, self._settings, api_key=api_key, stream=stream_cb is not None)
-        finish = functools.partial(self._finish, call)
-        try:
-            call.handle.id = self._client.add_request(config, conversation, stream_cb, finish)
-        except InvalidApiKeyError as error:
-            raise InvalidRequestError(_renamed(error), field="api_key") from None
-        except (InvalidConfigError, UnserializableBodyError) as error:
-            raise InvalidRequestError(_renamed(error)) from None
-        self._open[call.handle.id] = call
+        ended = functools.partial(self._note_end, call)
+        with _renamed_refusals():
+            call.handle.id = self._client.add_request(config, conversation, stream_cb, ended)
+        self._calls.add(call)
         return call.handle
 
-    def _finish(self, call: Call, http: HttpCompletion) -> None:
-        """Be the legacy client's `completion_cb`; it is read inside `perform()`."""
-        completion = call.complete(http)
-        if call.handle.id in self._open:  # the last event's callback may have cancelled it, or closed the provider
-            self._end(call, completion)
+    def _note_end(self, call: Call, http: HttpCompletion) -> None:
+        """Be the legacy client's `completion_cb`."""
+        self._ended.append((call, http))
 
-    def _end(self, call: Call, completion: Completion) -> None:
-        del self._open[call.handle.id]
-        self._completed.append((call.on_completion, completion))
+    def _conclude(self, call: Call, http: HttpCompletion) -> None:
+        if self._calls.holds(call):  # an event of another may have cancelled it
+            self._calls.end(call, call.conclude(ending_of(http)))
 
-    def _delivery_error(self) -> object:
-        """Deliver until a callback raises; its exception, or the mark that nothing is left."""
-        try:
-            self.info_read()
-        except Exception as error:  # noqa: BLE001 - raised again when the others have been delivered
-            return error
-        return _NOTHING_LEFT
 
-    def _deliver_all(self) -> None:
-        """Deliver every completion, whatever a callback raises; the first exception is raised at the end."""
-        raised = [error for error in iter(self._delivery_error, _NOTHING_LEFT) if isinstance(error, Exception)]
-        if raised:
-            raise raised[0]
+def _check_temperature(name: str, value: object) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not (number or value is None):
+        raise InvalidRequestError(f"{name} is {kind_of(value)}; give a finite number, or None to send none", field=name)
 
 
 # The legacy client names its own fields; a caller of this provider knows them by these names.
@@ -213,10 +201,17 @@ _NAMES: tuple[tuple[str, str], ...] = (
     ("Config.openai_project", "project"),
     ("Config.", ""),
 )
+_PLACE = re.compile(r"[^\s:]+")  # every refusal of the legacy client begins with the field it is about
 
 
-def _renamed(error: ValueError) -> str:
-    text = str(error)
-    for theirs, ours in _NAMES:
-        text = text.replace(theirs, ours)
-    return text
+@contextmanager
+def _renamed_refusals() -> Iterator[None]:
+    """Turn what the legacy client refuses into our error, in our names."""
+    try:
+        yield
+    except (InvalidApiKeyError, InvalidConfigError, UnserializableBodyError) as error:
+        text = str(error)
+        for theirs, ours in _NAMES:
+            text = text.replace(theirs, ours)
+        place = _PLACE.match(text)
+        raise InvalidRequestError(text, field=place[0] if place else None) from None

@@ -45,7 +45,7 @@ def to_legacy(request: ModelRequest, settings: Settings, *, api_key: str, stream
     conversation = Conversation(_message(fields) for fields in body.pop("messages"))
     config = Config(
         openai_api_key=api_key,
-        openai_model=body.pop("model"),
+        openai_model=body.pop("model", ""),
         openai_temperature=_typed(body, "temperature", kinds=(int, float)),
         openai_max_completion_tokens=_typed(body, "max_completion_tokens", kinds=(int,)),
         openai_organization=settings.organization,
@@ -64,7 +64,7 @@ def to_legacy(request: ModelRequest, settings: Settings, *, api_key: str, stream
 
 def _with_default_temperature(request: ModelRequest, default: float | None) -> ModelRequest:
     said = request.temperature is not UNSET or "temperature" in request.extra_body
-    if said or default is None or refuses_temperature(request.model):
+    if said or default is None or refuses_temperature(str(request.extra_body.get("model", request.model))):
         return request
     return replace(request, temperature=default)
 

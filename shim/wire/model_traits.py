@@ -16,6 +16,6 @@ _TAKES_TEMPERATURE = re.compile(r"gpt-5(?:\.\d+)?-chat")
 
 
 def refuses_temperature(model: str) -> bool:
-    """Whether a model refuses any temperature but its default; a vendor's prefix ("openai/") is overlooked."""
-    name = model.rpartition("/")[2]
+    """Whether a model refuses any temperature but its default; the prefixes "openai/" and "ft:" are overlooked."""
+    name = model.rpartition("/")[2].removeprefix("ft:")
     return bool(_FIXED_TEMPERATURE.match(name)) and not _TAKES_TEMPERATURE.match(name)

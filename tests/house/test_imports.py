@@ -40,8 +40,9 @@ TABLE = {
     "shim.model": row(),
     "shim.provider": row("shim.model"),
     "shim.wire": row("shim.model"),
-    "shim.legacy_adapter": row(f"{VOCABULARY} shim.wire legacy_openai", "requests"),  # the type of `session`
-    "shim.native": row(f"{VOCABULARY} shim.wire", "certifi pycurl"),
+    "shim.calls": row(f"{VOCABULARY} shim.wire"),  # what the two transports have in common
+    "shim.legacy_adapter": row(f"{VOCABULARY} shim.calls shim.wire legacy_openai", "requests"),  # the type of `session`
+    "shim.native": row(f"{VOCABULARY} shim.calls shim.wire", "certifi pycurl"),
     "shim.loops": row(VOCABULARY),
     "shim.layers": row(VOCABULARY, "opentelemetry"),
     "shim.comparison": row(f"{VOCABULARY} shim.wire", "jinja2 requests urllib3"),  # the tap is a transport adapter

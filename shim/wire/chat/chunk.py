@@ -70,7 +70,7 @@ class _Call(Struct, forbid_unknown_fields=True, gc=False):
     function: _Function | None = None
 
 
-class Delta(Struct, forbid_unknown_fields=True):
+class Delta(Struct, forbid_unknown_fields=True, gc=False):
     """A delta as OpenAI and the servers closest to it send it."""
 
     role: str | None = None
@@ -81,7 +81,7 @@ class Delta(Struct, forbid_unknown_fields=True):
     reasoning: str | None = None
 
 
-class ChoiceChunk(Struct, forbid_unknown_fields=True):
+class ChoiceChunk(Struct, forbid_unknown_fields=True, gc=False):
     """A chunk's part of one choice."""
 
     index: int
@@ -90,7 +90,7 @@ class ChoiceChunk(Struct, forbid_unknown_fields=True):
     logprobs: dict[str, Any] | None = None
 
 
-class Chunk(Struct, forbid_unknown_fields=True):
+class Chunk(Struct, forbid_unknown_fields=True, gc=False):
     """One payload of a stream."""
 
     id: str | None = None
@@ -105,6 +105,34 @@ class Chunk(Struct, forbid_unknown_fields=True):
 
 
 decode_chunk = msgspec.json.Decoder(Chunk).decode
+
+
+class _TextDelta(Struct, forbid_unknown_fields=True, gc=False):
+    content: str
+
+
+class _TextChoice(Struct, forbid_unknown_fields=True, gc=False):
+    index: int
+    delta: _TextDelta
+    logprobs: None = None
+    finish_reason: None = None
+
+
+class TextChunk(Struct, forbid_unknown_fields=True, gc=False):
+    """The commonest payload, so strictly typed that what decodes as one is known to say nothing but text for one choice."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: tuple[_TextChoice]
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    usage: None = None
+    obfuscation: str | None = None
+
+
+decode_text_chunk = msgspec.json.Decoder(TextChunk).decode
 
 
 def typed_head(chunk: Chunk) -> Head:

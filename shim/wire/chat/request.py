@@ -53,6 +53,7 @@ def to_body(request: ModelRequest, *, stream: bool) -> dict[str, Any]:
         body["stream_options"] = {"include_usage": True}
     _check_stream(request.extra_body, stream=stream)
     body = merged(body, request.extra_body)
+    _check_overlaid(body)
     if stream:
         body["stream"] = True
     return body
@@ -76,6 +77,21 @@ def _refuse_unsupported(request: ModelRequest) -> None:
 def _check_stream(extra_body: dict[str, Any], *, stream: bool) -> None:
     if extra_body.get("stream") and not stream:
         raise InvalidRequestError("extra_body sets stream; start a stream instead", field="extra_body.stream")
+
+
+def _check_overlaid(body: dict[str, Any]) -> None:
+    """Refuse what `extra_body`, or a message's `extra`, cannot make of a body; the model may go: Azure's URL has it."""
+    if "model" in body and not (isinstance(body["model"], str) and body["model"]):
+        raise InvalidRequestError("model is no name after extra_body was laid over; leave it out there", field="model")
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise InvalidRequestError(
+            "messages is no list of messages after extra_body was laid over; leave it out there", field="messages"
+        )
+    for position, message in enumerate(messages):
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            place = f"messages[{position}]"
+            raise InvalidRequestError(f"{place} has no role after extra was laid over; give it one", field=place)
 
 
 def _messages(request: ModelRequest) -> list[dict[str, Any]]:

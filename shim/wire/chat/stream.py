@@ -24,10 +24,10 @@ from shim.model import (
 )
 from shim.wire.chat.accumulation import ChoiceAccumulator, LateArgumentsError
 from shim.wire.chat.chunk import (
-    Chunk,
     Head,
     Piece,
     decode_chunk,
+    decode_text_chunk,
     lenient_head,
     lenient_pieces,
     typed_head,
@@ -38,6 +38,7 @@ from shim.wire.failure import error_in, parse_error
 from shim.wire.masking import masked_body
 
 _DONE = b"[DONE]"
+_ENDS_EARLY = "truncated"  # msgspec's word for JSON that stops before its end
 _SHOWN = 80  # bytes of a malformed payload quoted in its error
 
 
@@ -51,8 +52,10 @@ class StreamDecoder:
         self._usage: dict[str, Any] | None = None
         self._service_tier: str | None = None
         self._extra: dict[str, Any] = {}
+        self._expects_text = False  # the last chunk was text: the next one is, nearly always
         self._told_tier: str | None = None  # as the last typed chunk had them
         self._told_fingerprint: str | None = None
+        self._cut: tuple[int, bytes, str] | None = None  # a payload whose JSON stops before its end
         self._position = 0
         self._started = False
         self._ended = False
@@ -81,9 +84,42 @@ class StreamDecoder:
             Its events, often one, sometimes none. A payload that is not JSON or not a chunk, and an error object at any place,
             is a `StreamError`, with what had arrived as `error.partial`; nothing is skipped. It raises nothing.
         """
+        self._position += 1
+        if self._expects_text:
+            try:
+                chunk = decode_text_chunk(payload)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return self._feed_any(payload)
+            choice = chunk.choices[0]
+            known = self._choices.get(choice.index)
+            text = choice.delta.content
+            if (
+                known is not None
+                and text
+                and chunk.service_tier == self._told_tier
+                and chunk.system_fingerprint == self._told_fingerprint
+            ):
+                known.texts.append(text)
+                return [TextDelta(text, 0, choice.index)]
+        return self._feed_any(payload)
+
+    def finish(self) -> list[StreamEvent]:
+        """Tell that the body has ended: the last event, unless it was given before."""
         if self._ended:
             return []
-        self._position += 1
+        if self._cut is not None:
+            return self._fail(ErrorCategory.TRUNCATED, f"the stream ended inside payload {self._cut[0]}")
+        if self._choices and all(choice.finished for choice in self._choices.values()):
+            return self._done()
+        where = f"after {self._position} payloads" if self._position else "before its first payload"
+        return self._fail(ErrorCategory.TRUNCATED, f"the stream ended {where}, with neither a finish reason nor [DONE]")
+
+    def _feed_any(self, payload: bytes) -> list[StreamEvent]:
+        self._expects_text = False
+        if self._ended:
+            return []
+        if self._cut is not None:
+            return self._malformed(*self._cut)
         if payload == _DONE:
             return self._done()
         try:
@@ -92,49 +128,12 @@ class StreamDecoder:
             return self._feed_lenient(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return self._undecodable(payload, str(error))
-        choices = chunk.choices
-        # The hot path: a chunk that adds text to one known choice and says nothing else.
-        if (
-            choices
-            and len(choices) == 1
-            and chunk.usage is None
-            and chunk.service_tier == self._told_tier
-            and chunk.system_fingerprint == self._told_fingerprint
-            and self._started
-            and (self._id or not chunk.id)
-            and (self._model or not chunk.model)
-        ):
-            choice = choices[0]
-            delta = choice.delta
-            if (
-                delta is not None
-                and delta.content
-                and choice.finish_reason is None
-                and choice.logprobs is None
-                and delta.tool_calls is None
-                and not delta.refusal
-                and not delta.reasoning
-                and not delta.reasoning_content
-            ):
-                known = self._choices.get(choice.index)
-                if known is not None:
-                    known.texts.append(delta.content)
-                    return [TextDelta(delta.content, 0, choice.index)]
-        return self._feed_typed(chunk)
-
-    def finish(self) -> list[StreamEvent]:
-        """Tell that the body has ended: the last event, unless it was given before."""
-        if self._ended:
-            return []
-        if self._choices and all(choice.finished for choice in self._choices.values()):
-            return self._done()
-        where = f"after {self._position} payloads" if self._position else "before its first payload"
-        return self._fail(ErrorCategory.TRUNCATED, f"the stream ended {where}, with neither a finish reason nor [DONE]")
-
-    def _feed_typed(self, chunk: Chunk) -> list[StreamEvent]:
         self._told_tier = chunk.service_tier
         self._told_fingerprint = chunk.system_fingerprint
-        return self._take(typed_head(chunk), [typed_piece(choice) for choice in chunk.choices or ()])
+        events = self._take(typed_head(chunk), [typed_piece(choice) for choice in chunk.choices or ()])
+        # The hot path opens with the first text, once nothing more is to be learnt of the response but text.
+        self._expects_text = bool(events and type(events[-1]) is TextDelta and self._id and self._model)
+        return events
 
     def _feed_lenient(self, payload: bytes) -> list[StreamEvent]:
         # The typed reading stops at the first field it does not know: what comes after that is read here for the first time.
@@ -198,10 +197,16 @@ class StreamDecoder:
             return []
         if stripped == _DONE:
             return self._done()
-        shown = masked_body(stripped).decode("utf-8", "replace")[:_SHOWN]
-        return self._fail(
-            ErrorCategory.PROTOCOL, f"payload {self._position} of the stream is not JSON ({reason}): {shown!r}"
-        )
+        if _ENDS_EARLY in reason:
+            # Its end may be missing because the stream's is: legacy clients hand on a last line that was cut. What comes
+            # next tells: the end makes it a truncated stream, anything else a malformed payload.
+            self._cut = (self._position, stripped, reason)
+            return []
+        return self._malformed(self._position, stripped, reason)
+
+    def _malformed(self, position: int, payload: bytes, reason: str) -> list[StreamEvent]:
+        shown = masked_body(payload).decode("utf-8", "replace")[:_SHOWN]
+        return self._fail(ErrorCategory.PROTOCOL, f"payload {position} of the stream is not JSON ({reason}): {shown!r}")
 
     def _fail(self, category: ErrorCategory, message: str) -> list[StreamEvent]:
         return self._end_with(ProviderError(category, message, http_status=200, partial=self.response))

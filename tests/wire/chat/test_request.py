@@ -147,7 +147,6 @@ TRUTH: dict[str, list[tuple[Any, dict[str, Any]]]] = {
         ({"top_k": 5}, {"top_k": 5}),
         ({"model": "o3"}, {"model": "o3"}),
         ({"model": UNSET}, {"model": UNSET}),
-        ({"messages": []}, {"messages": []}),
         ({"absent": UNSET}, NOWHERE),
         ({"cache": None}, {"cache": None}),
     ],

@@ -95,6 +95,22 @@ def test_a_stream_cut_short_is_truncated(stream: tuple[Payload, ...]) -> None:
         assert error.partial.finish_reason is None
 
 
+def test_a_payload_cut_short_at_the_end_is_truncated() -> None:
+    """A last payload that stops inside its JSON, as clients that hand on unfinished lines give it, is an early end."""
+    error = fail(*HELLO[:2], raw(HELLO[2])[:40])
+    assert error.category is ErrorCategory.TRUNCATED
+    assert "inside payload 3" in error.message
+    assert error.partial is not None
+    assert error.partial.text == "Hel"
+
+
+def test_a_payload_cut_short_in_the_middle_is_malformed() -> None:
+    """A payload that stops inside its JSON and is followed by another is a protocol error naming its position."""
+    error = fail(*HELLO[:2], raw(HELLO[2])[:40], DONE)
+    assert error.category is ErrorCategory.PROTOCOL
+    assert error.message.startswith("payload 3 of the stream is not JSON")
+
+
 def test_one_choice_cut_short_is_truncated() -> None:
     """A stream in which one of two choices has no finish reason is truncated."""
     error = fail(chunk({"content": "a"}), chunk({"content": "b"}, index=1), STOP)

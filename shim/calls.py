@@ -1,0 +1,337 @@
+"""Calls in flight: from an accepted request to its events and its one completion, whatever carries it.
+
+Not the interface (`shim.provider`), no transport (`shim.legacy_adapter`, `shim.native`) and no codec (`shim.wire`).
+A provider tells a `Call` what its transport brought; `CallTable` holds what is open and what waits for `info_read()`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shim.model import (
+    ErrorCategory,
+    InvalidRequestError,
+    MissingCredentialsError,
+    ModelResponse,
+    ProviderError,
+    StreamDone,
+    StreamError,
+    StreamEvent,
+    TextDelta,
+)
+from shim.model.checks import kind_of
+from shim.provider import Completion, OnCompletion, OnEvent, RequestHandle, Timing
+from shim.wire import failure
+from shim.wire.masking import Secret
+
+
+class StreamDecoder(Protocol):
+    """What `shim.wire.chat.StreamDecoder` and `shim.wire.responses.StreamDecoder` have in common."""
+
+    @property
+    def response(self) -> ModelResponse:
+        """The response as far as it has come."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last event was given."""
+        ...
+
+    def feed(self, payload: bytes) -> list[StreamEvent]:
+        """Read one payload."""
+        ...
+
+    def finish(self) -> list[StreamEvent]:
+        """Tell that the body has ended."""
+        ...
+
+
+class Codec(Protocol):
+    """The reading half of `shim.wire.chat` or `shim.wire.responses`."""
+
+    def parse_response(self, body: bytes) -> ModelResponse:
+        """Read a whole answer."""
+        ...
+
+    def events_of(self, response: ModelResponse) -> list[StreamEvent]:
+        """Tell a whole answer as a stream would have."""
+        ...
+
+    def StreamDecoder(self) -> StreamDecoder:  # noqa: N802 - a class of the codec, called to make one
+        """Make the reader of one stream."""
+        ...
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How a transport ended a request.
+
+    Attributes:
+        status: of the response, 0 where none came.
+        headers: of the response, in any case.
+        body: whole; of a stream only where the answer was no event stream.
+        fault: where no complete answer came: the category, and what to say.
+        raised: what `on_event` raised, where that ended the stream.
+    """
+
+    status: int = 0
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    fault: tuple[ErrorCategory, str] | None = None
+    raised: BaseException | None = None
+
+
+class Call:
+    """A request answered whole. `over`: its caller gets nothing more but, perhaps, its completion."""
+
+    __slots__ = ("_codec", "_first_event", "_secret", "_started", "first_byte", "handle", "on_completion", "over")
+
+    def __init__(self, handle: RequestHandle, on_completion: OnCompletion, *, codec: Codec, api_key: str) -> None:
+        check_callback("on_completion", on_completion)
+        self.handle = handle
+        self.on_completion = on_completion
+        self.over = False
+        self.first_byte: float | None = None
+        self._codec = codec
+        self._secret = Secret(api_key)
+        self._started = time.monotonic()
+        self._first_event: float | None = None
+
+    def conclude(self, ending: Ending) -> Completion:
+        """Read how it ended; the last event of a stream goes out here, before its completion.
+
+        Only an interrupt (KeyboardInterrupt and its like) leaves; call it again then, and it goes on where it was.
+        """
+        headers = self._secret.masked_headers(ending.headers)
+        outcome = self._outcome(ending)
+        self.over = True
+        if isinstance(outcome, ModelResponse):
+            outcome = replace(outcome, request_id=headers.get("x-request-id"))
+        else:
+            outcome.request_id = outcome.request_id or headers.get("x-request-id")
+            self._secret.mask_error(outcome)
+        return self._completion(outcome, http_status=ending.status or None, headers=headers)
+
+    def cancelled(self, why: str) -> Completion:
+        """End it on its caller's behalf; a stream that has had its last event keeps its outcome."""
+        self.over = True
+        known = self._known()
+        return self._completion(known or ProviderError(ErrorCategory.CANCELLED, why, partial=self._partial()))
+
+    def _known(self) -> ModelResponse | ProviderError | None:
+        """The outcome, where it is known before the answer has ended."""
+        return None
+
+    def _partial(self) -> ModelResponse | None:
+        """What has arrived, None before the answer began."""
+        return None
+
+    def _outcome(self, ending: Ending) -> ModelResponse | ProviderError:
+        """Read the answer."""
+        error = self._error(ending)
+        if error is None:
+            try:
+                return self._codec.parse_response(ending.body)
+            except ProviderError as refused:
+                error = refused.with_traceback(None)
+                error.http_status = ending.status
+        self._secret.mask_error(error)
+        return error
+
+    def _error(self, ending: Ending) -> ProviderError | None:
+        if ending.fault is not None:
+            category, message = ending.fault
+            return ProviderError(category, message, http_status=ending.status or None, partial=self._partial())
+        if not 200 <= ending.status < 300:
+            return failure.parse_error(ending.status, ending.headers, ending.body, partial=self._partial())
+        return None
+
+    def _completion(
+        self,
+        outcome: ModelResponse | ProviderError,
+        *,
+        http_status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Completion:
+        response, error = (None, outcome) if isinstance(outcome, ProviderError) else (outcome, None)
+        timing = Timing(
+            started=self._started,
+            first_byte=self.first_byte,
+            first_event=self._first_event,
+            finished=time.monotonic(),
+        )
+        return Completion(self.handle, response, error, http_status=http_status, headers=headers or {}, timing=timing)
+
+
+class StreamCall(Call):
+    """A request answered as a stream."""
+
+    __slots__ = ("_aborted", "_decoder", "_end", "_on_event", "_owed")
+
+    def __init__(
+        self, handle: RequestHandle, on_completion: OnCompletion, *, on_event: OnEvent, codec: Codec, api_key: str
+    ) -> None:
+        check_callback("on_event", on_event)
+        super().__init__(handle, on_completion, codec=codec, api_key=api_key)
+        self._on_event = on_event
+        self._decoder = codec.StreamDecoder()
+        self._end: ModelResponse | ProviderError | None = None
+        self._owed: deque[StreamEvent] = deque()  # read, and not yet delivered: an interrupt came between
+        self._aborted = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether its last event was a `StreamError`: nothing more of the stream is wanted."""
+        return isinstance(self._end, ProviderError)
+
+    @property
+    def settled(self) -> bool:
+        """Whether its last event has gone out."""
+        return self._end is not None
+
+    def feed(self, payload: bytes) -> None:
+        """Take one payload and deliver its events; what `on_event` raises leaves, and the stream is aborted."""
+        if self.first_byte is None:
+            self.first_byte = time.monotonic()
+        events = self._decoder.feed(payload)
+        if len(events) == 1 and type(events[0]) is TextDelta and not self._owed:  # the hot path: nothing to note
+            try:
+                self._on_event(events[0])
+            except Exception:
+                self._aborted = True
+                raise
+        else:
+            self._deliver(events)
+
+    def _deliver(self, events: Sequence[StreamEvent]) -> None:
+        owed = self._owed
+        owed.extend(events)
+        if owed and self._first_event is None:
+            self._first_event = time.monotonic()
+        try:
+            while owed and not self.over:
+                event = owed.popleft()
+                self._note_end(event)
+                self._on_event(event)
+        except Exception:
+            self._aborted = True
+            raise
+
+    def _note_end(self, event: StreamEvent) -> None:
+        if isinstance(event, StreamDone):
+            self._end = event.response
+        elif isinstance(event, StreamError):
+            self._secret.mask_error(event.error)
+            self._end = event.error
+
+    def _known(self) -> ModelResponse | ProviderError | None:
+        return self._end
+
+    def _outcome(self, ending: Ending) -> ModelResponse | ProviderError:
+        if self._aborted:
+            return self._abort(ending.raised)
+        try:
+            self._deliver(())
+            if self._end is None and not self.over:
+                self._deliver(self._last_events(ending))
+        except Exception as error:  # noqa: BLE001 - whatever on_event raises ends its own stream, not the others
+            return self._abort(error)
+        return self._end or ProviderError(ErrorCategory.CANCELLED, "the request was cancelled", partial=self._partial())
+
+    def _last_events(self, ending: Ending) -> Sequence[StreamEvent]:
+        if ending.fault is None and 200 <= ending.status < 300 and not ending.body:
+            return self._decoder.finish()
+        outcome = super()._outcome(ending)
+        if isinstance(outcome, ModelResponse):  # a server that answers JSON although a stream was asked for
+            return self._codec.events_of(outcome)
+        return [StreamError(outcome)]
+
+    def _abort(self, cause: BaseException | None) -> ProviderError:
+        message = f"on_event raised {type(cause).__name__}; its stream was ended"
+        error = ProviderError(ErrorCategory.ABORTED, message, partial=self._partial())
+        error.__cause__ = cause
+        return error
+
+    def _partial(self) -> ModelResponse | None:
+        return self._decoder.response if self.first_byte is not None else None
+
+
+def check_callback(name: str, callback: object) -> None:
+    """Raise TypeError unless a callback can be called; an error of the program, found when it is made."""
+    if not callable(callback):
+        raise TypeError(f"{name} is {kind_of(callback)}; give a function")
+
+
+def find_key(api_key: str | None) -> str:
+    """The key of a request: the one given, else `OPENAI_API_KEY` from the environment, as it is now.
+
+    Raises:
+        MissingCredentialsError: there is none.
+        InvalidRequestError: it is not a string.
+    """
+    key = api_key or os.environ.get("OPENAI_API_KEY")
+    if not key:
+        raise MissingCredentialsError("no API key: give api_key, or set OPENAI_API_KEY in the environment")
+    if not isinstance(key, str):
+        raise InvalidRequestError(f"api_key is {kind_of(key)}; give a string", field="api_key")
+    return key
+
+
+class CallTable:
+    """The calls a provider has open, by number, and the completions that wait for `info_read()`."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Call] = {}
+        self._completed: deque[tuple[OnCompletion, Completion]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def waiting(self) -> int:
+        """How many completions wait to be delivered."""
+        return len(self._completed)
+
+    def add(self, call: Call) -> None:
+        """Hold an accepted call."""
+        self._open[call.handle.id] = call
+
+    def holds(self, call: Call) -> bool:
+        """Whether a call is open."""
+        return self._open.get(call.handle.id) is call
+
+    def end(self, call: Call, completion: Completion) -> None:
+        """Queue the completion of an open call; of one that a callback has ended meanwhile it is dropped."""
+        if self._open.pop(call.handle.id, None) is not None:
+            self._completed.append((call.on_completion, completion))
+
+    def chosen(self, handle: RequestHandle | None) -> Iterator[Call]:
+        """The open call of a handle, or all of them."""
+        calls = list(self._open.values()) if handle is None else [self._open.get(handle.id)]
+        return (call for call in calls if call is not None and handle in (None, call.handle))
+
+    def deliver(self) -> int:
+        """Deliver what waits; what a callback raises leaves, and the others stay queued."""
+        count = 0
+        while self._completed:
+            on_completion, completion = self._completed.popleft()
+            count += 1
+            on_completion(completion)
+        return count
+
+    def close(self) -> None:
+        """End every open call as cancelled, and deliver all; where callbacks raise, the others are called all the same."""
+        for call in list(self._open.values()):
+            self.end(call, call.cancelled("the provider was closed"))
+        with ExitStack() as deliveries:
+            while self._completed:
+                on_completion, completion = self._completed.pop()
+                deliveries.callback(on_completion, completion)

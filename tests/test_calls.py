@@ -1,0 +1,103 @@
+"""Tests of `shim.calls`: what a transport brings, made events and one completion; the transports have their own tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from shim.calls import Call, CallTable, Ending, StreamCall
+from shim.model import ErrorCategory, ModelResponse, StreamDone, StreamEvent, StreamStart, TextDelta
+from shim.provider import Completion, RequestHandle
+from shim.wire import chat
+from tests.wire.chat.chunks import DONE, HELLO, raw
+
+SSE = {"Content-Type": "text/event-stream"}
+
+
+def stream_call(events: list[StreamEvent], completions: list[Completion]) -> StreamCall:
+    """A stream whose events and completion are collected."""
+    return StreamCall(
+        RequestHandle("test", 1), completions.append, on_event=events.append, codec=chat, api_key="sk-secret"
+    )
+
+
+def test_payloads_become_events_and_a_completion() -> None:
+    """A stream's payloads arrive as its events, and its end as one completion with the same response."""
+    events: list[StreamEvent] = []
+    call = stream_call(events, [])
+    for payload in HELLO:
+        call.feed(raw(payload))
+    completion = call.conclude(Ending(status=200, headers=SSE))
+    assert events[:2] == [StreamStart("chatcmpl-1", "gpt-4o-mini"), TextDelta("Hel")]
+    assert isinstance(events[-1], StreamDone)
+    assert completion.response == events[-1].response
+
+
+def test_an_interrupt_loses_no_event() -> None:
+    """What an interrupt keeps from being delivered is delivered when the call goes on."""
+    events: list[StreamEvent] = []
+
+    def on_event(event: StreamEvent) -> None:
+        events.append(event)
+        if isinstance(event, StreamStart):
+            raise KeyboardInterrupt
+
+    call = StreamCall(RequestHandle("test", 1), print, on_event=on_event, codec=chat, api_key="sk-secret")
+    with pytest.raises(KeyboardInterrupt):
+        call.feed(raw(HELLO[1]))
+    call.feed(DONE)
+    assert [type(event) for event in events] == [StreamStart, TextDelta, StreamDone]
+
+
+def test_a_fault_after_the_last_event_changes_nothing() -> None:
+    """A connection that breaks after [DONE] leaves the stream's good outcome."""
+    call = stream_call([], [])
+    for payload in HELLO:
+        call.feed(raw(payload))
+    completion = call.conclude(Ending(status=200, headers=SSE, fault=(ErrorCategory.NETWORK, "reset")))
+    assert completion.ok
+
+
+def test_a_callback_that_is_none_is_refused() -> None:
+    """A callback that cannot be called is a TypeError when the request is made."""
+    with pytest.raises(TypeError, match="on_completion is None; give a function"):
+        Call(RequestHandle("test", 1), None, codec=chat, api_key="k")  # type: ignore[arg-type]  # the mistake tested
+
+
+def test_a_table_delivers_every_completion_when_it_closes() -> None:
+    """Closing calls every callback in order, also after one has raised, and the exception leaves at the end."""
+    told: list[int] = []
+    table = CallTable()
+
+    def on_completion(completion: Completion) -> None:
+        told.append(completion.handle.id)
+        if completion.handle.id == 1:
+            raise ValueError("a callback's own fault")
+
+    for number in (1, 2, 3):
+        table.add(Call(RequestHandle("test", number), on_completion, codec=chat, api_key="k"))
+    with pytest.raises(ValueError, match="own fault"):
+        table.close()
+    assert told == [1, 2, 3]
+    assert len(table) == table.waiting == 0
+
+
+def test_a_call_ended_twice_completes_once() -> None:
+    """A call that a callback has ended meanwhile gets no second completion."""
+    completions: list[Completion] = []
+    table = CallTable()
+    call = Call(RequestHandle("test", 1), completions.append, codec=chat, api_key="k")
+    table.add(call)
+    table.end(call, call.cancelled("first"))
+    table.end(call, call.cancelled("second"))
+    assert table.deliver() == 1
+    assert completions[0].error is not None
+    assert completions[0].error.message == "first"
+
+
+def test_a_response_keeps_its_request_id() -> None:
+    """The server's request id stands in the response."""
+    body = b'{"id":"c","model":"m","choices":[]}'
+    call = Call(RequestHandle("test", 1), print, codec=chat, api_key="k")
+    response = call.conclude(Ending(status=200, headers={"X-Request-Id": "req_1"}, body=body)).response
+    assert isinstance(response, ModelResponse)
+    assert response.request_id == "req_1"

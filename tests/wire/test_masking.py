@@ -1,0 +1,61 @@
+"""Tests of `shim.wire.masking`: a key is taken out of what is kept, and nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+
+from shim.model import ErrorCategory, ModelResponse, ProviderError
+from shim.wire.masking import MASK, Secret, mask_keys, masked_body
+
+KEY = "gateway.key_do+not/show"
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-proj-abcdefgh", "gsk_abcdefgh", "XAI-abcdefgh", "pplx-abcdefgh", "Bearer abcdefghij"]
+)
+def test_what_looks_like_a_key_is_masked(key: str) -> None:
+    """Each known form of a key is masked, whatever its case."""
+    assert mask_keys(f"your key {key} is wrong") == f"your key {MASK} is wrong"
+
+
+@pytest.mark.parametrize("text", ["task-force", "a desk-lamp", "Bearer of news", "sk-", "risk-averse people"])
+def test_other_words_are_left_alone(text: str) -> None:
+    """Words that merely resemble a key's form stay."""
+    assert mask_keys(text) == text
+
+
+def test_a_known_key_is_masked_wherever_it_stands() -> None:
+    """The key of the request is masked inside other text too, in whatever form it is."""
+    assert Secret(KEY).masked(f"x{KEY}y") == f"x{MASK}y"
+
+
+@pytest.mark.parametrize(("text", "expected"), [("key test.", f"key {MASK}."), ("the latest", "the latest")])
+def test_a_short_key_is_masked_as_a_word(text: str, expected: str) -> None:
+    """A dummy key such as "test" does not garble the words it is part of."""
+    assert Secret("test").masked(text) == expected
+
+
+def test_every_field_of_an_error_is_masked() -> None:
+    """Message, code, type, param, request id, body and the unmodelled fields of the partial response lose the key."""
+    partial = ModelResponse(extra={"detail": KEY})
+    error = ProviderError(
+        ErrorCategory.AUTH, KEY, code=KEY, type=KEY, param=KEY, request_id=KEY, body=KEY.encode(), partial=partial
+    )
+    Secret(KEY).mask_error(error)
+    assert KEY not in repr(vars(error)) + repr(error.args)
+    assert error.partial == ModelResponse(extra={"detail": MASK})
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    """Its repr has no key."""
+    assert KEY not in repr(Secret(KEY))
+
+
+def test_headers_are_masked_in_their_values() -> None:
+    """Header names are lowered, and a key echoed in a value is masked."""
+    assert Secret(KEY).masked_headers({"X-Echo": f"is {KEY}", "Date": "now"}) == {"x-echo": f"is {MASK}", "date": "now"}
+
+
+def test_a_body_kept_is_bounded() -> None:
+    """A body of a megabyte is kept to 64 KiB, one without a key as the same bytes."""
+    assert masked_body(b"\xff" * 1_000_000) == b"\xff" * 65536
