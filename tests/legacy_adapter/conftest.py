@@ -1,0 +1,5 @@
+"""The fixtures of this folder: a server on loopback, and the legacy adapter pointed at it."""
+
+from tests.legacy_adapter.driving import provider, server, uncollected
+
+__all__ = ["provider", "server", "uncollected"]
