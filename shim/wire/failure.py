@@ -44,7 +44,7 @@ def parse_error(
     told = _told(body)
     return ProviderError(
         _category(status, told),
-        _clean(told.message) or _fallback_message(status, body, lowered.get("location", "")),
+        _clean(told.message) or _fallback_message(status, body, location=lowered.get("location", "")),
         http_status=status,
         code=_clean(told.code),
         type=_clean(told.type),
@@ -216,7 +216,7 @@ def _words(told: _Told) -> Iterator[str]:
     yield from (word for word in (told.code, told.type) if word is not None)
 
 
-def _fallback_message(status: int, body: bytes, location: str) -> str:
+def _fallback_message(status: int, body: bytes, *, location: str) -> str:
     if 300 <= status < 400 and location:
         target = mask_keys(location.partition("?")[0])[:_TEXT_LIMIT]
         return f"the server answered {status}, a redirect to {target}, which is not followed; set base_url to the new address"

@@ -82,10 +82,10 @@ def _assistant(message: Message, place: str) -> dict[str, Any]:
 def _add_call(part: ToolCallPart, *, body: dict[str, Any], calls: list[dict[str, Any]], place: str) -> None:
     if part.kind == "function":
         wire = {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.arguments}}
-        calls.append(merged(wire, part.extra))
+        calls.append(merged(wire, _without_item(part.extra)))
     elif part.kind == "custom":
         wire = {"id": part.id, "type": "custom", "custom": {"name": part.name, "input": part.arguments}}
-        calls.append(merged(wire, part.extra))
+        calls.append(merged(wire, _without_item(part.extra)))
     elif part.kind == "function_call":
         if "function_call" in body:
             raise unsupported(place, "a message holds one function_call; make the calls of kind 'function'")
@@ -106,7 +106,7 @@ def _add_reasoning(part: ReasoningPart, *, body: dict[str, Any], content: list[P
 
 def _content(parts: Iterable[Part], form: str, *, place: str) -> Any:
     parts = tuple(parts)
-    if form != "list" and len(parts) == 1 and isinstance(parts[0], TextPart) and not parts[0].extra:
+    if form != "list" and len(parts) == 1 and isinstance(parts[0], TextPart) and not _without_item(parts[0].extra):
         return parts[0].text
     if not parts and form != "list":
         return UNSET if form == "absent" else None
@@ -118,7 +118,12 @@ def _finish(message: Message, body: dict[str, Any]) -> dict[str, Any]:
         del body["content"]
     if message.name is not UNSET:
         body["name"] = message.name
-    return merged(body, message.extra)
+    return merged(body, _without_item(message.extra))
+
+
+def _without_item(extra: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what `shim.wire.responses` keeps of an item under `item`: its id and status mean nothing here."""
+    return {key: value for key, value in extra.items() if key != "item"} if "item" in extra else extra
 
 
 def _block(part: Part, place: str) -> dict[str, Any]:
@@ -129,7 +134,7 @@ def _block(part: Part, place: str) -> dict[str, Any]:
 
 
 def _text(part: TextPart, _place: str) -> dict[str, Any]:
-    return merged({"type": "text", "text": part.text}, part.extra)
+    return merged({"type": "text", "text": part.text}, _without_item(part.extra))
 
 
 def _image(part: ImagePart, place: str) -> dict[str, Any]:

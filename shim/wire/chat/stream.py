@@ -119,7 +119,8 @@ class StreamDecoder:
         if self._ended:
             return []
         if self._cut is not None:
-            return self._malformed(*self._cut)
+            position, cut, reason = self._cut
+            return self._malformed(position, cut, reason=reason)
         if payload == _DONE:
             return self._done()
         try:
@@ -202,9 +203,9 @@ class StreamDecoder:
             # next tells: the end makes it a truncated stream, anything else a malformed payload.
             self._cut = (self._position, stripped, reason)
             return []
-        return self._malformed(self._position, stripped, reason)
+        return self._malformed(self._position, stripped, reason=reason)
 
-    def _malformed(self, position: int, payload: bytes, reason: str) -> list[StreamEvent]:
+    def _malformed(self, position: int, payload: bytes, *, reason: str) -> list[StreamEvent]:
         shown = masked_body(payload).decode("utf-8", "replace")[:_SHOWN]
         return self._fail(ErrorCategory.PROTOCOL, f"payload {position} of the stream is not JSON ({reason}): {shown!r}")
 

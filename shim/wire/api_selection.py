@@ -1,0 +1,169 @@
+"""Which API a request uses, and why.
+
+Not what an API cannot express (its codec refuses that) nor what the models' names tell (`model_families`).
+Source: OpenAI's guide to migrating to Responses and the API references of both. The first rule that holds decides: the
+caller's word; a model only Responses serves; what only Responses can express; tools with reasoning where Chat Completions
+refuses them; what only Chat Completions can express; the o-series; else Chat Completions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Literal, TypeAlias, get_args
+
+from msgspec import UNSET, Struct
+
+from shim.model import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    InvalidRequestError,
+    ModelRequest,
+    OpaquePart,
+    Part,
+    Reasoning,
+    ReasoningPart,
+    ToolCallPart,
+    ToolCallResponsePart,
+    check_request,
+)
+from shim.model.checks import kind_of
+from shim.model.response import Api
+from shim.wire.model_families import is_o_series, is_only_on_responses, refuses_tools_with_reasoning
+from shim.wire.responses.request import CHAT_ONLY_FIELDS, CHAT_ONLY_NAMES
+
+ApiChoice: TypeAlias = Literal["auto", "chat_completions", "responses"]
+
+# Names in a body that only the Responses API has; the same field of the request is told by its own name.
+_RESPONSES_ONLY_NAMES = (
+    "background",
+    "context_management",
+    "conversation",
+    "input",
+    "instructions",
+    "max_output_tokens",
+    "max_tool_calls",
+    "prompt",
+    "text",
+    "truncation",
+)
+# The items and blocks of Responses that may stand in a conversation; Chat Completions has none by these names.
+_RESPONSES_KIND = re.compile(
+    r"\w+_(?:call|output|reference|request|response|tools)|compaction\w*|message|reasoning|input_(?:text|image|file)|output_text"
+)
+# The tools, and ways to choose one, that Chat Completions has too; there they are nested under the name of their type.
+_CHAT_TOOLS = frozenset({"function", "custom", "allowed_tools"})
+
+
+class Selection(Struct, frozen=True):
+    """The API a request uses, and the rule that chose it, as a plain sentence."""
+
+    api: Api
+    reason: str
+
+
+def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto") -> Selection:
+    """Choose the API for a request.
+
+    What neither API can express is not this function's to refuse: the codec of the chosen one does, and names the field.
+
+    Args:
+        request: the request.
+        api: `auto` to choose by its model and content; `chat_completions` or `responses` to force one.
+
+    Raises:
+        InvalidRequestError: (a ValueError) `api` is any other word, or a field of the request is not of its kind.
+    """
+    check_request(request)
+    if api == "chat_completions":
+        return Selection("chat_completions", "The caller asked for Chat Completions.")
+    if api == "responses":
+        return Selection("responses", "The caller asked for the Responses API.")
+    if api != "auto":
+        shown = repr(api) if isinstance(api, str) else kind_of(api)
+        raise InvalidRequestError(f"api is {shown}; give one of {', '.join(get_args(ApiChoice))}", field="api")
+    return _chosen(request)
+
+
+def _chosen(request: ModelRequest) -> Selection:
+    model = request.model
+    only_responses, only_chat = next(_only_responses_has(request), None), next(_only_chat_has(request), None)
+    if is_only_on_responses(model):
+        return Selection("responses", f"{model} is served by the Responses API alone.")
+    if only_responses is not None:
+        return Selection("responses", f"Only the Responses API can express {only_responses}.")
+    if _reasons_with_tools(request):
+        return Selection("responses", f"{model} refuses tools with reasoning on Chat Completions.")
+    if only_chat is not None:
+        instead = f", where {model} works too" if is_o_series(model) else ""
+        return Selection("chat_completions", f"Only Chat Completions can express {only_chat}{instead}.")
+    if is_o_series(model):
+        return Selection("responses", f"{model} is one of the o1, o3 and o4 models, which use the Responses API.")
+    return Selection("chat_completions", "Nothing in the request needs the Responses API.")
+
+
+def _reasons_with_tools(request: ModelRequest) -> bool:
+    """Whether Chat Completions would refuse the tools: the default effort counts as reasoning."""
+    effort = request.reasoning.effort if isinstance(request.reasoning, Reasoning) else UNSET
+    effort = request.extra_body.get("reasoning_effort", effort)
+    return bool(request.tools) and effort != "none" and refuses_tools_with_reasoning(request.model)
+
+
+def _only_responses_has(request: ModelRequest) -> Iterator[str]:
+    """Name what a request says that Chat Completions has no place for."""
+    yield from (field for field in ("previous_response_id", "include") if getattr(request, field) is not UNSET)
+    if isinstance(request.reasoning, Reasoning) and request.reasoning.summary is not UNSET:
+        yield "reasoning.summary"
+    yield from _given(request, _RESPONSES_ONLY_NAMES)
+    for field, form in (*(("tools", tool) for tool in request.tools or ()), ("tool_choice", request.tool_choice)):
+        if isinstance(form, OpaquePart) and not (form.kind in _CHAT_TOOLS and form.kind in form.data):
+            yield f"the {field} of type {form.kind}"
+    for place, part in _parts(request):
+        inner = _responses_only_part(part)
+        if inner is not None:
+            yield f"{place}{inner}"
+
+
+def _only_chat_has(request: ModelRequest) -> Iterator[str]:
+    """Name what a request says that the Responses API has no place for; null says nothing."""
+    yield from (field for field in CHAT_ONLY_FIELDS if getattr(request, field) not in (UNSET, None))
+    yield from _given(request, CHAT_ONLY_NAMES)
+    for position, message in enumerate(request.messages):
+        if message.name is not UNSET:
+            yield f"messages[{position}].name"
+    for place, part in _parts(request):
+        if _is_chat_only(part):
+            yield place
+
+
+def _given(request: ModelRequest, names: Iterable[str]) -> Iterator[str]:
+    body = request.extra_body
+    return (f"extra_body.{name}" for name in names if body.get(name) not in (UNSET, None))
+
+
+def _parts(request: ModelRequest) -> Iterator[tuple[str, Part]]:
+    """Go through the parts of a conversation, those of tool results included, each with its place."""
+    for position, message in enumerate(request.messages):
+        for number, part in enumerate(message.parts):
+            place = f"messages[{position}].parts[{number}]"
+            yield place, part
+            if isinstance(part, ToolCallResponsePart):
+                yield from ((f"{place}.parts[{inner}]", piece) for inner, piece in enumerate(part.parts))
+
+
+def _responses_only_part(part: Part) -> str | None:
+    """Name the field of a part that Chat Completions cannot express, "" for the part itself, None for none."""
+    if isinstance(part, ImagePart):
+        return ".file_id" if part.file_id is not None else None
+    if isinstance(part, FilePart):
+        return ".file_url" if part.file_url is not None else None
+    if isinstance(part, ReasoningPart):
+        return "" if part.wire_field is None else None
+    return "" if isinstance(part, OpaquePart) and _RESPONSES_KIND.fullmatch(part.kind) else None
+
+
+def _is_chat_only(part: Part) -> bool:
+    if isinstance(part, ReasoningPart):
+        return part.wire_field is not None
+    return isinstance(part, AudioPart) or (isinstance(part, ToolCallPart) and part.kind == "function_call")

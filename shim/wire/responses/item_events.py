@@ -1,0 +1,123 @@
+"""The events of a stream that tell its items: for each type its handler, reading leniently.
+
+Not what is gathered from them (`accumulation`) nor the events about the whole response (`stream`).
+Source: openai-python `types/responses/response_stream_event.py`; types without a handler add nothing a whole item does not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeAlias
+
+from shim.model import StreamEvent
+from shim.wire.chat.vocabulary import arguments_of, text_of
+from shim.wire.responses.accumulation import OutputAccumulator, Place
+from shim.wire.responses.streamed import CALLS, FORMS, OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT, Form
+
+Handler: TypeAlias = Callable[[OutputAccumulator, dict[str, Any]], Iterable[StreamEvent]]
+
+
+def _place(event: dict[str, Any], position: str = "content_index") -> Place:
+    return Place(_index(event, "output_index"), text_of(event.get("item_id")), _index(event, position))
+
+
+def _index(event: dict[str, Any], name: str) -> int:
+    """Read an index; what is none is 0, as where there is but one."""
+    value = event.get(name)
+    return value if isinstance(value, int) and value >= 0 else 0
+
+
+def indexes_of(event: dict[str, Any]) -> tuple[int, int, int]:
+    """Read which text an event is a piece of, by its indexes."""
+    return _index(event, "output_index"), _index(event, "content_index"), _index(event, "summary_index")
+
+
+def _item_added(output: OutputAccumulator, event: dict[str, Any]) -> Iterable[StreamEvent]:
+    item = event.get("item")
+    return output.add_item(_place_of_item(event, item), item) if isinstance(item, dict) else ()
+
+
+def _item_done(output: OutputAccumulator, event: dict[str, Any]) -> Iterable[StreamEvent]:
+    item = event.get("item")
+    return output.settle_item(_place_of_item(event, item), item) if isinstance(item, dict) else ()
+
+
+def _place_of_item(event: dict[str, Any], item: dict[str, Any]) -> Place:
+    return Place(_index(event, "output_index"), text_of(item.get("id")))
+
+
+def _part_added(output: OutputAccumulator, event: dict[str, Any]) -> Iterable[StreamEvent]:
+    form = _form_of(event.get("part"))
+    if form is not None:
+        output.text(_place(event, _POSITIONS[form.field]), form)  # numbers the text, even one that stays empty
+    return ()
+
+
+def _part_done(output: OutputAccumulator, event: dict[str, Any]) -> Iterable[StreamEvent]:
+    form = _form_of(event.get("part"))
+    if form is None:
+        return ()
+    return output.settle_text(_place(event, _POSITIONS[form.field]), text_of(event["part"].get(form.key)), form=form)
+
+
+def _form_of(part: Any) -> Form | None:
+    return FORMS.get(text_of(part.get("type"))) if isinstance(part, dict) else None
+
+
+def _text_delta(output: OutputAccumulator, event: dict[str, Any], *, form: Form) -> Iterable[StreamEvent]:
+    place = _place(event, _POSITIONS[form.field])
+    logprobs = event.get("logprobs")
+    if isinstance(logprobs, list):
+        output.text(place, form).logprobs.extend(logprobs)
+    piece = text_of(event.get("delta"))
+    return output.add_text(place, piece, form=form) if piece else ()
+
+
+def _text_done(output: OutputAccumulator, event: dict[str, Any], *, form: Form) -> Iterable[StreamEvent]:
+    return output.settle_text(_place(event, _POSITIONS[form.field]), text_of(event.get(form.key)), form=form)
+
+
+def _annotation_added(output: OutputAccumulator, event: dict[str, Any]) -> Iterable[StreamEvent]:
+    if isinstance(event.get("annotation"), dict):
+        output.text(_place(event), OUTPUT_TEXT).annotations.append(event["annotation"])
+    return ()
+
+
+def _arguments_delta(output: OutputAccumulator, event: dict[str, Any], *, kind: str) -> Iterable[StreamEvent]:
+    piece = text_of(event.get("delta"))
+    return output.add_arguments(_place(event), piece, kind=kind) if piece else ()
+
+
+def _arguments_done(output: OutputAccumulator, event: dict[str, Any], *, kind: str) -> Iterable[StreamEvent]:
+    return output.settle_arguments(_place(event), arguments_of(event.get(CALLS[kind])), kind=kind)
+
+
+# List of an item -> the event's field that says which of its blocks.
+_POSITIONS = {"content": "content_index", "summary": "summary_index"}
+
+# Type of the event that brings a piece of a text -> where that stands.
+TEXT_DELTAS: dict[str, Form] = {
+    "response.output_text.delta": OUTPUT_TEXT,
+    "response.refusal.delta": REFUSAL,
+    "response.reasoning_text.delta": REASONING_TEXT,
+    "response.reasoning_summary_text.delta": SUMMARY_TEXT,
+}
+HANDLERS: dict[str, Handler] = {
+    "response.output_item.added": _item_added,
+    "response.output_item.done": _item_done,
+    "response.content_part.added": _part_added,
+    "response.content_part.done": _part_done,
+    "response.reasoning_summary_part.added": _part_added,
+    "response.reasoning_summary_part.done": _part_done,
+    "response.output_text.annotation.added": _annotation_added,
+    "response.function_call_arguments.delta": partial(_arguments_delta, kind="function_call"),
+    "response.function_call_arguments.done": partial(_arguments_done, kind="function_call"),
+    "response.custom_tool_call_input.delta": partial(_arguments_delta, kind="custom_tool_call"),
+    "response.custom_tool_call_input.done": partial(_arguments_done, kind="custom_tool_call"),
+    "response.output_text.done": partial(_text_done, form=OUTPUT_TEXT),
+    "response.refusal.done": partial(_text_done, form=REFUSAL),
+    "response.reasoning_text.done": partial(_text_done, form=REASONING_TEXT),
+    "response.reasoning_summary_text.done": partial(_text_done, form=SUMMARY_TEXT),
+    **{kind: partial(_text_delta, form=form) for kind, form in TEXT_DELTAS.items()},
+}

@@ -1,0 +1,137 @@
+"""Output items as message parts, and how an item's own fields are kept with them.
+
+Not the way back (`input_items`) nor the body around them (`response`). Source: OpenAI API reference, Responses, `output`;
+compatible servers' differences as noted. What no part models is an `OpaquePart` with the whole item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import UNSET, Struct, structs
+
+from shim.model import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
+from shim.wire.chat.vocabulary import arguments_of, text_of
+from shim.wire.responses.input_items import item_of
+from shim.wire.responses.vocabulary import ITEM, dicts_in
+
+
+class Output(Struct):
+    """What the items of a response say: its parts, and what is kept of its first message item beside them."""
+
+    parts: list[Part] = []
+    message_extra: dict[str, Any] = {}
+
+
+def read_output(items: Iterable[dict[str, Any]]) -> Output:
+    """Read output items in order.
+
+    The own fields of the first message item (`id`, `status`, `phase`) go with the message, those of a further one into
+    the `extra` of its first text, so that each is sent back as it came.
+    """
+    output = Output()
+    first = True
+    for item in items:
+        if item.get("type") != "message":
+            output.parts.append(read_item(item))
+            continue
+        parts = _message_parts(item)
+        fields = {name: value for name, value in item.items() if name not in _MESSAGE and value is not None}
+        if first and fields:
+            output.message_extra = {ITEM: fields}
+        elif not first and isinstance(parts[0], TextPart):
+            parts[0] = TextPart(parts[0].text, parts[0].extra | {ITEM: fields})
+        first = first and isinstance(parts[0], OpaquePart)
+        output.parts.extend(parts)
+    return output
+
+
+def read_item(item: dict[str, Any], *, exact: bool = False) -> Part:
+    """Read an item that is no message.
+
+    Args:
+        item: as the server or the request has it; any JSON object.
+        exact: keep all that is needed to write the very same item again; else what says nothing is left out (null), and
+            arguments that are an object become their JSON text.
+    """
+    read = _READERS.get(text_of(item.get("type")))
+    if read is None:
+        return OpaquePart(text_of(item.get("type")), item)
+    part = read(item)
+    fields = differing(item, item_of(part))
+    if not exact:
+        fields = {
+            name: value
+            for name, value in fields.items()
+            if name not in _CALL and value is not UNSET and value is not None
+        }
+    return structs.replace(part, extra={ITEM: fields}) if fields else part
+
+
+def differing(item: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:
+    """The fields to lay over `written` to make it `item`: UNSET for one that `item` has not."""
+    fields = {name: value for name, value in item.items() if written.get(name, UNSET) != value}
+    return fields | {name: UNSET for name in written if name not in item}
+
+
+_MESSAGE = frozenset({"role", "content"})
+_CALL = frozenset({"call_id", "name", "arguments", "input"})
+
+
+def blocks_of(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """The blocks of a message; a string, as a request may have it, is one text."""
+    content = item.get("content")
+    return [{"type": "output_text", "text": content}] if isinstance(content, str) else dicts_in(content)
+
+
+def _message_parts(item: dict[str, Any]) -> list[Part]:
+    """Read a message's blocks; a message without any is kept whole."""
+    return [_block(block) for block in blocks_of(item)] or [OpaquePart("message", item)]
+
+
+def _block(block: dict[str, Any]) -> Part:
+    kind = text_of(block.get("type"))
+    if kind == "output_text" and isinstance(block.get("text"), str):
+        # Without annotations, or without logprobs, a list is empty: that says nothing, and stays with the raw body.
+        told = {name: value for name, value in block.items() if name not in ("type", "text")}
+        return TextPart(block["text"], {name: value for name, value in told.items() if value not in (None, [])})
+    if kind == "refusal" and isinstance(block.get("refusal"), str):
+        return RefusalPart(block["refusal"])
+    return OpaquePart(kind, block)
+
+
+def _function_call(item: dict[str, Any]) -> ToolCallPart:
+    return ToolCallPart(call_id_of(item), text_of(item.get("name")), arguments_of(item.get("arguments")))
+
+
+def _custom_call(item: dict[str, Any]) -> ToolCallPart:
+    return ToolCallPart(call_id_of(item), text_of(item.get("name")), arguments_of(item.get("input")), kind="custom")
+
+
+def call_id_of(item: dict[str, Any]) -> str:
+    """Find what a result must name; a server that gives no `call_id` has only the item's id to go by."""
+    return text_of(item.get("call_id")) or text_of(item.get("id"))
+
+
+def _reasoning(item: dict[str, Any]) -> ReasoningPart:
+    """Read reasoning: its own text where the server tells it, else the summary's parts, joined."""
+    summary = _texts(item.get("summary"), "summary_text")
+    told = "".join(_texts(item.get("content"), "reasoning_text"))
+    return ReasoningPart(
+        told or "".join(summary),
+        id=text_of(item.get("id")) or None,
+        summary=summary,
+        encrypted_content=text_of(item.get("encrypted_content")) or None,
+    )
+
+
+def _texts(blocks: Any, kind: str) -> tuple[str, ...]:
+    return tuple(text_of(block.get("text")) for block in dicts_in(blocks) if block.get("type") == kind)
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], ToolCallPart | ReasoningPart]] = {
+    "function_call": _function_call,
+    "custom_tool_call": _custom_call,
+    "reasoning": _reasoning,
+}

@@ -1,0 +1,221 @@
+"""A Responses stream as events: one SSE payload in, the events it is out.
+
+Not the SSE framing (`shim.wire.sse`), the events about items (`item_events`) or the gathering of their pieces (`accumulation`).
+Source: API reference, Responses streaming. An event is known by its `type` alone; an unknown one, such as `keepalive`, is
+ignored. The end is a terminal event; a body that ends without one is truncated, with or without `[DONE]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from shim.model import (
+    ErrorCategory,
+    ModelResponse,
+    ProviderError,
+    StreamDone,
+    StreamError,
+    StreamEvent,
+    StreamStart,
+)
+from shim.wire.chat.vocabulary import text_of
+from shim.wire.failure import error_in
+from shim.wire.masking import masked_body
+from shim.wire.responses.accumulation import OutputAccumulator
+from shim.wire.responses.failures import failure_of, has_failed, read_error
+from shim.wire.responses.item_events import HANDLERS, TEXT_DELTAS, indexes_of
+from shim.wire.responses.response import read_answer
+from shim.wire.responses.streamed import LateArgumentsError, StreamedText
+from shim.wire.responses.vocabulary import dicts_in, finish_reason
+
+_DONE = b"[DONE]"
+_SHOWN = 80  # bytes of a malformed payload quoted in its error
+
+
+class _Delta(Struct, gc=False):
+    """A piece of text, typed, so that it decodes at C speed; any other event decodes too, or not at all."""
+
+    type: str = ""
+    output_index: int = 0
+    content_index: int = 0
+    summary_index: int = 0
+    delta: str = ""
+    logprobs: list[Any] | None = None
+
+
+_decode_delta = msgspec.json.Decoder(_Delta).decode
+_decode = msgspec.json.Decoder().decode
+
+
+class StreamDecoder:
+    """Reads one stream. `feed` each payload, then `finish`; after the last event both return nothing more."""
+
+    def __init__(self) -> None:
+        self._output = OutputAccumulator()
+        self._answer: dict[str, Any] = {"status": "in_progress"}  # the response as last told, its output apart
+        self._text: StreamedText | None = None  # the text of the last event, if that was a piece of text
+        self._text_type = ""  # that event's type
+        self._text_at = (0, 0, 0)  # and its indexes
+        self._position = 0
+        self._started = False
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last event was given: `StreamDone` or `StreamError`."""
+        return self._ended
+
+    @property
+    def response(self) -> ModelResponse:
+        """The response as far as it has come."""
+        return read_answer(self._answer | {"output": self._output.output()})
+
+    def feed(self, payload: bytes) -> list[StreamEvent]:
+        """Read the data of one server-sent event.
+
+        Returns:
+            Its events, often one, sometimes none. A payload that is not JSON or not an event, an error event and a failed
+            response are a `StreamError`, with what had arrived as `error.partial`; nothing is skipped. It raises nothing.
+        """
+        if self._ended:
+            return []
+        self._position += 1
+        text = self._text
+        if text is None:
+            return self._feed_general(payload)
+        # The hot path: one more piece of the text the last event was a piece of.
+        try:
+            event = _decode_delta(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._feed_general(payload)
+        if (
+            event.type == self._text_type
+            and event.delta
+            and not event.logprobs
+            and self._text_at == (event.output_index, event.content_index, event.summary_index)
+        ):
+            text.pieces.append(event.delta)
+            return [text.form.event(event.delta, text.index)]
+        return self._feed_general(payload)
+
+    def finish(self) -> list[StreamEvent]:
+        """Tell that the body has ended: the last event, unless it was given before."""
+        if self._ended:
+            return []
+        where = f"after {self._position} payloads" if self._position else "before its first payload"
+        return self._fail(ErrorCategory.TRUNCATED, f"the stream ended {where}, without a terminal event")
+
+    def _feed_general(self, payload: bytes) -> list[StreamEvent]:
+        self._text = None
+        try:
+            event = _decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return self._undecodable(payload, str(error))
+        if not isinstance(event, dict):
+            return self._fail(
+                ErrorCategory.PROTOCOL,
+                f"payload {self._position} of the stream is a JSON {type(event).__name__}, not an event",
+            )
+        kind = text_of(event.get("type"))
+        if kind in HANDLERS:
+            return self._feed_item(kind, event)
+        return self._HANDLERS.get(kind, StreamDecoder._end_if_error)(self, event)
+
+    def _feed_item(self, kind: str, event: dict[str, Any]) -> list[StreamEvent]:
+        try:
+            events = list(HANDLERS[kind](self._output, event))
+        except LateArgumentsError as error:
+            return self._fail(ErrorCategory.PROTOCOL, f"payload {self._position} of the stream has {error}")
+        if events and kind in TEXT_DELTAS:
+            self._text = self._output.last_text
+            self._text_type = kind
+            self._text_at = indexes_of(event)
+        return self._begun(events)
+
+    def _begun(self, events: list[StreamEvent]) -> list[StreamEvent]:
+        """Put the start before the first events."""
+        if self._started or not events:
+            return events
+        return [self._start(), *events]
+
+    def _start(self) -> StreamStart:
+        self._started = True
+        return StreamStart(text_of(self._answer.get("id")), text_of(self._answer.get("model")))
+
+    def _note(self, event: dict[str, Any], *, status: str) -> dict[str, Any]:
+        """Keep what an event says of the whole response, and return that; `status` is what its type says."""
+        response = event.get("response")
+        response = response if isinstance(response, dict) else {}
+        answer = {name: value for name, value in response.items() if name != "output"}
+        for name in ("id", "model"):
+            answer[name] = answer.get(name) or self._answer.get(name)
+        self._answer = answer | {"status": text_of(answer.get("status")) or status}
+        return response
+
+    def _tell_response(self, event: dict[str, Any]) -> list[StreamEvent]:
+        self._note(event, status="in_progress")
+        return [] if self._started else [self._start()]
+
+    def _end_well(self, event: dict[str, Any], *, status: str) -> list[StreamEvent]:
+        response = self._note(event, status=status)
+        if has_failed(response):
+            return self._end_failed(event, status=status)
+        if finish_reason(self._answer, calls=False) is None:
+            self._answer["status"] = status  # the event says that it ended, whatever the response in it says
+        events = list(self._output.finish(dicts_in(response.get("output"))))
+        self._ended = True
+        return self._begun([*events, StreamDone(self.response)])
+
+    def _end_failed(self, event: dict[str, Any], *, status: str) -> list[StreamEvent]:
+        response = self._note(event, status=status)
+        output = self._output.output() or dicts_in(response.get("output"))
+        return self._end_with(failure_of(self._answer, partial=read_answer(self._answer | {"output": output})))
+
+    def _end_with_error(self, event: dict[str, Any]) -> list[StreamEvent]:
+        """End with an error event, nested as servers send it, or flat as it is documented."""
+        flat = {name: event[name] for name in ("code", "message", "param") if name in event}
+        return self._end_with(read_error({"error": event.get("error") or flat}, partial=self.response))
+
+    def _end_if_error(self, event: dict[str, Any]) -> list[StreamEvent]:
+        """Ignore an event of a type unknown here; an error object may come without a type, or with its own."""
+        kind = text_of(event.get("type"))
+        if not kind.startswith("response.") and error_in(event):
+            return self._end_with(read_error(event, partial=self.response))
+        if kind:
+            return []
+        return self._fail(ErrorCategory.PROTOCOL, f"payload {self._position} of the stream has no type")
+
+    def _undecodable(self, payload: bytes, reason: str) -> list[StreamEvent]:
+        stripped = payload.strip()
+        if not stripped:  # an empty `data:` line keeps a connection alive
+            return []
+        if stripped == _DONE:
+            return self.finish()
+        shown = masked_body(stripped).decode("utf-8", "replace")[:_SHOWN]
+        return self._fail(
+            ErrorCategory.PROTOCOL, f"payload {self._position} of the stream is not JSON ({reason}): {shown!r}"
+        )
+
+    def _fail(self, category: ErrorCategory, message: str) -> list[StreamEvent]:
+        return self._end_with(ProviderError(category, message, http_status=200, partial=self.response))
+
+    def _end_with(self, error: ProviderError) -> list[StreamEvent]:
+        self._ended = True
+        return [StreamError(error)]
+
+    # Type of an event about the whole response -> its handler; `item_events` has the other types.
+    _HANDLERS: ClassVar[dict[str, Callable[[StreamDecoder, dict[str, Any]], list[StreamEvent]]]] = {
+        "response.created": _tell_response,
+        "response.queued": _tell_response,
+        "response.in_progress": _tell_response,
+        "response.completed": partial(_end_well, status="completed"),
+        "response.incomplete": partial(_end_well, status="incomplete"),
+        "response.failed": partial(_end_failed, status="failed"),
+        "response.cancelled": partial(_end_failed, status="cancelled"),
+        "error": _end_with_error,
+    }

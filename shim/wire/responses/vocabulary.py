@@ -1,0 +1,88 @@
+"""The words of the Responses API: finish reasons, usage, kinds of content, and where an item's own fields are kept.
+
+Not the items and bodies they stand in (`input_items`, `output_items`, `response`). Source: API reference, Responses, the
+response object; the other words are those of compatible servers, seen in recorded traffic.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shim.model import FinishReason, UnsupportedFeatureError, Usage
+from shim.wire.chat.vocabulary import text_of
+
+API = "responses"
+
+ITEM = "item"
+"""The key of an `extra` under which the fields of an item stand that no part models: its `id`, `status`, `phase`.
+
+They belong to this API alone, so they stand apart from the fields any API would be sent.
+"""
+
+# Blocks of a message, as against items of their own, wherever an OpaquePart carries one; so is any `input_…` and `output_…`.
+_BLOCK_KINDS = frozenset({"refusal", "text", "image_url", "file", "thinking", "summary_text", "reasoning_text"})
+
+_STATUS_REASONS: dict[str, FinishReason] = {
+    "completed": FinishReason.STOP,
+    "failed": FinishReason.ERROR,
+    "cancelled": FinishReason.ERROR,
+}
+_INCOMPLETE_REASONS: dict[str, FinishReason] = {
+    "max_output_tokens": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,  # servers that kept the Chat Completions word
+    "content_filter": FinishReason.CONTENT_FILTER,
+}
+# The response is still being made: in the background, or in a stream that was cut.
+_OPEN_STATUSES = frozenset({"queued", "in_progress"})
+
+
+def unsupported(field: str, remedy: str) -> UnsupportedFeatureError:
+    """Name a field the Responses API cannot express, and what to do instead."""
+    return UnsupportedFeatureError(f"{field} cannot be sent on the Responses API; {remedy}", field=field, api=API)
+
+
+def is_block(kind: str) -> bool:
+    """Whether an `OpaquePart` of this kind is a block of a message; any other is an item of its own."""
+    return kind in _BLOCK_KINDS or kind.startswith(("input_", "output_"))
+
+
+def finish_reason(answer: dict[str, Any], *, calls: bool) -> FinishReason | None:
+    """Tell why a response ended, None while it is being made; `calls`: whether it asks for tool calls."""
+    status = text_of(answer.get("status"))
+    if status in _OPEN_STATUSES:
+        return None
+    if status == "incomplete":
+        return _INCOMPLETE_REASONS.get(raw_finish_reason(answer) or "", FinishReason.UNKNOWN)
+    if calls and status in ("completed", ""):
+        return FinishReason.TOOL_CALL
+    return _STATUS_REASONS.get(status, FinishReason.UNKNOWN)
+
+
+def raw_finish_reason(answer: dict[str, Any]) -> str | None:
+    """Find the server's own word for it: the reason a response is incomplete, else its status."""
+    details = answer.get("incomplete_details")
+    reason = text_of(details.get("reason")) if isinstance(details, dict) else ""
+    return reason or text_of(answer.get("status")) or None
+
+
+def read_usage(usage: dict[str, Any]) -> Usage:
+    """Read a usage object; a count that is missing or not a number is 0, a missing total is the sum."""
+    inputs, outputs = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+    return Usage(
+        input_tokens=inputs,
+        output_tokens=outputs,
+        reasoning_tokens=_count(usage.get("output_tokens_details"), "reasoning_tokens"),
+        cached_input_tokens=_count(usage.get("input_tokens_details"), "cached_tokens"),
+        total_tokens=_count(usage, "total_tokens") or inputs + outputs,
+        details=usage,
+    )
+
+
+def dicts_in(value: Any) -> list[dict[str, Any]]:
+    """Read a list's objects; anything else holds none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _count(holder: Any, name: str) -> int:
+    value = holder.get(name) if isinstance(holder, dict) else None
+    return int(value) if isinstance(value, (int, float)) else 0

@@ -1,0 +1,1 @@
+"""Tests of the Responses codec: each file mirrors one of `shim.wire.responses`."""

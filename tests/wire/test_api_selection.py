@@ -1,0 +1,189 @@
+"""Tests of `shim.wire.api_selection`: which API a request uses, and the rule that says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shim.model import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    InvalidRequestError,
+    Message,
+    ModelRequest,
+    OpaquePart,
+    Reasoning,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolCallResponsePart,
+    ToolDefinition,
+    UnsupportedFeatureError,
+    assistant,
+    tool_result,
+    user,
+)
+from shim.wire import chat, responses
+from shim.wire.api_selection import Selection, select_api
+
+LOOK = [ToolDefinition("look")]
+
+
+def request(model: str = "gpt-4o", **fields: Any) -> ModelRequest:
+    """A small request with these fields."""
+    return ModelRequest(**({"model": model, "messages": [user("hi")]} | fields))
+
+
+@pytest.mark.parametrize("model", ["o1", "o1-mini", "o3", "o3_x", "o4-mini", "openai/o3"])
+def test_the_o_series_goes_to_responses(model: str) -> None:
+    """The o1, o3 and o4 models use the Responses API, whatever vendor's prefix their name has."""
+    assert select_api(request(model)) == Selection(
+        "responses", f"{model} is one of the o1, o3 and o4 models, which use the Responses API."
+    )
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-5", "o30", "gpt-4o-mini", "my-deployment", "llama-3"])
+def test_other_models_go_to_chat(model: str) -> None:
+    """Any other model uses Chat Completions while nothing asks for more."""
+    assert select_api(request(model)) == Selection(
+        "chat_completions", "Nothing in the request needs the Responses API."
+    )
+
+
+@pytest.mark.parametrize("model", ["o1", "gpt-4o", "o3-pro"])
+@pytest.mark.parametrize(
+    ("api", "reason"),
+    [
+        ("chat_completions", "The caller asked for Chat Completions."),
+        ("responses", "The caller asked for the Responses API."),
+    ],
+)
+def test_the_callers_word_wins(model: str, api: str, reason: str) -> None:
+    """An API the caller names is used whatever the model."""
+    assert select_api(request(model), api=api) == Selection(api, reason)  # type: ignore[arg-type]  # one of the two
+
+
+@pytest.mark.parametrize("api", ["chat", "Responses", "", None, 7])
+def test_any_other_word_is_refused(api: Any) -> None:
+    """A word that names no API raises a ValueError with those that do."""
+    with pytest.raises(ValueError, match="give one of auto, chat_completions, responses") as caught:
+        select_api(request(), api=api)
+    assert isinstance(caught.value, InvalidRequestError)
+    assert caught.value.field == "api"
+
+
+# What only the Responses API can express -> how the reason names it.
+ONLY_RESPONSES: dict[str, tuple[dict[str, Any], str]] = {
+    "state": ({"previous_response_id": "resp_1"}, "previous_response_id"),
+    "include": ({"include": ["reasoning.encrypted_content"]}, "include"),
+    "summary": ({"reasoning": Reasoning("low", "auto")}, "reasoning.summary"),
+    "background": ({"extra_body": {"background": True}}, "extra_body.background"),
+    "hosted tool": ({"tools": [OpaquePart("web_search", {"type": "web_search"})]}, "the tools of type web_search"),
+    "flat custom tool": (
+        {"tools": [OpaquePart("custom", {"type": "custom", "name": "c"})]},
+        "the tools of type custom",
+    ),
+    "hosted choice": ({"tool_choice": OpaquePart("mcp", {"type": "mcp"})}, "the tool_choice of type mcp"),
+    "image by id": ({"messages": [user(ImagePart(file_id="f"))]}, "messages[0].parts[0].file_id"),
+    "file by url": ({"messages": [user("hi", FilePart(file_url="u"))]}, "messages[0].parts[1].file_url"),
+    "file in a result": (
+        {"messages": [Message("tool", (ToolCallResponsePart("c", (TextPart("a"), FilePart(file_url="u"))),))]},
+        "messages[0].parts[0].parts[1].file_url",
+    ),
+    "reasoning item": ({"messages": [user("hi"), assistant(ReasoningPart("hm", id="rs_1"))]}, "messages[1].parts[0]"),
+    "item": (
+        {"messages": [assistant(OpaquePart("web_search_call", {"type": "web_search_call"}))]},
+        "messages[0].parts[0]",
+    ),
+    "item reference": (
+        {"messages": [user(OpaquePart("item_reference", {"type": "item_reference", "id": "i"}))]},
+        "messages[0].parts[0]",
+    ),
+    "block": ({"messages": [user(OpaquePart("input_file", {"type": "input_file"}))]}, "messages[0].parts[0]"),
+}
+
+
+@pytest.mark.parametrize("case", ONLY_RESPONSES)
+def test_what_only_responses_can_express_goes_there(case: str) -> None:
+    """A request with anything only the Responses API can express uses it, and the reason names that."""
+    fields, named = ONLY_RESPONSES[case]
+    assert select_api(request(**fields)) == Selection("responses", f"Only the Responses API can express {named}.")
+    responses.serialize(request(**fields), stream=False)
+
+
+# What only Chat Completions can express -> how the reason names it.
+ONLY_CHAT: dict[str, tuple[dict[str, Any], str]] = {
+    "stop": ({"stop": "END"}, "stop"),
+    "seed": ({"seed": 7}, "seed"),
+    "n": ({"n": 2}, "n"),
+    "bias": ({"logit_bias": {"1": 5}}, "logit_bias"),
+    "penalty": ({"presence_penalty": 0.5}, "presence_penalty"),
+    "modalities": ({"extra_body": {"modalities": ["text"]}}, "extra_body.modalities"),
+    "name": ({"messages": [user("hi", name="ann")]}, "messages[0].name"),
+    "audio": ({"messages": [user(AudioPart("d", "wav"))]}, "messages[0].parts[0]"),
+    "old call": ({"messages": [assistant(ToolCallPart("", "f", "{}", kind="function_call"))]}, "messages[0].parts[0]"),
+    "chat reasoning": ({"messages": [assistant(ReasoningPart("hm", wire_field="reasoning"))]}, "messages[0].parts[0]"),
+}
+
+
+@pytest.mark.parametrize("case", ONLY_CHAT)
+def test_what_only_chat_can_express_stays_there(case: str) -> None:
+    """An o-series request with what only Chat Completions can express stays there, and the reason says why."""
+    fields, named = ONLY_CHAT[case]
+    given = request("o3", **fields)
+    assert select_api(given) == Selection(
+        "chat_completions", f"Only Chat Completions can express {named}, where o3 works too."
+    )
+    chat.serialize(given, stream=False)
+    with pytest.raises(UnsupportedFeatureError):
+        responses.serialize(given, stream=False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "api"),
+    [
+        ({"tools": LOOK}, "responses"),
+        ({"tools": LOOK, "reasoning": Reasoning("low")}, "responses"),
+        ({"tools": LOOK, "reasoning": Reasoning("none")}, "chat_completions"),
+        ({"tools": LOOK, "extra_body": {"reasoning_effort": "none"}}, "chat_completions"),
+        ({"tools": LOOK, "extra_body": {"reasoning_effort": "low"}}, "responses"),
+        ({"tools": LOOK, "stop": "END"}, "responses"),
+        ({"tools": LOOK, "stop": "END", "reasoning": Reasoning("none")}, "chat_completions"),
+        ({"tools": []}, "chat_completions"),
+        ({}, "chat_completions"),
+    ],
+)
+def test_tools_with_reasoning(fields: dict[str, Any], api: str) -> None:
+    """A model that refuses tools with reasoning on Chat Completions is asked on Responses, the default effort counting."""
+    found = select_api(request("gpt-5.4", **fields))
+    assert found.api == api
+    if api == "responses":
+        assert found.reason == "gpt-5.4 refuses tools with reasoning on Chat Completions."
+    assert select_api(request("gpt-5.3", **fields)).api == "chat_completions"
+
+
+def test_a_model_on_responses_alone_goes_there() -> None:
+    """A model that Chat Completions does not serve uses Responses even with what that cannot express."""
+    assert select_api(request("o3-pro", stop="END")) == Selection(
+        "responses", "o3-pro is served by the Responses API alone."
+    )
+
+
+def test_what_both_can_express_changes_nothing() -> None:
+    """Tools, results, images by URL, nulls and tools in Chat Completions' own form decide nothing."""
+    given = request(
+        messages=[user("hi", ImagePart("u")), assistant(ToolCallPart("c", "f", "{}")), tool_result("c", "42")],
+        tools=[*LOOK, OpaquePart("custom", {"type": "custom", "custom": {"name": "run"}})],
+        stop=None,
+        extra_body={"truncation": None, "top_k": 5},
+        reasoning=Reasoning("low"),
+    )
+    assert select_api(given).api == "chat_completions"
+
+
+def test_the_request_is_checked_first() -> None:
+    """A field that is not of its kind is named before anything is chosen."""
+    with pytest.raises(InvalidRequestError, match="tools is of type int"):
+        select_api(request(tools=7))
