@@ -6,7 +6,7 @@ NATIVE = ["pycurl>=7.45.3", "certifi"]
 FLAGS = ["openfeature-sdk>=0.8"]
 OTEL = ["opentelemetry-api>=1.27"]
 CLI = ["rich>=13", "jinja2>=3.1"]
-TESTING = ["h11>=0.14"]
+TESTING = ["h11>=0.14", "h2>=4.1", "trustme>=1.1"]
 DEV = [
     "coverage[toml]>=7.6",
     "hypothesis>=6.100",

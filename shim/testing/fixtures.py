@@ -33,6 +33,11 @@ class Fixture:
     segments: tuple[Segment, ...] = field(repr=False)
     expected: dict[str, Any] = field(repr=False)
 
+    @property
+    def api(self) -> str:
+        """The API it was recorded from: "chat_completions" or "responses"."""
+        return str(self.expected.get("api", "chat_completions"))
+
 
 class _Arrival(msgspec.Struct, forbid_unknown_fields=True):
     """One row of `segments.json`: how many bytes, and when."""

@@ -18,18 +18,27 @@ FINISH_REASONS = {None, "stop", "length", "tool_call", "content_filter", "error"
 FIELDS = {
     "outcome", "category", "http_status", "text", "reasoning", "refusal", "tool_calls", "finish_reason", "usage", "events",
 }  # fmt: skip
-MORE_FIELDS = {"id", "model", "code", "message", "retry_after_ms", "choices"}
+MORE_FIELDS = {"api", "id", "model", "code", "message", "retry_after_ms", "choices"}
 NAMED = {
-    "stream_basic", "stream_tool_call", "stream_parallel_tool_calls", "stream_refusal", "azure_opening",
-    "stream_error_inside", "stream_truncated", "stream_usage_in_finish_chunk", "crlf_no_done", "comment_keepalives",
-    "mistral_whole_call_no_index", "reasoning_content", "reasoning_field", "groq_error_event", "gpustack_error_field",
-    "openrouter_finish_twice", "empty_stream_body", "json_basic", "json_tool_calls", "json_refusal",
-    "json_legacy_function_call", "json_padded", "json_error_401", "json_error_429_retry_after", "json_error_in_200",
-    "json_error_to_stream", "text_plain_200", "n_two_choices", "length_cut", "content_filter",
+    "chat": {
+        "stream_basic", "stream_tool_call", "stream_parallel_tool_calls", "stream_refusal", "azure_opening",
+        "stream_error_inside", "stream_truncated", "stream_usage_in_finish_chunk", "crlf_no_done", "comment_keepalives",
+        "mistral_whole_call_no_index", "reasoning_content", "reasoning_field", "groq_error_event", "gpustack_error_field",
+        "openrouter_finish_twice", "empty_stream_body", "json_basic", "json_tool_calls", "json_refusal",
+        "json_legacy_function_call", "json_padded", "json_error_401", "json_error_429_retry_after", "json_error_in_200",
+        "json_error_to_stream", "text_plain_200", "n_two_choices", "length_cut", "content_filter",
+    },
+    "responses": {
+        "stream_text", "stream_function_call", "stream_parallel_calls", "stream_refusal", "stream_reasoning_summary",
+        "reasoning_text", "stream_incomplete", "content_filter", "stream_failed", "stream_error_flat",
+        "stream_error_nested", "keepalive_events", "openrouter_no_event_lines", "lm_studio_whole_arguments",
+        "changing_item_ids", "background_queued", "stream_truncated", "json_basic", "json_tool_call", "json_incomplete",
+        "json_failed", "json_error_400_unknown_model",
+    },
 }  # fmt: skip
 
 
-@pytest.fixture(params=CASES, ids=lambda folder: folder.name)
+@pytest.fixture(params=CASES, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
 def case(request: pytest.FixtureRequest) -> Fixture:
     folder: Path = request.param
     return load(folder)
@@ -37,7 +46,9 @@ def case(request: pytest.FixtureRequest) -> Fixture:
 
 def test_the_cases_are_all_there() -> None:
     """Every kind of exchange the readers are tested with has a folder."""
-    assert {folder.name for folder in CASES} == NAMED
+    found = {api: {folder.name for folder in CASES if folder.parent.name == api} for api in NAMED}
+    assert found == NAMED
+    assert len(CASES) == sum(map(len, NAMED.values()))
 
 
 def test_a_case_is_whole(case: Fixture) -> None:
@@ -50,7 +61,26 @@ def test_a_case_is_whole(case: Fixture) -> None:
     assert case.expected["http_status"] == case.status
     assert case.expected["finish_reason"] in FINISH_REASONS
     assert (case.expected["outcome"], case.expected["category"] in CATEGORIES) in {("ok", False), ("error", True)}
-    assert {"model", "messages"} <= set(case.request)
+    assert {"model", "messages" if case.api == "chat_completions" else "input"} <= set(case.request)
+
+
+def test_a_case_knows_its_api() -> None:
+    """Every case says which API it is from, as its folder does."""
+    apis = {folder.parent.name: load(folder).api for folder in CASES}
+    assert apis == {"chat": "chat_completions", "responses": "responses"}
+    assert all(load(folder).api == apis[folder.parent.name] for folder in CASES)
+
+
+def test_a_responses_stream_is_numbered(case: Fixture) -> None:
+    """The events of a Responses stream count from 0, and each stands under its own name where names are sent."""
+    if case.api != "responses" or case.expected["events"] is None:
+        return
+    events = [event.split(b"\n") for event in case.body.split(b"\n\n")[:-1] if not event.startswith(b":")]
+    payloads = [json.loads(event[-1].removeprefix(b"data: ")) for event in events if event[-1] != b"data: [DONE]"]
+    assert [payload["sequence_number"] for payload in payloads] == list(range(len(payloads)))
+    named = [(event[0], payload["type"]) for event, payload in zip(events, payloads, strict=False) if len(event) == 2]
+    assert all(line.decode() == f"event: {kind}" for line, kind in named)
+    assert bool(named) == (case.name != "openrouter_no_event_lines")
 
 
 def test_a_case_has_the_headers_of_its_body(case: Fixture) -> None:

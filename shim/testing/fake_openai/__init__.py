@@ -1,24 +1,32 @@
 """A loopback server that speaks enough of the OpenAI API to test, demonstrate and measure a client against it.
 
-Not a mock of a client library: every byte crosses a real socket, framed by h11, so anything that speaks HTTP can call it.
-It keeps no state between requests beyond counters, and it answers only on loopback addresses.
-It follows the Chat Completions reference for what it accepts, and the wire facts of that API for what it sends.
+Not a mock of a client library: every byte crosses a real socket, framed by h11 or h2, so anything that speaks HTTP can call
+it. It answers only on loopback addresses, and remembers counters and stored responses alone. It follows the references of
+Chat Completions and of the Responses API for what it accepts, and the wire facts of both for what it sends.
 
     with FakeOpenAI(api_key="sk-test") as server:
-        server.plan(rate_limited(retry_after=1), Cut(after_events=3))
+        server.plan(rate_limited(retry_after=1), Cut(after_events=3), stream_failed())
         ...call server.base_url...
         assert server.requests[0].json["model"] == "gpt-4o"
 
+    with FakeOpenAI(tls=True, http2=True) as server:
+        ...call server.base_url, trusting server.ca_file...
+
 Model names that select a benchmark answer (a stream of precomputed events): `fake-burst-1000` sends 1,000 text events at
 once, `fake-paced-20x100` sends 100 text events, 20 a second. A user message with the word "refuse" is refused.
+
+On a server with `http2`, `Cut` and `Reset` end their own stream with RST_STREAM (CANCEL and INTERNAL_ERROR) and leave the
+connection; a fault at `Where.ACCEPT` still strikes the connection. `RawResponse`, and `Garbage` that is neither framed nor
+at accept, have no meaning there: planning them is a ValueError.
 """
 
-from shim.testing.fake_openai.answers import Answer, json_answer, stream_answer
+from shim.testing.fake_openai.answers import Answer, events_answer, json_answer, stream_answer
 from shim.testing.fake_openai.behaviours import (
     Behaviour,
     Burst,
     Cut,
     Drip,
+    FailureForm,
     Garbage,
     JsonToStream,
     Paced,
@@ -29,11 +37,14 @@ from shim.testing.fake_openai.behaviours import (
     Slow,
     Stall,
     Status,
+    StreamFailure,
     Where,
+    error_event,
     overloaded,
     quota_exceeded,
     rate_limited,
     server_error,
+    stream_failed,
 )
 from shim.testing.fake_openai.ledger import RecordedRequest
 from shim.testing.fake_openai.server import FakeOpenAI, serve
@@ -44,6 +55,7 @@ __all__ = [
     "Burst",
     "Cut",
     "Drip",
+    "FailureForm",
     "FakeOpenAI",
     "Garbage",
     "JsonToStream",
@@ -56,7 +68,10 @@ __all__ = [
     "Slow",
     "Stall",
     "Status",
+    "StreamFailure",
     "Where",
+    "error_event",
+    "events_answer",
     "json_answer",
     "overloaded",
     "quota_exceeded",
@@ -64,4 +79,5 @@ __all__ = [
     "serve",
     "server_error",
     "stream_answer",
+    "stream_failed",
 ]

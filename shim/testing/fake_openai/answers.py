@@ -22,8 +22,9 @@ class Answer:
     """A response before framing.
 
     `pieces` are the body in order: a stream has one event in each, and each becomes one HTTP chunk. `interval` is the
-    time between two pieces in seconds. `shared` says that the same pieces serve many requests, so that they are framed
-    once and may be gathered into few writes. Without a `content-length` header the body is sent chunked.
+    time between two pieces in seconds; `times` says instead when each is due. `shared` says that the same pieces serve
+    many requests, so that they are framed once and may be gathered into few writes. Without a `content-length` header
+    the body is sent chunked.
     """
 
     status: int
@@ -31,6 +32,11 @@ class Answer:
     pieces: tuple[bytes, ...]
     interval: float = 0.0
     shared: bool = False
+    times: tuple[float, ...] | None = None
+
+    def due(self, number: int) -> float:
+        """When a piece is due, in seconds after the response began."""
+        return number * self.interval if self.times is None else self.times[number]
 
 
 class ApiError(Exception):
@@ -68,7 +74,21 @@ def stream_answer(
     shared: bool = False,
 ) -> Answer:
     """Answer with an event stream: one event per payload (encoded as JSON), then `[DONE]` unless `done` is false."""
-    pieces = [sse(payload) for payload in payloads]
+    return _stream(map(sse, payloads), done=done, headers=headers, interval=interval, shared=shared)
+
+
+def events_answer(payloads: Iterable[dict[str, Any]], *, interval: float = 0.0) -> Answer:
+    """Answer with an event stream as the Responses API frames it: each event under its `type`, and no `[DONE]`."""
+    return events_answer_of(map(named_sse, payloads), interval=interval)
+
+
+def events_answer_of(pieces: Iterable[bytes], *, interval: float = 0.0, shared: bool = False) -> Answer:
+    """The same with the events framed already."""
+    return _stream(pieces, done=False, headers=(), interval=interval, shared=shared)
+
+
+def _stream(events: Iterable[bytes], *, done: bool, headers: Iterable[Header], interval: float, shared: bool) -> Answer:
+    pieces = list(events)
     if done:
         pieces.append(DONE)
     standard = [("content-type", STREAM_TYPE), ("cache-control", "no-cache")]
@@ -83,6 +103,11 @@ def error_answer(error: ApiError) -> Answer:
 def sse(payload: object) -> bytes:
     """One event as the API frames it: `data: {json}`, a blank line, and no `event:` line."""
     return b"data: " + msgspec.json.encode(payload) + b"\n\n"
+
+
+def named_sse(payload: dict[str, Any]) -> bytes:
+    """One event of the Responses API: an `event:` line with its type, then its data."""
+    return b"event: " + str(payload["type"]).encode() + b"\n" + sse(payload)
 
 
 def pretty(value: object) -> bytes:

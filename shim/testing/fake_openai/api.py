@@ -1,7 +1,7 @@
 """The API's own behaviour: routes, keys, models and the default answers to what is asked of them.
 
-Not HTTP (that is `connection`) and not misbehaviour (`faults`). It holds counters only, so equal requests in equal order
-are answered alike. Paths and headers follow the OpenAI API reference.
+Not HTTP (that is `connection` and `http2`) and not misbehaviour (`faults`). It holds a counter and the responses that were
+stored, so equal requests in equal order are answered alike. Paths and headers follow the OpenAI API reference.
 """
 
 import fnmatch
@@ -17,7 +17,8 @@ from shim.testing.fake_openai.answers import Answer, ApiError, Header, error_ans
 from shim.testing.fake_openai.ledger import RecordedRequest
 from shim.testing.fake_openai.persona import replies_to
 from shim.testing.fake_openai.rendering import Stamp, completion, completion_chunks
-from shim.testing.fake_openai.steady import steady_model
+from shim.testing.fake_openai.responses.endpoint import RESPONSES_PATH, Responses
+from shim.testing.fake_openai.steady import STEADY_TEXT, pace_of, steady_answer
 from shim.testing.fake_openai.validation import check_chat_request
 
 MODELS = ("gpt-*", "o1*", "o3*", "o4*", "chatgpt-*", "fake-*")
@@ -48,10 +49,16 @@ class Api:
         self._api_key = api_key
         self._models = MODELS if models is None else tuple(models)
         self._delay = delay
+        self._responses = Responses(exists=self._exists, delay=delay)
         self._answered = 0
         self._routes: dict[str, dict[str, Handler]] = {
             CHAT_PATH: {"POST": self._chat},
+            RESPONSES_PATH: {"POST": self._respond},
             "/v1/models": {"GET": lambda _: self._list_models()},
+        }
+        self._below: dict[str, dict[str, Handler]] = {
+            "/v1/models/": {"GET": self._one_model},
+            f"{RESPONSES_PATH}/": {"GET": self._one_response, "DELETE": self._delete_response},
         }
 
     def answer(self, request: RecordedRequest, *, as_json: bool = False) -> Answer:
@@ -79,9 +86,8 @@ class Api:
         return Answer(answer.status, headers, answer.pieces, interval=answer.interval, shared=answer.shared)
 
     def _handler(self, request: RecordedRequest) -> Handler:
-        methods = self._routes.get(request.path)
-        if methods is None and request.path.startswith("/v1/models/"):
-            methods = {"GET": self._one_model}
+        above, _, last = request.path.rpartition("/")
+        methods = self._routes.get(request.path) or (self._below.get(f"{above}/") if last else None)
         if methods is None:
             raise ApiError(404, f"Invalid URL ({request.method} {request.path})")
         handler = methods.get(request.method)
@@ -112,7 +118,7 @@ class Api:
         return json_answer({"object": "list", "data": [_model(name) for name in names]})
 
     def _one_model(self, question: Question) -> Answer:
-        name = question.request.path.removeprefix("/v1/models/")
+        name = _last_part(question)
         self._check_model(name)
         return json_answer(_model(name))
 
@@ -121,22 +127,51 @@ class Api:
         check_chat_request(body)
         self._check_model(body["model"])
         streamed = bool(body.get("stream")) and not question.as_json
-        steady = steady_model(body) if streamed else None
+        steady = self._steady(body) if streamed else None
         if steady is not None:
             return steady
-        stamp = Stamp(number=self._answered + 1, created=int(time.time()))
+        stamp = self._stamp()
         replies = replies_to(body, number=stamp.number)
         if streamed:
             return stream_answer(completion_chunks(body, replies, stamp=stamp), interval=self._delay)
         return json_answer(completion(body, replies, stamp=stamp))
+
+    def _steady(self, body: dict[str, Any]) -> Answer | None:
+        try:
+            pace = pace_of(body["model"])
+        except LookupError as error:
+            raise _no_model(body["model"], reason=f": {error}") from None
+        if pace is None:
+            return None
+        return steady_answer(body, events=pace.events, text=STEADY_TEXT, interval=pace.interval)
+
+    def _respond(self, question: Question) -> Answer:
+        body = _parsed(question.request.body)
+        return self._responses.create(body, stamp=self._stamp(), as_json=question.as_json)
+
+    def _one_response(self, question: Question) -> Answer:
+        return self._responses.retrieve(_last_part(question), question.request.query)
+
+    def _delete_response(self, question: Question) -> Answer:
+        return self._responses.delete(_last_part(question))
+
+    def _stamp(self) -> Stamp:
+        return Stamp(number=self._answered + 1, created=int(time.time()))
 
     def _exists(self, name: str) -> bool:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self._models)
 
     def _check_model(self, name: str) -> None:
         if not self._exists(name):
-            message = f"The model `{name}` does not exist or you do not have access to it."
-            raise ApiError(404, message, code="model_not_found")
+            raise _no_model(name, reason=" or you do not have access to it")
+
+
+def _no_model(name: str, *, reason: str) -> ApiError:
+    return ApiError(404, f"The model `{name}` does not exist{reason}.", code="model_not_found")
+
+
+def _last_part(question: Question) -> str:
+    return question.request.path.rpartition("/")[2]
 
 
 def masked(key: str) -> str:

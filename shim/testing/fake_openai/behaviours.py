@@ -80,6 +80,27 @@ class Paced:
     text: str = " word"
 
 
+class FailureForm(enum.Enum):
+    """How a stream says that it failed. Chat Completions has one way: an error object in place of a chunk."""
+
+    FAILED = "response.failed"
+    FLAT = "error, as documented"
+    NESTED = "error with an error object, then response.failed: as the live API sends it"
+
+
+@dataclass(frozen=True)
+class StreamFailure:
+    """Answer as usual, but after so many events say that it failed, and end the response properly. The status stays 200.
+
+    A JSON answer fails in its own way: a Responses object with status "failed", or an error object for Chat Completions.
+    """
+
+    code: str
+    message: str
+    form: FailureForm
+    after_events: int = 3
+
+
 # --- faults ------------------------------------------------------------------------------------------------------
 
 
@@ -150,7 +171,7 @@ class Drip:
             raise ValueError(f"size must be at least 1 byte, not {self.size}")
 
 
-Answering = Status | Respond | RawResponse | Replay | JsonToStream | Burst | Paced
+Answering = Status | Respond | RawResponse | Replay | JsonToStream | Burst | Paced | StreamFailure
 Striking = Cut | Reset | Stall | Garbage
 Fault = Striking | Slow | Drip
 Behaviour = Answering | Fault
@@ -211,3 +232,23 @@ def overloaded(*, retry_after: float | None = None) -> Status:
     """A 503, with `retry-after` in seconds if given."""
     headers = () if retry_after is None else (("retry-after", f"{retry_after:g}"),)
     return Status(503, headers=headers)
+
+
+_FAILURE = "The server had an error while it processed your request."
+
+
+def stream_failed(code: str = "server_error", message: str = _FAILURE, *, after_events: int = 3) -> StreamFailure:
+    """A stream that ends in `response.failed` after so many events (for Chat Completions: in an error object)."""
+    return StreamFailure(code, message, FailureForm.FAILED, after_events)
+
+
+def error_event(
+    code: str = "server_error", message: str = _FAILURE, *, nested: bool = True, after_events: int = 3
+) -> StreamFailure:
+    """A stream with an `error` event after so many events.
+
+    `nested`: as the live API sends it, its fields in an error object, and `response.failed` after it. Otherwise as it is
+    documented: flat, and last.
+    """
+    form = FailureForm.NESTED if nested else FailureForm.FLAT
+    return StreamFailure(code, message, form, after_events)

@@ -6,7 +6,7 @@ bytes, so they come first; then the script becomes a timeline, and timing faults
 
 import dataclasses
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from shim.model.exhaustive import assert_never
 from shim.testing.fake_openai.behaviours import Cut, Drip, Fault, Garbage, Point, Reset, Slow, Stall, Striking, Where
@@ -17,10 +17,21 @@ from shim.testing.fake_openai.player import Ending, Piece, Timeline
 def stage(script: Script, faults: Iterable[Fault]) -> Timeline:
     """The timeline of a response with its faults applied."""
     faults = tuple(faults)
-    striking = [fault for fault in faults if isinstance(fault, Point)]
+    return timed(struck(script, faults, wrap=chunk), faults)
+
+
+def struck(script: Script, faults: Iterable[Fault], *, wrap: Callable[[bytes], Piece]) -> Script:
+    """The script with the faults that strike at a point; `wrap` makes a piece of the body out of framed garbage."""
+    for fault in faults:
+        if isinstance(fault, Point):
+            script = _strike(script, fault, wrap=wrap)
+    return script
+
+
+def timed(script: Script, faults: Iterable[Fault]) -> Timeline:
+    """The timeline of a script with the faults that make it late or slow."""
     timing = [fault for fault in faults if isinstance(fault, (Slow, Drip))]
-    timeline = timeline_of(functools.reduce(_strike, striking, script))
-    return functools.reduce(_retime, timing, timeline)
+    return functools.reduce(_retime, timing, timeline_of(script))
 
 
 def at_accept(fault: Striking) -> Timeline:
@@ -47,12 +58,12 @@ def _ending(fault: Striking) -> Ending:
     assert_never(fault)
 
 
-def _strike(script: Script, fault: Striking) -> Script:
+def _strike(script: Script, fault: Striking, *, wrap: Callable[[bytes], Piece]) -> Script:
     before = _before(script, fault)
     if not isinstance(fault, Garbage):
         return dataclasses.replace(before, tail=b"", ending=_ending(fault))
     # Whatever follows the garbage keeps its place: the reader must cope with both.
-    noise = chunk(fault.data) if fault.framed else Piece(fault.data)
+    noise = wrap(fault.data) if fault.framed else Piece(fault.data)
     return _with_noise(script, before=before, noise=noise)
 
 

@@ -66,7 +66,7 @@ def _framed(connection: h11.Connection, answer: Answer, *, chunked: bool) -> Ite
     for number, payload in enumerate(filter(None, answer.pieces)):
         data = _sent(connection, h11.Data(payload))
         trail = 2 if chunked else 0
-        yield Piece(data, at=number * answer.interval, lead=len(data) - len(payload) - trail, trail=trail)
+        yield Piece(data, at=answer.due(number), lead=len(data) - len(payload) - trail, trail=trail)
 
 
 @functools.lru_cache(maxsize=64)

@@ -44,6 +44,11 @@ def missing(name: str) -> ApiError:
     return ApiError(400, f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
 
 
+def unknown(name: str) -> ApiError:
+    """The error for a field the API does not have."""
+    return ApiError(400, f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+
+
 def anything(name: str, value: object) -> None:
     """No rule: the API defines the value, this server does not look at it."""
     del name, value
@@ -122,6 +127,11 @@ def array(longest: int | None = None) -> Rule:
             raise ApiError(400, message, param=name, code="array_above_max_length")
 
     return check
+
+
+def listing() -> Rule:
+    """A JSON array, empty or not."""
+    return _typed(list, "an array")
 
 
 def any_of(*rules: Rule) -> Rule:

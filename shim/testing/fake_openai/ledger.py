@@ -34,7 +34,8 @@ class RecordedRequest:
     """One request as it arrived.
 
     `path` is without the query. `json` is the decoded body, or None where the body is not JSON. `connection_id` counts
-    connections from 1. `at` is when the last body byte arrived, in `time.monotonic()` seconds.
+    connections from 1. `at` is when the last body byte arrived, in `time.monotonic()` seconds. `http_version` is "1.1"
+    (also for older ones) or "2".
     """
 
     method: str
@@ -45,6 +46,7 @@ class RecordedRequest:
     connection_id: int
     at: float
     query: str = ""
+    http_version: str = "1.1"
 
 
 class Ledger:

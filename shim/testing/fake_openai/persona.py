@@ -12,6 +12,7 @@ import msgspec
 
 from shim.testing.fake_openai.calling import Call, calls_for, is_named, legacy_call_for
 from shim.testing.fake_openai.schema_values import fill
+from shim.testing.fake_openai.thinking import reasoning_tokens
 from shim.testing.fake_openai.tokens import count, tokens_of
 from shim.testing.fake_openai.words import Wording, text_of
 
@@ -23,17 +24,21 @@ _COUNT = re.compile(r"\bcount(?: from 1| from one)?(?: up)? to (\d{1,3})\b", re.
 
 @dataclass(frozen=True)
 class Reply:
-    """One choice: text, a refusal or calls, and why it ended. `legacy` marks a call of the older `functions`."""
+    """One choice: text, a refusal or calls, and why it ended.
+
+    `legacy` marks a call of the older `functions`. `reasoned` is how many tokens of reasoning went before it.
+    """
 
     text: str | None = None
     refusal: str | None = None
     calls: tuple[Call, ...] = ()
     finish: str = "stop"
     legacy: bool = False
+    reasoned: int = 0
 
     @property
     def tokens(self) -> int:
-        """How many tokens it took to write."""
+        """How many tokens it took to write, without the reasoning before it."""
         written = [self.text or "", self.refusal or "", *(call.name + call.arguments for call in self.calls)]
         return sum(map(count, written))
 
@@ -41,8 +46,10 @@ class Reply:
 def replies_to(body: dict[str, Any], *, number: int) -> list[Reply]:
     """The choices that answer a checked request, the `number`-th of this server."""
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    reasoned = reasoning_tokens(body["model"], body.get("reasoning_effort"), limit=limit)
+    left = None if limit is None else limit - reasoned
     replies = [_reply(body, choice=choice, number=number) for choice in range(body.get("n") or 1)]
-    return [_limited(_stopped(reply, body.get("stop")), limit) for reply in replies]
+    return [replace(_limited(_stopped(one, body.get("stop")), left), reasoned=reasoned) for one in replies]
 
 
 def _reply(body: dict[str, Any], *, choice: int, number: int) -> Reply:
@@ -119,6 +126,8 @@ def _stopped(reply: Reply, stop: str | list[str] | None) -> Reply:
 def _limited(reply: Reply, limit: int | None) -> Reply:
     if limit is None or reply.tokens <= limit:
         return reply
+    if limit == 0:  # all of it went into reasoning
+        return Reply(text="", finish="length")
     if reply.calls:
         return replace(reply, calls=tuple(_cut_calls(reply.calls, limit)), finish="length")
     cut = "".join(tokens_of(reply.text or reply.refusal or "")[:limit])

@@ -1,4 +1,4 @@
-"""Plays a timeline of bytes on a transport: each piece at its time, one at a time, as fast as the peer reads.
+"""Plays a timeline of bytes on a connection: each piece at its time, one at a time, as fast as the peer reads.
 
 Not what the bytes are: `framing` and `faults` write the timeline. Callback-driven rather than a task per response,
 so that thousands of slow streams cost one timer each. The schedule is absolute: a late piece does not delay the rest.
@@ -8,6 +8,7 @@ import asyncio
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 GATHER_LIMIT = 64 * 1024
 
@@ -48,15 +49,27 @@ class Timeline:
     gather: bool = False
 
 
+class Sink(Protocol):
+    """Where a timeline is written to: a transport, or one stream of an HTTP/2 connection."""
+
+    def write(self, data: bytes) -> None:
+        """Take some bytes."""
+        ...
+
+    def is_closing(self) -> bool:
+        """Whether writing has become senseless."""
+        ...
+
+
 class Player:
     """Writes one timeline; tells `on_end` how it ended once the last byte was handed to the kernel.
 
-    The transport's high-water mark must be 0: then `pause` means "something is still unsent", no more than one write
+    The sink's high-water mark must be 0: then `pause` means "something is still unsent", no more than one write
     is ever buffered, and an ending never overtakes the bytes before it.
     """
 
-    def __init__(self, transport: asyncio.Transport, timeline: Timeline, *, on_end: Callable[[Ending], None]) -> None:
-        self._transport = transport
+    def __init__(self, sink: Sink, timeline: Timeline, *, on_end: Callable[[Ending], None]) -> None:
+        self._sink = sink
         self._timeline = timeline
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
@@ -67,11 +80,11 @@ class Player:
         self._timer: asyncio.Handle | None = None
 
     def pause(self) -> None:
-        """Stop writing: the transport holds unsent bytes."""
+        """Stop writing: the sink holds unsent bytes."""
         self._paused = True
 
     def resume(self) -> None:
-        """Go on writing: the transport is empty again."""
+        """Go on writing: the sink is empty again."""
         self._paused = False
         if not self._finished:
             # Not from in here: a selector transport that is closed while it says "resume" loses its connection twice.
@@ -93,14 +106,14 @@ class Player:
         while self._next < len(pieces):
             if self._paused or self._finished:
                 return
-            if self._transport.is_closing():  # the client has left: writing on would only be logged, again and again
+            if self._sink.is_closing():  # the client has left: writing on would only be logged, again and again
                 self.cancel()
                 return
             due = self._began + pieces[self._next].at
             if due > self._loop.time():
                 self._timer = self._loop.call_at(due, self.advance)
                 return
-            self._transport.write(self._take())
+            self._sink.write(self._take())
         self._end()
 
     def _take(self) -> bytes:

@@ -57,7 +57,7 @@ def completion_chunks(body: dict[str, Any], replies: list[Reply], *, stamp: Stam
         chunks = [{**chunk, "usage": None} for chunk in chunks]
         chunks.append({**top, "choices": [], "usage": usage_of(body, replies)})
     if options.get("include_obfuscation", True):
-        chunks = [{**chunk, "obfuscation": _padding(chunk)} for chunk in chunks]
+        chunks = [{**chunk, "obfuscation": padding(chunk["choices"])} for chunk in chunks]
     return chunks
 
 
@@ -66,14 +66,15 @@ def usage_of(body: dict[str, Any], replies: list[Reply]) -> dict[str, Any]:
     asked = sum(4 + count(text_of(message)) for message in body["messages"])
     if body.get("tools"):
         asked += count(msgspec.json.encode(body["tools"]).decode())
-    written = sum(reply.tokens for reply in replies)
+    reasoned = sum(reply.reasoned for reply in replies)
+    written = reasoned + sum(reply.tokens for reply in replies)
     return {
         "prompt_tokens": asked,
         "completion_tokens": written,
         "total_tokens": asked + written,
         "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": reasoned,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
@@ -134,10 +135,15 @@ def _call_deltas(reply: Reply) -> Iterator[dict[str, Any]]:
 def _logprobs(body: dict[str, Any], reply: Reply, *, tokens: list[str]) -> dict[str, Any] | None:
     if not body.get("logprobs"):
         return None
-    listed = [_logprob(token, alternatives=body.get("top_logprobs") or 0) for token in tokens]
+    listed = logprobs_of(tokens, alternatives=body.get("top_logprobs") or 0)
     if reply.refusal is not None:
         return {"content": None, "refusal": listed}
     return {"content": listed, "refusal": None}
+
+
+def logprobs_of(tokens: list[str], *, alternatives: int) -> list[dict[str, Any]]:
+    """The log probability of each token, with so many alternatives."""
+    return [_logprob(token, alternatives=alternatives) for token in tokens]
 
 
 def _logprob(token: str, *, alternatives: int) -> dict[str, Any]:
@@ -152,7 +158,7 @@ def _alternative(token: str, place: int) -> dict[str, Any]:
     return {"token": other, "logprob": round(math.log(0.05 / 2**place), 6), "bytes": list(other.encode())}
 
 
-def _padding(chunk: dict[str, Any]) -> str:
-    """Padding of a length that hides the length of the delta, as the API's random one does."""
-    written = len(msgspec.json.encode(chunk["choices"]))
+def padding(delta: object) -> str:
+    """Padding of a length that hides the length of a delta, as the API's random one does."""
+    written = len(msgspec.json.encode(delta))
     return _PADDING[: len(_PADDING) - written % len(_PADDING)]

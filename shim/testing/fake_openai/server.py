@@ -1,7 +1,8 @@
 """The server itself: a context manager for tests, and `serve` for a process of its own.
 
-Not what it answers (`api`) or how a connection runs (`connection`). One asyncio loop in one background thread serves
-every connection, so thousands of slow streams cost a timer each. It refuses to listen on anything but loopback.
+Not what it answers (`api`) or how a connection runs (`gate`, `connection`, `http2`). One asyncio loop in one background
+thread serves every connection, so thousands of slow streams cost a timer each. It refuses to listen on anything but
+loopback.
 """
 
 import asyncio
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING
 
 from shim.testing.fake_openai.api import Api
 from shim.testing.fake_openai.behaviours import Behaviour
-from shim.testing.fake_openai.connection import Connection, Shared
+from shim.testing.fake_openai.gate import Gate
 from shim.testing.fake_openai.ledger import Ledger, RecordedRequest
 from shim.testing.fake_openai.plans import Plans
+from shim.testing.fake_openai.secrecy import Secrecy
+from shim.testing.fake_openai.shared import Shared
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -33,7 +36,10 @@ class FakeOpenAI:
 
     `api_key`: the only key accepted; None accepts any, and none. `port`: 0 takes a free one. `models`: names or shell
     patterns of the models that exist. `delay`: seconds between the events of a default stream.
-    Raises ValueError for a host that is not loopback, OSError if the port is taken. Leaving ends every connection, and
+    `tls`: speak TLS with a certificate made on the spot, which `ca_file` vouches for; `client_certificate`: accept only
+    clients that show one it has signed, such as `client_cert_file`; `http2`: offer HTTP/2 in the handshake.
+    Raises ValueError for a host that is not loopback or for TLS options without `tls`, ModuleNotFoundError if the extra
+    `testing` is not installed whole, OSError if the port is taken. Leaving ends every connection, and
     raises RuntimeError if a planned function had failed.
     """
 
@@ -45,11 +51,15 @@ class FakeOpenAI:
         host: str = "127.0.0.1",
         models: Sequence[str] | None = None,
         delay: float = 0.0,
+        tls: bool = False,
+        client_certificate: bool = False,
+        http2: bool = False,
     ) -> None:
         self._host = loopback(host)
         self._port = port
+        self._secrecy = Secrecy(tls=tls, client_certificate=client_certificate, http2=http2)
         self._ledger = Ledger()
-        self._plans = Plans()
+        self._plans = Plans(http2=http2)
         api = Api(api_key=api_key, models=models, delay=delay)
         self._shared = Shared(api, self._plans, self._ledger)
         self._thread: threading.Thread | None = None
@@ -65,6 +75,11 @@ class FakeOpenAI:
             raise RuntimeError("this server is running already; make another one")
         listener = _listener(self._host, self._port)
         self._port = listener.getsockname()[1]
+        try:
+            self._shared.tls = self._secrecy.begin()
+        except BaseException:
+            listener.close()
+            raise
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(listener, ready), name="fake-openai", daemon=True)
         self._thread.start()
@@ -80,6 +95,7 @@ class FakeOpenAI:
         with contextlib.suppress(RuntimeError):  # the loop is closed already: it failed, which is reported below
             self._loop.call_soon_threadsafe(self._stop.set)
         thread.join(EXIT_SECONDS)
+        self._secrecy.end()
         if thread.is_alive():
             raise RuntimeError("the fake server did not stop: a function given to Respond is still running")
         if self._ledger.failures and error is None:
@@ -92,9 +108,24 @@ class FakeOpenAI:
 
     @property
     def base_url(self) -> str:
-        """What to give a client: `http://127.0.0.1:PORT/v1`."""
+        """What to give a client: `http://127.0.0.1:PORT/v1`, or `https://` with TLS."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}/v1"
+        return f"{self._secrecy.scheme}://{host}:{self._port}/v1"
+
+    @property
+    def ca_file(self) -> str:
+        """The PEM file a client must trust; it is there as long as the server runs. RuntimeError without TLS."""
+        return str(self._secrecy.certificates.ca_file)
+
+    @property
+    def client_cert_file(self) -> str:
+        """A client's certificate that the server accepts, in PEM. RuntimeError without TLS."""
+        return str(self._secrecy.certificates.client_cert_file)
+
+    @property
+    def client_key_file(self) -> str:
+        """The private key to `client_cert_file`, in PEM. RuntimeError without TLS."""
+        return str(self._secrecy.certificates.client_key_file)
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -153,7 +184,7 @@ class FakeOpenAI:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._loop.set_exception_handler(self._report)
-        server = await self._loop.create_server(lambda: Connection(self._shared), sock=listener, backlog=BACKLOG)
+        server = await self._loop.create_server(lambda: Gate(self._shared), sock=listener, backlog=BACKLOG)
         ready.set()
         await self._stop.wait()
         # asyncio forgets a socket that it has accepted but not yet connected when the server closes: those tasks come first.

@@ -1,30 +1,41 @@
-"""Precomputed streams for benchmarks: many equal text events, in a burst or on a fixed schedule.
+"""Precomputed Chat Completions streams for benchmarks: many equal text events, in a burst or on a fixed schedule.
 
-Not the persona: every event says the same, and bytes are made once per (model, length, usage), so that the server is
-cheap beside the client that is measured. `fake-burst-N` sends N text events at once; `fake-paced-RxN` sends N, R a second.
+Not the persona, nor the same for the Responses API (`responses.steady`): every event says the same, and bytes are made
+once per (model, length, usage), so that the server is cheap beside the client that is measured. `fake-burst-N` sends N
+text events at once; `fake-paced-RxN` sends N, R a second.
 """
 
 import functools
 import re
+from dataclasses import dataclass
 from typing import Any
 
-from shim.testing.fake_openai.answers import Answer, ApiError, stream_answer
+from shim.testing.fake_openai.answers import Answer, stream_answer
 from shim.testing.fake_openai.rendering import FINGERPRINT
 
 MAX_EVENTS = 100_000
 _BURST = re.compile(r"fake-burst-(\d{1,7})")
 _PACED = re.compile(r"fake-paced-(\d{1,4})x(\d{1,7})")
 _PADDING = "h8Tq3ZpL1w"
+# What each event of a stream says that a model's name asks for.
+STEADY_TEXT = " word"
 
 
-def steady_model(body: dict[str, Any]) -> Answer | None:
-    """The answer that the model's name asks for; None for any other name."""
-    burst, paced = _BURST.fullmatch(body["model"]), _PACED.fullmatch(body["model"])
+@dataclass(frozen=True)
+class Pace:
+    """How many text events a stream has, and the seconds between two of them."""
+
+    events: int
+    interval: float = 0.0
+
+
+def pace_of(model: str) -> Pace | None:
+    """The stream that a model's name asks for, None for any other name; LookupError for counts out of bounds."""
+    burst, paced = _BURST.fullmatch(model), _PACED.fullmatch(model)
     if burst:
-        return steady_answer(body, events=_checked(int(burst[1]), body["model"]), text=" word")
+        return Pace(_checked(int(burst[1])))
     if paced:
-        rate = _checked(int(paced[1]), body["model"])
-        return steady_answer(body, events=_checked(int(paced[2]), body["model"]), text=" word", interval=1 / rate)
+        return Pace(_checked(int(paced[2])), 1 / _checked(int(paced[1])))
     return None
 
 
@@ -36,11 +47,9 @@ def steady_answer(body: object, *, events: int, text: str, interval: float = 0.0
     return _steady(str(asked.get("model", "fake")), events, text=text, interval=interval, usage=usage)
 
 
-def _checked(value: int, model: str) -> int:
+def _checked(value: int) -> int:
     if not 1 <= value <= MAX_EVENTS:
-        raise ApiError(
-            404, f"The model `{model}` does not exist: counts go from 1 to {MAX_EVENTS}.", code="model_not_found"
-        )
+        raise LookupError(f"counts go from 1 to {MAX_EVENTS}")
     return value
 
 

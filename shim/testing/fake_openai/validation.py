@@ -8,7 +8,19 @@ import re
 from typing import Any
 
 from shim.testing.fake_openai.answers import ApiError
-from shim.testing.fake_openai.kinds import Rule, any_of, anything, array, boolean, integer, missing, number, text, thing
+from shim.testing.fake_openai.kinds import (
+    Rule,
+    any_of,
+    anything,
+    array,
+    boolean,
+    integer,
+    missing,
+    number,
+    text,
+    thing,
+    unknown,
+)
 from shim.testing.fake_openai.message_rules import check_messages
 from shim.testing.fake_openai.tool_rules import check_tools
 
@@ -78,7 +90,7 @@ def check_chat_request(body: dict[str, Any]) -> None:
 def _check_parameter(name: str, value: object) -> None:
     rule = PARAMETERS.get(name)
     if rule is None:
-        raise ApiError(400, f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+        raise unknown(name)
     if value is not None or name in {"model", "messages"}:
         rule(name, value)
 

@@ -6,6 +6,7 @@ Not a test.
 import http.client
 import json
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -56,6 +57,18 @@ class Got:
         assert (done, rest) == (b"data: [DONE]", b"")
         return [json.loads(event.removeprefix(b"data: ")) for event in events]
 
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The payloads of an event stream of the Responses API, each of which stands under its own type."""
+        assert self.headers["content-type"].startswith("text/event-stream")
+        *events, rest = self.body.split(b"\n\n")
+        assert rest == b""
+        pairs = [event.split(b"\n") for event in events]
+        payloads: list[dict[str, Any]] = [json.loads(data.removeprefix(b"data: ")) for _, data in pairs]
+        assert [name.decode() for name, _ in pairs] == [f"event: {payload['type']}" for payload in payloads]
+        assert [payload["sequence_number"] for payload in payloads] == list(range(len(payloads)))
+        return payloads
+
 
 def chat(text: str = "Tell me about the tides.", **fields: Any) -> dict[str, Any]:
     """A request body with one user message."""
@@ -66,11 +79,19 @@ def ask(
     server: FakeOpenAI, body: Any, *, path: str = "/v1/chat/completions", method: str = "POST", key: str | None = KEY
 ) -> Got:
     """One request on a connection of its own; bytes are sent as they are, anything else as JSON."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection = connection_to(server)
     try:
         return ask_on(connection, body, path=path, method=method, key=key)
     finally:
         connection.close()
+
+
+def connection_to(server: FakeOpenAI, *, context: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
+    """A connection over TLS where the server speaks it, with its authority trusted unless a context says what is."""
+    if server.base_url.startswith("http:"):
+        return http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    trusting = context or ssl.create_default_context(cafile=server.ca_file)
+    return http.client.HTTPSConnection("127.0.0.1", server.port, timeout=5, context=trusting)
 
 
 def ask_on(

@@ -1,0 +1,1 @@
+"""Tests of the Responses API of the fake server, one file for each of its modules."""
