@@ -1,6 +1,6 @@
 """The factory: makes providers by kind, the one place that knows which there are.
 
-Not the providers themselves (`shim.legacy_adapter`) nor what drives them (`shim.client`, `shim.loops`).
+Not the providers themselves (`shim.legacy_adapter`, `shim.native`) nor what drives them (`shim.client`, `shim.loops`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def create_provider(kind: ProviderKind, **settings: Any) -> Provider:
     """Make a provider.
 
     Args:
-        kind: "legacy", or any callable that takes `settings` and returns a provider.
+        kind: "legacy", "native", or any callable that takes `settings` and returns a provider.
         settings: the provider's own keyword arguments.
 
     Raises:
@@ -52,20 +52,26 @@ def _legacy() -> Callable[..., Provider]:
     return LegacyProvider
 
 
+def _native() -> Callable[..., Provider]:
+    from shim.native import NativeProvider
+
+    return NativeProvider
+
+
 # Kind -> how to import its provider, which only those pay for who use it.
-_KINDS: dict[str, Callable[[], Callable[..., Provider]]] = {"legacy": _legacy}
+KINDS: dict[str, Callable[[], Callable[..., Provider]]] = {"legacy": _legacy, "native": _native}
 
 
 def _maker_of(kind: ProviderKind) -> Callable[..., Provider]:
     if callable(kind):
         return kind
-    available = ", ".join(map(repr, _KINDS))
+    available = ", ".join(map(repr, KINDS))
     remedy = f"give one of {available}, or a callable that returns a provider"
     if not isinstance(kind, str):
         raise TypeError(f"the provider's kind is of type {type(kind).__name__}; {remedy}")
-    if kind not in _KINDS:
+    if kind not in KINDS:
         raise ValueError(f"there is no provider {kind!r}; {remedy}")
-    return _KINDS[kind]()
+    return KINDS[kind]()
 
 
 def _check_settings(make: Callable[..., Provider], settings: Mapping[str, Any], *, kind: str) -> None:

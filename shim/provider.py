@@ -10,14 +10,16 @@ Invariants, which `shim.testing.contract` checks on every provider:
     key (`MissingCredentialsError`), a request that cannot be sent (`InvalidRequestError`), or what the API cannot express
     (`UnsupportedFeatureError`).
 2.  Events come only from inside `perform()`, completions only from inside `info_read()`, on the thread that calls them.
-3.  Every accepted request gets exactly one completion, after its last event; a cancelled one too (category cancelled).
+3.  Every accepted request gets exactly one completion, after its last event; a cancelled one too (category cancelled). The
+    response of a stream's completion is that of its `StreamDone`, with the `request_id` that came in the headers.
 4.  The events of a stream are one `StreamStart`, first, and one `StreamDone` or `StreamError`, last. A request that fails before
     its stream began has the `StreamError` alone. A stream its own caller ends (`cancel`, `close`, `on_event` raising) gets no
     further event.
 5.  `close()` delivers what is still open as cancelled before it returns (the one exception to 2); after it nothing is called.
+    Where a callback raises in it, the others are called all the same, and the exception leaves at the end.
     It may be called again. `start_request`, `start_stream`, `fileno` and `fdset` then raise `ProviderClosedError`; `perform` and
     `info_read` return 0, `timeout` -1 and `cancel` does nothing, so a loop whose callback closed the provider ends quietly.
-6.  A callback may start or cancel requests, and may call `close()`.
+6.  A callback may start or cancel requests, and may call `close()`; it may not call `perform()`.
 7.  `on_event` raising aborts that stream alone: its completion has category aborted and the exception as `__cause__`.
     `on_completion` raising propagates out of `info_read()`; the other completions stay queued.
 8.  A loop that waits for `fileno()` to be readable, at most `timeout()` milliseconds, then calls `perform()` and `info_read()`,

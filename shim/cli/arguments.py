@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shim import __version__
+from shim.factory import KINDS
 
 DEFAULT_MODEL = "gpt-4o-mini"
 
@@ -79,7 +80,14 @@ def _add_chat(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     chat.add_argument("prompt", nargs="?", default="-", help="the question; - or none reads standard input")
     chat.add_argument("--model", default=DEFAULT_MODEL, help="the model's name (default: %(default)s)")
-    chat.add_argument("--provider", default="legacy", help="which provider carries it (default: %(default)s)")
+    chat.add_argument(
+        "--provider", default="legacy", choices=sorted(KINDS), help="which provider carries it (default: %(default)s)"
+    )
+    chat.add_argument(
+        "--api",
+        choices=("auto", "chat_completions", "responses"),
+        help="which API the native provider speaks (default: auto, by the model and what the request needs)",
+    )
     chat.add_argument("--base-url", metavar="URL", help="where the API is (default: OPENAI_BASE_URL, or OpenAI's own)")
     chat.add_argument("--system", metavar="TEXT", help="instructions put before the question")
     chat.add_argument("--temperature", type=_number, metavar="NUMBER", help="how freely it answers, 0 to 2")

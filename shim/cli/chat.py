@@ -55,7 +55,7 @@ def chat(arguments: argparse.Namespace) -> int:
     streamed = not arguments.json if arguments.stream is None else arguments.stream
     display = _display(as_json=arguments.json, streamed=streamed)
     try:
-        with _client(arguments.provider, base_url) as client:
+        with _client(arguments, base_url) as client:
             _ask(client, request, display=display, streamed=streamed)
     except InvalidRequestError as error:
         raise UsageError(str(error)) from None
@@ -65,10 +65,15 @@ def chat(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _client(provider: str, base_url: str | None) -> Client:
+def _client(arguments: argparse.Namespace, base_url: str | None) -> Client:
+    settings = {"base_url": base_url}
+    if arguments.api is not None:
+        if arguments.provider == "legacy":
+            raise UsageError("--api: the legacy client knows Chat Completions only; add --provider native")
+        settings["api"] = arguments.api
     try:
-        return Client(provider, base_url=base_url)
-    except ValueError as error:
+        return Client(arguments.provider, **settings)
+    except ImportError as error:  # the extra it needs is missing, and the message names it
         raise UsageError(f"--provider: {error}") from None
 
 

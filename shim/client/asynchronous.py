@@ -42,7 +42,7 @@ class AsyncClient:
     may use one client at the same time. Cancelling a task cancels its request.
 
     Args:
-        kind: "legacy", or a callable that takes `settings` and returns a provider.
+        kind: "legacy", "native", or a callable that takes `settings` and returns a provider.
         max_buffered_events: how many events may wait for a slow reader; past that its stream ends with category aborted.
         settings: the provider's own. Names are checked here; no provider is made and no environment read before the first use.
 

@@ -28,7 +28,7 @@ class Client:
     ones are kept. Inside a running event loop the client works and blocks the loop; `AsyncClient` does not.
 
     Args:
-        kind: "legacy", or a callable that takes `settings` and returns a provider.
+        kind: "legacy", "native", or a callable that takes `settings` and returns a provider.
         settings: the provider's own. Names are checked here; no provider is made and no environment read before the first use.
 
     Raises:

@@ -49,7 +49,8 @@ def test_the_answer_arrives_in_pieces(server: FakeOpenAI) -> None:
     ("arguments", "sentence"),
     [
         (("x", "--base-url", "api.example"), 'base_url must look like "https://host/v1"'),
-        (("x", "--provider", "telegraph"), "--provider: there is no provider 'telegraph'"),
+        (("x", "--provider", "telegraph"), "argument --provider: invalid choice: 'telegraph'"),
+        (("x", "--api", "responses"), "--api: the legacy client knows Chat Completions only; add --provider native"),
     ],
 )
 def test_settings_that_cannot_be_used(run_shim: RunShim, arguments: tuple[str, ...], sentence: str) -> None:
@@ -57,6 +58,14 @@ def test_settings_that_cannot_be_used(run_shim: RunShim, arguments: tuple[str, .
     ran = run_shim("chat", *arguments)
     assert (ran.status, ran.out) == (2, "")
     assert sentence in ran.err
+
+
+@pytest.mark.parametrize("api", ["auto", "chat_completions", "responses"])
+def test_the_native_provider_answers(run_shim: RunShim, server: FakeOpenAI, api: str) -> None:
+    """The native provider prints the same answer, on either API."""
+    ran = run_shim("chat", "--provider", "native", "--api", api, "Count to 5")
+    assert (ran.status, ran.out) == (0, "1, 2, 3, 4, 5.\n")
+    assert server.requests[-1].path == ("/v1/responses" if api == "responses" else "/v1/chat/completions")
 
 
 def test_a_missing_key_says_what_to_set(run_shim: RunShim, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:

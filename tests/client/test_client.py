@@ -166,8 +166,8 @@ def test_settings_are_checked_when_the_client_is_made() -> None:
     kind = Makes(answer("Hi"))
     with pytest.raises(TypeError, match=r"'flavor'; did you mean 'flavour'\? It takes: flavour, api_key"):
         Client(kind, flavor="mint")
-    with pytest.raises(ValueError, match="'native'; give one of 'legacy'"):
-        Client("native")
+    with pytest.raises(ValueError, match="'aboriginal'; give one of 'legacy', 'native'"):
+        Client("aboriginal")
     Client(kind, flavour="mint")
     assert not kind.made
 

@@ -32,7 +32,7 @@ def test_it_makes_what_a_callable_returns() -> None:
     provider.close()
 
 
-@pytest.mark.parametrize("kind", ["native", "Legacy", ""])
+@pytest.mark.parametrize("kind", ["Native", "Legacy", ""])
 def test_an_unknown_kind_is_named_with_those_there_are(kind: str) -> None:
     """A kind that does not exist is a ValueError that names it and the kinds available."""
     with pytest.raises(ValueError, match=f"no provider '{kind}'; give one of 'legacy'"):

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from shim.legacy_adapter import LegacyProvider
 from shim.model import ErrorCategory, StreamError
 from shim.testing.fake_openai import FakeOpenAI, Respond, Status, json_answer, stream_answer
 from tests.helpers.events import assert_well_formed
-from tests.legacy_adapter.driving import ask, drive, start
+from tests.helpers.providers import AnyProvider
+from tests.legacy_adapter.driving import arrive, ask, drive, start
 
 AUTH, PERMISSION, QUOTA = ErrorCategory.AUTH, ErrorCategory.PERMISSION, ErrorCategory.QUOTA
 LIMITED, INVALID, MISSING = ErrorCategory.RATE_LIMIT, ErrorCategory.INVALID_REQUEST, ErrorCategory.NOT_FOUND
@@ -142,7 +142,7 @@ CASES = [
 @both_kinds
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_an_error_answer_has_its_category(
-    *, provider: LegacyProvider, server: FakeOpenAI, case: Case, stream: bool
+    *, provider: AnyProvider, server: FakeOpenAI, case: Case, stream: bool
 ) -> None:
     """Streamed or not, the error says category, status, message and code, and nothing is raised out of the loop."""
     server.plan(Status(case.status, body=case.body))
@@ -160,7 +160,7 @@ def test_an_error_answer_has_its_category(
 )
 @both_kinds
 def test_the_content_type_of_an_error_does_not_matter(
-    *, provider: LegacyProvider, server: FakeOpenAI, kind: str, stream: bool
+    *, provider: AnyProvider, server: FakeOpenAI, kind: str, stream: bool
 ) -> None:
     """An error body is read whatever type its server says it is."""
     body = openai("Bad.", "invalid_request_error", "invalid_value")
@@ -183,7 +183,7 @@ IN_SUCCESS = {
 @both_kinds
 @pytest.mark.parametrize("name", IN_SUCCESS)
 def test_an_error_under_success_has_its_category(
-    *, provider: LegacyProvider, server: FakeOpenAI, name: str, stream: bool
+    *, provider: AnyProvider, server: FakeOpenAI, name: str, stream: bool
 ) -> None:
     """An error object under status 200, as the body or in a stream, is an error of its own category."""
     body, category = IN_SUCCESS[name]
@@ -207,7 +207,7 @@ def test_an_error_under_success_has_its_category(
     ],
 )
 def test_the_wait_a_server_asks_for_is_told(
-    provider: LegacyProvider, server: FakeOpenAI, headers: dict[str, str], wait: int | None
+    provider: AnyProvider, server: FakeOpenAI, headers: dict[str, str], wait: int | None
 ) -> None:
     """What a 429 says of when to come back is in the error, in milliseconds."""
     absent = {"x-ratelimit-reset-requests": ""}
@@ -215,13 +215,13 @@ def test_the_wait_a_server_asks_for_is_told(
     assert ask(provider).error.retry_after_ms == wait
 
 
-def test_errors_do_not_touch_the_streams_beside_them(provider: LegacyProvider, server: FakeOpenAI) -> None:
+def test_errors_do_not_touch_the_streams_beside_them(provider: AnyProvider, server: FakeOpenAI) -> None:
     """Forty error answers and ten streams on one provider: each request ends as its own answer says."""
     server.plan(*[Status(case.status, body=case.body) for case in CASES[:40]])
     failing = []
     for number in range(40):
         failing.append(start(provider, stream=number % 2 == 0))
-        server.wait_for_requests(number + 1)
+        arrive(provider, server, number + 1)
     going = [start(provider, stream=True) for _ in range(10)]
     drive(provider, lambda: all(each.done for each in failing + going))
     assert [each.error.category for each in failing] == [case.category for case in CASES[:40]]

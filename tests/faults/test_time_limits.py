@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from shim.legacy_adapter import LegacyProvider
 from shim.model import APITimeoutError, ErrorCategory
 from shim.testing.fake_openai import Behaviour, Drip, FakeOpenAI, Paced, Stall, Where
 from tests.helpers.events import assert_well_formed
-from tests.legacy_adapter.driving import KEY, ask, drive, start
+from tests.helpers.providers import AnyProvider, Make
+from tests.legacy_adapter.driving import arrive, ask, drive, start
 from tests.legacy_adapter.places import never_accepting
 
 LIMIT = 0.2
@@ -25,17 +25,17 @@ STALLS: dict[str, Behaviour] = {
 }
 
 
-def impatient(url: str) -> LegacyProvider:
+def impatient(make: Make, url: str) -> AnyProvider:
     """A provider that waits for nobody."""
-    return LegacyProvider(api_key=KEY, base_url=url, connect_timeout=LIMIT, read_timeout=LIMIT)
+    return make(url, connect_timeout=LIMIT, read_timeout=LIMIT)
 
 
 @both_kinds
 @pytest.mark.parametrize("phase", STALLS)
-def test_a_stall_in_any_phase_is_a_timeout(*, server: FakeOpenAI, phase: str, stream: bool) -> None:
+def test_a_stall_in_any_phase_is_a_timeout(*, make: Make, server: FakeOpenAI, phase: str, stream: bool) -> None:
     """A server that falls silent for `read_timeout` seconds is a retryable timeout with what had arrived."""
     server.plan(STALLS[phase])
-    with impatient(server.base_url) as provider:
+    with impatient(make, server.base_url) as provider:
         began = time.monotonic()
         heard = ask(provider, stream=stream)
         assert LIMIT <= time.monotonic() - began < LIMIT + LATE
@@ -46,10 +46,10 @@ def test_a_stall_in_any_phase_is_a_timeout(*, server: FakeOpenAI, phase: str, st
 
 
 @pytest.mark.parametrize("after", [1, 3, 5])
-def test_a_stream_that_stalls_keeps_what_had_come(server: FakeOpenAI, after: int) -> None:
+def test_a_stream_that_stalls_keeps_what_had_come(make: Make, server: FakeOpenAI, after: int) -> None:
     """After any number of events the timeout's partial response has the text that was delivered."""
     server.plan(Stall(after_events=after))
-    with impatient(server.base_url) as provider:
+    with impatient(make, server.base_url) as provider:
         heard = ask(provider, stream=True)
     assert heard.error.category is ErrorCategory.TIMEOUT
     assert heard.error.partial is not None
@@ -58,11 +58,11 @@ def test_a_stream_that_stalls_keeps_what_had_come(server: FakeOpenAI, after: int
 
 
 @both_kinds
-def test_a_connection_nobody_accepts_is_a_timeout(*, stream: bool) -> None:
+def test_a_connection_nobody_accepts_is_a_timeout(*, make: Make, stream: bool) -> None:
     """A connection that is not made within `connect_timeout` seconds is a timeout, whatever `read_timeout` is."""
     with (
         never_accepting() as url,
-        LegacyProvider(api_key=KEY, base_url=url, connect_timeout=LIMIT, read_timeout=60) as provider,
+        make(url, connect_timeout=LIMIT, read_timeout=60) as provider,
     ):
         began = time.monotonic()
         heard = ask(provider, stream=stream)
@@ -71,32 +71,32 @@ def test_a_connection_nobody_accepts_is_a_timeout(*, stream: bool) -> None:
         assert heard.completion.http_status is None
 
 
-def test_a_handshake_that_stalls_is_a_timeout(server: FakeOpenAI) -> None:
+def test_a_handshake_that_stalls_is_a_timeout(make: Make, server: FakeOpenAI) -> None:
     """A server that accepts and does not answer the TLS handshake is a timeout after `connect_timeout`."""
     server.plan(Stall(Where.ACCEPT))
     url = server.base_url.replace("http:", "https:")
-    with LegacyProvider(api_key=KEY, base_url=url, connect_timeout=LIMIT, read_timeout=60) as provider:
+    with make(url, connect_timeout=LIMIT, read_timeout=60) as provider:
         began = time.monotonic()
         assert ask(provider).error.category is ErrorCategory.TIMEOUT
         assert LIMIT <= time.monotonic() - began < LIMIT + LATE
 
 
-def test_the_read_limit_counts_silence_and_not_the_whole(server: FakeOpenAI) -> None:
+def test_the_read_limit_counts_silence_and_not_the_whole(make: Make, server: FakeOpenAI) -> None:
     """An answer that keeps coming may take longer than `read_timeout`."""
     server.plan(Paced(events=10, per_second=20), Drip(size=500, delay=0.05))
-    with impatient(server.base_url) as provider:
+    with impatient(make, server.base_url) as provider:
         for _ in range(2):
             began = time.monotonic()
             assert ask(provider, stream=True).response.text
             assert time.monotonic() - began > LIMIT
 
 
-def test_a_stream_beside_a_stalled_one_goes_on(server: FakeOpenAI) -> None:
+def test_a_stream_beside_a_stalled_one_goes_on(make: Make, server: FakeOpenAI) -> None:
     """While one stream runs into its limit, others on the same provider start, run and end."""
     server.plan(Stall(after_events=2))
-    with impatient(server.base_url) as provider:
+    with impatient(make, server.base_url) as provider:
         stalled = start(provider, stream=True)
-        server.wait_for_requests(1)
+        arrive(provider, server, 1)
         ended_before = 0
         while not stalled.done:
             assert ask(provider, stream=True).completion.ok
@@ -105,10 +105,10 @@ def test_a_stream_beside_a_stalled_one_goes_on(server: FakeOpenAI) -> None:
         assert stalled.error.category is ErrorCategory.TIMEOUT
 
 
-def test_many_stalled_at_once_each_time_out(server: FakeOpenAI) -> None:
+def test_many_stalled_at_once_each_time_out(make: Make, server: FakeOpenAI) -> None:
     """Thirty stalled requests time out side by side, in little more than the time of one."""
     server.plan(*[Stall(Where.BEFORE_HEADERS)] * 30)
-    with impatient(server.base_url) as provider:
+    with impatient(make, server.base_url) as provider:
         began = time.monotonic()
         heard = [start(provider, stream=number % 2 == 0) for number in range(30)]
         drive(provider, lambda: all(each.done for each in heard))

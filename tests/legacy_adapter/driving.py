@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shim.legacy_adapter import LegacyProvider
 from shim.model import ModelRequest, ModelResponse, ProviderError, StreamEvent, TextDelta, user
 from shim.testing.fake_openai import FakeOpenAI
+from tests.helpers.providers import AnyProvider, Make
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from shim.provider import Completion, Provider, RequestHandle
 
-KEY = "sk-test-key"
 HELLO = ModelRequest("gpt-4o-mini", (user("Hello"),))
 PATIENCE_SECONDS = 10.0
 
@@ -123,6 +122,11 @@ def eventually(condition: Callable[[], object], *, seconds: float = PATIENCE_SEC
         time.sleep(0.002)
 
 
+def arrive(provider: Provider, server: FakeOpenAI, count: int) -> None:
+    """Run the provider, but deliver no completion, until so many requests have come to the server in all."""
+    eventually(lambda: (provider.perform(), server.request_count >= count)[-1])
+
+
 @pytest.fixture
 def server() -> Iterator[FakeOpenAI]:
     """A fake OpenAI on loopback that takes any key."""
@@ -131,9 +135,9 @@ def server() -> Iterator[FakeOpenAI]:
 
 
 @pytest.fixture
-def provider(server: FakeOpenAI) -> Iterator[LegacyProvider]:
-    """The legacy adapter, pointed at the server."""
-    with LegacyProvider(api_key=KEY, base_url=server.base_url) as made:
+def provider(make: Make, server: FakeOpenAI) -> Iterator[AnyProvider]:
+    """A provider of the kind the folder's tests are about, pointed at the server."""
+    with make(server.base_url) as made:
         yield made
 
 

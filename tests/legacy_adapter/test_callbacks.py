@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shim.legacy_adapter import LegacyProvider
 from shim.model import ErrorCategory, StreamEvent
 from shim.testing.fake_openai import Cut, FakeOpenAI, Respond, Stall, Status, stream_answer
-from tests.legacy_adapter.driving import HELLO, KEY, Heard, ask, drive, eventually, start
+from tests.helpers.providers import WAYS_TO_END, AnyProvider, Make
+from tests.legacy_adapter.driving import HELLO, Heard, ask, drive, eventually, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,7 @@ def check_aborted(heard: Heard, cause: BaseException, *, at: str) -> None:
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("kind", EVENT_KINDS)
 def test_on_event_raising_at_any_event_aborts_that_stream_alone(
-    provider: LegacyProvider, server: FakeOpenAI, kind: str, plan: str
+    provider: AnyProvider, server: FakeOpenAI, kind: str, plan: str
 ) -> None:
     """Whichever event it is, the last one too, the exception is the cause and the stream beside it ends well."""
     server.plan(PLANS[plan], PLANS[plan])
@@ -98,7 +98,7 @@ def test_on_event_raising_at_any_event_aborts_that_stream_alone(
 
 
 @pytest.mark.parametrize("plan", FAILING)
-def test_on_event_raising_at_the_error_aborts_too(provider: LegacyProvider, server: FakeOpenAI, plan: str) -> None:
+def test_on_event_raising_at_the_error_aborts_too(provider: AnyProvider, server: FakeOpenAI, plan: str) -> None:
     """An `on_event` that raises when it is told of a failure has its exception as the outcome."""
     server.plan(FAILING[plan])
     error = OddError()
@@ -107,7 +107,7 @@ def test_on_event_raising_at_the_error_aborts_too(provider: LegacyProvider, serv
     check_aborted(heard, error, at="StreamError")
 
 
-def test_an_aborted_stream_says_what_was_raised_and_not_more(provider: LegacyProvider) -> None:
+def test_an_aborted_stream_says_what_was_raised_and_not_more(provider: AnyProvider) -> None:
     """The message names the exception's class; its text, which may hold anything, stays with the cause."""
     heard = start(provider, stream=True, heard=raising_at("TextDelta", OddError("a secret of the caller's")))
     drive(provider, lambda: heard.done)
@@ -115,7 +115,7 @@ def test_an_aborted_stream_says_what_was_raised_and_not_more(provider: LegacyPro
     assert "secret" not in repr(heard.error)
 
 
-def test_an_aborted_stream_gives_its_connection_up(provider: LegacyProvider, server: FakeOpenAI) -> None:
+def test_an_aborted_stream_gives_its_connection_up(provider: AnyProvider, server: FakeOpenAI) -> None:
     """The server sees the connection of an aborted stream go."""
     server.plan(Stall(after_events=2))
     heard = start(provider, HELLO, stream=True, heard=raising_at("StreamStart", OddError()))
@@ -126,7 +126,7 @@ def test_an_aborted_stream_gives_its_connection_up(provider: LegacyProvider, ser
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("kind", EVENT_KINDS)
 def test_an_interrupt_inside_an_event_loses_no_request(
-    provider: LegacyProvider, server: FakeOpenAI, kind: str, plan: str
+    provider: AnyProvider, server: FakeOpenAI, kind: str, plan: str
 ) -> None:
     """A KeyboardInterrupt leaves `perform()`; the request it struck still gets its other events and one completion."""
     server.plan(PLANS[plan], PLANS[plan])
@@ -141,7 +141,7 @@ def test_an_interrupt_inside_an_event_loses_no_request(
     assert beside.response.text == "Hi"
 
 
-def test_on_completion_raising_leaves_info_read_and_the_others_come_next(provider: LegacyProvider) -> None:
+def test_on_completion_raising_leaves_info_read_and_the_others_come_next(provider: AnyProvider) -> None:
     """An exception of `on_completion` comes out of `info_read()` once, and no completion is lost or repeated."""
     heard = [Heard() for _ in range(4)]
 
@@ -159,7 +159,7 @@ def test_on_completion_raising_leaves_info_read_and_the_others_come_next(provide
     assert [each.response.text for each in heard] == [heard[0].response.text] * 4
 
 
-def test_completions_that_stay_queued_are_wanted_at_once(provider: LegacyProvider) -> None:
+def test_completions_that_stay_queued_are_wanted_at_once(provider: AnyProvider) -> None:
     """After an `on_completion` has raised, `timeout()` is 0 until the other completions are delivered."""
 
     def raising(_completion: Completion) -> None:
@@ -177,19 +177,19 @@ def test_completions_that_stay_queued_are_wanted_at_once(provider: LegacyProvide
     assert heard.completion.ok
 
 
-def drive_to_the_end(provider: LegacyProvider) -> None:
+def drive_to_the_end(provider: AnyProvider) -> None:
     """Perform until nothing runs; read no completion."""
     eventually(lambda: provider.perform() == 0)
 
 
-@pytest.mark.parametrize("end", [LegacyProvider.cancel, LegacyProvider.close])
+@pytest.mark.parametrize("end", WAYS_TO_END)
 @pytest.mark.parametrize("kind", EVENT_KINDS)
 def test_no_event_follows_the_one_a_stream_was_ended_in(
-    server: FakeOpenAI, kind: str, end: Callable[[LegacyProvider], None]
+    make: Make, server: FakeOpenAI, kind: str, end: Callable[[AnyProvider], None]
 ) -> None:
     """Cancelling or closing inside an event holds back the further events of the same payload too."""
     server.plan(PLANS["in one payload"])
-    with LegacyProvider(api_key=KEY, base_url=server.base_url) as provider:
+    with make(server.base_url) as provider:
         heard = Heard(lambda event: end(provider) if type(event).__name__ == kind else None)
         start(provider, stream=True, heard=heard)
         eventually(lambda: (provider.perform(), provider.info_read(), heard.done)[-1])
@@ -197,9 +197,9 @@ def test_no_event_follows_the_one_a_stream_was_ended_in(
         assert heard.completion.ok == (kind == "StreamDone")
 
 
-def test_close_delivers_all_although_a_completion_raises(server: FakeOpenAI) -> None:
+def test_close_delivers_all_although_a_completion_raises(make: Make, server: FakeOpenAI) -> None:
     """`close()` delivers every completion and releases everything before it raises what a callback raised."""
-    provider = LegacyProvider(api_key=KEY, base_url=server.base_url)
+    provider = make(server.base_url)
 
     def raising(_completion: Completion) -> None:
         raise OddError
@@ -214,7 +214,7 @@ def test_close_delivers_all_although_a_completion_raises(server: FakeOpenAI) -> 
 
 
 @pytest.mark.parametrize("kind", EVENT_KINDS)
-def test_a_request_may_be_started_inside_any_event(provider: LegacyProvider, server: FakeOpenAI, kind: str) -> None:
+def test_a_request_may_be_started_inside_any_event(provider: AnyProvider, server: FakeOpenAI, kind: str) -> None:
     """A stream that starts another at one of its events is followed by it."""
     server.plan(PLANS["without [DONE]"])
     second = Heard()
@@ -225,7 +225,7 @@ def test_a_request_may_be_started_inside_any_event(provider: LegacyProvider, ser
     assert second.response.text
 
 
-def test_a_chain_of_requests_started_in_completions(provider: LegacyProvider) -> None:
+def test_a_chain_of_requests_started_in_completions(provider: AnyProvider) -> None:
     """Each completion may start the next request, for as long as it likes, without nesting."""
     depth: list[int] = []
 
@@ -257,7 +257,7 @@ class Watcher:
         self.done += 1
         self.calls.append(("completion", self.phase, threading.get_ident()))
 
-    def turn(self, provider: LegacyProvider) -> bool:
+    def turn(self, provider: AnyProvider) -> bool:
         """One turn of the loop, its phases named."""
         for phase, act in (("perform", provider.perform), ("info_read", provider.info_read)):
             self.phase = phase
@@ -266,7 +266,7 @@ class Watcher:
         return self.done == len(PLANS) + len(FAILING) + 2
 
 
-def test_events_come_in_perform_and_completions_in_info_read(provider: LegacyProvider, server: FakeOpenAI) -> None:
+def test_events_come_in_perform_and_completions_in_info_read(provider: AnyProvider, server: FakeOpenAI) -> None:
     """However a stream ends, its events come inside `perform()` and its completion inside `info_read()`, on one thread."""
     server.plan(*PLANS.values(), *FAILING.values())
     watcher = Watcher()
@@ -279,12 +279,12 @@ def test_events_come_in_perform_and_completions_in_info_read(provider: LegacyPro
     assert set(watcher.calls) == {("event", "perform", me), ("completion", "info_read", me)}
 
 
-def drive_with(provider: LegacyProvider, watcher: Watcher) -> None:
+def drive_with(provider: AnyProvider, watcher: Watcher) -> None:
     """Turn until every request has completed."""
     eventually(lambda: watcher.turn(provider))
 
 
-def test_a_loop_inside_a_callback_is_refused(provider: LegacyProvider) -> None:
+def test_a_loop_inside_a_callback_is_refused(provider: AnyProvider) -> None:
     """`perform()` inside `on_event` raises there, and so aborts that stream alone."""
     heard = Heard(lambda _event: provider.perform())
     start(provider, stream=True, heard=heard)

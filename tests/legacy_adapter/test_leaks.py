@@ -6,19 +6,19 @@ import gc
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from shim.legacy_adapter import LegacyProvider
 from shim.model import ModelRequest, ModelResponse, StreamEvent, user
 from shim.provider import Completion
 from shim.testing.fake_openai import Behaviour, Cut, FakeOpenAI, Garbage, Reset, Status
+from tests.helpers.providers import AnyProvider, Make
 from tests.legacy_adapter.canned import canned_server
-from tests.legacy_adapter.driving import HELLO, KEY, Heard, drive, eventually, start
+from tests.legacy_adapter.driving import HELLO, Heard, drive, eventually, start
 from tests.legacy_adapter.places import refusing
 
 ENDS: dict[str, Behaviour | tuple[Behaviour, ...]] = {
@@ -62,7 +62,7 @@ def all_counted(callbacks: Callbacks) -> Callable[[], bool]:
     return lambda: callbacks.done > 0
 
 
-def left_of(provider: LegacyProvider, *, stream: bool, raising: bool = False) -> list[weakref.ref[Any]]:
+def left_of(provider: AnyProvider, *, stream: bool, raising: bool = False) -> list[weakref.ref[Any]]:
     """Make a request and keep weak references to all that belonged to it."""
     callbacks = Callbacks(raising=raising)
     request = TrackedRequest(**msgspec.structs.asdict(HELLO))
@@ -89,7 +89,7 @@ class OnEvent:
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("end", ENDS)
 def test_what_a_request_held_dies_with_its_completion(
-    *, provider: LegacyProvider, server: FakeOpenAI, end: str, stream: bool
+    *, provider: AnyProvider, server: FakeOpenAI, end: str, stream: bool
 ) -> None:
     """However it ended: callbacks, request, handle and error are gone without a garbage collection."""
     server.plan(ENDS[end])
@@ -98,14 +98,14 @@ def test_what_a_request_held_dies_with_its_completion(
 
 
 @pytest.mark.usefixtures("uncollected")
-def test_what_an_aborted_stream_held_dies_with_its_completion(provider: LegacyProvider) -> None:
+def test_what_an_aborted_stream_held_dies_with_its_completion(provider: AnyProvider) -> None:
     """An exception of `on_event`, whose traceback holds the stream's frames, does not keep it alive."""
     left = left_of(provider, stream=True, raising=True)
     eventually(lambda: [each() for each in left] == [None] * len(left), seconds=2)
 
 
 @pytest.mark.usefixtures("uncollected")
-def test_what_a_cancelled_request_held_dies_with_its_completion(provider: LegacyProvider) -> None:
+def test_what_a_cancelled_request_held_dies_with_its_completion(provider: AnyProvider) -> None:
     """A cancelled stream's callbacks and handle are gone once its completion was delivered."""
     callbacks = Callbacks()
     provider.cancel(provider.start_stream(HELLO, callbacks.on_event, callbacks.on_completion))
@@ -116,7 +116,7 @@ def test_what_a_cancelled_request_held_dies_with_its_completion(provider: Legacy
 
 
 @pytest.mark.usefixtures("uncollected")
-def test_a_response_lives_as_long_as_its_reader_keeps_it(provider: LegacyProvider) -> None:
+def test_a_response_lives_as_long_as_its_reader_keeps_it(provider: AnyProvider) -> None:
     """The adapter keeps no reference to a response it has delivered."""
     kept: list[ModelResponse] = []
 
@@ -136,11 +136,11 @@ def held() -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("end", [*ENDS, "refused", "cancelled"])
-def test_threads_and_descriptors_are_as_before(server: FakeOpenAI, end: str) -> None:
+def test_threads_and_descriptors_are_as_before(make: Make, server: FakeOpenAI, end: str) -> None:
     """After any end and `close()` this process has the threads and descriptors it had."""
     before = held()
     with refusing() as nobody:
-        provider = LegacyProvider(api_key=KEY, base_url=nobody if end == "refused" else server.base_url)
+        provider = make(nobody if end == "refused" else server.base_url)
         for stream in (False, True):
             if end in ENDS:
                 server.plan(ENDS[end])
@@ -153,22 +153,15 @@ def test_threads_and_descriptors_are_as_before(server: FakeOpenAI, end: str) -> 
     eventually(lambda: held() <= before)
 
 
-@pytest.fixture(scope="module")
-def canned() -> Iterator[LegacyProvider]:
-    """A provider at the server that answers with the least there is."""
-    with canned_server() as url, LegacyProvider(api_key=KEY, base_url=url, max_concurrency=2) as provider:
-        yield provider
-
-
 FAIL = ModelRequest("fail", (user("Hello"),))
 
 
-def begin(provider: LegacyProvider, number: int) -> Heard:
+def begin(provider: AnyProvider, number: int) -> Heard:
     """Start the next of many: streamed, whole, and failing in turn."""
     return start(provider, FAIL if number % 5 == 4 else HELLO, stream=number % 2 == 0)
 
 
-def make(provider: LegacyProvider, count: int) -> None:
+def make_many(provider: AnyProvider, count: int) -> None:
     """Make so many requests, some at a time."""
     for begun in range(0, count, AT_ONCE):
         batch = [begin(provider, begun + number) for number in range(AT_ONCE)]
@@ -181,11 +174,12 @@ def all_done(batch: list[Heard]) -> Callable[[], bool]:
 
 
 @pytest.mark.timeout(60)
-def test_ten_thousand_requests_leave_memory_flat(canned: LegacyProvider) -> None:
+def test_ten_thousand_requests_leave_memory_flat(make: Make) -> None:
     """10,000 requests, streamed, whole and failing, leave less than one block of memory in a hundred requests."""
-    make(canned, 500)
-    gc.collect()
-    before = sys.getallocatedblocks()
-    make(canned, MANY)
-    gc.collect()
-    assert sys.getallocatedblocks() - before < MANY / 100
+    with canned_server() as url, make(url, at_a_time=2) as provider:
+        make_many(provider, 500)
+        gc.collect()
+        before = sys.getallocatedblocks()
+        make_many(provider, MANY)
+        gc.collect()
+        assert sys.getallocatedblocks() - before < MANY / 100

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from shim.legacy_adapter import LegacyProvider
 from shim.model import ErrorCategory, StreamDone, StreamError, StreamEvent
 from shim.provider import ProviderClosedError
 from shim.testing.fake_openai import Cut, FakeOpenAI, Stall, Status, Where
-from tests.legacy_adapter.driving import HELLO, KEY, Heard, ask, drive, eventually, start
+from tests.helpers.providers import WAYS_TO_END, AnyProvider, Make
+from tests.legacy_adapter.driving import HELLO, Heard, arrive, ask, drive, eventually, start
 from tests.legacy_adapter.places import never_accepting
 from tests.legacy_openai.raw_server import SSE, RawServer, events, read, stall
 from tests.scenarios.chunks import FINISH as FINISH_CHUNK
@@ -32,7 +32,7 @@ FINISH = b'{"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason
 class Stage:
     """A request brought to some phase, and the provider that runs it."""
 
-    def __init__(self, provider: LegacyProvider, heard: Heard) -> None:
+    def __init__(self, provider: AnyProvider, heard: Heard) -> None:
         self.provider = provider
         self.heard = heard
 
@@ -44,15 +44,15 @@ class Stage:
 
 
 @contextmanager
-def queued(*, stream: bool) -> Iterator[Stage]:
+def queued(*, make: Make, stream: bool) -> Iterator[Stage]:
     """Behind another request that never ends."""
     with (
         FakeOpenAI() as server,
-        LegacyProvider(api_key=KEY, base_url=server.base_url, max_concurrency=1) as provider,
+        make(server.base_url, at_a_time=1) as provider,
     ):
         server.plan(Stall(Where.BEFORE_HEADERS))
         ahead = start(provider, stream=True)
-        server.wait_for_requests(1)
+        arrive(provider, server, 1)
         yield Stage(provider, start(provider, stream=stream))
         provider.close()
         assert ahead.error.category == "cancelled"
@@ -60,33 +60,33 @@ def queued(*, stream: bool) -> Iterator[Stage]:
 
 
 @contextmanager
-def connecting(*, stream: bool) -> Iterator[Stage]:
+def connecting(*, make: Make, stream: bool) -> Iterator[Stage]:
     """Where nobody accepts."""
-    with never_accepting() as url, LegacyProvider(api_key=KEY, base_url=url, connect_timeout=0.3) as provider:
+    with never_accepting() as url, make(url, connect_timeout=0.3) as provider:
         yield Stage(provider, start(provider, stream=stream))
 
 
 @contextmanager
-def waiting_for_headers(*, stream: bool) -> Iterator[Stage]:
+def waiting_for_headers(*, make: Make, stream: bool) -> Iterator[Stage]:
     """Sent, and not answered."""
-    with FakeOpenAI() as server, LegacyProvider(api_key=KEY, base_url=server.base_url) as provider:
+    with FakeOpenAI() as server, make(server.base_url) as provider:
         server.plan(Stall(Where.BEFORE_HEADERS))
         heard = start(provider, stream=stream)
-        server.wait_for_requests(1)
+        arrive(provider, server, 1)
         yield Stage(provider, heard)
         server.wait_for_open_connections(0)
 
 
 @contextmanager
-def in_the_body(*, stream: bool) -> Iterator[Stage]:
+def in_the_body(*, make: Make, stream: bool) -> Iterator[Stage]:
     """With part of the answer there."""
-    with FakeOpenAI() as server, LegacyProvider(api_key=KEY, base_url=server.base_url) as provider:
+    with FakeOpenAI() as server, make(server.base_url) as provider:
         server.plan(Stall(after_events=3) if stream else Stall(after_bytes=20))
         heard = start(provider, stream=stream)
         if stream:
             drive(provider, lambda: heard.text)
         else:
-            server.wait_for_requests(1)
+            arrive(provider, server, 1)
         yield Stage(provider, heard)
         server.wait_for_open_connections(0)
 
@@ -94,7 +94,7 @@ def in_the_body(*, stream: bool) -> Iterator[Stage]:
 class Phase(Protocol):
     """Brings a request to a phase."""
 
-    def __call__(self, *, stream: bool) -> AbstractContextManager[Stage]:
+    def __call__(self, *, make: Make, stream: bool) -> AbstractContextManager[Stage]:
         """Leave the request in that phase for the time of a `with` block."""
 
 
@@ -104,9 +104,9 @@ both_kinds = pytest.mark.parametrize("stream", [False, True], ids=["whole", "str
 
 @both_kinds
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_request_is_cancelled_in_any_phase(*, phase: Phase, stream: bool) -> None:
+def test_a_request_is_cancelled_in_any_phase(*, make: Make, phase: Phase, stream: bool) -> None:
     """Wherever a request is, cancelling it gives one completion of category cancelled and no further event."""
-    with phase(stream=stream) as stage:
+    with phase(make=make, stream=stream) as stage:
         seen = list(stage.heard.events)
         stage.provider.cancel(stage.heard.handle)
         assert not stage.heard.done
@@ -118,9 +118,9 @@ def test_a_request_is_cancelled_in_any_phase(*, phase: Phase, stream: bool) -> N
 
 @both_kinds
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_provider_is_closed_in_any_phase(*, phase: Phase, stream: bool) -> None:
+def test_a_provider_is_closed_in_any_phase(*, make: Make, phase: Phase, stream: bool) -> None:
     """Wherever a request is, closing delivers it as cancelled before it returns, and leaves no thread."""
-    with phase(stream=stream) as stage:
+    with phase(make=make, stream=stream) as stage:
         seen = list(stage.heard.events)
         stage.provider.close()
         check_cancelled(stage.heard, seen)
@@ -140,11 +140,11 @@ def workers() -> list[str]:
 
 
 @contextmanager
-def after_stream_done() -> Iterator[Stage]:
+def after_stream_done(make: Make) -> Iterator[Stage]:
     """With `StreamDone` delivered, and a server that does not end the body."""
     with (
         RawServer([[read, SSE + events(TEXT, FINISH, b"[DONE]"), stall]]) as server,
-        LegacyProvider(api_key=KEY, base_url=server.url) as provider,
+        make(server.url) as provider,
     ):
         heard = start(provider, stream=True)
         drive(provider, lambda: heard.kinds[-1:] == ["StreamDone"])
@@ -152,19 +152,19 @@ def after_stream_done() -> Iterator[Stage]:
         yield Stage(provider, heard)
 
 
-@pytest.mark.parametrize("end", [LegacyProvider.cancel, LegacyProvider.close])
-def test_a_stream_that_has_had_its_end_keeps_its_outcome(end: Callable[[LegacyProvider], None]) -> None:
+@pytest.mark.parametrize("end", WAYS_TO_END)
+def test_a_stream_that_has_had_its_end_keeps_its_outcome(make: Make, end: Callable[[AnyProvider], None]) -> None:
     """Cancelling or closing after `StreamDone` does not take the response back."""
-    with after_stream_done() as stage:
+    with after_stream_done(make) as stage:
         end(stage.provider)
         stage.settle()
         assert stage.heard.response.text == "Hi"
         assert stage.heard.kinds == ["StreamStart", "TextDelta", "StreamDone"]
 
 
-def test_a_server_that_never_closes_after_done_delays_the_completion_a_little() -> None:
+def test_a_server_that_never_closes_after_done_delays_the_completion_a_little(make: Make) -> None:
     """A body that goes on after `[DONE]` is given up after two seconds, and the response is whole."""
-    with after_stream_done() as stage:
+    with after_stream_done(make) as stage:
         drive(stage.provider, lambda: stage.heard.done, seconds=4)
         assert stage.heard.response.text == "Hi"
 
@@ -172,13 +172,13 @@ def test_a_server_that_never_closes_after_done_delays_the_completion_a_little() 
 EVENTS = ["StreamStart", "TextDelta", "StreamDone"]
 
 
-@pytest.mark.parametrize("end", [LegacyProvider.cancel, LegacyProvider.close])
+@pytest.mark.parametrize("end", WAYS_TO_END)
 @pytest.mark.parametrize("kind", EVENTS)
 def test_a_stream_may_be_ended_inside_each_of_its_events(
-    server: FakeOpenAI, kind: str, end: Callable[[LegacyProvider], None]
+    make: Make, server: FakeOpenAI, kind: str, end: Callable[[AnyProvider], None]
 ) -> None:
     """Cancelling or closing inside `on_event` makes that event the last; only after `StreamDone` is there a response."""
-    with LegacyProvider(api_key=KEY, base_url=server.base_url) as provider:
+    with make(server.base_url) as provider:
         heard = Heard(lambda event: end(provider) if type(event).__name__ == kind else None)
         start(provider, stream=True, heard=heard)
         turn_until(provider, lambda: heard.done)
@@ -188,14 +188,14 @@ def test_a_stream_may_be_ended_inside_each_of_its_events(
         assert heard.completion.ok == (kind == "StreamDone")
 
 
-@pytest.mark.parametrize("end", [LegacyProvider.cancel, LegacyProvider.close])
+@pytest.mark.parametrize("end", WAYS_TO_END)
 @pytest.mark.parametrize("plan", [Status(500), Cut(after_events=2)], ids=["status", "cut"])
 def test_a_stream_may_be_ended_inside_its_error(
-    server: FakeOpenAI, end: Callable[[LegacyProvider], None], plan: Status | Cut
+    make: Make, server: FakeOpenAI, end: Callable[[AnyProvider], None], plan: Status | Cut
 ) -> None:
     """Cancelling or closing inside a `StreamError` leaves the error as it is, and gives one completion."""
     server.plan(plan)
-    with LegacyProvider(api_key=KEY, base_url=server.base_url) as provider:
+    with make(server.base_url) as provider:
         heard = Heard(lambda event: end(provider) if isinstance(event, StreamError) else None)
         start(provider, stream=True, heard=heard)
         turn_until(provider, lambda: heard.done)
@@ -205,7 +205,7 @@ def test_a_stream_may_be_ended_inside_its_error(
         assert heard.error is last.error
 
 
-def turn_until(provider: LegacyProvider, condition: Callable[[], bool]) -> None:
+def turn_until(provider: AnyProvider, condition: Callable[[], bool]) -> None:
     """Drive until the condition holds or the provider is closed."""
 
     def over() -> bool:
@@ -221,20 +221,22 @@ def turn_until(provider: LegacyProvider, condition: Callable[[], bool]) -> None:
         provider.info_read()
 
 
-@pytest.mark.parametrize("end", [LegacyProvider.cancel, LegacyProvider.close])
-def test_others_may_be_ended_inside_a_completion(server: FakeOpenAI, end: Callable[[LegacyProvider], None]) -> None:
+@pytest.mark.parametrize("end", WAYS_TO_END)
+def test_others_may_be_ended_inside_a_completion(
+    make: Make, server: FakeOpenAI, end: Callable[[AnyProvider], None]
+) -> None:
     """Cancelling or closing inside `on_completion` ends the others as cancelled, each with one completion."""
     server.plan(Status(400), Stall(Where.BEFORE_HEADERS), Stall(after_events=1))
-    with LegacyProvider(api_key=KEY, base_url=server.base_url) as provider:
+    with make(server.base_url) as provider:
         first = start_ending(provider, end)
-        server.wait_for_requests(1)
+        arrive(provider, server, 1)
         others = [start(provider, stream=True), start(provider, stream=True)]
         turn_until(provider, lambda: all(each.done for each in others))
         assert first.error.category is ErrorCategory.INVALID_REQUEST
         assert [each.error.category for each in others] == [ErrorCategory.CANCELLED] * 2
 
 
-def start_ending(provider: LegacyProvider, end: Callable[[LegacyProvider], None]) -> Heard:
+def start_ending(provider: AnyProvider, end: Callable[[AnyProvider], None]) -> Heard:
     """Start a request whose completion ends all others."""
     heard = Heard()
 
@@ -246,13 +248,13 @@ def start_ending(provider: LegacyProvider, end: Callable[[LegacyProvider], None]
     return heard
 
 
-@pytest.mark.parametrize("end", [LegacyProvider.cancel, LegacyProvider.close])
+@pytest.mark.parametrize("end", WAYS_TO_END)
 def test_others_that_ended_in_the_same_turn_may_be_ended(
-    server: FakeOpenAI, end: Callable[[LegacyProvider], None]
+    make: Make, server: FakeOpenAI, end: Callable[[AnyProvider], None]
 ) -> None:
     """A stream cancelled or closed by another's last event gets no event, although its answer is there already."""
     server.plan(*[streaming(delta(content="Hi"), FINISH_CHUNK, done=False)] * 3)
-    with LegacyProvider(api_key=KEY, base_url=server.base_url) as provider:
+    with make(server.base_url) as provider:
         heard = [Heard(lambda event: end(provider) if isinstance(event, StreamDone) else None) for _ in range(3)]
         for each in heard:
             start(provider, stream=True, heard=each)
@@ -263,13 +265,13 @@ def test_others_that_ended_in_the_same_turn_may_be_ended(
         assert sorted(each.completion.ok for each in heard) == [False, False, True]
 
 
-def test_cancelling_one_leaves_the_others(provider: LegacyProvider, server: FakeOpenAI) -> None:
+def test_cancelling_one_leaves_the_others(provider: AnyProvider, server: FakeOpenAI) -> None:
     """A cancelled request takes nothing from the ones beside it, on the same connections or others."""
     server.plan(Stall(after_events=2), Stall(Where.BEFORE_HEADERS))
     unlucky = [start(provider, stream=True)]
-    server.wait_for_requests(1)  # so that each meets its own plan
+    arrive(provider, server, 1)  # so that each meets its own plan
     unlucky.append(start(provider, stream=False))
-    server.wait_for_requests(2)
+    arrive(provider, server, 2)
     lucky = [start(provider, stream=stream) for stream in (True, False, True)]
     for each in unlucky:
         provider.cancel(each.handle)
@@ -279,9 +281,9 @@ def test_cancelling_one_leaves_the_others(provider: LegacyProvider, server: Fake
     assert ask(provider, stream=True).response.text
 
 
-def test_a_handle_of_another_provider_cancels_nothing(provider: LegacyProvider, server: FakeOpenAI) -> None:
+def test_a_handle_of_another_provider_cancels_nothing(make: Make, provider: AnyProvider, server: FakeOpenAI) -> None:
     """A handle names a request of its own provider only, even where the numbers are the same."""
-    with LegacyProvider(api_key=KEY, base_url=server.base_url) as other:
+    with make(server.base_url) as other:
         mine, theirs = start(provider, stream=True), start(other, stream=True)
         provider.cancel(theirs.handle)
         drive(provider, lambda: mine.done)
@@ -290,12 +292,12 @@ def test_a_handle_of_another_provider_cancels_nothing(provider: LegacyProvider, 
     assert theirs.completion.ok
 
 
-def test_a_connection_is_free_for_the_next_after_a_cancel(server: FakeOpenAI) -> None:
+def test_a_connection_is_free_for_the_next_after_a_cancel(make: Make, server: FakeOpenAI) -> None:
     """With one request at a time, a cancelled one makes room for the next at once."""
     server.plan(Stall(Where.BEFORE_HEADERS))
-    with LegacyProvider(api_key=KEY, base_url=server.base_url, max_concurrency=1) as provider:
+    with make(server.base_url, at_a_time=1) as provider:
         stuck, waiting = start(provider, stream=False), start(provider, stream=False)
-        server.wait_for_requests(1)
+        arrive(provider, server, 1)
         provider.cancel(stuck.handle)
         drive(provider, lambda: waiting.done)
         assert waiting.completion.ok

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shim.legacy_adapter import LegacyProvider
 from shim.model import ProviderError, ShimError
 from shim.testing.fake_openai import FakeOpenAI, Garbage, RawResponse, Respond, Status, json_answer, stream_answer
+from tests.helpers.providers import AnyProvider, Make
 from tests.legacy_adapter.driving import HELLO, Heard, ask, drive, start
 from tests.legacy_adapter.places import refusing
 
@@ -78,12 +78,12 @@ def shown_of(completion: Completion) -> str:
 @pytest.mark.parametrize("name", echoes(""))
 @pytest.mark.parametrize("key", KEYS, ids=["known form", "no known form"])
 def test_a_key_that_a_server_echoes_is_masked(
-    *, server: FakeOpenAI, caplog: pytest.LogCaptureFixture, key: str, name: str, stream: bool
+    *, make: Make, server: FakeOpenAI, caplog: pytest.LogCaptureFixture, key: str, name: str, stream: bool
 ) -> None:
     """However the server sends the key back, neither the error, the completion, an event nor a log line at DEBUG shows it."""
     caplog.set_level(logging.DEBUG)
     server.plan(echoes(key)[name])
-    with LegacyProvider(api_key=key, base_url=server.base_url) as provider:
+    with make(server.base_url, api_key=key) as provider:
         heard = ask(provider, stream=stream)
     assert key not in shown_of(heard.completion)
     assert key not in "\n".join(map(repr, heard.events))
@@ -94,15 +94,15 @@ def test_a_key_that_a_server_echoes_is_masked(
 
 
 @pytest.mark.parametrize("key", KEYS, ids=["known form", "no known form"])
-def test_a_network_error_does_not_show_the_key(key: str) -> None:
+def test_a_network_error_does_not_show_the_key(make: Make, key: str) -> None:
     """A request that reached nobody says so without its key."""
-    with refusing() as url, LegacyProvider(api_key=key, base_url=url) as provider:
+    with refusing() as url, make(url, api_key=key) as provider:
         assert key not in shown_of(ask(provider).completion)
 
 
-def test_a_provider_does_not_show_its_key(server: FakeOpenAI) -> None:
+def test_a_provider_does_not_show_its_key(make: Make, server: FakeOpenAI) -> None:
     """Neither a provider, its handle, its settings nor a request in flight has the key in its repr."""
-    with LegacyProvider(api_key=KEYS[0], base_url=server.base_url) as provider:
+    with make(server.base_url, api_key=KEYS[0]) as provider:
         heard = start(provider, stream=True)
         inside = [value for value in vars(provider).values() if value != KEYS[0]]
         things = [provider, heard.handle, *inside]
@@ -110,7 +110,7 @@ def test_a_provider_does_not_show_its_key(server: FakeOpenAI) -> None:
 
 
 @pytest.mark.parametrize("take", [pickle.dumps, copy.copy, copy.deepcopy])
-def test_a_provider_is_neither_pickled_nor_copied(provider: LegacyProvider, take: object) -> None:
+def test_a_provider_is_neither_pickled_nor_copied(provider: AnyProvider, take: object) -> None:
     """Pickling or copying a provider is refused with the reason: it holds sockets and a key."""
     assert callable(take)
     with pytest.raises(TypeError, match="key"):
@@ -118,14 +118,14 @@ def test_a_provider_is_neither_pickled_nor_copied(provider: LegacyProvider, take
 
 
 @pytest.mark.parametrize("key", ["sk-test-with\nnewline", " sk-test-spaced", "sk-tést-ключ", b"sk-test-bytes"])
-def test_a_bad_key_is_refused_without_being_shown(server: FakeOpenAI, key: object) -> None:
+def test_a_bad_key_is_refused_without_being_shown(make: Make, server: FakeOpenAI, key: object) -> None:
     """A key that cannot stand in a header is refused at once, and the message does not quote it."""
-    with LegacyProvider(api_key=key, base_url=server.base_url) as provider, pytest.raises(ShimError) as caught:  # type: ignore[arg-type]  # bad on purpose
+    with make(server.base_url, api_key=key) as provider, pytest.raises(ShimError) as caught:
         provider.start_request(HELLO, Heard().on_completion)
     assert "test" not in shown(caught.value)
 
 
-def test_an_error_survives_pickling_with_all_it_says(provider: LegacyProvider, server: FakeOpenAI) -> None:
+def test_an_error_survives_pickling_with_all_it_says(provider: AnyProvider, server: FakeOpenAI) -> None:
     """A pickled error comes back with its class, message, status, code, body and partial response."""
     server.plan(Respond(lambda _: stream_answer([TEXT, {"error": {"message": "m", "code": "server_error"}}])))
     heard = start(provider, stream=True)

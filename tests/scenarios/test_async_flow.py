@@ -11,28 +11,28 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from shim.legacy_adapter import LegacyProvider
 from shim.loops import select_loop
 from shim.loops.asyncio_loop import AsyncioDriver
 from shim.testing.fake_openai import FakeOpenAI, Paced, Stall
-from tests.legacy_adapter.driving import HELLO, KEY, Heard, drive, start
+from tests.helpers.providers import AnyProvider, Make
+from tests.legacy_adapter.driving import HELLO, Heard, arrive, drive, start
 
-Wait = Callable[[LegacyProvider, float], object]
+Wait = Callable[[AnyProvider, float], object]
 
 
-def by_select(provider: LegacyProvider, seconds: float) -> object:
+def by_select(provider: AnyProvider, seconds: float) -> object:
     """Wait with select() on the provider itself."""
     return select.select([provider], [], [], seconds)
 
 
-def by_poll(provider: LegacyProvider, seconds: float) -> object:
+def by_poll(provider: AnyProvider, seconds: float) -> object:
     """Wait with poll()."""
     poll = select.poll()
     poll.register(provider, select.POLLIN)
     return poll.poll(seconds * 1000)
 
 
-def by_selectors(provider: LegacyProvider, seconds: float) -> object:
+def by_selectors(provider: AnyProvider, seconds: float) -> object:
     """Wait with whatever the system's best selector is: epoll or kqueue."""
     with selectors.DefaultSelector() as selector:
         selector.register(provider, selectors.EVENT_READ)
@@ -40,7 +40,7 @@ def by_selectors(provider: LegacyProvider, seconds: float) -> object:
 
 
 @pytest.mark.parametrize("wait", [by_select, by_poll, by_selectors])
-def test_every_way_to_wait_takes_the_provider(provider: LegacyProvider, wait: Wait) -> None:
+def test_every_way_to_wait_takes_the_provider(provider: AnyProvider, wait: Wait) -> None:
     """select, poll and epoll wait on the provider as on any socket, and a loop around each carries a stream."""
     heard = start(provider, stream=True)
     deadline = time.monotonic() + 10
@@ -62,7 +62,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def test_a_program_reads_its_own_descriptors_while_an_answer_streams(
-    provider: LegacyProvider, server: FakeOpenAI, pipe: tuple[int, int]
+    provider: AnyProvider, server: FakeOpenAI, pipe: tuple[int, int]
 ) -> None:
     """In one select() loop a line typed during a stream is read at once, and the stream goes on."""
     server.plan(Paced(events=20, per_second=100))
@@ -82,15 +82,15 @@ def test_a_program_reads_its_own_descriptors_while_an_answer_streams(
     assert 0 < len(typed[0][1]) < len(heard.response.text)
 
 
-def test_two_providers_in_one_loop(server: FakeOpenAI) -> None:
+def test_two_providers_in_one_loop(make: Make, server: FakeOpenAI) -> None:
     """Two providers share a select() loop, each with its own descriptor, and neither waits for the other."""
     server.plan(Stall(after_events=1))
     with (
-        LegacyProvider(api_key=KEY, base_url=server.base_url) as first,
-        LegacyProvider(api_key=KEY, base_url=server.base_url) as second,
+        make(server.base_url) as first,
+        make(server.base_url) as second,
     ):
         stalled = start(first, stream=True)
-        server.wait_for_requests(1)
+        arrive(first, server, 1)
         quick = start(second, stream=True)
         select_loop.run(first, second, until=lambda: quick.done)
         assert quick.completion.ok
@@ -98,19 +98,19 @@ def test_two_providers_in_one_loop(server: FakeOpenAI) -> None:
         assert first.fileno() != second.fileno()
 
 
-def test_the_loop_of_the_package_carries_a_conversation(provider: LegacyProvider) -> None:
+def test_the_loop_of_the_package_carries_a_conversation(provider: AnyProvider) -> None:
     """`select_loop.run` returns when everything has completed."""
     heard = [start(provider, stream=stream) for stream in (True, False)]
     select_loop.run(provider)
     assert all(each.completion.ok for each in heard)
 
 
-def test_asyncio_drives_the_provider(server: FakeOpenAI) -> None:
+def test_asyncio_drives_the_provider(make: Make, server: FakeOpenAI) -> None:
     """On an asyncio loop fifty streams run side by side while other tasks go on, and the loop is never blocked."""
     server.plan(*[Paced(events=10, per_second=100)] * 50)
 
     async def main() -> tuple[list[Heard], float]:
-        with LegacyProvider(api_key=KEY, base_url=server.base_url) as provider:
+        with make(server.base_url) as provider:
             driver = AsyncioDriver(provider)
             heard = [start(provider, stream=True) for _ in range(50)]
             worst = 0.0
@@ -126,7 +126,7 @@ def test_asyncio_drives_the_provider(server: FakeOpenAI) -> None:
     assert worst < 0.5
 
 
-def test_a_hundred_and_fifty_streams_at_once(provider: LegacyProvider) -> None:
+def test_a_hundred_and_fifty_streams_at_once(provider: AnyProvider) -> None:
     """More streams than run at a time all complete, with every event of each in order."""
     heard = [start(provider, HELLO, stream=True) for _ in range(150)]
     drive(provider, lambda: all(each.done for each in heard))

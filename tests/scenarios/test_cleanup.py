@@ -6,13 +6,13 @@ import weakref
 
 import pytest
 
-from shim.legacy_adapter import LegacyProvider
 from shim.testing.fake_openai import Cut, FakeOpenAI, Status
-from tests.legacy_adapter.driving import KEY, Heard, ask, drive, eventually, start
+from tests.helpers.providers import AnyProvider, Make
+from tests.legacy_adapter.driving import Heard, ask, drive, eventually, start
 from tests.legacy_adapter.test_leaks import held
 
 
-def check_freed(provider: LegacyProvider, *, ok: bool) -> None:
+def check_freed(provider: AnyProvider, *, ok: bool) -> None:
     """Make a stream whose callbacks are watched, let go of it, and see it die."""
     heard: Heard | None = ask(provider, stream=True)
     assert heard is not None
@@ -23,23 +23,23 @@ def check_freed(provider: LegacyProvider, *, ok: bool) -> None:
 
 
 @pytest.mark.usefixtures("uncollected")
-def test_the_context_is_freed_after_success(provider: LegacyProvider) -> None:
+def test_the_context_is_freed_after_success(provider: AnyProvider) -> None:
     """After a stream that ended well its callbacks, and all they hold, are gone."""
     check_freed(provider, ok=True)
 
 
 @pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize("plan", [Status(500), Cut(after_events=3)], ids=["status", "cut"])
-def test_the_context_is_freed_after_an_error(provider: LegacyProvider, server: FakeOpenAI, plan: Status | Cut) -> None:
+def test_the_context_is_freed_after_an_error(provider: AnyProvider, server: FakeOpenAI, plan: Status | Cut) -> None:
     """After a stream that failed its callbacks, and all they hold, are gone."""
     server.plan(plan)
     check_freed(provider, ok=False)
 
 
-def test_threads_and_descriptors_are_as_before(server: FakeOpenAI) -> None:
+def test_threads_and_descriptors_are_as_before(make: Make, server: FakeOpenAI) -> None:
     """A provider with thirty streams, some failing, some cancelled, leaves nothing open when it is closed."""
     before = held()
-    with LegacyProvider(api_key=KEY, base_url=server.base_url) as provider:
+    with make(server.base_url) as provider:
         server.plan(*[Status(500)] * 10)
         heard = [start(provider, stream=True) for _ in range(20)]
         drive(provider, lambda: all(each.done for each in heard))
@@ -48,7 +48,7 @@ def test_threads_and_descriptors_are_as_before(server: FakeOpenAI) -> None:
     eventually(lambda: held() <= before)
 
 
-def test_no_thread_is_left_while_nothing_runs(provider: LegacyProvider, server: FakeOpenAI) -> None:
+def test_no_thread_is_left_while_nothing_runs(provider: AnyProvider, server: FakeOpenAI) -> None:
     """An idle provider keeps its connections and no thread."""
     threads, _ = held()
     for _ in range(3):

@@ -1,0 +1,8 @@
+"""OpenAI spoken directly: Chat Completions and Responses, non-blocking on libcurl.
+
+Not the legacy client (`shim.legacy_adapter`). Needs the extra `native`; importing this says so where it is missing.
+"""
+
+from shim.native.provider import NativeProvider
+
+__all__ = ["NativeProvider"]

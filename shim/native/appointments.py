@@ -1,0 +1,54 @@
+"""Appointments: which transfers to look at, and when; the first one due is always at hand.
+
+Not what is looked for (`http_multi`). A heap; an appointment is kept until it falls due, or most are of transfers that ended.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator
+
+from shim.native.transfer import Transfer
+
+_MOST_STALE = 64
+
+
+class Appointments:
+    """Moments in monotonic seconds, each with a transfer; an ended transfer's are skipped."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Transfer]] = []
+        self._made = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def make(self, moment: float, transfer: Transfer) -> None:
+        """Look at a transfer at a moment; infinity is never."""
+        if moment < math.inf:
+            self._made += 1  # tells apart two at the same moment, so that no transfers are compared
+            heapq.heappush(self._heap, (moment, self._made, transfer))
+
+    def next(self) -> float | None:
+        """The first moment, None for none."""
+        while self._heap and self._heap[0][2].easy is None:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def due(self, now: float) -> Iterator[Transfer]:
+        """Take those that have fallen due by now."""
+        while self._heap and self._heap[0][0] <= now:
+            transfer = heapq.heappop(self._heap)[2]
+            if transfer.easy is not None:
+                yield transfer
+
+    def tidy(self, *, running: int) -> None:
+        """Forget the ended, once most of the heap is theirs: they would wait here for their moment."""
+        if len(self._heap) > 2 * running + _MOST_STALE:
+            self._heap = [entry for entry in self._heap if entry[2].easy is not None]
+            heapq.heapify(self._heap)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._heap.clear()

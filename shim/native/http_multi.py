@@ -1,0 +1,384 @@
+"""Non-blocking HTTP: many transfers on libcurl's multi socket interface, behind one pollable descriptor.
+
+Not OpenAI's API (`provider`), not the polling (`poller`), not what it is told (`settings`) nor what is moved (`transfer`).
+The only module that imports pycurl.
+Source: libcurl's curl_multi_socket_action(3), CURLMOPT_SOCKETFUNCTION(3), CURLMOPT_TIMERFUNCTION(3).
+
+Theory of operation. libcurl tells which sockets to watch and when to be called; `perform()` hands it what has become ready,
+and it calls back with bytes. libcurl swallows what its callbacks raise and refuses to be re-entered from them, so they only
+append; what was received is delivered after it has returned, and the receiver may then submit and cancel as it likes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections import deque
+from typing import Any
+
+try:
+    import certifi
+    import pycurl
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"the native provider needs {missing.name}: pip install 'legacy-openai-shim[native]'", name=missing.name
+    ) from None
+
+from shim.native.appointments import Appointments
+from shim.native.poller import READ, WRITE
+from shim.native.settings import HttpSettings
+from shim.native.sockets import Sockets
+from shim.native.transfer import Fault, FaultKind, HttpRequest, Receiver, Transfer
+
+_KEEPALIVE_SECONDS = 60  # below the idle limits of usual gateways: 350 s at AWS, 120 s at GCP
+_RECEIVE_BUFFER = 64 * 1024
+_MOST_IDLE_HANDLES = 64
+_SHARING_SECONDS = 1.0  # how long a transfer waits for another's connection to be ready before it makes its own
+_SUPPRESS_CONNECT_HEADERS = 265  # CURLOPT_SUPPRESS_CONNECT_HEADERS(3), which pycurl has no name for
+_LOOKUP_SECONDS = 0.2  # how long closing waits for a name lookup that hangs
+
+
+class HttpMulti:
+    """Transfers under way, and the one descriptor to wait on. Belongs to one thread."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._settings = settings
+        self._options = _options(settings)
+        # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
+        self._connect_limit = (settings.connect_timeout or math.inf) if settings.max_connections else math.inf
+        self._sockets = Sockets()
+        self._active: dict[Any, Transfer] = {}
+        self._fresh: list[Transfer] = []
+        self._touched: deque[Transfer] = deque()
+        self._ended: deque[tuple[Transfer, Fault | None]] = deque()
+        self._idle: list[Any] = []
+        self._appointments = Appointments()
+        self._timer_at: float | None = None
+        self._performing = False
+        self._lookup_abandoned = False
+        self._multi: Any = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, settings.max_connections)
+
+    @property
+    def running(self) -> int:
+        """How many transfers have not delivered their end."""
+        return len(self._active) + len(self._ended)
+
+    def fileno(self) -> int:
+        """The descriptor: readable while `perform()` has something to read, write or deliver."""
+        return self._sockets.fileno()
+
+    def timeout(self) -> int:
+        """Milliseconds until `perform()` wants to be called; -1 for none."""
+        if self._touched or self._ended:
+            return 0
+        moments = [moment for moment in (self._timer_at, self._appointments.next()) if moment is not None]
+        return max(0, math.ceil((min(moments) - time.monotonic()) * 1000)) if moments else -1
+
+    def submit(self, request: HttpRequest, receiver: Receiver) -> Transfer:
+        """Start a transfer; nothing is sent before `perform()`, and never twice."""
+        transfer = Transfer(request.body, receiver, touched=self._touched, patience=self._settings.read_timeout)
+        # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
+        transfer.alone = not (self._settings.http2 and request.url.startswith("https:"))
+        easy = self._idle.pop() if self._idle else self._new_easy()
+        easy.setopt(pycurl.URL, request.url)
+        easy.setopt(pycurl.PIPEWAIT, int(not transfer.alone))
+        easy.setopt(pycurl.HTTPHEADER, list(request.headers))
+        # A body that cannot be rewound: from a buffer libcurl would, unasked, send the request again where a connection
+        # it had kept broke before the answer, and the model would perhaps run twice.
+        easy.setopt(pycurl.POSTFIELDSIZE, len(request.body))
+        easy.setopt(pycurl.READFUNCTION, transfer.body.read)
+        easy.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
+        easy.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
+        easy.setopt(pycurl.RESOLVER_START_FUNCTION, transfer.on_lookup)
+        self._set_proxy(easy, request.url)
+        transfer.easy = easy
+        self._active[easy] = transfer
+        self._fresh.append(transfer)
+        self._multi.add_handle(easy)
+        self._appointments.make(transfer.started + self._first_look(transfer), transfer)
+        self._sockets.ring()
+        return transfer
+
+    def wake(self) -> None:
+        """Make the descriptor readable until the next `perform()`."""
+        self._sockets.ring()
+
+    def expect_end(self, transfer: Transfer, *, within: float) -> None:
+        """Give a transfer that has told everything `within` seconds to end."""
+        if transfer.easy is not None and (transfer.patience is None or transfer.patience > within):
+            transfer.patience = within
+            self._appointments.make(time.monotonic() + within, transfer)
+
+    def cancel(self, transfer: Transfer) -> None:
+        """Stop a transfer at once, wherever it is; nothing more is delivered of it."""
+        transfer.receiver = None
+        transfer.segments.clear()
+        if transfer.easy is not None:
+            self._release(transfer)
+
+    def perform(self) -> int:
+        """Read and write what can be, deliver what was received; return how many transfers are running.
+
+        Raises:
+            RuntimeError: it was called from inside itself, by a receiver.
+        """
+        if self._performing:
+            raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
+        self._performing = True
+        try:
+            self._move()
+            self._collect_ended()
+            self._review_due()
+            self._deliver()
+        finally:
+            self._performing = False
+        return self.running
+
+    def close(self) -> None:
+        """Stop every transfer and release everything; nothing is delivered."""
+        for transfer in list(self._active.values()):
+            self.cancel(transfer)
+        self._fresh.clear()
+        self._touched.clear()
+        self._ended.clear()
+        self._appointments.clear()
+        self._close_multi()
+        for easy in self._idle:
+            easy.close()
+        self._idle.clear()
+        self._sockets.close()
+
+    def _close_multi(self) -> None:
+        """Libcurl waits for a name lookup to end, however long that hangs; such a wait is left to a thread that ends with it."""
+        if not self._lookup_abandoned:
+            self._multi.close()
+            return
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, _ignore_socket)
+        closing = threading.Thread(target=self._multi.close, name="shim-native-lookup", daemon=True)
+        closing.start()
+        closing.join(_LOOKUP_SECONDS)
+
+    def _move(self) -> None:
+        ready = self._sockets.ready()
+        for transfer in self._fresh:
+            transfer.begin()
+        self._fresh.clear()
+        for fd, interest in ready:
+            self._multi.socket_action(fd, interest)
+        due = self._timer_at
+        if due is not None and time.monotonic() >= due:
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            if self._timer_at is due:  # libcurl has set no other
+                self._timer_at = None
+
+    def _on_socket(self, event: int, fd: int, *_libcurl: object) -> None:
+        # libcurl's POLL_IN and POLL_OUT are the bits of READ and WRITE; POLL_REMOVE is a bit of its own.
+        self._sockets.watch(fd, event & (READ | WRITE) if event != pycurl.POLL_REMOVE else 0)
+
+    def _on_timer(self, milliseconds: int) -> None:
+        self._timer_at = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+
+    def _deliver(self) -> None:
+        now = time.monotonic()
+        while self._touched:
+            transfer = self._touched.popleft()
+            segments, transfer.segments = transfer.segments, []
+            transfer.since = now
+            if transfer.receiver is not None:
+                try:
+                    transfer.receiver.on_segments(transfer, segments)
+                except BaseException:
+                    self._touched.appendleft(transfer)  # KeyboardInterrupt: what was not delivered is, at the next call
+                    raise
+        while self._ended:
+            transfer, fault = self._ended[0]
+            if transfer.receiver is not None:
+                transfer.receiver.on_end(transfer, fault)
+                transfer.receiver = None
+            if self._ended:  # only now, for an interrupt; and it may have closed this
+                self._ended.popleft()
+
+    def _collect_ended(self) -> None:
+        more = True
+        while more:
+            more, succeeded, failed = self._multi.info_read()
+            for easy in succeeded:
+                transfer = self._active[easy]
+                self._end(transfer, None if transfer.status else _NO_HEAD)
+            for easy, code, message in failed:
+                transfer = self._active[easy]
+                if not transfer.status and self._sockets.had_ended(easy.getinfo(pycurl.LOCAL_PORT)):
+                    self._start_over(transfer)  # the server has seen nothing of it
+                else:
+                    self._end(transfer, _fault(code, message))
+
+    def _first_look(self, transfer: Transfer) -> float:
+        """Seconds until a new transfer may need attention."""
+        sharing = math.inf if transfer.alone else _SHARING_SECONDS
+        return min(sharing, self._connect_limit, math.inf if transfer.patience is None else transfer.patience)
+
+    def _review_due(self) -> None:
+        now = time.monotonic()
+        first = self._appointments.next()
+        if first is None or first > now:  # nearly always
+            return
+        for transfer in self._appointments.due(now):
+            sent = transfer.easy.getinfo(pycurl.PRETRANSFER_TIME)
+            outcome = self._review_sent(transfer, now) if sent else self._review_unsent(transfer, now)
+            if isinstance(outcome, Fault):
+                self._end(transfer, outcome)
+            else:
+                self._appointments.make(outcome, transfer)
+
+    def _review_sent(self, transfer: Transfer, now: float) -> float | Fault:
+        """When to look again at a transfer that has its connection, or why it ends: its server has been silent for too long."""
+        if transfer.patience is None:
+            return math.inf
+        sent_after = transfer.easy.getinfo(pycurl.POSTTRANSFER_TIME_T) / 1e6
+        due = transfer.last_sign(now, sent_after=sent_after) + transfer.patience
+        return due if due > now else Fault("timeout", f"the server sent nothing for {transfer.patience:g} s")
+
+    def _review_unsent(self, transfer: Transfer, now: float) -> float | Fault:
+        """When to look again at a transfer without a connection, or why it ends: making one takes too long."""
+        look = now + self._first_look(transfer)
+        if not (transfer.looked_up or transfer.easy.getinfo(pycurl.NAMELOOKUP_TIME)):  # it waits for a connection
+            if not transfer.alone and not self._settings.max_connections:
+                self._connect_alone(transfer)
+            return look
+        queued = transfer.easy.getinfo(pycurl.QUEUE_TIME_T) / 1e6
+        due = transfer.started + queued + self._connect_limit
+        return min(look, due) if due > now else Fault("timeout", f"no connection within {self._connect_limit:g} s")
+
+    def _connect_alone(self, transfer: Transfer) -> None:
+        """Wait no longer for a connection another is making: that one may hang in its handshake. Nothing was sent yet."""
+        transfer.alone = True
+        transfer.easy.setopt(pycurl.PIPEWAIT, 0)
+        self._start_over(transfer)
+
+    def _start_over(self, transfer: Transfer) -> None:
+        """Begin again on another connection."""
+        self._multi.remove_handle(transfer.easy)
+        transfer.begin()
+        transfer.easy.setopt(pycurl.FRESH_CONNECT, 1)
+        self._multi.add_handle(transfer.easy)
+
+    def _end(self, transfer: Transfer, fault: Fault | None) -> None:
+        self._release(transfer)
+        self._ended.append((transfer, fault))
+
+    def _release(self, transfer: Transfer) -> None:
+        easy, transfer.easy = transfer.easy, None
+        del self._active[easy]
+        if transfer.looked_up and not easy.getinfo(pycurl.NAMELOOKUP_TIME):
+            self._lookup_abandoned = True
+        self._multi.remove_handle(easy)
+        transfer.let_go()
+        self._appointments.tidy(running=len(self._active))
+        easy.unsetopt(pycurl.HTTPHEADER)
+        easy.setopt(pycurl.READFUNCTION, _nothing)
+        easy.setopt(pycurl.WRITEFUNCTION, _ignore)
+        easy.setopt(pycurl.HEADERFUNCTION, _ignore)
+        easy.unsetopt(pycurl.RESOLVER_START_FUNCTION)
+        easy.setopt(pycurl.FRESH_CONNECT, 0)
+        if len(self._idle) < _MOST_IDLE_HANDLES:
+            self._idle.append(easy)
+        else:
+            easy.close()
+
+    def _set_proxy(self, easy: Any, url: str) -> None:
+        """Take HTTP_PROXY too, which libcurl leaves alone; not where a CGI server may have made it of a request's header."""
+        if self._settings.proxy is not None:
+            return
+        environment = os.environ
+        plain = url.startswith("http:") and not ("http_proxy" in environment or "REQUEST_METHOD" in environment)
+        named = environment.get("HTTP_PROXY") if plain else None
+        if named:
+            easy.setopt(pycurl.PROXY, named)
+        else:
+            easy.unsetopt(pycurl.PROXY)
+
+    def _new_easy(self) -> Any:
+        easy = pycurl.Curl()
+        for option, value in self._options.items():
+            easy.setopt(option, value)
+        return easy
+
+
+def _ignore(_data: bytes) -> None:
+    """Stand in for the callbacks of a handle at rest, so that it keeps no transfer alive."""
+
+
+def _nothing(_size: int) -> bytes:
+    """Stand in for the body, likewise."""
+    return b""
+
+
+def _ignore_socket(*_libcurl: object) -> None:
+    """Stand in for the socket callback of a closed client."""
+
+
+def _options(settings: HttpSettings) -> dict[int, Any]:
+    """The options every transfer of a client has; `pycurl` constant -> value."""
+    own_limit = settings.connect_timeout is None or settings.max_connections
+    connect_ms = _FOREVER_MS if own_limit else math.ceil((settings.connect_timeout or 0) * 1000)
+    version = pycurl.CURL_HTTP_VERSION_2TLS if settings.http2 else pycurl.CURL_HTTP_VERSION_1_1
+    options: dict[int, Any] = {
+        pycurl.POST: 1,
+        pycurl.NOSIGNAL: 1,
+        pycurl.HTTP_VERSION: version,
+        pycurl.CONNECTTIMEOUT_MS: connect_ms,
+        pycurl.ACCEPT_ENCODING: "gzip, deflate",
+        pycurl.BUFFERSIZE: _RECEIVE_BUFFER,
+        _SUPPRESS_CONNECT_HEADERS: 1,  # what a proxy says is not the server's answer
+        pycurl.TCP_KEEPALIVE: 1,
+        pycurl.TCP_KEEPIDLE: _KEEPALIVE_SECONDS,
+        pycurl.TCP_KEEPINTVL: _KEEPALIVE_SECONDS,
+        pycurl.CAINFO: settings.ca_file or certifi.where(),
+        pycurl.SSL_VERIFYPEER: int(settings.verify),
+        pycurl.SSL_VERIFYHOST: 2 if settings.verify else 0,
+    }
+    if settings.proxy is not None:
+        options[pycurl.PROXY] = settings.proxy
+        options[pycurl.NOPROXY] = ""  # a proxy that was given is used, whatever the environment excludes
+    if settings.client_cert is not None:
+        options[pycurl.SSLCERT] = settings.client_cert
+        options[pycurl.KEYPASSWD] = ""  # an encrypted key is an error; OpenSSL would ask at the terminal
+    if settings.client_key is not None:
+        options[pycurl.SSLKEY] = settings.client_key
+    return options
+
+
+_FOREVER_MS = 2**31 - 1
+
+# libcurl's error -> what kind of fault it is; any other is a fault of the network.
+_E_TOO_LARGE = 100  # CURLE_TOO_LARGE, which pycurl does not name: a header line beyond libcurl's limit
+_KINDS: dict[int, FaultKind] = {
+    _E_TOO_LARGE: "protocol",
+    pycurl.E_OPERATION_TIMEDOUT: "timeout",
+    pycurl.E_PARTIAL_FILE: "truncated",
+    pycurl.E_UNSUPPORTED_PROTOCOL: "protocol",
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: "protocol",
+    pycurl.E_BAD_CONTENT_ENCODING: "protocol",
+}
+
+
+# libcurl has one error for whatever goes wrong in receiving; its words tell. Where they change, it is a fault of the network.
+_WORDS: tuple[tuple[str, FaultKind], ...] = (
+    ("chunk hex-length", "protocol"),
+    ("Malformed encoding found in chunked", "protocol"),
+    ("unexpected eof", "truncated"),  # the end of TCP without that of TLS
+)
+_NO_HEAD = Fault("truncated", "the connection was closed inside the head of the answer")
+_NOT_SENT_AGAIN = "the connection was closed before an answer came"
+
+
+def _fault(code: int, message: str) -> Fault:
+    if code == pycurl.E_SEND_FAIL_REWIND:  # it would have sent the request again
+        return Fault("network", _NOT_SENT_AGAIN)
+    by_words: FaultKind = next((kind for words, kind in _WORDS if words in message), "network")
+    return Fault(_KINDS.get(code, by_words), f"{message or 'the transfer failed'} (curl error {code})")

@@ -1,0 +1,156 @@
+"""One pollable descriptor for any number of sockets: epoll, or kqueue where that is what there is.
+
+Not the transfers (`http_multi`). epoll and kqueue descriptors are themselves pollable (epoll(7), kqueue(2)), so select, poll
+and every event loop can wait on this one, and waiting costs the same however many sockets are registered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+from typing import Any, Protocol
+
+READ = 1
+WRITE = 2
+_MOST_AT_ONCE = 1024
+_select: Any = select  # what it has depends on the platform, and is asked at run time
+
+
+class Poller(Protocol):
+    """Registered sockets, and what they are ready for."""
+
+    def fileno(self) -> int:
+        """The descriptor to wait on; readable while a registered socket is ready."""
+        ...
+
+    def watch(self, fd: int, interest: int) -> None:
+        """Register a socket for READ, WRITE or both; 0 forgets it."""
+        ...
+
+    def ready(self) -> list[tuple[int, int]]:
+        """What is ready now, as (descriptor, READ | WRITE)."""
+        ...
+
+    def close(self) -> None:
+        """Release the descriptor."""
+        ...
+
+
+def make_poller() -> Poller:
+    """Make the platform's poller.
+
+    Raises:
+        NotImplementedError: there is neither epoll nor kqueue, as on Windows.
+    """
+    if hasattr(_select, "epoll"):
+        return EpollPoller()
+    if hasattr(_select, "kqueue"):
+        return KqueuePoller()
+    raise NotImplementedError("the native provider needs epoll or kqueue; use kind='legacy' on this platform")
+
+
+class EpollPoller:
+    """epoll(7), level-triggered."""
+
+    def __init__(self) -> None:
+        self._epoll = _select.epoll()
+        self._masks = {
+            READ: _select.EPOLLIN,
+            WRITE: _select.EPOLLOUT,
+            READ | WRITE: _select.EPOLLIN | _select.EPOLLOUT,
+        }
+
+    def fileno(self) -> int:
+        """The epoll descriptor."""
+        descriptor: int = self._epoll.fileno()
+        return descriptor
+
+    def watch(self, fd: int, interest: int) -> None:
+        """Register, change or forget a socket.
+
+        libcurl closes a socket and gets the same number for the next without telling: the kernel has then dropped the
+        registration with the closed socket, so what we remember of a number proves nothing, and the kernel is asked.
+        """
+        if not interest:
+            with contextlib.suppress(OSError):  # closed already, and so forgotten already
+                self._epoll.unregister(fd)
+            return
+        try:
+            self._epoll.modify(fd, self._masks[interest])
+        except FileNotFoundError:
+            self._epoll.register(fd, self._masks[interest])
+
+    def ready(self) -> list[tuple[int, int]]:
+        """What is ready now; an error or a hang-up counts as readable, so that libcurl finds it."""
+        writable = _select.EPOLLOUT
+        return [
+            (fd, (WRITE if events & writable else 0) | (READ if events & ~writable else 0))
+            for fd, events in self._epoll.poll(0, _MOST_AT_ONCE)
+        ]
+
+    def close(self) -> None:
+        """Release the epoll descriptor."""
+        self._epoll.close()
+
+
+class KqueuePoller:
+    """kqueue(2), one filter for reading and one for writing."""
+
+    def __init__(self) -> None:
+        self._kqueue = _select.kqueue()
+
+    def fileno(self) -> int:
+        """The kqueue descriptor."""
+        descriptor: int = self._kqueue.fileno()
+        return descriptor
+
+    def watch(self, fd: int, interest: int) -> None:
+        """Register, change or forget a socket: each filter is added or deleted by itself."""
+        for flag, kind in ((READ, _select.KQ_FILTER_READ), (WRITE, _select.KQ_FILTER_WRITE)):
+            if interest & flag:
+                self._kqueue.control([_select.kevent(fd, kind, _select.KQ_EV_ADD)], 0)
+                continue
+            with contextlib.suppress(OSError):  # a filter that was not there, or went with its socket
+                self._kqueue.control([_select.kevent(fd, kind, _select.KQ_EV_DELETE)], 0)
+
+    def ready(self) -> list[tuple[int, int]]:
+        """What is ready now."""
+        events = self._kqueue.control(None, _MOST_AT_ONCE, 0)
+        return [(event.ident, WRITE if event.filter == _select.KQ_FILTER_WRITE else READ) for event in events]
+
+    def close(self) -> None:
+        """Release the kqueue descriptor."""
+        self._kqueue.close()
+
+
+class Bell:
+    """Makes a poller's descriptor readable until it is heard."""
+
+    def __init__(self, poller: Poller) -> None:
+        self._heard, self._rung = socket.socketpair()
+        self._heard.settimeout(0)
+        self._rung.settimeout(0)
+        self._ringing = False
+        poller.watch(self._heard.fileno(), READ)
+
+    def ring(self) -> None:
+        """Make the descriptor readable; ringing again before it was heard changes nothing."""
+        if not self._ringing:
+            self._ringing = True
+            self._rung.send(b"!")
+
+    def hear(self) -> None:
+        """Be quiet again."""
+        if self._ringing:
+            self._ringing = False
+            self._heard.recv(64)
+
+    def fileno(self) -> int:
+        """The watched end."""
+        return self._heard.fileno()
+
+    def close(self) -> None:
+        """Release both ends."""
+        self._heard.close()
+        self._rung.close()

@@ -1,0 +1,156 @@
+"""One transfer: what is sent, what comes back of it, and who receives that.
+
+Not what moves it (`http_multi`) nor what it means (`exchange`). No I/O: libcurl's callbacks only append here.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, TypeAlias
+
+from msgspec import Struct
+
+FaultKind: TypeAlias = Literal["timeout", "network", "truncated", "protocol"]
+
+
+class HttpRequest(Struct, frozen=True, kw_only=True):
+    """What is sent: `headers` as "Name: value" lines."""
+
+    url: str
+    headers: Sequence[str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"<HttpRequest {self.url}, {len(self.body)} bytes>"  # a header holds the key
+
+
+class Fault(Struct, frozen=True):
+    """Why a transfer got no complete response."""
+
+    kind: FaultKind
+    message: str
+
+
+class Receiver(Protocol):
+    """Who gets what a transfer receives; called from inside `HttpMulti.perform()`, outside libcurl.
+
+    What leaves either method leaves `perform()`, and the call is repeated at the next one: an interrupt loses nothing.
+    """
+
+    def on_segments(self, transfer: Transfer, segments: list[bytes]) -> None:
+        """Take body bytes, split as libcurl read them; none where the call is repeated."""
+        ...
+
+    def on_end(self, transfer: Transfer, fault: Fault | None) -> None:
+        """Take the end: of a complete response, or the fault."""
+        ...
+
+
+class Transfer:
+    """One exchange under way.
+
+    Attributes:
+        status, headers, first_byte: there before the first segment; names in lower case, monotonic seconds.
+        receiver: None once it is cancelled or has ended, and nothing more is delivered.
+        patience: seconds of silence it is allowed, None for no limit.
+        body: what is sent; its position is how much of it libcurl has taken.
+        started: when libcurl first had it; its own times count from there.
+        since: the last sign of life.
+        easy, segments, looked_up, alone, taken: the handle, what waits to be delivered, whether the lookup of its name
+            has begun, whether it makes a connection of its own, how much was taken when last asked; `HttpMulti`'s own.
+    """
+
+    __slots__ = (
+        "_head",
+        "_touched",
+        "alone",
+        "body",
+        "easy",
+        "first_byte",
+        "headers",
+        "looked_up",
+        "patience",
+        "receiver",
+        "segments",
+        "since",
+        "started",
+        "status",
+        "taken",
+    )
+
+    def __init__(self, body: bytes, receiver: Receiver, *, touched: deque[Transfer], patience: float | None) -> None:
+        self.body = io.BytesIO(body)
+        self.receiver: Receiver | None = receiver
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.first_byte: float | None = None
+        self.patience = patience
+        self.easy: Any = None
+        self.looked_up = False
+        self.alone = True
+        self.taken = 0
+        self.segments: list[bytes] = []
+        self.since = self.started = time.monotonic()
+        self._head: list[bytes] = []
+        self._touched = touched
+
+    def on_body(self, data: bytes) -> None:
+        """Be libcurl's write callback."""
+        if not self.segments:
+            self._touched.append(self)
+        self.segments.append(data)
+
+    def on_header(self, line: bytes) -> None:
+        """Be libcurl's header callback: one line of a head; interim (1xx) heads come before the final one, trailers after."""
+        if line.startswith(b"HTTP/"):
+            self._head.clear()
+        self._head.append(line)
+        if line in (b"\r\n", b"\n"):
+            self._read_head()
+
+    def on_lookup(self) -> int:
+        """Be libcurl's callback at the start of a name lookup."""
+        self.looked_up = True
+        return 0
+
+    def begin(self) -> None:
+        """Note that libcurl has it now, from its first byte."""
+        self.body.seek(0)
+        self.since = self.started = time.monotonic()
+
+    def last_sign(self, now: float, *, sent_after: float) -> float:
+        """When it last moved: bytes came, or the request left, `sent_after` seconds from its start (0: it is still leaving)."""
+        taken = self.body.tell()
+        if self.segments or (taken != self.taken and not sent_after):
+            self.since = now
+        self.taken = taken
+        return max(self.since, self.first_byte or 0.0, self.started + sent_after)
+
+    def let_go(self) -> None:
+        """Keep nothing that is large or another's: a list may hold this transfer for a while yet."""
+        self.body = io.BytesIO()
+
+    def _read_head(self) -> None:
+        version_status = self._head[0].split(None, 2)
+        status = int(version_status[1]) if len(version_status) > 1 and version_status[1].isdigit() else 0
+        if status >= 200:
+            self.status = status
+            self.headers = _headers(self._head[1:])
+            self.first_byte = time.monotonic()
+        self._head.clear()
+
+
+def _headers(lines: Sequence[bytes]) -> dict[str, str]:
+    """The fields by name; the values of a repeated one are joined by a comma (RFC 9110 5.3)."""
+    headers: dict[str, str] = {}
+    for name, value in (_header(line) for line in lines if b":" in line):
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _header(line: bytes) -> tuple[str, str]:
+    name, _, value = line.partition(b":")
+    return name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()

@@ -1,0 +1,1 @@
+"""Tests of the native provider: polling, HTTP on libcurl, and OpenAI spoken directly."""

@@ -1,0 +1,16 @@
+"""The fixtures of this folder: a server on loopback, and the native provider pointed at it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers.providers import Make, MakeNative
+from tests.legacy_adapter.driving import provider, server, uncollected
+
+__all__ = ["make", "provider", "server", "uncollected"]
+
+
+@pytest.fixture
+def make() -> Make:
+    """Makes the native provider."""
+    return MakeNative()

@@ -1,0 +1,83 @@
+"""Tests of many: thousands of requests, half of them cancelled, leave nothing; thousands of streams share a descriptor."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shim.testing.fake_openai import FakeOpenAI, Paced
+from tests.helpers.providers import AnyProvider, Make
+from tests.legacy_adapter.canned import canned_server
+from tests.legacy_adapter.driving import HELLO, Heard, drive, start
+
+AT_ONCE = 100
+PROC = Path("/proc/self")
+
+
+def held() -> tuple[int, int]:
+    """Threads of the process, libcurl's own too, and its descriptors."""
+    return len(list((PROC / "task").iterdir())), len(list((PROC / "fd").iterdir()))
+
+
+def half_cancelled(provider: AnyProvider, count: int) -> None:
+    """Make so many requests, some at a time, and cancel every other one in whatever phase it is."""
+    for _ in range(0, count, AT_ONCE):
+        batch = [start(provider, HELLO, stream=number % 4 < 2) for number in range(AT_ONCE)]
+        for number, each in enumerate(batch):
+            if number % 2:
+                provider.cancel(each.handle)
+            if number % 10 == 0:
+                provider.perform()
+        drive(provider, all_done(batch))
+
+
+def all_done(batch: list[Heard]) -> Callable[[], bool]:
+    """Whether every one of a batch has completed."""
+    return lambda: all(each.done for each in batch)
+
+
+@pytest.mark.skipif(not (PROC / "task").exists(), reason="needs /proc, to count libcurl's threads")
+@pytest.mark.timeout(60)
+def test_ten_thousand_requests_half_of_them_cancelled_leave_nothing(make: Make) -> None:
+    """Threads, descriptors and memory are after 10,000 requests what they were after 1,000, and after closing as before."""
+    with canned_server() as url:
+        unopened = held()
+        with make(url.replace("127.0.0.1", "localhost"), at_a_time=20) as provider:
+            half_cancelled(provider, 1_000)
+            gc.collect()
+            threads, descriptors = held()
+            blocks = sys.getallocatedblocks()
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            half_cancelled(provider, 10_000)
+            gc.collect()
+            assert sys.getallocatedblocks() - blocks < 500
+            assert held()[0] <= threads
+            assert held()[1] <= descriptors + 20
+            assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 8 * 1024
+        assert held() == unopened
+
+
+def test_three_thousand_streams_on_one_descriptor(make: Make, server: FakeOpenAI) -> None:
+    """3,000 slow streams open at once, each with its events in order, are waited for on one descriptor."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 3_000
+    if hard != resource.RLIM_INFINITY and hard < 3 * wanted:
+        pytest.skip("too few descriptors are allowed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 3 * wanted), hard))
+    try:
+        server.plan(*[Paced(events=3, per_second=1)] * wanted)
+        with make(server.base_url) as provider:
+            heard = [start(provider, stream=True) for _ in range(wanted)]
+            assert provider.fdset() == ([provider.fileno()], [], [])
+            drive(provider, lambda: all(each.text for each in heard), seconds=15)
+            open_now = sum(not each.done for each in heard)
+            drive(provider, all_done(heard), seconds=15)
+            assert {each.response.text for each in heard} == {" word" * 3}
+        assert open_now > 0.9 * wanted
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,0 +1,117 @@
+"""Tests of proxies: given or from the environment, for http and through CONNECT for https, and those that refuse."""
+
+from __future__ import annotations
+
+import pytest
+
+from shim.model import ErrorCategory
+from shim.testing.fake_openai import FakeOpenAI
+from tests.helpers.providers import KEY, Make
+from tests.legacy_adapter.driving import ask
+from tests.legacy_adapter.places import refusing
+from tests.native.proxies import Proxy
+
+VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "REQUEST_METHOD")
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_http_goes_through_the_proxy_given(make: Make, server: FakeOpenAI) -> None:
+    """A proxy that was given carries the request, whatever `no_proxy` says."""
+    with pytest.MonkeyPatch.context() as patch, Proxy() as proxy:
+        patch.setenv("no_proxy", "*")
+        with make(server.base_url, proxy=proxy.url) as provider:
+            assert ask(provider, stream=True).completion.ok
+    assert proxy.heads[0].startswith(f"POST {server.base_url}/chat/completions ")
+
+
+def test_https_goes_through_a_tunnel_that_never_sees_the_key(make: Make) -> None:
+    """For https the proxy is asked to CONNECT; it sees neither key nor request, and its answer is not the server's."""
+    with (
+        FakeOpenAI(tls=True) as server,
+        Proxy() as proxy,
+        make(server.base_url, proxy=proxy.url, ca_file=server.ca_file) as provider,
+    ):
+        heard = ask(provider, stream=True)
+        assert heard.completion.ok, heard.error
+        assert "x-proxy" not in heard.completion.headers
+        assert proxy.heads[0].startswith(f"CONNECT 127.0.0.1:{server.port} ")
+        assert KEY not in "".join(proxy.heads)
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+def test_the_environment_names_the_proxy(
+    make: Make, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The usual variables are honoured, in either case, as they are when a request starts."""
+    with Proxy() as proxy, make(server.base_url) as provider:
+        monkeypatch.setenv(name, proxy.url)
+        assert ask(provider).completion.ok
+    assert len(proxy.heads) == 1
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
+def test_the_environment_names_the_proxy_for_https(make: Make, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The variable for https is honoured, in either case."""
+    with FakeOpenAI(tls=True) as server, Proxy() as proxy:
+        monkeypatch.setenv(name, proxy.url)
+        with make(server.base_url, ca_file=server.ca_file) as provider:
+            assert ask(provider).completion.ok
+    assert proxy.heads[0].startswith("CONNECT ")
+
+
+@pytest.mark.parametrize("excluded", [{"no_proxy": "127.0.0.1"}, {"NO_PROXY": "*"}, {"REQUEST_METHOD": "POST"}])
+def test_the_environment_may_exclude_a_server(
+    make: Make, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch, excluded: dict[str, str]
+) -> None:
+    """`no_proxy` is honoured in either case, and HTTP_PROXY is not believed where a CGI server may have made it."""
+    with Proxy() as proxy:
+        for name, value in {"HTTP_PROXY": proxy.url, **excluded}.items():
+            monkeypatch.setenv(name, value)
+        with make(server.base_url) as provider:
+            assert ask(provider).completion.ok
+    assert proxy.heads == []
+
+
+def test_no_proxy_at_all(make: Make, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`proxy=""` goes straight to the server, whatever the environment says."""
+    with Proxy() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        with make(server.base_url, proxy="") as provider:
+            assert ask(provider).completion.ok
+    assert proxy.heads == []
+
+
+@pytest.mark.parametrize("refuse", ["407 Proxy Authentication Required", "502 Bad Gateway"])
+def test_a_proxy_that_refuses_a_tunnel_is_a_named_error(make: Make, refuse: str) -> None:
+    """A refused CONNECT is a network error that names the proxy's status, and no status of the server."""
+    with Proxy(refuse=refuse) as proxy, make("https://127.0.0.1:9/v1", proxy=proxy.url) as provider:
+        heard = ask(provider, stream=True)
+    assert heard.error.category is ErrorCategory.NETWORK
+    assert heard.completion.http_status is None
+    assert refuse[:3] in heard.error.message
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_nobody_runs_is_a_network_error(make: Make, scheme: str) -> None:
+    """Where the proxy does not listen the error is of the network and says that connecting failed."""
+    with refusing() as nobody, make(f"{scheme}://127.0.0.1:9/v1", proxy=nobody.removesuffix("/v1")) as provider:
+        heard = ask(provider)
+    assert heard.error.category is ErrorCategory.NETWORK
+    assert "connect" in heard.error.message.lower()
+
+
+def test_a_proxy_password_is_not_shown(make: Make) -> None:
+    """Neither an error nor a repr of the provider's parts shows the proxy's password."""
+    with refusing() as nobody:
+        url = nobody.removesuffix("/v1").replace("http://", "http://me:proxy-secret@")
+        with make("http://127.0.0.1:9/v1", proxy=url) as provider:
+            heard = ask(provider)
+            shown = repr(heard.completion) + repr(provider) + repr(vars(provider)["_multi"]._settings)
+    assert "proxy-secret" not in shown
