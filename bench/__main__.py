@@ -1,59 +1,76 @@
 """`python -m bench`: measure every client in every scenario, print the tables, write them to `bench/results.md`.
 
-Not a test; `--quick` runs each client once instead of three times.
+Not a test: nothing fails because a figure is bad, or because a peer cannot be installed. Only a whole run is written down.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 from pathlib import Path
 
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.peers import BASELINE, PEERS, Peer, make_environment
-from bench.report import import_table, scenario_table
-from bench.run import SCENARIOS, Cost, Scenario, import_cpu_seconds, measure, modules_loaded, server
+from bench.peers import PEERS
+from bench.report import document
+from bench.scenarios import SCENARIOS
+from bench.session import IMPORTS_GROUP, Plan, Session
 
 RESULTS = Path(__file__).resolve().parent / "results.md"
-_IMPORTS = (("shim", BASELINE), ("legacy_openai", BASELINE), ("openai", PEERS[-1]))
+_COLUMNS = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure against peers, side by side.")
-    parser.add_argument("--quick", action="store_true", help="one run of each client instead of three")
-    passes = 1 if parser.parse_args().quick else 3
+    plan = plan_of(_arguments())
     console = Console()
-    with Progress(console=console) as progress:
-        preparing = progress.add_task("environments", total=len(PEERS))
-        for peer in PEERS:
-            make_environment(peer)
-            progress.advance(preparing)
-        costs = _measure_all(progress, passes)
-        imports = progress.add_task("imports", total=len(_IMPORTS))
-        figures = {}
-        for module, peer in _IMPORTS:
-            figures[module] = (import_cpu_seconds(peer, module), modules_loaded(peer, module))
-            progress.advance(imports)
-    tables = [scenario_table(scenario, by_peer) for scenario, by_peer in costs.items()] + [import_table(figures)]
-    text = "# Results of `make bench`\n\nThe best of each client's runs, all in one session.\n\n" + "\n".join(tables)
-    RESULTS.write_text(text, encoding="utf-8")
-    console.print(Markdown(text))
+    conditions = _conditions(plan)
+    with Progress(*_COLUMNS, console=console) as progress:
+        text = document(Session(plan, progress).run(), conditions=conditions)
+    console.print(Markdown(text) if console.is_terminal else text, markup=False, soft_wrap=not console.is_terminal)
+    if plan.whole:
+        RESULTS.write_text(text, encoding="utf-8")
+        console.print(
+            f"Written to {RESULTS.relative_to(Path.cwd()) if RESULTS.is_relative_to(Path.cwd()) else RESULTS}"
+        )
+    else:
+        console.print("Not written down: only a whole run is.")
 
 
-def _measure_all(progress: Progress, passes: int) -> dict[Scenario, dict[Peer, list[Cost]]]:
-    """Take every client in turn in every pass, so that a slow moment of the machine falls on all alike."""
-    costs: dict[Scenario, dict[Peer, list[Cost]]] = {one: {peer: [] for peer in PEERS} for one in SCENARIOS}
-    task = progress.add_task("runs", total=passes * len(PEERS) * len(SCENARIOS))
-    with server() as base_url:
-        for _ in range(passes):
-            for scenario, by_peer in costs.items():
-                for peer, runs in by_peer.items():
-                    runs.append(measure(peer, scenario, base_url=base_url))
-                    progress.advance(task)
-    return costs
+def plan_of(arguments: argparse.Namespace) -> Plan:
+    """What the arguments ask for; a name after `--only` is a group of scenarios or a client."""
+    only = frozenset(arguments.only)
+    scripts = {peer.script for peer in PEERS}
+    groups = only - scripts
+    peers = tuple(
+        peer
+        for peer in PEERS
+        if (not only & scripts or peer.script in only) and not (arguments.no_peers and peer.environment)
+    )
+    return Plan(peers, groups, quick=arguments.quick, whole=not (only or arguments.no_peers or arguments.quick))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure against peers, side by side.")
+    parser.add_argument("--quick", action="store_true", help="shorter runs, each once: under two minutes")
+    names = sorted({scenario.group for scenario in SCENARIOS} | {IMPORTS_GROUP} | {peer.script for peer in PEERS})
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", choices=names, help=f"repeatable: {', '.join(names)}"
+    )
+    parser.add_argument("--no-peers", action="store_true", help="only what needs no environment of its own")
+    return parser.parse_args()
+
+
+def _conditions(plan: Plan) -> str:
+    machine = (
+        f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}"
+    )
+    length = "shortened runs" if plan.quick else "the best of each client's runs"
+    load = f"load {os.getloadavg()[0]:.2f} before it"
+    return f"One session, clients in turn, {length}. {machine}, {os.cpu_count()} CPUs, {load}."
 
 
 if __name__ == "__main__":

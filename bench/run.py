@@ -1,6 +1,6 @@
-"""Running the clients: one loopback server, one process per client, every client in turn in every round.
+"""Running the clients: one loopback server, one process per client, every client in turn in every pass.
 
-Not what the figures mean (`bench.report`).
+Not what the figures mean (`bench.report`, `bench.aims`).
 """
 
 from __future__ import annotations
@@ -8,48 +8,49 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from bench.peers import ROOT, Peer
+from bench.scenarios import Load
 
 API_KEY = "sk-bench"
 _SERVE = "from shim.testing.fake_openai import serve; serve(on_ready=lambda url: print(url, flush=True))"
 _TIME_LIMIT = 120  # seconds for one client's process
+_SPARE_DESCRIPTORS = 100
+# What a peer would otherwise ask of the network, or of a proxy, while it is measured.
+_ENVIRON = {"NO_PROXY": "127.0.0.1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """What is streamed: `streams` at once of the server's `model`, `rounds` times."""
-
-    name: str
-    model: str
-    streams: int
-    rounds: int
+class RunError(Exception):
+    """A client could not be run, or did not do what it was told; the message is for the table."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run of one client cost."""
+    """What one run of one client cost, everything between the end of its warm-up and its last event.
+
+    Attributes:
+        events: pieces of text streamed, or whole answers.
+        steady_us: CPU microseconds per event, from the moment all streams were open; None where they never were.
+        rss_kib_per_stream: growth of the process until that moment.
+    """
 
     events: int
     cpu_seconds: float
     wall_seconds: float
-    first_event_seconds: float
-    peak_rss_kib: int
+    first_event_ms: float | None
+    steady_us: float | None
+    rss_kib_per_stream: float | None
 
     @property
-    def cpu_us_per_event(self) -> float:
-        """User and system time of the client's process, in microseconds per streamed text event."""
+    def cpu_us(self) -> float:
+        """User and system time of the client's process, in microseconds per event or answer."""
         return self.cpu_seconds / self.events * 1e6
-
-
-SCENARIOS: tuple[Scenario, ...] = (
-    Scenario("burst: 8 streams of 1,000 events", "fake-burst-1000", 8, 5),
-    Scenario("paced: 200 streams of 20 events a second", "fake-paced-20x100", 200, 1),
-)
 
 
 @contextlib.contextmanager
@@ -57,42 +58,98 @@ def server() -> Iterator[str]:
     """A fake OpenAI in a process of its own; yields its base URL."""
     with subprocess.Popen([sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
-            yield process.stdout.readline().strip() if process.stdout else ""
+            base_url = process.stdout.readline().strip() if process.stdout else ""
+            if not base_url:
+                raise RunError("the server did not start; what it said is above")
+            yield base_url
         finally:
             process.terminate()
 
 
-def measure(peer: Peer, scenario: Scenario, *, base_url: str) -> Cost:
+def allow_descriptors(streams: int) -> str | None:
+    """Raise this process's limit so that client and server can have so many connections; what to do where that is not allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = streams + _SPARE_DESCRIPTORS
+    if soft >= needed or soft == resource.RLIM_INFINITY:
+        return None
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        return f"{streams:,} streams need {needed:,} descriptors, and {hard:,} are allowed: raise `ulimit -Hn`"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    return None
+
+
+def measure(peer: Peer, load: Load, *, task: str, base_url: str) -> Cost:
     """Run one client in its own process.
 
     Raises:
-        RuntimeError: it failed; the message holds the end of what it said.
+        RunError: it failed, took too long, or saw another number of events than the server sent.
     """
     command = [str(peer.python), "-m", f"bench.clients.{peer.script}", "--base-url", base_url, "--api-key", API_KEY]
-    command += ["--model", scenario.model, "--streams", str(scenario.streams), "--rounds", str(scenario.rounds)]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=_TIME_LIMIT, env=environment, cwd=ROOT, check=False
+    command += ["--task", task, "--model", load.model, "--streams", str(load.streams), "--rounds", str(load.rounds)]
+    cost = read_cost(_output(command), streams=load.streams)
+    if cost.events != load.expected:
+        raise RunError(f"saw {cost.events:,} events of {load.expected:,}")
+    return cost
+
+
+def read_cost(line: str, *, streams: int) -> Cost:
+    """Read the line a client prints."""
+    told: dict[str, Any] = json.loads(line)
+    begin, opened, end = told["begin"], told["all_open"], told["end"]
+    steady = rss = None
+    if opened is not None:
+        rss = (opened["rss_kib"] - begin["rss_kib"]) / streams
+        after = end["events"] - opened["events"]
+        steady = (end["cpu_seconds"] - opened["cpu_seconds"]) / after * 1e6 if after else None
+    first = told["first_event_seconds"]
+    return Cost(
+        events=end["events"] - begin["events"],
+        cpu_seconds=end["cpu_seconds"] - begin["cpu_seconds"],
+        wall_seconds=told["wall_seconds"],
+        first_event_ms=None if first is None else first * 1000,
+        steady_us=steady,
+        rss_kib_per_stream=rss,
     )
-    if done.returncode:
-        raise RuntimeError(f"{peer.name} failed: {done.stderr[-2000:]}")
-    return Cost(**json.loads(done.stdout))
 
 
-def import_cpu_seconds(peer: Peer, module: str) -> float:
-    """CPU of a fresh interpreter that imports `module`, less that of one that imports nothing."""
-    return _interpreter_cpu(peer, f"import {module}") - _interpreter_cpu(peer, "pass")
+@dataclass(frozen=True)
+class ImportCost:
+    """What an import costs a fresh interpreter, beyond what it costs to start it."""
+
+    cpu_ms: float
+    modules: int
+
+
+def import_cost(peer: Peer, module: str, *, passes: int) -> ImportCost:
+    """Import a module so many times, each in a fresh interpreter, and take the cheapest.
+
+    Raises:
+        RunError: it cannot be imported.
+    """
+    bare = min(_interpreter_cpu(peer, "pass") for _ in range(passes))
+    cpu = min(_interpreter_cpu(peer, f"import {module}") for _ in range(passes))
+    count = f"import sys; before = len(sys.modules); import {module}; print(len(sys.modules) - before)"
+    return ImportCost((cpu - bare) * 1000, int(_output([str(peer.python), "-c", count])))
 
 
 def _interpreter_cpu(peer: Peer, statement: str) -> float:
     code = f"{statement}\nimport resource; u = resource.getrusage(resource.RUSAGE_SELF); print(u.ru_utime + u.ru_stime)"
-    runs = [
-        subprocess.run([str(peer.python), "-c", code], check=True, capture_output=True, text=True) for _ in range(7)
-    ]
-    return min(float(run.stdout) for run in runs)
+    return float(_output([str(peer.python), "-c", code]))
 
 
-def modules_loaded(peer: Peer, module: str) -> int:
-    """How many modules an import brings in."""
-    code = f"import sys; before = len(sys.modules); import {module}; print(len(sys.modules) - before)"
-    return int(subprocess.run([str(peer.python), "-c", code], check=True, capture_output=True, text=True).stdout)
+def _output(command: list[str]) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_TIME_LIMIT,
+            env={**os.environ, **_ENVIRON},
+            cwd=ROOT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RunError(f"took more than {_TIME_LIMIT} s") from None
+    if done.returncode:
+        raise RunError((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
+    return done.stdout

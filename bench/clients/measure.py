@@ -6,33 +6,87 @@ Not the comparison (`bench.report`). Standard library only: it runs in every pee
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import resource
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
 
-QUESTION = "Tell me a long story."
+QUESTION = "Hello!"
+TASKS = ("stream", "ask")
+_WARM_UP = ("fake-burst-10", 4)  # model, and the most streams of it
+_STATM = Path("/proc/self/statm")
+
+
+@dataclass
+class Mark:
+    """A moment of the run."""
+
+    cpu_seconds: float
+    events: int
+    rss_kib: int
 
 
 @dataclass
 class Job:
-    """What to stream, and what was seen of it."""
+    """What to do, and what was seen of it.
+
+    Attributes:
+        task: "stream" streams `streams` answers at once, `rounds` times; "ask" asks for `streams` * `rounds` whole answers,
+            `streams` at a time.
+        events: pieces of text streamed, or answers.
+        all_open: when each of the first round's streams had had its first event.
+    """
 
     base_url: str
     api_key: str
+    task: str
     model: str
     streams: int
     rounds: int
     events: int = 0
     first_event_seconds: list[float] = field(default_factory=list)
+    all_open: Mark | None = None
+
+    def first(self, started: float) -> None:
+        """Note the first event of a stream that was started at a moment."""
+        self.first_event_seconds.append(time.monotonic() - started)
+        if len(self.first_event_seconds) == self.streams:
+            self.all_open = mark(self)
 
 
-def cpu_seconds() -> float:
-    """User and system time of this process, all threads."""
+class Client(Protocol):
+    """What a script measures. Made once for a run, so that its connections are used again."""
+
+    def stream(self, job: Job) -> None:
+        """Stream `job.streams` answers at once."""
+        ...
+
+    def ask(self, job: Job) -> None:
+        """Ask for `job.streams` * `job.rounds` whole answers, `job.streams` at a time."""
+        ...
+
+    def close(self) -> None:
+        """Release everything."""
+        ...
+
+
+def library(name: str) -> Any:
+    """Import the library that is measured; of no known type here: it lives in an environment of its own."""
+    return importlib.import_module(name)
+
+
+def mark(job: Job) -> Mark:
+    """What has been used so far: CPU of all threads, and resident memory now (its peak where there is no procfs)."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    resident = usage.ru_maxrss
+    if _STATM.exists():
+        resident = int(_STATM.read_text().split()[1]) * resource.getpagesize() // 1024
+    return Mark(usage.ru_utime + usage.ru_stime, job.events, resident)
 
 
 def expect_none(failures: list[str]) -> None:
@@ -41,32 +95,44 @@ def expect_none(failures: list[str]) -> None:
         raise SystemExit(f"{len(failures)} requests failed, the first with: {failures[0]}")
 
 
-def run(stream_all: Callable[[Job], None]) -> None:
-    """Run `stream_all` once to warm up and `rounds` times for the record; print the cost as JSON."""
+def question(job: Job, **settings: Any) -> dict[str, Any]:
+    """The request of a task, in Chat Completions terms."""
+    body: dict[str, Any] = {"model": job.model, "messages": [{"role": "user", "content": QUESTION}], **settings}
+    return body | {"stream": True, "stream_options": {"include_usage": True}} if job.task == "stream" else body
+
+
+def run(make: Callable[[Job], Client]) -> None:
+    """Make the client, do a little to warm up and the whole for the record; print the cost as one line of JSON."""
     job = _job()
-    warm_up = Job(job.base_url, job.api_key, "fake-burst-10", min(job.streams, 4), 1)
-    stream_all(warm_up)
-    cpu, wall = cpu_seconds(), time.monotonic()
-    for _ in range(job.rounds):
-        stream_all(job)
-    cpu, wall = cpu_seconds() - cpu, time.monotonic() - wall
-    print(
-        json.dumps(
-            {
-                "events": job.events,
-                "cpu_seconds": cpu,
-                "wall_seconds": wall,
-                "first_event_seconds": statistics.median(job.first_event_seconds),
-                "peak_rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            }
-        )
-    )
+    client = make(job)
+    model, most = _WARM_UP
+    client.stream(Job(job.base_url, job.api_key, "stream", model, min(job.streams, most), 1))
+    begin, wall = mark(job), time.monotonic()
+    if job.task == "ask":
+        client.ask(job)
+    else:
+        for _ in range(job.rounds):
+            client.stream(job)
+    wall, end = time.monotonic() - wall, mark(job)
+    client.close()
+    print(json.dumps(_cost(job, begin, end=end) | {"wall_seconds": wall}))
+
+
+def _cost(job: Job, begin: Mark, *, end: Mark) -> dict[str, Any]:
+    firsts = job.first_event_seconds
+    return {
+        "begin": asdict(begin),
+        "all_open": asdict(job.all_open) if job.all_open else None,
+        "end": asdict(end),
+        "first_event_seconds": statistics.median(firsts) if firsts else None,
+    }
 
 
 def _job() -> Job:
     parser = argparse.ArgumentParser()
     parser.add_argument("--base-url", required=True)
     parser.add_argument("--api-key", required=True)
+    parser.add_argument("--task", required=True, choices=TASKS)
     parser.add_argument("--model", required=True)
     parser.add_argument("--streams", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)

@@ -1,0 +1,85 @@
+"""Any provider of this project on a select() loop: what the scripts of the adapter and of the native provider share.
+
+Not a script itself.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+
+import shim
+from bench.clients import measure
+
+
+class Reader:
+    """Gathers the text of one stream from its events."""
+
+    def __init__(self, job: measure.Job) -> None:
+        self.job = job
+        self.started = time.monotonic()
+        self.text: list[str] = []
+
+    def on_event(self, event: shim.StreamEvent) -> None:
+        """Take one event."""
+        if type(event) is shim.TextDelta:
+            if not self.text:
+                self.job.first(self.started)
+            self.text.append(event.text)
+            self.job.events += 1
+
+
+class ProviderLoop:
+    """Drives one provider until what was started has completed."""
+
+    def __init__(self, provider: shim.Provider) -> None:
+        self.provider = provider
+        self.open = 0
+        self.failures: list[str] = []
+
+    def stream(self, job: measure.Job) -> None:
+        """Stream all at once."""
+        request = shim.ModelRequest(job.model, [shim.user(measure.QUESTION)])
+        for _ in range(job.streams):
+            self.open += 1
+            self.provider.start_stream(request, Reader(job).on_event, self._on_completion)
+        self._drive()
+
+    def ask(self, job: measure.Job) -> None:
+        """Ask for all, so many at a time."""
+        request = shim.ModelRequest(job.model, [shim.user(measure.QUESTION)])
+        left = job.streams * job.rounds
+
+        def start() -> None:
+            nonlocal left
+            left -= 1
+            self.open += 1
+            self.provider.start_request(request, on_completion)
+
+        def on_completion(completion: shim.Completion) -> None:
+            self._on_completion(completion)
+            job.events += bool(completion.response and completion.response.text)
+            if left:
+                start()
+
+        for _ in range(job.streams):
+            start()
+        self._drive()
+
+    def close(self) -> None:
+        """Release everything."""
+        self.provider.close()
+
+    def _on_completion(self, completion: shim.Completion) -> None:
+        self.open -= 1
+        if completion.error:
+            self.failures.append(str(completion.error))
+
+    def _drive(self) -> None:
+        provider = self.provider
+        while self.open:
+            timeout = provider.timeout()
+            select.select(*provider.fdset(), None if timeout < 0 else timeout / 1000)
+            provider.perform()
+            provider.info_read()
+        measure.expect_none(self.failures)

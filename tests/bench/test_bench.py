@@ -1,0 +1,150 @@
+"""Tests of the bench: tables are whole whatever was measured, and its data and scripts fit each other."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import runpy
+import sys
+
+import pytest
+
+from bench.__main__ import plan_of
+from bench.aims import AIMS
+from bench.figures import Results, cpu_us
+from bench.peers import ADAPTER, BARE_LOOP, ENVIRONMENTS, LEGACY, LITELLM, NATIVE, PEERS, ROOT, Peer
+from bench.report import document, table
+from bench.run import Cost, ImportCost, allow_descriptors, read_cost
+from bench.scenarios import BURST, FLAT, IMPORTS, SCENARIOS
+
+
+def cost(cpu_us_per_event: float) -> Cost:
+    """A run of 1,000 events."""
+    return Cost(
+        events=1_000,
+        cpu_seconds=cpu_us_per_event / 1000,
+        wall_seconds=1.0,
+        first_event_ms=2.0,
+        steady_us=cpu_us_per_event,
+        rss_kib_per_stream=30.0,
+    )
+
+
+def everything_measured() -> Results:
+    """Results with a cost for every run."""
+    results = Results(versions=dict.fromkeys(PEERS, "1.0"))
+    results.costs = {(scenario, peer): [cost(3.0), cost(2.0)] for scenario in SCENARIOS for peer in scenario.peers}
+    results.imports = {(module, peer): ImportCost(20.0, 40) for module, peer in IMPORTS}
+    return results
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of all tables of a text."""
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+
+
+def test_every_peer_and_every_aim_has_its_row() -> None:
+    """A whole session's document has a row for each client, each aim and each number of streams."""
+    firsts = [row[0] for row in rows_of(document(everything_measured(), conditions="Here."))]
+    wanted = [peer.name for peer in PEERS] + [aim.title for aim in AIMS] + [scenario.title for scenario in FLAT]
+    assert [name for name in wanted if name not in firsts] == []
+
+
+def test_a_document_of_nothing_is_a_document() -> None:
+    """Where nothing was measured every aim says so, and nothing is raised."""
+    rows = rows_of(document(Results(), conditions="Here."))
+    assert [row[2] for row in rows if row[0] in {aim.title for aim in AIMS}] == ["not measured"] * len(AIMS)
+
+
+def test_a_peer_that_could_not_be_installed_is_told() -> None:
+    """A peer without an environment keeps its row, and the reason stands below the tables."""
+    results = everything_measured()
+    del results.versions[LITELLM]
+    results.missing[LITELLM] = "no such distribution"
+    results.costs = {key: costs for key, costs in results.costs.items() if key[1] is not LITELLM}
+    text = document(results, conditions="Here.")
+    assert next(row for row in rows_of(text) if row[0] == LITELLM.name)[1:4] == ["not installed", "-", "-"]
+    assert f"{LITELLM.name} could not be installed: no such distribution" in text
+
+
+def test_a_run_that_failed_is_told() -> None:
+    """A client that failed in a scenario is marked in its row, and the reason stands below the tables."""
+    results = everything_measured()
+    del results.costs[BURST, NATIVE]
+    results.faults[BURST, NATIVE] = "saw 3 events of 4"
+    text = document(results, conditions="Here.")
+    assert next(row for row in rows_of(text) if row[0] == NATIVE.name)[2] == "failed"
+    assert f"{NATIVE.name}: saw 3 events of 4" in text
+
+
+def test_figures_are_of_the_best_run() -> None:
+    """A figure is the lowest of a client's runs, and a ratio is of two such figures."""
+    results = Results(costs={(BURST, NATIVE): [cost(9.0), cost(3.0)], (BURST, BARE_LOOP): [cost(2.0), cost(8.0)]})
+    assert results.best(BURST, NATIVE, figure=cpu_us) == pytest.approx(3.0)
+    assert results.ratio(BURST, of=NATIVE, to=BARE_LOOP) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(("adapter", "verdict"), [(10.4, "met"), (10.6, "**missed**")])
+def test_an_aim_is_met_or_missed(adapter: float, verdict: str) -> None:
+    """An aim is met up to its limit and missed beyond."""
+    results = Results(costs={(BURST, ADAPTER): [cost(adapter)], (BURST, LEGACY): [cost(10.0)]})
+    assert AIMS[0].verdict(results)[1] == verdict
+
+
+def test_a_table_is_markdown() -> None:
+    """A table has a head, a rule and a line for each row."""
+    assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |\n"
+
+
+def test_environments_are_named_apart() -> None:
+    """Peers share an environment only where it is made for the same requirement, and all stand below one ignored folder."""
+    environments = {peer.environment for peer in PEERS if peer.environment}
+    assert len({one.name for one in environments}) == len(environments)
+    assert f"{ENVIRONMENTS.name}/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_a_clients_line_is_read() -> None:
+    """The costs are those after the warm-up, and the steady ones those after all streams were open."""
+    marks = {
+        "begin": {"cpu_seconds": 1.0, "events": 0, "rss_kib": 1_000},
+        "all_open": {"cpu_seconds": 2.0, "events": 100, "rss_kib": 3_000},
+        "end": {"cpu_seconds": 2.5, "events": 200, "rss_kib": 3_500},
+    }
+    read = read_cost(json.dumps({**marks, "first_event_seconds": 0.003, "wall_seconds": 4.0}), streams=20)
+    assert read.events == 200
+    assert read.cpu_us == pytest.approx(7_500)
+    assert read.steady_us == pytest.approx(5_000)
+    assert read.first_event_ms == pytest.approx(3.0)
+    assert read.rss_kib_per_stream == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.script)
+def test_every_script_reads_its_arguments(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each client's script checks its arguments, also where the library it measures is not installed."""
+    monkeypatch.setattr(sys, "argv", [peer.script, "--task", "nap"])
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_module(f"bench.clients.{peer.script}", run_name="__main__", alter_sys=True)
+    assert "invalid choice: 'nap'" in capsys.readouterr().err
+
+
+def test_only_takes_scenarios_and_clients() -> None:
+    """`--only` narrows groups by a group's name and clients by a client's, and such a run is not written down."""
+    plan = plan_of(argparse.Namespace(only=["burst", "native"], no_peers=False, quick=False))
+    assert plan.peers == (NATIVE,)
+    assert plan.groups == {"burst"}
+    assert not plan.whole
+
+
+def test_without_peers_only_our_own_environment_is_used() -> None:
+    """`--no-peers` leaves out each client that needs an environment of its own."""
+    plan = plan_of(argparse.Namespace(only=[], no_peers=True, quick=True))
+    assert plan.peers == tuple(peer for peer in PEERS if peer.environment is None)
+
+
+def test_too_many_streams_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams beyond the hard limit of descriptors are refused with what to do, before anything is run."""
+    monkeypatch.setattr("resource.getrlimit", lambda _which: (256, 1024))
+    assert allow_descriptors(100) is None
+    assert "ulimit -Hn" in str(allow_descriptors(3_000))
