@@ -211,7 +211,7 @@ class MultiClient:
             # Any lock may have been held when the process forked, those of the session too: take none.
             self._mailbox.close_after_fork()
             return
-        for entry in entries:
+        for entry in reversed(entries):  # the waiting ones first: no thread that is cut may take one up
             entry.log_end("removed by close()")
             self._stop(entry)
         self._mailbox.close()

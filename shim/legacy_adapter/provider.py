@@ -132,8 +132,10 @@ class LegacyProvider:
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""
-        for call in self._calls.chosen(handle):
+        chosen = list(self._calls.chosen(handle))
+        for call in reversed(chosen):  # the waiting ones first: no thread that is cut may take one up
             self._client.remove(call.handle.id)
+        for call in chosen:
             self._calls.end(call, call.cancelled("the request was cancelled"))
             self._client.wakeup()  # a loop that waits on the descriptor alone comes to deliver it
 

@@ -34,10 +34,10 @@ class Proxy:
     def __exit__(self, *_: object) -> None:
         for sock in (self._listener, *self._socks):
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
+                sock.shutdown(socket.SHUT_RDWR)  # each thread sees the end of its own, and closes it
         for thread in self._threads:
             thread.join(5)
+        self._listener.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

@@ -17,7 +17,7 @@ from tests.legacy_adapter.places import never_accepting, refusing
 from tests.legacy_openai.raw_server import RawServer, json_answer, read
 from tests.native.recording import Recorder, drive, post, turn
 
-TICK = 0.3
+TICK = 0.2
 
 
 @pytest.fixture

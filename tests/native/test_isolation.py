@@ -60,16 +60,16 @@ def test_a_handshake_that_stalls_harms_no_other_request(make: Make, limit: int) 
         context.load_cert_chain(certified.client_cert_file, certified.client_key_file)
         with RawServer([[stall], [Handshakes(context).play]]) as server:
             url = server.url.replace("http:", "https:")
-            with make(url, verify=False, connect_timeout=2.0, at_a_time=limit) as provider:
+            with make(url, verify=False, connect_timeout=1.6, at_a_time=limit) as provider:
                 began = time.monotonic()
                 first = start(provider, stream=False)
                 eventually(lambda: (provider.perform(), server.connections == 1)[-1])
                 others = [start(provider, stream=False) for _ in range(3)]
                 drive(provider, lambda: all(each.done for each in others))
                 assert [each.response.text for each in others] == ["Hi"] * 3
-                assert time.monotonic() - began < (1.8 if limit == 0 else 3.5)
+                assert time.monotonic() - began < (1.5 if limit == 0 else 3.0)
                 drive(provider, lambda: first.done)
-                assert 2.0 <= time.monotonic() - began < 3.5
+                assert 1.6 <= time.monotonic() - began < 3.0
     assert first.error.category is ErrorCategory.TIMEOUT
 
 

@@ -6,6 +6,7 @@ Source: API reference, Chat Completions, the chat completion object; compatible 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,9 +72,7 @@ def parse_response(body: bytes) -> ModelResponse:
     return ModelResponse(
         id=text_of(answer.get("id")),
         model=text_of(answer.get("model")),
-        choices=tuple(
-            _choice(choice, position) for position, choice in enumerate(answer["choices"]) if isinstance(choice, dict)
-        ),
+        choices=tuple(_choices(answer["choices"])),
         usage=None if usage is None else read_usage(usage),
         service_tier=text_of(answer.get("service_tier")) or None,
         raw=body,
@@ -86,14 +85,25 @@ def unmodelled(fields: dict[str, Any], modelled: frozenset[str]) -> dict[str, An
     return {key: value for key, value in fields.items() if key not in modelled and value is not None}
 
 
-def _choice(choice: dict[str, Any], position: int) -> Choice:
+def _choices(choices: list[Any]) -> Iterator[Choice]:
+    """Read the choices; one whose index is missing, or taken by one before it, gets the next that is free."""
+    taken: set[int] = set()
+    for choice in choices:
+        if isinstance(choice, dict):
+            index = choice.get("index")
+            if not isinstance(index, int) or index in taken:
+                index = next(free for free in itertools.count() if free not in taken)
+            taken.add(index)
+            yield _choice(choice, index)
+
+
+def _choice(choice: dict[str, Any], index: int) -> Choice:
     message = choice.get("message")
     message = message if isinstance(message, dict) else {}
     parts = tuple(_parts(message))
     raw = raw_finish_reason(choice)
-    index = choice.get("index")
     return Choice(
-        index if isinstance(index, int) else position,
+        index,
         parts,
         finish_reason=finish_reason(raw, calls=any(isinstance(part, ToolCallPart) for part in parts)),
         raw_finish_reason=raw,

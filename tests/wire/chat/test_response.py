@@ -351,3 +351,9 @@ def test_an_error_under_success(body: dict[str, Any], category: ErrorCategory, w
 def test_an_error_of_nothing_is_none(nothing: object) -> None:
     """An `error` that is null or empty beside an answer is no error."""
     assert parse(answer(choice(content="Hello"), error=nothing)).text == "Hello"
+
+
+def test_choices_with_one_index_are_told_apart() -> None:
+    """A choice without an index, or with one already taken, gets the next free one."""
+    body = b'{"choices":[{},{"index":0,"message":{"content":"b"}},{"index":2,"message":{"content":"c"}}]}'
+    assert [choice.index for choice in chat.parse_response(body).choices] == [0, 1, 2]
