@@ -21,7 +21,7 @@ demo: $(STAMP)
 	$(BIN)/shim demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ DEV = [
     "mypy>=1.13",
     "pytest>=8",
     "pytest-timeout>=2.3",
+    "pytest-xdist>=3.6",
     "responses>=0.25",
     "ruff>=0.8",
     "types-requests>=2.32",
