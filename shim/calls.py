@@ -192,24 +192,26 @@ class StreamCall(Call):
         """Whether its last event was a `StreamError`: nothing more of the stream is wanted."""
         return isinstance(self._end, ProviderError)
 
-    @property
-    def settled(self) -> bool:
-        """Whether its last event has gone out."""
-        return self._end is not None
-
     def feed(self, payload: bytes) -> None:
         """Take one payload and deliver its events; what `on_event` raises leaves, and the stream is aborted."""
-        if self.first_byte is None:
+        self.feed_all(deque((payload,)))
+
+    def feed_all(self, payloads: deque[bytes]) -> bool:
+        """Take payloads from the left, as `feed` does each; return whether the stream has had its last event."""
+        if payloads and self.first_byte is None:
             self.first_byte = time.monotonic()
-        events = self._decoder.feed(payload)
-        if len(events) == 1 and type(events[0]) is TextDelta and not self._owed:  # the hot path: nothing to note
-            try:
-                self._on_event(events[0])
-            except Exception:
-                self._aborted = True
-                raise
-        else:
-            self._deliver(events)
+        read, on_event, owed = self._decoder.feed, self._on_event, self._owed
+        while payloads and self._end is None and not self.over:
+            events = read(payloads.popleft())
+            if len(events) == 1 and type(events[0]) is TextDelta and not owed:  # the hot path: nothing to note
+                try:
+                    on_event(events[0])
+                except Exception:
+                    self._aborted = True
+                    raise
+            else:
+                self._deliver(events)
+        return self._end is not None
 
     def _deliver(self, events: Sequence[StreamEvent]) -> None:
         owed = self._owed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 
 from shim.calls import Call, CallTable, Ending, StreamCall
@@ -46,6 +48,42 @@ def test_an_interrupt_loses_no_event() -> None:
         call.feed(raw(HELLO[1]))
     call.feed(DONE)
     assert [type(event) for event in events] == [StreamStart, TextDelta, StreamDone]
+
+
+def test_payloads_given_together_are_taken_one_by_one() -> None:
+    """What is left of several payloads when an interrupt comes stays with the caller, and is taken up there."""
+    events: list[StreamEvent] = []
+
+    def on_event(event: StreamEvent) -> None:
+        events.append(event)
+        if event == TextDelta("Hel"):
+            raise KeyboardInterrupt
+
+    call = StreamCall(RequestHandle("test", 1), print, on_event=on_event, codec=chat, api_key="sk-secret")
+    payloads = deque(map(raw, HELLO))
+    with pytest.raises(KeyboardInterrupt):
+        call.feed_all(payloads)
+    assert 0 < len(payloads) < len(HELLO)
+    assert call.feed_all(payloads)
+    assert isinstance(events[-1], StreamDone)
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == events[-1].response.text
+
+
+def test_payloads_after_the_last_event_are_left_alone() -> None:
+    """Nothing is read behind the end of a stream, nor once its caller has ended it; without payloads nothing has come."""
+    events: list[StreamEvent] = []
+    call = stream_call(events, [])
+    assert not call.feed_all(deque())
+    assert call.first_byte is None
+    payloads = deque([*map(raw, HELLO), DONE, DONE])
+    assert call.feed_all(payloads)
+    assert isinstance(events[-1], StreamDone)
+    assert payloads
+    ended = stream_call(events, [])
+    ended.cancelled("by its caller")
+    count = len(events)
+    ended.feed_all(payloads)
+    assert len(events) == count
 
 
 def test_a_fault_after_the_last_event_changes_nothing() -> None:

@@ -4,5 +4,6 @@ Not the legacy client (`shim.legacy_adapter`). Needs the extra `native`; importi
 """
 
 from shim.native.provider import NativeProvider
+from shim.native.request_writer import RequestWriter
 
-__all__ = ["NativeProvider"]
+__all__ = ["NativeProvider", "RequestWriter"]

@@ -30,11 +30,11 @@ class Appointments:
             self._made += 1  # tells apart two at the same moment, so that no transfers are compared
             heapq.heappush(self._heap, (moment, self._made, transfer))
 
-    def next(self) -> float | None:
-        """The first moment, None for none."""
+    def next(self) -> float:
+        """The first moment, infinity for none."""
         while self._heap and self._heap[0][2].easy is None:
             heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        return self._heap[0][0] if self._heap else math.inf
 
     def due(self, now: float) -> Iterator[Transfer]:
         """Take those that have fallen due by now."""

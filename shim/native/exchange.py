@@ -6,7 +6,7 @@ Not the transfer (`http_multi`) nor what becomes of the answer (`shim.calls`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from shim.calls import Call, Ending, StreamCall
@@ -36,6 +36,8 @@ _CATEGORIES: dict[FaultKind, ErrorCategory] = {
 class Exchange:
     """Collects the body of an answer, and tells `end` how it ended."""
 
+    __slots__ = ("_body", "_end", "_multi", "_size", "call")
+
     def __init__(self, call: Call, *, multi: HttpMulti, end: OnEnding) -> None:
         self.call = call
         self._multi = multi
@@ -59,6 +61,9 @@ class Exchange:
         """Take the end."""
         self._conclude(transfer, fault=None if fault is None else (_CATEGORIES[fault.kind], fault.message))
 
+    def on_cancel(self, transfer: Transfer) -> None:
+        """Nothing to do: who stops a transfer tells its call."""
+
     def _stop(self, transfer: Transfer, *, fault: Told | None = None, raised: BaseException | None = None) -> None:
         """End the transfer before its answer has ended; cancelled last, so that an interrupt in its last event leaves it."""
         self._conclude(transfer, fault=fault, raised=raised)
@@ -72,6 +77,8 @@ class Exchange:
 
 class StreamExchange(Exchange):
     """Reads an event stream; an answer that is none is collected."""
+
+    __slots__ = ("_failures", "_finished", "_is_stream", "_payloads", "_sse")
 
     call: StreamCall
 
@@ -93,9 +100,8 @@ class StreamExchange(Exchange):
             return
         too_large: ProviderError | None = None
         try:
-            for start in range(0, len(segments), _AT_ONCE):
-                events = self._sse.feed(b"".join(segments[start : start + _AT_ONCE]))
-                self._payloads.extend([event.data for event in events])
+            for data in segments if len(segments) == 1 else _joined(segments):
+                self._payloads.extend(self._sse.payloads(data))
                 if self._failures:  # noted while the events before it were still being cut
                     self._payloads.extend(self._failures)
                     self._failures.clear()
@@ -117,16 +123,17 @@ class StreamExchange(Exchange):
         super().on_end(transfer, fault)
 
     def _deliver(self, transfer: Transfer) -> None:
-        call, feed = self.call, self.call.feed
+        call = self.call
         try:
-            while self._payloads and not (call.over or call.settled):
-                feed(self._payloads.popleft())
+            settled = call.feed_all(self._payloads)
         except Exception as raised:  # noqa: BLE001 - whatever on_event raises ends its own stream, not the others
             self._stop(transfer, raised=raised)
             return
+        if not settled:
+            return
         if call.failed and not call.over:
             self._stop(transfer)
-        elif call.settled:
+        else:
             self._multi.expect_end(transfer, within=DRAIN_SECONDS)
 
 
@@ -138,6 +145,11 @@ def _error_fields_into(failures: list[bytes]) -> Callable[[bytes, bytes], None]:
             failures.append(value)
 
     return note
+
+
+def _joined(segments: list[bytes]) -> Iterator[bytes]:
+    """Join segments, some at a time."""
+    return (b"".join(segments[start : start + _AT_ONCE]) for start in range(0, len(segments), _AT_ONCE))
 
 
 def _is_event_stream(transfer: Transfer) -> bool:

@@ -48,14 +48,14 @@ class HttpMulti:
         self._options = _options(settings)
         # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
         self._connect_limit = (settings.connect_timeout or math.inf) if settings.max_connections else math.inf
-        self._sockets = Sockets()
+        self._sockets = Sockets(plain=settings.plain_fdset)
         self._active: dict[Any, Transfer] = {}
         self._fresh: list[Transfer] = []
         self._touched: deque[Transfer] = deque()
         self._ended: deque[tuple[Transfer, Fault | None]] = deque()
         self._idle: list[Any] = []
         self._appointments = Appointments()
-        self._timer_at: float | None = None
+        self._timer_at = math.inf  # never
         self._performing = False
         self._lookup_abandoned = False
         self._multi: Any = pycurl.CurlMulti()
@@ -72,12 +72,17 @@ class HttpMulti:
         """The descriptor: readable while `perform()` has something to read, write or deliver."""
         return self._sockets.fileno()
 
+    def fdset(self) -> tuple[list[int], list[int], list[int]]:
+        """The descriptors to select on: that one, or as a last resort libcurl's sockets too."""
+        return self._sockets.fdset()
+
     def timeout(self) -> int:
         """Milliseconds until `perform()` wants to be called; -1 for none."""
         if self._touched or self._ended:
             return 0
-        moments = [moment for moment in (self._timer_at, self._appointments.next()) if moment is not None]
-        return max(0, math.ceil((min(moments) - time.monotonic()) * 1000)) if moments else -1
+        look_at = self._sockets.look_at if self._active else math.inf
+        moment = min(self._timer_at, self._appointments.next(), look_at)
+        return -1 if moment == math.inf else max(0, math.ceil((moment - time.monotonic()) * 1000))
 
     def submit(self, request: HttpRequest, receiver: Receiver) -> Transfer:
         """Start a transfer; nothing is sent before `perform()`, and never twice."""
@@ -116,10 +121,12 @@ class HttpMulti:
 
     def cancel(self, transfer: Transfer) -> None:
         """Stop a transfer at once, wherever it is; nothing more is delivered of it."""
-        transfer.receiver = None
+        receiver, transfer.receiver = transfer.receiver, None
         transfer.segments.clear()
         if transfer.easy is not None:
             self._release(transfer)
+        if receiver is not None:
+            receiver.on_cancel(transfer)
 
     def perform(self) -> int:
         """Read and write what can be, deliver what was received; return how many transfers are running.
@@ -171,17 +178,17 @@ class HttpMulti:
         for fd, interest in ready:
             self._multi.socket_action(fd, interest)
         due = self._timer_at
-        if due is not None and time.monotonic() >= due:
+        if due < math.inf and time.monotonic() >= due:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
             if self._timer_at is due:  # libcurl has set no other
-                self._timer_at = None
+                self._timer_at = math.inf
 
     def _on_socket(self, event: int, fd: int, *_libcurl: object) -> None:
         # libcurl's POLL_IN and POLL_OUT are the bits of READ and WRITE; POLL_REMOVE is a bit of its own.
         self._sockets.watch(fd, event & (READ | WRITE) if event != pycurl.POLL_REMOVE else 0)
 
     def _on_timer(self, milliseconds: int) -> None:
-        self._timer_at = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+        self._timer_at = math.inf if milliseconds < 0 else time.monotonic() + milliseconds / 1000
 
     def _deliver(self) -> None:
         now = time.monotonic()
@@ -224,8 +231,7 @@ class HttpMulti:
 
     def _review_due(self) -> None:
         now = time.monotonic()
-        first = self._appointments.next()
-        if first is None or first > now:  # nearly always
+        if self._appointments.next() > now:  # nearly always
             return
         for transfer in self._appointments.due(now):
             sent = transfer.easy.getinfo(pycurl.PRETRANSFER_TIME)

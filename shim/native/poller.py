@@ -1,14 +1,17 @@
-"""One pollable descriptor for any number of sockets: epoll, or kqueue where that is what there is.
+"""What sockets are ready for: epoll, or kqueue where that is what there is, or poll and select as a last resort.
 
 Not the transfers (`http_multi`). epoll and kqueue descriptors are themselves pollable (epoll(7), kqueue(2)), so select, poll
-and every event loop can wait on this one, and waiting costs the same however many sockets are registered.
+and every event loop can wait on this one, and waiting costs the same however many sockets are registered. poll and select
+have no descriptor: who waits has to be given the sockets themselves, or to look from time to time (`sockets`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import select
+import selectors
 import socket
+from collections.abc import Callable
 from typing import Any, Protocol
 
 READ = 1
@@ -20,8 +23,8 @@ _select: Any = select  # what it has depends on the platform, and is asked at ru
 class Poller(Protocol):
     """Registered sockets, and what they are ready for."""
 
-    def fileno(self) -> int:
-        """The descriptor to wait on; readable while a registered socket is ready."""
+    def fileno(self) -> int | None:
+        """The descriptor to wait on; readable while a registered socket is ready. None: there is none."""
         ...
 
     def watch(self, fd: int, interest: int) -> None:
@@ -37,17 +40,13 @@ class Poller(Protocol):
         ...
 
 
-def make_poller() -> Poller:
-    """Make the platform's poller.
-
-    Raises:
-        NotImplementedError: there is neither epoll nor kqueue, as on Windows.
-    """
-    if hasattr(_select, "epoll"):
+def make_poller(*, plain: bool = False) -> Poller:
+    """Make the platform's poller; `plain` has the last resort made also where there is a better one."""
+    if hasattr(_select, "epoll") and not plain:
         return EpollPoller()
-    if hasattr(_select, "kqueue"):
+    if hasattr(_select, "kqueue") and not plain:
         return KqueuePoller()
-    raise NotImplementedError("the native provider needs epoll or kqueue; use kind='legacy' on this platform")
+    return PlainPoller()
 
 
 class EpollPoller:
@@ -55,6 +54,7 @@ class EpollPoller:
 
     def __init__(self) -> None:
         self._epoll = _select.epoll()
+        self._interests = _Interests()
         self._masks = {
             READ: _select.EPOLLIN,
             WRITE: _select.EPOLLOUT,
@@ -83,15 +83,21 @@ class EpollPoller:
 
     def ready(self) -> list[tuple[int, int]]:
         """What is ready now; an error or a hang-up counts as readable, so that libcurl finds it."""
-        writable = _select.EPOLLOUT
-        return [
-            (fd, (WRITE if events & writable else 0) | (READ if events & ~writable else 0))
-            for fd, events in self._epoll.poll(0, _MOST_AT_ONCE)
-        ]
+        interests = self._interests
+        return [(fd, interests[events]) for fd, events in self._epoll.poll(0, _MOST_AT_ONCE)]
 
     def close(self) -> None:
         """Release the epoll descriptor."""
         self._epoll.close()
+
+
+class _Interests(dict[int, int]):
+    """epoll's event bits -> READ | WRITE; each combination is worked out once, and there are few."""
+
+    def __missing__(self, events: int) -> int:
+        writable: int = _select.EPOLLOUT
+        self[events] = interest = (WRITE if events & writable else 0) | (READ if events & ~writable else 0)
+        return interest
 
 
 class KqueuePoller:
@@ -124,6 +130,56 @@ class KqueuePoller:
         self._kqueue.close()
 
 
+class PlainPoller:
+    """poll(2), or select(2) where that is all there is, as on Windows: there a process has 512 sockets at most (FD_SETSIZE)."""
+
+    def __init__(self, make: Callable[[], selectors.BaseSelector] | None = None) -> None:
+        default: Callable[[], selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
+        self._selector = (make or default)()
+
+    def fileno(self) -> None:
+        """None: there is no descriptor that tells of the others."""
+
+    def watch(self, fd: int, interest: int) -> None:
+        """Register, change or forget a socket; the bits of READ and WRITE are those of `selectors`."""
+        known = fd in self._selector.get_map()
+        if known and not interest:
+            self._selector.unregister(fd)
+        elif known:
+            self._selector.modify(fd, interest)
+        elif interest:
+            self._selector.register(fd, interest)
+
+    def ready(self) -> list[tuple[int, int]]:
+        """What is ready now; poll finds a socket that was closed readable, select refuses it."""
+        try:
+            found = self._selector.select(0)
+        except OSError:
+            self._forget_closed()
+            found = self._selector.select(0)
+        return [(key.fd, interest) for key, interest in found]
+
+    def registered(self) -> list[tuple[int, int]]:
+        """What is registered, and for what."""
+        return [(key.fd, key.events) for key in self._selector.get_map().values()]
+
+    def close(self) -> None:
+        """Forget all."""
+        self._selector.close()
+
+    def _forget_closed(self) -> None:
+        for fd in [fd for fd, _ in self.registered() if not _is_open(fd)]:
+            self._selector.unregister(fd)
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        select.select([fd], [], [], 0)
+    except OSError:
+        return False
+    return True
+
+
 class Bell:
     """Makes a poller's descriptor readable until it is heard."""
 
@@ -140,11 +196,13 @@ class Bell:
             self._ringing = True
             self._rung.send(b"!")
 
-    def hear(self) -> None:
-        """Be quiet again."""
-        if self._ringing:
-            self._ringing = False
-            self._heard.recv(64)
+    def hear(self) -> bool:
+        """Be quiet again; return whether it had been rung."""
+        if not self._ringing:
+            return False
+        self._ringing = False
+        self._heard.recv(64)
+        return True
 
     def fileno(self) -> int:
         """The watched end."""

@@ -1,35 +1,28 @@
 """OpenAI as a `Provider`, spoken directly: start, drive, deliver, cancel, close.
 
-Not the HTTP (`http_multi`), not the bodies (`shim.wire`), and no choice of API (`shim.wire.api_selection`).
+Not what is sent (`request_writer`), not the HTTP (`http_multi`), not the reading of bodies (`shim.wire`).
 """
 
 from __future__ import annotations
 
 import itertools
-import math
-from typing import TYPE_CHECKING, Any, NoReturn, final, get_args
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn, final
 
-from msgspec import UNSET
-from msgspec.structs import replace
-
-from shim.calls import Call, CallTable, Codec, Ending, StreamCall, find_key
-from shim.model import InvalidRequestError, ModelRequest, check_request
-from shim.model.checks import kind_of
+from shim.calls import Call, CallTable, Ending, StreamCall, find_key
+from shim.model import ModelRequest
 from shim.native.exchange import Exchange, StreamExchange
 from shim.native.http_multi import HttpMulti
-from shim.native.http_request import header_lines, make_account
+from shim.native.observed import Observed, sent_request
+from shim.native.request_writer import RequestWriter
 from shim.native.settings import HttpSettings, checked
-from shim.native.transfer import HttpRequest, Transfer
+from shim.native.transfer import HttpRequest, Receiver, Transfer
+from shim.observation import Observe, SentRequest
 from shim.provider import OnCompletion, OnEvent, ProviderClosedError, RequestHandle
-from shim.wire import chat, responses
-from shim.wire.api_selection import ApiChoice, select_api
-from shim.wire.model_traits import refuses_temperature
+from shim.wire.api_selection import ApiChoice
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-_CODECS: dict[str, Any] = {"chat_completions": chat, "responses": responses}
-_USER_AGENT = "shim-native/0.1.0"
 
 
 @final
@@ -49,11 +42,12 @@ class NativeProvider:
         proxy: URL; None leaves it to the environment's proxy variables, "" uses none.
         ca_file: PEM; None is certifi's. `verify=False` takes any certificate.
         client_cert, client_key: PEM files, for servers that ask for a certificate.
+        plain_fdset: have `fdset()` name every socket, as it does where the system has neither epoll nor kqueue. A loop that
+            waits for `fileno()` alone is then woken by `timeout()`, up to 50 ms late.
         name: told by handles and in messages.
 
     Raises:
         InvalidRequestError: a setting cannot be used; the message names it.
-        NotImplementedError: the platform has neither epoll nor kqueue.
     """
 
     def __init__(
@@ -74,15 +68,18 @@ class NativeProvider:
         client_cert: str | None = None,
         client_key: str | None = None,
         verify: bool = True,
+        plain_fdset: bool = False,
         name: str = "native",
     ) -> None:
         self.name = name
         self._api_key = api_key
-        self._api = api
-        self._default_temperature = default_temperature
-        _check_choice(api)
-        _check_temperature(default_temperature)
-        self._account = make_account(base_url, organization=organization, project=project, user_agent=_USER_AGENT)
+        self._writer = RequestWriter(
+            base_url=base_url,
+            organization=organization,
+            project=project,
+            api=api,
+            default_temperature=default_temperature,
+        )
         settings = HttpSettings(
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
@@ -93,24 +90,26 @@ class NativeProvider:
             client_cert=client_cert,
             client_key=client_key,
             verify=verify,
+            plain_fdset=plain_fdset,
         )
         self._multi = HttpMulti(checked(settings))
         self._calls = CallTable()
         self._transfers: dict[int, Transfer] = {}
+        self._watchers: tuple[Observe, ...] = ()
         self._numbers = itertools.count(1)
         self._closed = False
 
     def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
         """Accept a request; see `Provider`."""
         key = self._key()
-        codec, http = self._prepare(request, api_key=key, stream=False)
+        codec, http = self._writer.write(request, api_key=key, stream=False)
         call = Call(self._handle(), on_completion, codec=codec, api_key=key)
         return self._submit(call, http, exchange=Exchange(call, multi=self._multi, end=self._finish))
 
     def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
         """Accept a streamed request; see `Provider`."""
         key = self._key()
-        codec, http = self._prepare(request, api_key=key, stream=True)
+        codec, http = self._writer.write(request, api_key=key, stream=True)
         call = StreamCall(self._handle(), on_completion, on_event=on_event, codec=codec, api_key=key)
         return self._submit(call, http, exchange=StreamExchange(call, multi=self._multi, end=self._finish))
 
@@ -121,7 +120,8 @@ class NativeProvider:
 
     def fdset(self) -> tuple[list[int], list[int], list[int]]:
         """The descriptors to select on; see `Provider`."""
-        return [self.fileno()], [], []
+        self._check_open()
+        return self._multi.fdset()
 
     def timeout(self) -> int:
         """Milliseconds until `perform()` wants to be called; see `Provider`."""
@@ -149,13 +149,34 @@ class NativeProvider:
             self._multi.wake()  # a loop that waits on the descriptor alone comes to deliver it
 
     def close(self) -> None:
-        """Cancel and deliver what is open, release everything; see `Provider`."""
+        """Cancel and deliver what is open, release everything; see `Provider`.
+
+        The lookup of a name that was abandoned while it hung cannot be stopped. Closing waits for it 0.2 s at most; a daemon
+        thread then lives until the system's `getaddrinfo` returns, releases what libcurl holds, and ends. It calls nothing back.
+        """
         if self._closed:
             return
         self._closed = True
         self._transfers.clear()
         self._multi.close()
         self._calls.close()
+
+    def sent_request(self, request: ModelRequest, *, stream: bool) -> SentRequest:
+        """Say what would be sent for a request, credentials included, and send nothing.
+
+        Raises:
+            MissingCredentialsError, InvalidRequestError, UnsupportedFeatureError: as `start_request` would.
+        """
+        return sent_request(self._writer.write(request, api_key=self._key(), stream=stream)[1])
+
+    def watch(self, observe: Observe) -> Callable[[], None]:
+        """Show every request from now on, and what comes back, to an observer; what is returned ends that.
+
+        Args:
+            observe: called inside `start_*` with the request as sent; gives the observer of that transfer, or None.
+        """
+        self._watchers = (*self._watchers, observe)
+        return lambda: self._unwatch(observe)
 
     def __enter__(self) -> Self:
         return self
@@ -181,28 +202,15 @@ class NativeProvider:
     def _handle(self) -> RequestHandle:
         return RequestHandle(self.name, next(self._numbers))
 
-    def _prepare(self, request: ModelRequest, *, api_key: str, stream: bool) -> tuple[Codec, HttpRequest]:
-        """Choose the API and write the request; raises before anything is sent."""
-        check_request(request)
-        request = self._with_default_temperature(request)
-        api = select_api(request, api=self._api).api
-        codec = _CODECS[api]
-        lines = header_lines(self._account, api_key, stream=stream, extra=request.extra_headers)
-        body = codec.serialize(request, stream=stream)
-        return codec, HttpRequest(url=self._account.addresses[api], headers=lines, body=body)
-
-    def _with_default_temperature(self, request: ModelRequest) -> ModelRequest:
-        said = request.temperature is not UNSET or "temperature" in request.extra_body
-        if (
-            said
-            or self._default_temperature is None
-            or refuses_temperature(str(request.extra_body.get("model", request.model)))
-        ):
-            return request
-        return replace(request, temperature=self._default_temperature)
+    def _unwatch(self, observe: Observe) -> None:
+        self._watchers = tuple(each for each in self._watchers if each is not observe)
 
     def _submit(self, call: Call, http: HttpRequest, *, exchange: Exchange) -> RequestHandle:
-        self._transfers[call.handle.id] = self._multi.submit(http, exchange)
+        receiver: Receiver = exchange
+        for observe in self._watchers:
+            observer = observe(sent_request(http))
+            receiver = receiver if observer is None else Observed(receiver, observer)
+        self._transfers[call.handle.id] = self._multi.submit(http, receiver)
         self._calls.add(call)
         return call.handle
 
@@ -210,17 +218,3 @@ class NativeProvider:
         self._transfers.pop(call.handle.id, None)
         completion = call.conclude(ending)
         self._calls.end(call, completion)
-
-
-def _check_choice(api: object) -> None:
-    words = get_args(ApiChoice)
-    if api not in words:
-        shown = repr(api) if isinstance(api, str) else kind_of(api)
-        raise InvalidRequestError(f"api is {shown}; give one of {', '.join(words)}", field="api")
-
-
-def _check_temperature(value: object) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not (number or value is None):
-        remedy = "give a finite number, or None to send none"
-        raise InvalidRequestError(f"default_temperature is {kind_of(value)}; {remedy}", field="default_temperature")

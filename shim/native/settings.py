@@ -34,6 +34,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     client_cert: str | None = None
     client_key: str | None = None
     verify: bool = True
+    plain_fdset: bool = False
 
     def __repr__(self) -> str:
         return "<HttpSettings>"  # a proxy's URL may hold its password
@@ -47,7 +48,7 @@ def checked(settings: HttpSettings) -> HttpSettings:
     """
     for name in ("connect_timeout", "read_timeout"):
         _check_seconds(name, getattr(settings, name))
-    for name in ("http2", "verify"):
+    for name in ("http2", "verify", "plain_fdset"):
         value = getattr(settings, name)
         if not isinstance(value, bool):
             raise _refused(name, f"is {kind_of(value)}", remedy="give True or False")

@@ -48,6 +48,10 @@ class Receiver(Protocol):
         """Take the end: of a complete response, or the fault."""
         ...
 
+    def on_cancel(self, transfer: Transfer) -> None:
+        """Take that it was stopped before its end was delivered; called from `HttpMulti.cancel()`, and must not raise."""
+        ...
+
 
 class Transfer:
     """One exchange under way.
@@ -146,11 +150,9 @@ class Transfer:
 def _headers(lines: Sequence[bytes]) -> dict[str, str]:
     """The fields by name; the values of a repeated one are joined by a comma (RFC 9110 5.3)."""
     headers: dict[str, str] = {}
-    for name, value in (_header(line) for line in lines if b":" in line):
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    for line in b"".join(lines).decode("latin-1").split("\n"):
+        name, colon, value = line.partition(":")
+        if colon:
+            name, value = name.strip().lower(), value.strip()
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
-
-
-def _header(line: bytes) -> tuple[str, str]:
-    name, _, value = line.partition(b":")
-    return name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()

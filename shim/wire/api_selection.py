@@ -63,7 +63,7 @@ class Selection(Struct, frozen=True):
     reason: str
 
 
-def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto") -> Selection:
+def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto", checked: bool = False) -> Selection:
     """Choose the API for a request.
 
     What neither API can express is not this function's to refuse: the codec of the chosen one does, and names the field.
@@ -71,11 +71,13 @@ def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto") -> Selec
     Args:
         request: the request.
         api: `auto` to choose by its model and content; `chat_completions` or `responses` to force one.
+        checked: the request has passed `check_request`, which is not repeated then.
 
     Raises:
         InvalidRequestError: (a ValueError) `api` is any other word, or a field of the request is not of its kind.
     """
-    check_request(request)
+    if not checked:
+        check_request(request)
     if api == "chat_completions":
         return Selection("chat_completions", "The caller asked for Chat Completions.")
     if api == "responses":

@@ -68,6 +68,22 @@ class SSEDecoder:
         retry: the reconnection time in milliseconds the stream asked for, None where it did not.
     """
 
+    __slots__ = (
+        "_after_cr",
+        "_data",
+        "_ended",
+        "_event",
+        "_held",
+        "_id",
+        "_in_event",
+        "_line",
+        "_max_event_bytes",
+        "_on_unknown_field",
+        "_start",
+        "last_event_id",
+        "retry",
+    )
+
     def __init__(
         self,
         *,
@@ -131,6 +147,24 @@ class SSEDecoder:
             if not events:
                 raise error from None
         return events
+
+    def payloads(self, data: bytes) -> list[bytes]:
+        """Take the next bytes and return the data of the events they complete: what `feed` would, at a fraction of its cost."""
+        if (
+            not (self._in_event or self._line or self._after_cr or self._start or self._ended)
+            and isinstance(data, bytes)
+            and data.endswith(_BLANK_LINE)
+            and len(data) <= self._max_event_bytes
+            and _CR not in data
+            and (data.isascii() or _is_utf8(data))
+        ):
+            first = data[len(_DATA) : -len(_BLANK_LINE)]
+            if _LF not in first and data.startswith(_DATA):
+                return [first]
+            usual = _several_payloads(data)
+            if usual is not None:
+                return usual
+        return [event.data for event in self.feed(data)]
 
     def finish(self) -> list[ServerSentEvent]:
         """End the stream; an event without its blank line is dropped, as the standard says, so the list is empty.
@@ -316,6 +350,24 @@ class SSEDecoder:
         self._ended = reason
         self._data = None
         self._line = bytearray()
+
+
+def _several_payloads(text: bytes) -> list[bytes] | None:
+    """Cut the data out of whole events of one of the usual shapes; None for any other."""
+    if text.startswith(_DATA):
+        payloads = text[len(_DATA) : -len(_BLANK_LINE)].split(_NEXT_DATA)
+        return None if _LF in b"".join(payloads) else payloads
+    if text.startswith(_EVENT):
+        return _named_payloads(text[len(_EVENT) : -len(_BLANK_LINE)])
+    return None
+
+
+def _named_payloads(text: bytes) -> list[bytes] | None:
+    """Cut the data out of events that are an event line and a data line each; None where any is not."""
+    blocks = [block.partition(_DATA_LINE) for block in text.split(_NEXT_EVENT)]
+    names_and_payloads = [piece for name, _, payload in blocks for piece in (name, payload)]
+    usual = b"" not in [found for _, found, _ in blocks] and _LF not in b"".join(names_and_payloads)
+    return names_and_payloads[1::2] if usual else None
 
 
 def _is_utf8(text: bytes) -> bool:

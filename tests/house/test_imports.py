@@ -40,12 +40,15 @@ TABLE = {
     "shim.model": row(),
     "shim.provider": row("shim.model"),
     "shim.wire": row("shim.model"),
+    "shim.observation": row(),  # what a transport shows to whoever watches it
     "shim.calls": row(f"{VOCABULARY} shim.wire"),  # what the two transports have in common
     "shim.legacy_adapter": row(f"{VOCABULARY} shim.calls shim.wire legacy_openai", "requests"),  # the type of `session`
-    "shim.native": row(f"{VOCABULARY} shim.calls shim.wire", "certifi pycurl"),
+    "shim.native": row(f"{VOCABULARY} shim.calls shim.observation shim.wire", "certifi pycurl"),
     "shim.loops": row(VOCABULARY),
     "shim.layers": row(VOCABULARY, "opentelemetry"),
-    "shim.comparison": row(f"{VOCABULARY} shim.wire", "jinja2 requests urllib3"),  # the tap is a transport adapter
+    "shim.comparison": row(  # the tap is a transport adapter; the proxy frames HTTP with h11
+        f"{VOCABULARY} shim.calls shim.observation shim.wire", "h11 jinja2 requests urllib3"
+    ),
     "shim.migration": row(f"{VOCABULARY} shim.comparison", "openfeature"),
     "shim.factory": row(BELOW_FACTORY),
     "shim.client": row(f"{VOCABULARY} shim.factory shim.loops"),

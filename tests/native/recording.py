@@ -21,6 +21,7 @@ class Recorder:
     def __init__(self, act: Callable[[str], object] | None = None) -> None:
         self.body = b""
         self.ends: list[Fault | None] = []
+        self.cancels = 0
         self._act = act
 
     @property
@@ -39,6 +40,10 @@ class Recorder:
         self.ends.append(fault)
         if self._act is not None:
             self._act("end")
+
+    def on_cancel(self, transfer: Transfer) -> None:
+        """Take that it was stopped."""
+        self.cancels += 1
 
 
 def post(url: str, body: bytes = b'{"model":"m","messages":[{"role":"user","content":"Hello"}]}') -> HttpRequest:

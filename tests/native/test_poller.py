@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
+import selectors
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from shim.native import poller as pollers
-from shim.native.poller import READ, WRITE, Bell, Poller
+from shim.native.poller import READ, WRITE, Bell, PlainPoller, Poller
 from shim.native.sockets import Sockets
 
 KINDS = [
-    pytest.param(kind, marks=pytest.mark.skipif(not hasattr(select, needs), reason=f"this platform has no {needs}"))
-    for kind, needs in ((pollers.EpollPoller, "epoll"), (pollers.KqueuePoller, "kqueue"))
+    pytest.param(
+        kind, id=needs, marks=pytest.mark.skipif(not hasattr(select, needs), reason=f"this platform has no {needs}")
+    )
+    for kind, needs in (
+        (pollers.EpollPoller, "epoll"),
+        (pollers.KqueuePoller, "kqueue"),
+        (lambda: PlainPoller(selectors.PollSelector), "poll"),
+        (lambda: PlainPoller(selectors.SelectSelector), "select"),
+    )
 ]
 
 
@@ -41,6 +51,12 @@ def readable(descriptor: int) -> bool:
     return bool(select.select([descriptor], [], [], 0)[0])
 
 
+def tells(poller: Poller) -> bool:
+    """Whether it says that something is ready: by its descriptor, where it has one."""
+    descriptor = poller.fileno()
+    return bool(poller.ready()) if descriptor is None else readable(descriptor)
+
+
 def merged(poller: Poller) -> dict[int, int]:
     """What is ready, one entry for each socket: kqueue tells reading and writing apart."""
     found: dict[int, int] = {}
@@ -56,15 +72,15 @@ def test_a_socket_is_ready_for_what_it_is_watched_for(
     here, there = pair
     fd = here.fileno()
     poller.watch(fd, READ)
-    assert (merged(poller), readable(poller.fileno())) == ({}, False)
+    assert (merged(poller), tells(poller)) == ({}, False)
     there.send(b"x")
-    assert (merged(poller), readable(poller.fileno())) == ({fd: READ}, True)
+    assert (merged(poller), tells(poller)) == ({fd: READ}, True)
     poller.watch(fd, READ | WRITE)
     assert merged(poller) == {fd: READ | WRITE}
     poller.watch(fd, WRITE)
     assert merged(poller) == {fd: WRITE}
     poller.watch(fd, 0)
-    assert (merged(poller), readable(poller.fileno())) == ({}, False)
+    assert (merged(poller), tells(poller)) == ({}, False)
 
 
 def test_a_hang_up_counts_as_readable(poller: Poller, pair: tuple[socket.socket, socket.socket]) -> None:
@@ -102,18 +118,32 @@ def test_the_bell_rings_until_it_is_heard(poller: Poller) -> None:
     for _ in range(2):
         for _ in range(10_000):
             bell.ring()
-        assert readable(poller.fileno())
+        assert tells(poller)
         bell.hear()
         bell.hear()
-        assert not readable(poller.fileno())
+        assert not tells(poller)
     bell.close()
 
 
-def test_a_platform_without_a_poller_says_what_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is neither epoll nor kqueue the error names the other provider."""
+def test_a_socket_closed_without_a_word_harms_no_other(
+    poller: Poller, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """A registered socket that was closed is no error, and what is ready beside it is told."""
+    here, there = pair
+    first, second = socket.socketpair()
+    poller.watch(first.fileno(), READ)
+    poller.watch(here.fileno(), READ)
+    there.send(b"x")
+    first.close()
+    assert merged(poller)[here.fileno()] == READ
+    second.close()
+
+
+def test_a_platform_without_a_descriptor_for_many_has_the_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is neither epoll nor kqueue, and where it is asked for, sockets are looked at by poll or select."""
+    assert isinstance(pollers.make_poller(plain=True), PlainPoller)
     monkeypatch.setattr(pollers, "_select", object())
-    with pytest.raises(NotImplementedError, match="kind='legacy'"):
-        pollers.make_poller()
+    assert isinstance(pollers.make_poller(), PlainPoller)
 
 
 def test_the_end_of_an_idle_connection_is_remembered_by_its_port() -> None:
@@ -133,9 +163,10 @@ def test_the_end_of_an_idle_connection_is_remembered_by_its_port() -> None:
     sockets.close()
 
 
-def test_what_is_not_a_connection_is_no_connection_that_ended() -> None:
+@pytest.mark.parametrize("plain", [False, True], ids=["best", "plain"])
+def test_what_is_not_a_connection_is_no_connection_that_ended(*, plain: bool) -> None:
     """A pipe, or a number closed already, may be kept and may end, and neither is an error."""
-    sockets = Sockets()
+    sockets = Sockets(plain=plain)
     reading, writing = os.pipe()
     sockets.watch(reading, 0)
     os.close(writing)
@@ -143,3 +174,42 @@ def test_what_is_not_a_connection_is_no_connection_that_ended() -> None:
     os.close(reading)
     sockets.watch(reading, 0)
     sockets.close()
+
+
+def test_without_a_descriptor_for_many_the_sockets_waited_for_are_named() -> None:
+    """As a last resort `fdset()` names the bell and what is waited for; what is kept is not named, but looked at all the same."""
+    sockets = Sockets(plain=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as one:
+        bell, fd = sockets.fileno(), one.fileno()
+        assert sockets.fdset() == ([bell], [], [])
+        sockets.watch(fd, READ)
+        assert sockets.fdset() == ([bell, fd], [], [])
+        sockets.watch(fd, READ | WRITE)
+        assert sockets.fdset() == ([bell, fd], [fd], [fd])
+        sockets.watch(fd, 0)
+        assert sockets.fdset() == ([bell], [], [])
+        port = one.getsockname()[1]
+        listener.accept()[0].close()
+        assert select.select([one], [], [], 5)[0]
+        assert sockets.ready() == []
+        assert sockets.had_ended(port)
+    sockets.close()
+
+
+def test_looks_without_a_descriptor_become_rarer_in_silence() -> None:
+    """The pause between two looks doubles to 50 ms while nothing comes, and is a millisecond again after something came."""
+    sockets = Sockets(plain=True)
+    pauses = []
+    for _ in range(8):
+        sockets.ready()
+        pauses.append(sockets.look_at - time.monotonic())
+    assert pauses[0] < 0.0021
+    assert 0.04 < pauses[-1] <= 0.05
+    sockets.ring()
+    sockets.ready()
+    assert sockets.look_at - time.monotonic() <= 0.001
+    sockets.close()
+    told = Sockets()
+    told.ready()
+    assert told.look_at == math.inf
+    told.close()

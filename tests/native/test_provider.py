@@ -12,8 +12,9 @@ import pytest
 from msgspec.structs import replace
 
 from shim.model import ErrorCategory, InvalidRequestError, ModelRequest, UnsupportedFeatureError, user
-from shim.native import NativeProvider
+from shim.native import NativeProvider, request_writer
 from shim.testing.fake_openai import Cut, FakeOpenAI, JsonToStream, Respond, Slow, Stall, Status, Where, json_answer
+from shim.wire import api_selection, chat, responses
 from tests.helpers.providers import KEY, AnyProvider, Make
 from tests.legacy_adapter.driving import HELLO, Heard, arrive, ask, drive, start
 from tests.legacy_adapter.places import refusing
@@ -212,6 +213,7 @@ def test_the_times_of_a_request_are_in_order(provider: AnyProvider) -> None:
         ({"max_connections": True}, ("max_connections",)),
         ({"http2": "yes"}, ("http2", "str", "True or False")),
         ({"verify": "ca.pem"}, ("verify", "str")),
+        ({"plain_fdset": 1}, ("plain_fdset", "int")),
         ({"default_temperature": "warm"}, ("default_temperature", "str")),
         ({"default_temperature": float("inf")}, ("default_temperature", "finite")),
         ({"ca_file": "nowhere.pem"}, ("ca_file", "nowhere.pem", "no such file")),
@@ -276,3 +278,14 @@ def test_a_stalled_request_is_cancelled_by_its_own_last_event(provider: AnyProvi
     drive(provider, lambda: stalled.done and failed.done)
     assert failed.error.category is ErrorCategory.SERVER or failed.error.category is ErrorCategory.CANCELLED
     assert stalled.error.category is ErrorCategory.CANCELLED
+
+
+def test_a_request_is_checked_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its way through the choice of the API and the writing of the body does not check a request again."""
+    checks: list[ModelRequest] = []
+    for room in (request_writer, api_selection, chat.request, responses.request):
+        monkeypatch.setattr(room, "check_request", checks.append)
+    with make("http://127.0.0.1:9/v1", api="auto") as provider:
+        for number, model in enumerate(("gpt-4o", "o1"), 1):
+            start(provider, ModelRequest(model, (user("Hello"),)), stream=True)
+            assert len(checks) == number

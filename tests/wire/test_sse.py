@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shim.model.errors import ErrorCategory, ProtocolError, ProviderError
 from shim.wire.sse import ServerSentEvent, SSEDecoder
-from tests.helpers.feeding import feed_pieces, feed_three_ways
+from tests.helpers.feeding import Outcome, feed_pieces, feed_three_ways
 
 TRAILING = b"data: of an event that has not ended"
 
@@ -318,6 +318,27 @@ def test_the_limit_in_any_pieces(stream: bytes, at: list[int], limit: int) -> No
     pieces = feed_pieces(SSEDecoder(max_event_bytes=limit), split(stream, at))
     assert pieces.same_as(whole)
     assert whole.error is None or isinstance(whole.error, ProtocolError)
+
+
+class DataAlone:
+    """A decoder asked for nothing but the data of each event."""
+
+    def __init__(self, limit: int) -> None:
+        decoder = SSEDecoder(max_event_bytes=limit)
+        self.feed, self.finish = decoder.payloads, lambda: [event.data for event in decoder.finish()]
+
+
+@settings(deadline=None, max_examples=400)
+@given(streams, cuts, st.sampled_from([5, 12, 1000]))
+@example(b"event: a\ndata: 1\n\nevent: b\n\ndata: 2\n\n", [], 1000)
+@example(b"event: a\ndata: \n\nevent: b\ndata: 2\nid: 1\n\n", [], 1000)
+def test_the_data_alone_is_that_of_the_events(stream: bytes, at: list[int], limit: int) -> None:
+    """Who asks for the data alone gets that of every event, in the same pieces and with the same end."""
+    pieces = split(b"data: 0\n\n" + stream, [each + len(b"data: 0\n\n") for each in [0, *at]])
+    events = feed_pieces(SSEDecoder(max_event_bytes=limit), pieces)
+    assert feed_pieces(DataAlone(limit), pieces).same_as(
+        Outcome([event.data for event in events.outputs], events.error)
+    )
 
 
 words = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=12)

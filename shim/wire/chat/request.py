@@ -24,23 +24,24 @@ from shim.wire.chat.messages import message_to_wire, unsupported
 from shim.wire.json_text import encode_body, merged
 
 
-def serialize(request: ModelRequest, *, stream: bool) -> bytes:
-    """Write the JSON body of a request, UTF-8.
+def serialize(request: ModelRequest, *, stream: bool, checked: bool = False) -> bytes:
+    """Write the JSON body of a request, UTF-8; `checked`: it has passed `check_request`, which is not repeated then.
 
     Raises:
         InvalidRequestError: a field is not of its kind, or holds what JSON cannot carry.
         UnsupportedFeatureError: Chat Completions has no place for a field; nothing is dropped silently.
     """
-    return encode_body(to_body(request, stream=stream))
+    return encode_body(to_body(request, stream=stream, checked=checked))
 
 
-def to_body(request: ModelRequest, *, stream: bool) -> dict[str, Any]:
-    """Make the body of a request as a dict; what `serialize` writes. Raises as it does.
+def to_body(request: ModelRequest, *, stream: bool, checked: bool = False) -> dict[str, Any]:
+    """Make the body of a request as a dict; what `serialize` writes. Takes and raises what it does.
 
     A stream asks for `stream_options.include_usage`, so that its usage is known. `extra_body` is laid over the rest and
     wins; a value of `msgspec.UNSET` in it takes a field away.
     """
-    check_request(request)
+    if not checked:
+        check_request(request)
     _refuse_unsupported(request)
     body: dict[str, Any] = {"model": request.model, "messages": _messages(request)}
     for field, (name, write) in _FIELDS.items():

@@ -45,6 +45,22 @@ _SHOWN = 80  # bytes of a malformed payload quoted in its error
 class StreamDecoder:
     """Reads one stream. `feed` each payload, then `finish`; after the last event both return nothing more."""
 
+    __slots__ = (
+        "_choices",
+        "_cut",
+        "_ended",
+        "_expects_text",
+        "_extra",
+        "_id",
+        "_model",
+        "_position",
+        "_service_tier",
+        "_started",
+        "_told_fingerprint",
+        "_told_tier",
+        "_usage",
+    )
+
     def __init__(self) -> None:
         self._choices: dict[int, ChoiceAccumulator] = {}
         self._id = ""

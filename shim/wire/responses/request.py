@@ -29,24 +29,25 @@ LOGPROBS = "message.output_text.logprobs"
 """What `include` names to get logprobs."""
 
 
-def serialize(request: ModelRequest, *, stream: bool) -> bytes:
-    """Write the JSON body of a request, UTF-8.
+def serialize(request: ModelRequest, *, stream: bool, checked: bool = False) -> bytes:
+    """Write the JSON body of a request, UTF-8; `checked`: it has passed `check_request`, which is not repeated then.
 
     Raises:
         InvalidRequestError: a field is not of its kind, or holds what JSON cannot carry.
         UnsupportedFeatureError: the Responses API has no place for a field; nothing is dropped silently.
     """
-    return encode_body(to_body(request, stream=stream))
+    return encode_body(to_body(request, stream=stream, checked=checked))
 
 
-def to_body(request: ModelRequest, *, stream: bool) -> dict[str, Any]:
-    """Make the body of a request as a dict; what `serialize` writes. Raises as it does.
+def to_body(request: ModelRequest, *, stream: bool, checked: bool = False) -> dict[str, Any]:
+    """Make the body of a request as a dict; what `serialize` writes. Takes and raises what it does.
 
     `extra_body` is laid over the rest and wins, in `text` and `reasoning` field by field; a value of `msgspec.UNSET` in it
     takes a field away. A limit in it by its Chat Completions name is translated; what only Chat Completions has is refused,
     unless it is null, which asks for nothing.
     """
-    check_request(request)
+    if not checked:
+        check_request(request)
     _refuse_chat_only(request)
     body: dict[str, Any] = {"model": request.model, "input": _input(request)}
     for field, (name, write) in _FIELDS.items():

@@ -55,6 +55,8 @@ _decode = msgspec.json.Decoder().decode
 class StreamDecoder:
     """Reads one stream. `feed` each payload, then `finish`; after the last event both return nothing more."""
 
+    __slots__ = ("_answer", "_ended", "_output", "_position", "_started", "_text", "_text_at", "_text_type")
+
     def __init__(self) -> None:
         self._output = OutputAccumulator()
         self._answer: dict[str, Any] = {"status": "in_progress"}  # the response as last told, its output apart

@@ -1,0 +1,93 @@
+"""What the native provider sends for a request: the API chosen, the body written, the headers made.
+
+Not the sending (`http_multi`), not the bodies (`shim.wire`), and no choice of API (`shim.wire.api_selection`). No sockets: the
+comparison asks it what would be sent.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, get_args
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from shim.calls import Codec
+from shim.model import InvalidRequestError, ModelRequest, check_request
+from shim.model.checks import kind_of
+from shim.native.http_request import header_lines, make_account
+from shim.native.observed import sent_request
+from shim.native.transfer import HttpRequest
+from shim.observation import SentRequest
+from shim.wire import chat, responses
+from shim.wire.api_selection import ApiChoice, select_api
+from shim.wire.model_traits import refuses_temperature
+
+_CODECS: dict[str, Any] = {"chat_completions": chat, "responses": responses}
+_USER_AGENT = "shim-native/0.1.0"
+_NO_KEY = "a-key-stands-here"  # of a request that is only compared, where the scheme alone counts
+
+
+class RequestWriter:
+    """Writes requests with the settings of one provider; `NativeProvider` says what each is.
+
+    Raises:
+        InvalidRequestError: a setting cannot be used; the message names it.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        organization: str | None = None,
+        project: str | None = None,
+        api: ApiChoice = "auto",
+        default_temperature: float | None = None,
+    ) -> None:
+        _check_choice(api)
+        _check_temperature(default_temperature)
+        self._api = api
+        self._default_temperature = default_temperature
+        self._account = make_account(base_url, organization=organization, project=project, user_agent=_USER_AGENT)
+
+    def write(self, request: ModelRequest, *, api_key: str, stream: bool) -> tuple[Codec, HttpRequest]:
+        """Choose the API and write the request; with it comes the codec that reads the answer.
+
+        Raises:
+            InvalidRequestError, UnsupportedFeatureError: it cannot be sent; the message names the field.
+        """
+        check_request(request)
+        request = self._with_default_temperature(request)
+        api = select_api(request, api=self._api, checked=True).api
+        codec = _CODECS[api]
+        lines = header_lines(self._account, api_key, stream=stream, extra=request.extra_headers)
+        body = codec.serialize(request, stream=stream, checked=True)
+        return codec, HttpRequest(url=self._account.addresses[api], headers=lines, body=body)
+
+    def sent_request(self, request: ModelRequest, *, stream: bool) -> SentRequest:
+        """Say what would be sent for a request, with a placeholder for the key."""
+        return sent_request(self.write(request, api_key=_NO_KEY, stream=stream)[1])
+
+    def _with_default_temperature(self, request: ModelRequest) -> ModelRequest:
+        said = request.temperature is not UNSET or "temperature" in request.extra_body
+        if (
+            said
+            or self._default_temperature is None
+            or refuses_temperature(str(request.extra_body.get("model", request.model)))
+        ):
+            return request
+        return replace(request, temperature=self._default_temperature)
+
+
+def _check_choice(api: object) -> None:
+    words = get_args(ApiChoice)
+    if api not in words:
+        shown = repr(api) if isinstance(api, str) else kind_of(api)
+        raise InvalidRequestError(f"api is {shown}; give one of {', '.join(words)}", field="api")
+
+
+def _check_temperature(value: object) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not (number or value is None):
+        remedy = "give a finite number, or None to send none"
+        raise InvalidRequestError(f"default_temperature is {kind_of(value)}; {remedy}", field="default_temperature")
