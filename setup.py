@@ -5,7 +5,7 @@ from setuptools import find_packages, setup
 NATIVE = ["pycurl>=7.45.3", "certifi"]
 FLAGS = ["openfeature-sdk>=0.8"]
 OTEL = ["opentelemetry-api>=1.27"]
-CLI = ["rich>=13", "jinja2>=3.1"]
+CLI = ["rich>=13", "jinja2>=3.1", "h11>=0.14"]
 TESTING = ["h11>=0.14", "h2>=4.1", "trustme>=1.1"]
 DEV = [
     "coverage[toml]>=7.6",
@@ -28,7 +28,11 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["legacy_openai", "legacy_openai.*", "shim", "shim.*"]),
-    package_data={"legacy_openai": ["py.typed"], "shim": ["py.typed"]},
+    package_data={
+        "legacy_openai": ["py.typed"],
+        "shim": ["py.typed"],
+        "shim.comparison.report": ["*.jinja", "*.css", "*.js"],
+    },
     install_requires=["requests>=2.32", "urllib3>=2.3", "msgspec>=0.19"],
     extras_require={
         "native": NATIVE,
@@ -38,7 +42,10 @@ setup(
         "testing": TESTING,
         "dev": DEV + NATIVE + FLAGS + OTEL + CLI + TESTING,
     },
-    entry_points={"console_scripts": ["shim = shim.cli:main"]},
+    entry_points={
+        "console_scripts": ["shim = shim.cli:main"],
+        "pytest11": ["shim = shim.testing.pytest_plugin"],
+    },
     classifiers=[
         "License :: OSI Approved :: MIT License",
         "Programming Language :: Python :: 3",

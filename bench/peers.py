@@ -19,7 +19,7 @@ _INSTALL_SECONDS = 300
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment below `.bench/`, and the one requirement it is made for."""
+    """An environment below `.bench/`, and what it is made for: one requirement, or several separated by spaces."""
 
     name: str
     requirement: str
@@ -55,7 +55,7 @@ ADAPTER = Peer("legacy client through the shim", "adapter", _OURS)
 LEGACY = Peer("legacy client, json.loads by hand", "legacy_by_hand", _OURS)
 OPENAI_ASYNC = Peer("openai, async", "openai_async", "openai", _OPENAI)
 OPENAI_THREADS = Peer("openai, threads", "openai_threads", "openai", _OPENAI)
-OPENAI_V0 = Peer("openai 0.28, threads", "openai_v0", "openai", Environment("openai_v0", "openai==0.28.1"))
+OPENAI_V0 = Peer("openai 0.28, threads", "openai_v0", "openai", Environment("openai_v0", "openai==0.28.1 msgspec"))
 LITELLM = Peer("litellm, async", "litellm_async", "litellm", Environment("litellm", "litellm"))
 AIOHTTP = Peer("bare aiohttp, json.loads by hand", "aiohttp_bare", "aiohttp", Environment("aiohttp", "aiohttp"))
 
@@ -83,7 +83,11 @@ def make_environment(environment: Environment) -> str | None:
     install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     try:
         subprocess.run(
-            [*install, environment.requirement], check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS
+            [*install, *environment.requirement.split()],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=_INSTALL_SECONDS,
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as failed:
         shutil.rmtree(folder)

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from shim.provider import Provider
+
+if TYPE_CHECKING:
+    from shim.comparison import Comparer, Exchange, IgnoreRule
+    from shim.comparison.sides import Sender
+    from shim.comparison.verdict import Rung
+    from shim.wire.api_selection import ApiChoice
 
 ProviderKind: TypeAlias = str | Callable[..., Provider]
 
@@ -39,6 +45,66 @@ def provider_maker(kind: ProviderKind, settings: Mapping[str, Any]) -> Callable[
     _check_settings(make, settings, kind=name_of(kind))
     kept = dict(settings)
     return lambda: make(**kept)
+
+
+def create_comparer(
+    *,
+    control: ProviderKind | None = "legacy",
+    candidate: ProviderKind | None = "native",
+    rungs: Iterable[Rung] = ("wire", "tee"),
+    api: ApiChoice | Literal["recorded"] = "recorded",
+    candidate_settings: Mapping[str, Any] | None = None,
+    ignore: Iterable[IgnoreRule] = (),
+    resplit: bool = False,
+    truncate: bool = False,
+) -> Comparer:
+    """Put the real clients into a comparison of recorded exchanges; nothing is ever sent, and no key is needed.
+
+    Args:
+        control: what reads the recorded bytes on the control's side: a kind of provider whose settings take a `session`;
+            None takes what each exchange says its control made of it.
+        candidate: "native" reads with the codecs of the native provider, and would send what that writes; any other kind
+            reads on a session, and the codecs say what would be sent, without headers. None leaves both to the codecs.
+        rungs: which to compare on.
+        api: the API the native candidate would use: the recorded one, which is like for like, or as `NativeProvider` takes it.
+        candidate_settings: its further settings, as far as they say what is sent: `organization`, `project`,
+            `default_temperature`, `base_url` (left out, it is the recorded one, and the address is not compared).
+        ignore: differences that are known, each with its reason and owner.
+        resplit: on the tee rung compare every split of the recorded bytes too.
+        truncate: on the tee rung compare every cut of the recorded bytes too.
+
+    Raises:
+        ValueError, TypeError: no such kind, rung, API or setting.
+        ModuleNotFoundError: the candidate is native, and pycurl is missing; the message names the extra.
+    """
+    from shim.comparison.comparer import Comparer
+
+    return Comparer(
+        control=None if control is None else _maker_of(control),
+        candidate=None if candidate in (None, "native") else _maker_of(candidate),
+        sender_for=_native_senders(api, candidate_settings or {}) if candidate == "native" else None,
+        rungs=rungs,
+        ignore=ignore,
+        resplit=resplit,
+        truncate=truncate,
+    )
+
+
+def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str, Any]) -> Callable[[Exchange], Sender]:
+    """What the native provider would send in the place of each recorded control; what is left open is as recorded."""
+    from shim.comparison.presented import api_of, base_url_of
+    from shim.native import RequestWriter
+
+    RequestWriter(**settings)  # a setting that cannot be used is found now
+
+    def sender_for(exchange: Exchange) -> Sender:
+        recorded = {
+            "base_url": base_url_of(exchange),
+            "api": (api_of(exchange) or "auto") if api == "recorded" else api,
+        }
+        return RequestWriter(**{**recorded, **settings}).sent_request
+
+    return sender_for
 
 
 def name_of(kind: ProviderKind) -> str:

@@ -19,8 +19,10 @@ DEFAULT_MODEL = "gpt-4o-mini"
 _COMMANDS = """\
 commands:
   chat         ask a model, and watch the answer arrive
+  compare      compare recorded exchanges: would the new path ask, and read, the same?
   demo         watch the legacy client answer through the shim
   fake-server  run a loopback server that speaks the OpenAI API
+  record       pass requests on to an API, and record them for `shim compare`
   "shim COMMAND --help" tells the options of each.
 
 examples:
@@ -33,6 +35,17 @@ _CHAT_NOTE = """\
 The key is read from OPENAI_API_KEY, the address from --base-url or else OPENAI_BASE_URL. The answer goes to standard
 output, everything else to standard error. Ctrl-C stops the answer and keeps what has arrived.
 exit status: 0 answered, 1 failed, 2 used wrongly, 130 interrupted.
+"""
+_COMPARE_NOTE = """\
+FILE holds recorded exchanges, one JSON object a line, plain or gzip; - is standard input. Files larger than memory are fine.
+rungs: wire, would the new path send the same request? tee, does it read the same recorded bytes the same way?
+exit status: 0 all match (or differ as --ignore allows), 1 a mismatch, 2 input that cannot be used, or nothing proven,
+130 interrupted. A line that cannot be used is told, and the others are compared.
+"""
+_RECORD_NOTE = """\
+FILE is appended to: one exchange a line, in gzip if its name ends in .gz. It holds what was asked and answered, but of
+headers only those that are known to be harmless, and no key. Only HTTP/1.1; proxy environment variables are not read.
+exit status: 0 ended by Ctrl-C or SIGTERM, 1 something could not be written, 2 it could not start.
 """
 
 
@@ -68,6 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_chat(commands)
     _add_fake_server(commands)
     _add_demo(commands)
+    _add_compare(commands)
+    _add_record(commands)
     return parser
 
 
@@ -122,6 +137,80 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
 
 
+def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "compare",
+        description="Compare recorded exchanges: what the legacy client sent and read, with what the new path would.",
+        epilog=_COMPARE_NOTE,
+        formatter_class=_Formatter,
+    )
+    command.add_argument("files", nargs="+", metavar="FILE", help="recorded exchanges; - is standard input")
+    judging = command.add_argument_group("what is compared")
+    judging.add_argument("--rung", choices=("wire", "tee"), help="only this comparison (default: both)")
+    judging.add_argument(
+        "--api",
+        default="recorded",
+        choices=("recorded", "auto", "chat_completions", "responses"),
+        help="which API the new path speaks (default: recorded, like for like; auto: as the native provider chooses)",
+    )
+    judging.add_argument("--resplit", action="store_true", help="read each answer split at every byte, too (tee)")
+    judging.add_argument("--truncate", action="store_true", help="read each answer cut at every byte, too (tee)")
+    judging.add_argument("--ignore", type=Path, metavar="FILE", help="differences that are known: JSON or TOML")
+    judging.add_argument("--limit", type=_positive, metavar="COUNT", help="compare only the first COUNT exchanges")
+    running = command.add_argument_group("how it runs")
+    running.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="COUNT",
+        help="processes (default: 1 for small input, else one per core, to 8)",
+    )
+    running.add_argument("--resume", type=Path, metavar="FILE", help="a journal: go on where an interrupted run ended")
+    shown = command.add_argument_group("what is shown and written")
+    shown.add_argument("--json", action="store_true", help="print one JSON object; tables go to standard error")
+    shown.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit report, for CI servers")
+    shown.add_argument("--html", type=Path, metavar="FILE", help="write a page with tables, plots and differences")
+    shown.add_argument(
+        "--show", type=_not_negative, default=10, metavar="COUNT", help="mismatches to print (default: %(default)s)"
+    )
+    shown.add_argument("--quiet", action="store_true", help="print only warnings; the exit status tells the rest")
+    shown.add_argument("--no-progress", dest="progress", action="store_false", help="draw no progress bar")
+
+
+def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "record",
+        description="Pass requests on to an API unchanged, and record them: for clients in any language, until Ctrl-C.",
+        epilog=_RECORD_NOTE,
+        formatter_class=_Formatter,
+    )
+    command.add_argument("file", metavar="FILE", help="what is recorded is added to it")
+    command.add_argument(
+        "--upstream", required=True, metavar="URL", help="where requests go, such as https://api.openai.com/v1"
+    )
+    command.add_argument(
+        "--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="port 0 takes a free one (default: %(default)s)"
+    )
+    command.add_argument(
+        "--allow-remote", action="store_true", help="listen where others reach it; the keys of all callers pass through"
+    )
+    command.add_argument("--ca-file", metavar="FILE", help="a PEM file of the authorities the upstream is verified by")
+    command.add_argument("--timeout", type=_positive_seconds, metavar="SECONDS", help="the upstream's longest silence")
+    command.add_argument(
+        "--redact",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="cover this place of bodies, such as request.body.messages[*].content; may be repeated",
+    )
+    command.add_argument(
+        "--max-body", type=_positive, default=16 << 20, metavar="BYTES", help="kept of each body (default: %(default)s)"
+    )
+    command.add_argument(
+        "--max-connections", type=_positive, default=400, metavar="COUNT", help="of clients (default: %(default)s)"
+    )
+    command.add_argument("--quiet", action="store_true", help="no line per exchange")
+
+
 def _number(text: str) -> float:
     try:
         value = float(text)
@@ -139,6 +228,13 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _positive_seconds(text: str) -> float:
+    value = _seconds(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("0 leaves no time at all; give seconds, such as 60")
+    return value
+
+
 def _whole(text: str) -> int:
     try:
         return int(text)
@@ -150,6 +246,13 @@ def _positive(text: str) -> int:
     value = _whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is less than 1")
+    return value
+
+
+def _not_negative(text: str) -> int:
+    value = _whole(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is negative")
     return value
 
 

@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 
+from shim.cli.demo_comparison import compare_recording, show_mismatch
 from shim.cli.demo_stage import Stage, UnexpectedOutcomeError
 from shim.cli.demo_steps import STEPS, Step
 from shim.cli.fake_server import require_testing
@@ -19,6 +20,10 @@ The legacy client, untouched, behind the new provider interface. The server is a
 fake OpenAI on your own machine: no key, no network. Each step shows what the
 legacy client sent, as the server received it, and what came back.
 """
+COMPARISON = (
+    Step("What was recorded, compared on both rungs", "nothing more", compare_recording),
+    Step("What a mismatch looks like", "nothing more", show_mismatch),
+)
 _AS_SAID, _NOT_AS_SAID = "as said", "NOT AS SAID"
 _RESULT_STYLES = {_AS_SAID: "green", _NOT_AS_SAID: "bold red"}
 
@@ -34,7 +39,7 @@ def demo(_arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     out.line(INTRODUCTION)
     with Stage.open(out) as stage:
-        rows = [_play(stage, step, number=number) for number, step in enumerate(STEPS, 1)]
+        rows = [_play(stage, step, number=number) for number, step in enumerate((*STEPS, *COMPARISON), 1)]
     good = all(row[-1] == _AS_SAID for row in rows)
     _sum_up(out, rows, seconds=time.monotonic() - started)
     if not good:

@@ -6,15 +6,18 @@ Not the story (`demo_steps`). What is shown as sent is what the server received,
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shim.cli.demo_shown import INDENT, EventLines, ending, json_line, json_lines
 from shim.cli.rendering import Printer
-from shim.factory import create_provider
+from shim.comparison import tap
+from shim.legacy_adapter import LegacyProvider
 from shim.loops import select_loop
 from shim.model import ModelRequest, ModelResponse
-from shim.provider import Completion, Provider
+from shim.provider import Completion
 
 if TYPE_CHECKING:
     from shim.testing.fake_openai import FakeOpenAI, RecordedRequest
@@ -24,6 +27,7 @@ EVENT_DELAY = 0.045
 # Nothing here takes longer than a moment: a demo that hangs says so instead.
 PATIENCE_SECONDS = 5.0
 KEY = "sk-demo"
+_STYLES = {"match": "green", "mismatch": "bold red"}
 
 
 class UnexpectedOutcomeError(Exception):
@@ -33,10 +37,13 @@ class UnexpectedOutcomeError(Exception):
 class Stage:
     """A server, a provider that talks to it, and a printer."""
 
-    def __init__(self, server: FakeOpenAI, provider: Provider, *, out: Printer) -> None:
+    def __init__(self, server: FakeOpenAI, provider: LegacyProvider, *, out: Printer) -> None:
         self.server = server
         self.provider = provider
         self.out = out
+        self.folder = Path(tempfile.mkdtemp(prefix="shim-demo-"))  # left there: its files are for the person to look at
+        self.recording = self.folder / "recording.jsonl"
+        self._tap = tap(provider, self.recording)
 
     @classmethod
     @contextlib.contextmanager
@@ -45,18 +52,28 @@ class Stage:
         from shim.testing.fake_openai import FakeOpenAI
 
         with FakeOpenAI(api_key=KEY, delay=EVENT_DELAY) as server:
-            provider = create_provider(
-                "legacy",
+            provider = LegacyProvider(
                 api_key=KEY,
                 base_url=server.base_url,
                 connect_timeout=PATIENCE_SECONDS,
                 read_timeout=PATIENCE_SECONDS,
                 proxies={"no_proxy": "127.0.0.1"},  # a proxy from the environment knows nothing of this machine
             )
+            stage = cls(server, provider, out=out)
             try:
-                yield cls(server, provider, out=out)
+                yield stage
             finally:
+                stage.end_recording()
                 provider.close()
+
+    def end_recording(self) -> Path:
+        """Stop recording; the file, complete."""
+        self._tap.remove()
+        return self.recording
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table of the current step."""
+        self.out.table(headings, rows, style=lambda cell: _STYLES.get(cell, ""))
 
     def say(self, text: str, style: str = "") -> None:
         """Print a line of the current step."""

@@ -40,10 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             finally:
                 sys.stdout.flush()
     except BrokenPipeError:  # the reader has gone, as `head` does: no error, and nothing to say
-        _write_nowhere()
+        write_nowhere()
         return PIPE_CLOSED
     except OSError as error:
-        _write_nowhere()
+        write_nowhere()
         printer(sys.stderr).line(f"shim: {error.strerror or error}", "bold red")
         return FAILED
 
@@ -66,10 +66,18 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from shim.cli.chat import chat
 
         return chat
+    if name == "record":
+        from shim.cli.record import record
+
+        return record
     if name == "fake-server":
         from shim.cli.fake_server import fake_server
 
         return fake_server
+    if name == "compare":
+        from shim.cli.compare import compare
+
+        return compare
     from shim.cli.demo import demo
 
     return demo
@@ -94,7 +102,7 @@ def _print_what_the_terminal_can_show() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _write_nowhere() -> None:
+def write_nowhere() -> None:
     """Let what is still buffered for standard output go nowhere, or the interpreter would fail on it once more at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -148,6 +148,11 @@ class LegacyProvider:
         self._client.close()
         self._calls.close()
 
+    @property
+    def session(self) -> requests.Session:
+        """The session its requests go through, for a tap; the one given, or the legacy client's own."""
+        return self._client._session  # noqa: SLF001 - the frozen client has no public way to its session
+
     def __enter__(self) -> Self:
         return self
 

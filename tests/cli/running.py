@@ -83,6 +83,11 @@ class Running:
             if stream is not None:
                 stream.close()
 
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return self._process.pid
+
     def expect(self, text: str) -> str:
         """Read until `text` has been printed since the last expectation, and return what was printed up to it."""
         deadline = time.monotonic() + DEADLINE

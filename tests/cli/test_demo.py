@@ -31,11 +31,12 @@ def told() -> str:
 
 
 def test_every_step_comes_out_as_said(told: str) -> None:
-    """All five steps are told in order, each as said in the summary, without a control code."""
+    """All seven steps are told in order, each as said in the summary, without a control code."""
+    steps = (*STEPS, *demo_module.COMPARISON)
     assert re.findall(r"^(\d)\. (.*)$", told, re.MULTILINE) == [
-        (str(number), step.title) for number, step in enumerate(STEPS, 1)
+        (str(number), step.title) for number, step in enumerate(steps, 1)
     ]
-    assert len(re.findall(r"^\d .* as said$", told, re.MULTILINE)) == len(STEPS) == 5
+    assert len(re.findall(r"^\d .* as said$", told, re.MULTILINE)) == len(steps) == 7
     assert "\x1b" not in told
 
 

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 
 from tests.cli.running import ROOT
 
-DOCUMENTS = ("README.md", "CHANGELOG.md", "docs/callbacks_and_event_loops.md", "docs/migration_guide.md")
+DOCUMENTS = (
+    "README.md",
+    "CHANGELOG.md",
+    "docs/callbacks_and_event_loops.md",
+    "docs/migration_guide.md",
+    "docs/recording_format.md",
+)
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$\n?", re.MULTILINE | re.DOTALL)
 

@@ -1,0 +1,108 @@
+"""The progress of `shim compare`: a bar on a terminal, by rich where it is there, and nothing where nobody watches.
+
+Not what a run found (`compare_shown`). How far it is, is told by the bytes read, since nobody knows how many lines a file has.
+No thread draws it: it is drawn by whoever advances it, at most some ten times a second.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shim.comparison.runs.judge import Judged
+    from shim.comparison.runs.lines import Source
+
+_EVERY = 0.1  # seconds between two drawings
+
+
+class Progress:
+    """No bar at all."""
+
+    def begin(self) -> None:
+        """Draw it for the first time."""
+
+    def advance(self, judged: Judged) -> None:
+        """Take what was found in a line."""
+
+    def end(self) -> None:
+        """Take it away."""
+
+
+class LineProgress(Progress):
+    """One line, rewritten in place."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._next = 0.0
+        self._compared = self._noted = 0
+
+    def begin(self) -> None:
+        """Draw it for the first time."""
+        self._draw()
+
+    def advance(self, judged: Judged) -> None:
+        """Take what was found in a line."""
+        self._compared += 1
+        self._noted += judged.wants_attention
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _EVERY
+            self._draw()
+
+    def end(self) -> None:
+        """Take it away."""
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+    def _draw(self) -> None:
+        sys.stderr.write(f"\r{self._share()}{self._words()}\x1b[K")
+        sys.stderr.flush()
+
+    def _words(self) -> str:
+        return f"{self._compared:,} compared, {self._noted:,} to look at"
+
+    def _share(self) -> str:
+        size = self._source.size
+        return f"{100 * self._source.position / size:3.0f} %  " if size else ""
+
+
+class RichProgress(LineProgress):
+    """A bar drawn by rich."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        columns: list[Any] = [
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(),
+        ]
+        self._bar = Progress(*columns, console=Console(file=sys.stderr), auto_refresh=False, transient=True)
+        self._task = self._bar.add_task(self._words(), total=source.size)
+
+    def begin(self) -> None:
+        """Draw it for the first time."""
+        self._bar.start()
+
+    def end(self) -> None:
+        """Take it away."""
+        self._bar.stop()
+
+    def _draw(self) -> None:
+        self._bar.update(self._task, completed=self._source.position, description=self._words(), refresh=True)
+
+
+def progress(source: Source, *, wanted: bool) -> Progress:
+    """The progress that suits standard error: a bar on a terminal, nothing elsewhere."""
+    if not wanted or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return Progress()
+    if os.environ.get("NO_COLOR") or importlib.util.find_spec("rich") is None:
+        return LineProgress(source)
+    return RichProgress(source)

@@ -1,0 +1,182 @@
+"""`shim record`: runs the recording proxy until Ctrl-C, says how to use it, and counts what it recorded.
+
+Not the proxy (`shim.comparison.proxy`) nor the file (`shim.comparison.recording`). Nothing of a header or a body is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import os
+import signal
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, TypeVar
+
+from shim.cli.rendering import UsageError, plural, printer, show_controls
+
+if TYPE_CHECKING:
+    from shim.comparison.proxy import Passed, RecordingProxy
+    from shim.comparison.recording.records import ExchangeWriter
+    from shim.comparison.recording.redaction import Redaction
+
+SWITCH_INTERVAL = 0.0005
+_T = TypeVar("_T")
+
+
+def record(arguments: argparse.Namespace) -> int:
+    """Pass on and record until SIGINT or SIGTERM; the status is 1 where something could not be written.
+
+    Raises:
+        UsageError: it cannot start: the address, the upstream, the file or the authorities, and what to do.
+    """
+    redaction = _redaction(arguments.redact)
+    proxy, writer = _made(arguments, redaction)
+    stop = threading.Event()
+    with writer, _signals_set(stop), _turns_taken_often():
+        with _started(proxy, arguments):
+            _announce(proxy, arguments)
+            stop.wait()
+        return _summary(proxy, arguments.file)
+
+
+def _made(arguments: argparse.Namespace, redaction: Redaction) -> tuple[RecordingProxy, ExchangeWriter]:
+    try:
+        from shim.comparison.proxy import Address, ProxySettings, RecordingProxy, Upstream
+    except ModuleNotFoundError as error:
+        raise UsageError(f"record needs {error.name}: pip install 'legacy-openai-shim[cli]'") from None
+    settings = ProxySettings(
+        ca_file=arguments.ca_file,
+        timeout=arguments.timeout,
+        max_connections=arguments.max_connections,
+        max_body=arguments.max_body,
+        allow_remote=arguments.allow_remote,
+    )
+    upstream = _option("--upstream", lambda: Upstream.parse(arguments.upstream))
+    address = _option("--listen", lambda: Address.parse(arguments.listen))
+    writer = _writer(arguments.file)
+    try:
+        proxy = RecordingProxy(
+            upstream,
+            writer.write,
+            listen=address,
+            settings=settings,
+            redaction=redaction,
+            on_passed=None if arguments.quiet else _print_passed,
+        )
+    except ValueError as error:
+        writer.close()
+        raise UsageError(f"--listen: {error}") from None
+    return proxy, writer
+
+
+def _redaction(paths: list[str]) -> Redaction:
+    from shim.comparison.recording.redaction import Redaction
+
+    try:
+        return Redaction(body_paths=paths)
+    except ValueError as error:
+        raise UsageError(f"--redact: {error}") from None
+
+
+def _option(name: str, read: Callable[[], _T]) -> _T:
+    try:
+        return read()
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from None
+
+
+def _writer(path: str) -> ExchangeWriter:
+    from shim.comparison.recording.records import ExchangeWriter
+
+    try:
+        return ExchangeWriter(path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {path}: {error.strerror}; give a file in a folder you may write to"
+        ) from None
+
+
+@contextlib.contextmanager
+def _started(proxy: RecordingProxy, arguments: argparse.Namespace) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(proxy)
+        except ssl.SSLError:
+            raise UsageError(f"--ca-file: {arguments.ca_file} holds no certificates; give a PEM file") from None
+        except OSError as error:
+            raise UsageError(_cannot_start(error, arguments)) from None
+        yield
+
+
+def _cannot_start(error: OSError, arguments: argparse.Namespace) -> str:
+    if arguments.ca_file is not None and error.errno in (errno.ENOENT, errno.EACCES, errno.EISDIR):
+        return f"--ca-file: cannot read {arguments.ca_file}: {error.strerror}; give a PEM file"
+    # Python adds where it tried to the system's words; those of the resolver have a number below 0.
+    said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return f"cannot listen on {arguments.listen}: {said}; give another --listen, such as 127.0.0.1:0"
+
+
+def _announce(proxy: RecordingProxy, arguments: argparse.Namespace) -> None:
+    out = printer(sys.stdout)
+    out.line(f"Recording {proxy.upstream.origin} into {arguments.file}. Give this base URL to the client:\n")
+    out.line(f"  {proxy.base_url}\n", "bold")
+    out.line("Its API key passes through and is not written. Ctrl-C ends the recording.")
+
+
+def _print_passed(passed: Passed) -> None:
+    status = passed.fault or passed.ended if passed.status is None else str(passed.status)
+    odd = "" if passed.ended == "complete" or passed.status is None else f", {passed.ended}"
+    kept = "" if passed.recorded else ", not recorded"
+    line = f"{passed.method} {passed.path} {status} {passed.length} bytes {passed.seconds * 1000:.0f} ms{odd}{kept}"
+    with contextlib.suppress(OSError, ValueError):  # nobody reads the lines any more: the recording goes on
+        printer(sys.stderr).line(show_controls(line))
+
+
+def _summary(proxy: RecordingProxy, file: str) -> int:
+    counts, failure = proxy.counts, proxy.write_failure
+    out = printer(sys.stdout)
+    out.line(f"{plural(counts.recorded, 'exchange')} recorded in {file}.")
+    if counts.refused:
+        out.line(f"{plural(counts.refused, 'request')} refused: the client was told why.")
+    if failure is not None:
+        out.line(
+            f"{plural(counts.dropped, 'exchange')} not recorded; the first because: {_reason(failure)}.", "bold red"
+        )
+    elif counts.dropped:
+        out.line(f"{plural(counts.dropped, 'exchange')} not recorded: they came faster than they could be written.")
+    return 0 if failure is None else 1
+
+
+def _reason(failure: Exception) -> str:
+    """The words of the system; of any other exception the type alone, as its words may quote a body."""
+    said = failure.strerror if isinstance(failure, OSError) else None
+    return said or type(failure).__name__
+
+
+@contextlib.contextmanager
+def _turns_taken_often() -> Iterator[None]:
+    """Let the thread that passes bytes on wait less for the one that redacts and writes: by default it is up to 5 ms."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+@contextlib.contextmanager
+def _signals_set(stop: threading.Event) -> Iterator[None]:
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

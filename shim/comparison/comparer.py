@@ -1,0 +1,123 @@
+"""Both rungs over one exchange after another, with the same sides and rules.
+
+Not the rungs (`wire`, `tee`), not where the exchanges come from (`run` for files, `experiment` for live traffic). The real
+clients arrive as arguments: `shim.factory.create_comparer` puts the usual ones in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, get_args
+
+from shim.comparison.explanation import failed
+from shim.comparison.rules import IgnoreRule
+from shim.comparison.sides import ProviderMaker, Reader, Sender, UnreadableExchangeError
+from shim.comparison.tee.codec_reader import CodecReader
+from shim.comparison.tee.replay import reader_of
+from shim.comparison.tee.rung import compare_tee
+from shim.comparison.verdict import Rung, Verdict
+from shim.comparison.wire.rung import compare_wire
+from shim.model import InvalidRequestError, ModelRequest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from shim.comparison.exchange import Exchange
+    from shim.comparison.reading import Reading
+
+RUNGS: tuple[Rung, ...] = get_args(Rung)
+
+
+class Comparer:
+    """Compares exchanges on the rungs asked for. Holds readers, and so threads: close it. Belongs to one thread.
+
+    Args:
+        control: what reads the recorded bytes on the control's side: a reader, or what makes a provider on a session
+            (`LegacyProvider`). None takes what each exchange says its control made of it.
+        candidate: the same for the other side; None is the codecs of `shim.wire`, which the native provider reads with.
+        sender: what the candidate would send (`NativeProvider.sent_request`); None is the codecs, which say nothing of headers.
+        sender_for: in its place, what gives the sender for each exchange, where that depends on what was recorded.
+        rungs: which to compare on.
+        ignore: differences that are known, each with its reason and owner.
+        resplit, truncate: on the tee rung also every split, and every cut, of the recorded bytes.
+    """
+
+    def __init__(
+        self,
+        *,
+        control: Reader | ProviderMaker | None = None,
+        candidate: Reader | ProviderMaker | None = None,
+        sender: Sender | None = None,
+        sender_for: Callable[[Exchange], Sender] | None = None,
+        rungs: Iterable[Rung] = RUNGS,
+        ignore: Iterable[IgnoreRule] = (),
+        resplit: bool = False,
+        truncate: bool = False,
+    ) -> None:
+        self.rungs = tuple(rungs)
+        unknown = [rung for rung in self.rungs if rung not in RUNGS]
+        if unknown or not self.rungs:
+            raise ValueError(f"rungs is {list(self.rungs)!r}; give one or more of {', '.join(RUNGS)}")
+        if sender is not None and sender_for is not None:
+            raise ValueError("sender and sender_for are both given; give one of them")
+        self._sender = sender
+        self._sender_for = sender_for
+        self._ignore: Sequence[IgnoreRule] = tuple(ignore)
+        self._resplit = resplit
+        self._truncate = truncate
+        self._control = None if control is None else reader_of(control)
+        self._candidate = None if candidate is None else reader_of(candidate)
+
+    def compare(self, exchange: Exchange, *, request: ModelRequest | None = None) -> list[Verdict]:
+        """Give one verdict per rung; a comparator that fails is a verdict too, nothing is raised.
+
+        Args:
+            exchange: the control's.
+            request: what the application asked for, where it is known; else it is read from the recorded body.
+        """
+        return [self._verdict(rung, exchange, request=request) for rung in self.rungs]
+
+    def _verdict(self, rung: Rung, exchange: Exchange, *, request: ModelRequest | None) -> Verdict:
+        if rung == "wire":
+            return self._wire(exchange, request=request)
+        return compare_tee(
+            exchange,
+            self._control,
+            candidate=self._candidate,
+            ignore=self._ignore,
+            resplit=self._resplit,
+            truncate=self._truncate,
+        )
+
+    def _wire(self, exchange: Exchange, *, request: ModelRequest | None) -> Verdict:
+        sender = self._sender
+        if self._sender_for is not None:
+            try:
+                sender = self._sender_for(exchange)
+            except InvalidRequestError as error:
+                return failed("wire", exchange, reason=f"the candidate cannot be set up for this recording: {error}")
+        return compare_wire(exchange, sender, request=request, ignore=self._ignore)
+
+    def readings(self, exchange: Exchange) -> tuple[Reading | None, Reading | None]:
+        """What control and candidate make of an answer, for a closer look; None where it cannot be read."""
+        control = exchange.made if self._control is None else _reading(self._control, exchange)
+        return control, _reading(self._candidate or CodecReader(), exchange)
+
+    def close(self) -> None:
+        """Release the readers."""
+        for reader in (self._control, self._candidate):
+            if reader is not None:
+                reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def _reading(reader: Reader, exchange: Exchange) -> Reading | None:
+    try:
+        return reader.read(exchange)
+    except UnreadableExchangeError:
+        return None  # the verdict says why

@@ -1,0 +1,149 @@
+"""One HTTP exchange as it was on the wire: what was asked, what came back piece by piece, how it ended.
+
+Not its form in a file (`records`), not its making (`recorder`, `tap`), not what is taken out before it is kept (`redaction`).
+All times are seconds since the request was handed to the transport, except `Exchange.started_at`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+from shim.comparison.reading import Reading
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+"""Names and values in the order and case they had; a repeated header stands there as often as it was sent."""
+
+Role: TypeAlias = Literal["control", "candidate"]
+
+Ended: TypeAlias = Literal["complete", "aborted", "failed", "overflow"]
+"""complete: to the end of the body. aborted: the caller closed it before. failed: see `fault`. overflow: larger than is kept."""
+
+
+class Segment(Struct, frozen=True, gc=False):
+    """Bytes of a body that were read together. `data` is None where bodies are left out; the length stays."""
+
+    data: bytes | None
+    at: float
+    length: int
+
+    @classmethod
+    def of(cls, data: bytes, at: float) -> Segment:
+        """A segment that holds its bytes."""
+        return cls(data, at, len(data))
+
+
+class RecordedRequest(Struct, frozen=True, kw_only=True):
+    """The request as it was sent.
+
+    Attributes:
+        method, url: as sent; credentials and what looks like a key are taken out of the URL.
+        headers: those the allow-list lets through.
+        body: None where it was left out, or could not be read without consuming it (a file, a generator).
+        length: of the body in bytes, -1 where it is not known.
+        sha256: of a body that was left out, in hex; None otherwise.
+    """
+
+    method: str
+    url: str
+    headers: Headers = ()
+    body: bytes | None = None
+    length: int = -1
+    sha256: str | None = None
+
+
+class RecordedResponse(Struct, frozen=True, kw_only=True):
+    """The response as it was read.
+
+    Attributes:
+        status, reason: of the status line; the reason is "" where the protocol has none.
+        headers: those the allow-list lets through.
+        segments: the body, split exactly as it was read.
+        headers_at: when the head was complete.
+        sha256: of a body that was left out, in hex; None otherwise.
+        decoded: whether the segments are the body after its content-encoding was undone, as most callers read it.
+    """
+
+    status: int
+    reason: str = ""
+    headers: Headers = ()
+    segments: tuple[Segment, ...] = ()
+    headers_at: float = 0.0
+    sha256: str | None = None
+    decoded: bool = True
+
+    @property
+    def body(self) -> bytes | None:
+        """The whole body; None where it was left out."""
+        pieces = [segment.data for segment in self.segments if segment.data is not None]
+        return b"".join(pieces) if len(pieces) == len(self.segments) else None
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body."""
+        return sum(segment.length for segment in self.segments)
+
+    def header(self, name: str) -> str | None:
+        """The value of a header whatever its case, repeated ones joined by a comma; None where there is none."""
+        return header_of(self.headers, name)
+
+
+class TransportFault(Struct, frozen=True, kw_only=True):
+    """Why no complete response came.
+
+    Attributes:
+        stage: where it broke: before a connection stood, before the head was complete, or in the body.
+        kind: of the exception, with its module: `requests.exceptions.ReadTimeout`; or the transport's own word.
+        message: what the library said, keys taken out.
+        at: when.
+    """
+
+    stage: Literal["connect", "headers", "body"]
+    kind: str
+    message: str = ""
+    at: float = 0.0
+
+
+class Exchange(Struct, frozen=True, kw_only=True):
+    """One exchange.
+
+    Attributes:
+        pair_id: the same on the control's and the candidate's record of one request.
+        role: whose record this is.
+        started_at: when, in seconds since the epoch.
+        request, response: what was asked; what came, None where no head did.
+        ended: how the body ended, or that none came.
+        fault: why it failed; None where it did not.
+        finished: when it was over.
+        made: what the control made of it, where somebody told.
+        client: what recorded it, such as "tap" or "proxy".
+        context: what the application adds: plain JSON.
+        redacted: the places that were taken out, such as `request.body.user` (headers outside the allow-list are not named).
+    """
+
+    pair_id: str
+    role: Role = "control"
+    started_at: float = 0.0
+    request: RecordedRequest
+    response: RecordedResponse | None = None
+    ended: Ended = "complete"
+    fault: TransportFault | None = None
+    finished: float = 0.0
+    made: Reading | None = None
+    client: str = ""
+    context: dict[str, Any] = {}
+    redacted: tuple[str, ...] = ()
+
+
+def header_of(headers: Headers, name: str) -> str | None:
+    """The value of a header whatever its case, repeated ones joined by a comma (RFC 9110 5.3); None where there is none."""
+    wanted = name.lower()
+    values = [value for each, value in headers if each.lower() == wanted]
+    return ", ".join(values) if values else None
+
+
+def sha256_of(data: bytes) -> str:
+    """The hash that stays of a body that is left out, in hex."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,170 @@
+"""Verdicts that explain themselves: what was asked, what each side made of it, where they part, and the rule that judged.
+
+Not the judging (`wire`, `tee`): what they found arrives as mismatches, and leaves as one of the outcomes, never two of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shim.comparison.exchange import Exchange, RecordedRequest
+from shim.comparison.places import excerpt
+from shim.comparison.rules import RULES, IgnoreRule
+from shim.comparison.shown import in_a_line, kept_pair, shown_pair, writable
+from shim.comparison.verdict import Mismatch, Outcome, Rung, Verdict
+
+__all__ = ["MOST_KEPT", "MOST_TOLD", "asked", "concluded", "excerpt", "failed", "out_of_scope"]
+
+MOST_TOLD = 10
+"""Mismatches a message spells out; the others are counted."""
+MOST_KEPT = 200
+"""Mismatches a verdict keeps: whoever has more reads the first ones. All of them are judged."""
+
+
+def concluded(
+    rung: Rung,
+    exchange: Exchange,
+    *,
+    mismatches: Iterable[Mismatch],
+    ignore: Iterable[IgnoreRule] = (),
+    sides: tuple[str, str] = ("control", "candidate"),
+    made: tuple[str, str] = ("", ""),
+    variant: str = "as recorded",
+    variants: int = 1,
+    seconds: float = 0.0,
+) -> Verdict:
+    """Make the verdict of what was found: a mismatch, ignored where rules cover all of it, a match where there is nothing.
+
+    Args:
+        rung: which comparison.
+        exchange: the control's.
+        mismatches: what was found; it may be long.
+        ignore: the rules; the first that covers a mismatch is named.
+        sides: what the two sides are called.
+        made: what each side made of it, in a line; "" says nothing.
+        variant: how the recorded bytes were presented.
+        variants: how many presentations were compared.
+        seconds: what it took.
+    """
+    rules = tuple(ignore)
+    judged = [_judged(each, rules, rung=rung) for each in mismatches]
+    found = [each for each in judged if each.ignored is None]
+    covered = [each for each in judged if each.ignored is not None]
+    outcome = Outcome.MISMATCH if found else Outcome.IGNORED if covered else Outcome.MATCH
+    reasons = dict.fromkeys(each.ignored or "" for each in covered)
+    words = [
+        _title(rung, outcome, exchange=exchange, variant=variant),
+        *(() if outcome is Outcome.MATCH else _made_lines(sides, made)),
+        *_told(found, sides=sides),
+        *_ignored_lines(covered),
+    ]
+    return Verdict(
+        rung=rung,
+        outcome=outcome,
+        pair_id=writable(exchange.pair_id),
+        asked=asked(exchange.request),
+        mismatches=tuple(_kept(each) for each in (*found[:MOST_KEPT], *covered[:MOST_KEPT])),
+        reason="; ".join(reasons) if outcome is Outcome.IGNORED else "",
+        message=writable("\n".join(words)),
+        variant=variant,
+        variants=variants,
+        seconds=seconds,
+    )
+
+
+def failed(rung: Rung, exchange: Exchange, *, reason: str, seconds: float = 0.0) -> Verdict:
+    """Make the verdict of a comparison that could not be made; it says nothing of the two sides."""
+    return _without_comparison(rung, exchange, outcome=Outcome.FAILED, reason=reason, seconds=seconds)
+
+
+def out_of_scope(rung: Rung, exchange: Exchange, *, reason: str, seconds: float = 0.0) -> Verdict:
+    """Make the verdict of an exchange that is not compared on this rung."""
+    return _without_comparison(rung, exchange, outcome=Outcome.IGNORED, reason=reason, seconds=seconds)
+
+
+class _Asked(Struct):
+    model: Any = None
+    stream: Any = None
+
+
+_read_asked = msgspec.json.Decoder(_Asked).decode
+
+
+def asked(request: RecordedRequest) -> str:
+    """What was asked, in a line: method, path, model, whether streamed."""
+    line = f"{request.method} {_path(request.url)}"
+    try:
+        told = _read_asked(request.body or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return in_a_line(line)  # a body that is no JSON names no model
+    model = f" · {told.model}" if isinstance(told.model, str) and told.model else ""
+    return in_a_line(f"{line}{model}{', streamed' if told.stream is True else ''}")
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path or "/"
+    except ValueError:
+        return url
+
+
+def _without_comparison(rung: Rung, exchange: Exchange, *, outcome: Outcome, reason: str, seconds: float) -> Verdict:
+    reason = in_a_line(reason)
+    return Verdict(
+        rung=rung,
+        outcome=outcome,
+        pair_id=writable(exchange.pair_id),
+        asked=asked(exchange.request),
+        reason=reason,
+        message=f"{_title(rung, outcome, exchange=exchange)}\n  {reason}",
+        seconds=seconds,
+    )
+
+
+def _judged(mismatch: Mismatch, rules: Sequence[IgnoreRule], *, rung: Rung) -> Mismatch:
+    covering = next((rule for rule in rules if rule.covers(mismatch, rung=rung)), None)
+    return mismatch if covering is None else replace(mismatch, ignored=str(covering))
+
+
+def _kept(mismatch: Mismatch) -> Mismatch:
+    control, candidate = kept_pair(mismatch.control, mismatch.candidate)
+    path, told = (in_a_line(text) for text in (mismatch.path, mismatch.excerpt))
+    return replace(mismatch, path=path, control=control, candidate=candidate, excerpt=told)
+
+
+def _title(rung: Rung, outcome: Outcome, *, exchange: Exchange, variant: str = "as recorded") -> str:
+    presented = "" if variant == "as recorded" else f" · {variant}"
+    return in_a_line(f"{rung} {outcome} · {asked(exchange.request)} · pair {exchange.pair_id}{presented}")
+
+
+def _made_lines(sides: tuple[str, str], made: tuple[str, str]) -> list[str]:
+    width = max(map(len, sides))
+    return [f"  {side:{width}}  {in_a_line(words)}" for side, words in zip(sides, made, strict=True) if words]
+
+
+def _told(found: Sequence[Mismatch], *, sides: tuple[str, str]) -> list[str]:
+    lines = [line for each in found[:MOST_TOLD] for line in _mismatch_lines(each, sides)]
+    return [*lines, f"  and {len(found) - MOST_TOLD} more"] if len(found) > MOST_TOLD else lines
+
+
+def _mismatch_lines(mismatch: Mismatch, sides: tuple[str, str]) -> list[str]:
+    kept = _kept(mismatch)
+    values = shown_pair(kept.control, kept.candidate)
+    rows = list(zip(sides, values, strict=True))
+    if mismatch.excerpt:
+        offset = "" if mismatch.offset is None else f"   (offset {mismatch.offset})"
+        rows.append(("bytes", f"{kept.excerpt}{offset}"))
+    rows.append(("rule", f"{mismatch.rule}: {RULES.get(mismatch.rule, 'an unknown rule')}"))
+    width = max(len(name) for name, _ in rows)
+    return [f"  {kept.path}", *(f"    {name:{width}}  {text}" for name, text in rows)]
+
+
+def _ignored_lines(covered: Sequence[Mismatch]) -> list[str]:
+    lines = [f"  ignored: {in_a_line(f'{each.path} · {each.ignored}')}" for each in covered[:MOST_TOLD]]
+    return [*lines, f"  ignored: {len(covered) - MOST_TOLD} more"] if len(covered) > MOST_TOLD else lines

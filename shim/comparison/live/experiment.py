@@ -1,0 +1,218 @@
+"""The experiment: a layer that compares live what a provider does, and changes nothing of what it does.
+
+Not the comparing (`live`), not the recording (`session_tap`), no second call. Everything passes through as it is: the control's
+own handles, events, completions and exceptions. What it adds is knowledge: the `ModelRequest` behind each exchange, so that the
+wire rung holds the control's real bytes against what the candidate would send for the same request, and the context
+(`contextvars`) it was started in. Whatever fails in that is counted, and the request goes on as if nothing were there.
+
+    live = LiveComparison(shim.factory.create_comparer, record_to="mismatches.jsonl", on_verdict=count)
+    provider = Experiment(LegacyProvider(), live)  # or Client(lambda: Experiment(LegacyProvider(), live))
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, final
+
+from msgspec.structs import replace
+
+from shim.comparison.live.pairs import Pair, Pairs
+from shim.model import ModelRequest
+from shim.provider import Completion, OnCompletion, OnEvent, Provider, RequestHandle
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from shim.comparison.exchange import Exchange
+    from shim.comparison.live.comparison import LiveComparison
+    from shim.comparison.recording.redaction import Redaction
+    from shim.observation import Observe, SentRequest, TransferObserver
+
+# The tap takes it off before the request is sent, and makes it the exchange's `pair_id`.
+PAIR_HEADER = "X-Shim-Pair-Id"
+
+_Start: TypeAlias = Callable[[ModelRequest, OnCompletion], RequestHandle]
+
+
+@final
+class Experiment:
+    """A provider, watched: a `Provider` itself, with the invariants of `shim.provider`.
+
+    Args:
+        provider: the control. Closed when this is closed.
+        live: what compares; it may serve any number of experiments. Close it yourself, after them.
+        tapped: where the exchanges pass, if the provider is only a layer: the provider inside, or its `requests.Session`.
+        redaction: what the tap takes out; None is the tap's own default.
+
+    Raises:
+        TypeError: the tap cannot be put on it.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        live: LiveComparison,
+        *,
+        tapped: object = None,
+        redaction: Redaction | None = None,
+    ) -> None:
+        from shim.comparison.recording.session_tap import tap
+
+        self.name = provider.name
+        self._provider = provider
+        self._live = live
+        self._pairs = Pairs()
+        self._starting: Pair | None = None
+        self._closed = False
+        target = provider if tapped is None else tapped
+        self._is_watched = callable(getattr(target, "watch", None))
+        if self._is_watched:
+            target = _Paired(cast("_Watchable", target), told=self._with_pair_id)
+        self._tap = tap(
+            cast("Any", target),
+            self._take,
+            redaction=redaction,
+            max_body=live.max_exchange_bytes,  # more would be skipped
+            on_error=functools.partial(live.note_error, what="recording"),
+        )
+
+    def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
+        """Accept a request; see `Provider`."""
+        return self._start(request, on_completion, start=self._provider.start_request)
+
+    def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
+        """Accept a streamed request; see `Provider`."""
+
+        def start(request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
+            return self._provider.start_stream(request, on_event, on_completion)
+
+        return self._start(request, on_completion, start=start)
+
+    def fileno(self) -> int:
+        """The control's descriptor; see `Provider`."""
+        return self._provider.fileno()
+
+    def fdset(self) -> tuple[list[int], list[int], list[int]]:
+        """The control's descriptors; see `Provider`."""
+        return self._provider.fdset()
+
+    def timeout(self) -> int:
+        """Milliseconds until `perform()` wants to be called; see `Provider`."""
+        return self._provider.timeout()
+
+    def perform(self) -> int:
+        """Drive the control; see `Provider`."""
+        return self._provider.perform()
+
+    def info_read(self) -> int:
+        """Deliver completions; see `Provider`."""
+        return self._provider.info_read()
+
+    def cancel(self, handle: RequestHandle | None = None) -> None:
+        """Cancel one request, or all; see `Provider`."""
+        self._provider.cancel(handle)
+
+    def close(self) -> None:
+        """Close the control, then take the tap off; see `Provider`. What was recorded is still compared: see `live`."""
+        closed, self._closed = self._closed, True
+        try:
+            self._provider.close()
+        finally:
+            if not closed:
+                self._tap.remove()  # after the control: a request that still waited there carries our header
+                self._pairs.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Experiment on {self._provider!r}>"
+
+    def _start(self, request: ModelRequest, on_completion: OnCompletion, *, start: _Start) -> RequestHandle:
+        pair, request = self._expected(request)
+        if pair is None or not callable(on_completion):
+            return start(request, on_completion)
+        self._pairs.add(pair)
+        self._starting = pair
+        try:
+            return start(request, self._ending(pair, on_completion))
+        except BaseException:
+            self._pairs.remove(pair)
+            raise
+        finally:
+            self._starting = None
+
+    def _expected(self, request: ModelRequest) -> tuple[Pair | None, ModelRequest]:
+        """What is known of a request's exchange, and the request to start; the same one where nothing is known."""
+        if self._closed or not isinstance(request, ModelRequest):
+            return None, request
+        try:
+            given = _pair_id_in(request)
+            pair = Pair(given or self._pairs.new_id(), request=replace(request), context=copy_context())
+            if given or self._is_watched:
+                return pair, request
+            return pair, replace(request, extra_headers={**request.extra_headers, PAIR_HEADER: pair.id})
+        except Exception as error:  # noqa: BLE001 - the control refuses a bad request in its own words
+            self._live.note_error(error, what="linking a request")
+            return None, request
+
+    def _ending(self, pair: Pair, on_completion: OnCompletion) -> OnCompletion:
+        def end(completion: Completion) -> object:
+            self._pairs.end(pair)
+            return on_completion(completion)
+
+        return end
+
+    def _take(self, exchange: Exchange) -> None:
+        """Be the tap's sink; on whatever thread read the body."""
+        pair = self._pairs.find(exchange.pair_id)
+        if pair is None:
+            self._live.submit(exchange)
+        else:
+            self._live.submit(exchange, request=pair.request, context=pair.context)
+
+    def _with_pair_id(self, sent: SentRequest) -> SentRequest:
+        """What a watched provider says it sends, with the header for the tap: the wire never sees that."""
+        pair = self._starting
+        if pair is None:
+            return sent
+        try:
+            return replace(sent, headers=(*sent.headers, (PAIR_HEADER, pair.id)))
+        except Exception as error:  # noqa: BLE001 - the request is being sent
+            self._live.note_error(error, what="linking a request")
+            return sent
+
+
+class _Watchable(Protocol):
+    """A provider that offers its transfers to be watched."""
+
+    def watch(self, observe: Observe) -> Any:
+        """Have `observe` asked once per request."""
+        ...
+
+
+class _Paired:
+    """A watchable provider whose observer is told the pair id of what is being started."""
+
+    def __init__(self, target: _Watchable, *, told: Callable[[SentRequest], SentRequest]) -> None:
+        self._target = target
+        self._told = told
+
+    def watch(self, observe: Observe) -> Any:
+        """Have `observe` asked once per request."""
+
+        def observe_pair(sent: SentRequest) -> TransferObserver | None:
+            return observe(self._told(sent))
+
+        return self._target.watch(observe_pair)
+
+
+def _pair_id_in(request: ModelRequest) -> str | None:
+    """The pair id that the application gave by itself, None where it did not."""
+    found = (value for name, value in request.extra_headers.items() if name.lower() == PAIR_HEADER.lower())
+    return next(found, None)

@@ -1,0 +1,265 @@
+"""A client's connection: its requests go up as they come, and it meets every end that the upstream makes.
+
+Not the upstream's connection (`upstream_end`), not the reading of messages (`framing`). Each client connection has an
+upstream connection of its own, made with its first request: both live and die together, so the client meets a closed, cut
+or reset connection as it would without the proxy. asyncio's protocols, rather than its streams or threads: they say when
+a peer does not keep up, see a client go away while nothing is written to it, and pass bytes on in the turn they came in.
+
+The end of the client's sending side counts as the client having gone away. A client may send requests ahead: each waits
+until the one before is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import struct
+from typing import Literal, TypeAlias, cast
+
+import h11
+
+from shim.comparison.proxy import refusals
+from shim.comparison.proxy.framing import Fed, MessageReader
+from shim.comparison.proxy.refusals import Refusal
+from shim.comparison.proxy.turn import House, Turn, send_at_once
+from shim.comparison.proxy.upstream_end import MAX_AHEAD, UpstreamEnd
+
+# How long a client is still read whose upload nobody wants any more, so that its answer is not lost to a reset
+# (RFC 9112 section 9.6).
+LINGER_SECONDS = 1.0
+# How often a client that is not read is looked at, as only a read tells of its end.
+LOOK_SECONDS = 0.5
+_GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR  # the first is Linux's alone
+
+Why: TypeAlias = Literal["uploading", "ahead"]
+
+
+class Link(asyncio.Protocol):
+    """One client connection, with the upstream connection that belongs to it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._loop = asyncio.get_running_loop()
+        self._upstream = UpstreamEnd(house, self)
+        self._request = MessageReader.of_request()
+        self._turn: Turn | None = None
+        self._ahead = bytearray()
+        self._holds: set[Why] = set()
+        self._leaving = False  # nothing is passed on any more
+        self._reset_when_sent = False
+        self._linger: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
+
+    # --- told by asyncio --------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for a request."""
+        self._client = cast("asyncio.Transport", transport)
+        send_at_once(transport)
+        refusal = self._house.admit(self)
+        if refusal is not None:
+            self._refuse(refusal)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what belongs to the request; what is behind it waits."""
+        if self._leaving:
+            self._take_unwanted(data)
+        elif self._turn is not None and self._turn.asked and self._turn.opaque:
+            self._client.abort()  # where its answer ends is unknown, so no other can be asked for here
+        elif self._ahead or (self._turn is not None and self._turn.asked):
+            self._ahead += data
+            if len(self._ahead) > MAX_AHEAD:
+                self.hold("ahead")
+        else:
+            self._take(data)
+
+    def eof_received(self) -> bool:
+        """The client has gone away."""
+        self._client.abort()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Close the upstream connection at once."""
+        del exc
+        self._leaving = True
+        if self._turn is not None:
+            self._turn.abort()
+        for timer in (self._linger, self._look):
+            if timer is not None:
+                timer.cancel()
+        self._upstream.abort()
+        self._house.gone(self)
+
+    def pause_writing(self) -> None:
+        """Read no more of the upstream than the client takes."""
+        self._upstream.pause()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        if self._reset_when_sent:
+            # Not from in here: a selector transport that is closed while it says "resume" loses its connection twice.
+            self._loop.call_soon(self._reset_now)
+        else:
+            self._upstream.resume()
+
+    # --- told by the upstream's end ---------------------------------------------------------------------------------
+
+    def deliver(self, data: bytes) -> None:
+        """Pass bytes to the client."""
+        if data and not self._client.is_closing():
+            self._client.write(data)
+
+    def hold(self, why: Why) -> None:
+        """Read no more of the client."""
+        self._holds.add(why)
+        self._client.pause_reading()
+        if self._look is None:
+            self._look = self._loop.call_later(LOOK_SECONDS, self._look_for_end)
+
+    def unhold(self, why: Why) -> None:
+        """Read on, unless there is another reason not to."""
+        self._holds.discard(why)
+        if not self._holds:
+            self._client.resume_reading()
+
+    def settle(self, turn: Turn) -> None:
+        """Go on to the next request, if both messages are complete."""
+        if not turn.over:
+            return
+        turn.keep()
+        if turn.opaque:  # more came than belongs to the answer: how that ends is up to the upstream
+            return
+        if turn.last:
+            self.close()
+            return
+        self._turn = None
+        self._upstream.end_turn()
+        self._request = MessageReader.of_request()
+        if self._ahead:
+            self._loop.call_soon(self._take_ahead)  # not from in here, so that many of them cannot nest
+        self.unhold("ahead")
+
+    def close(self) -> None:
+        """End both connections in order, after what is still to be sent to the client."""
+        if self._turn is not None and not self._turn.asked:
+            self._farewell()
+        else:
+            self._leave()
+            self._client.close()
+
+    def reset(self) -> None:
+        """End the client's connection with a reset, after what is still to be sent to it."""
+        self._leave()
+        if self._client.get_write_buffer_size():
+            self._reset_when_sent = True
+            self._client.set_write_buffer_limits(high=0)
+        else:
+            self._reset_now()
+
+    def unreachable(self, refusal: Refusal) -> None:
+        """Answer in the upstream's place, or reset the connection where it has begun to answer."""
+        if self._turn is not None and self._turn.told:
+            self.reset()
+            return
+        self.deliver(refusal.response())
+        self.close()
+
+    # --- told by the proxy ------------------------------------------------------------------------------------------
+
+    def drop(self) -> None:
+        """End both connections at once."""
+        if self._turn is not None:
+            self._turn.fail("proxy_stopped", "the recording proxy was stopped")
+        self._client.abort()
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def _take(self, data: bytes) -> None:
+        fed = self._request.feed(data)
+        self._request.read_on(fed)
+        head = b""
+        for request in fed.heads:
+            if not isinstance(request, h11.Request):
+                raise TypeError("a reader of requests gave another head")
+            refusal = refusals.unfit(request)
+            if refusal is not None:
+                self._refuse(refusal)
+                return
+            self._turn, head = Turn.begin(self._house, request)
+            self._upstream.begin_turn(self._turn)
+        if fed.broken:
+            self._refuse(refusals.unreadable(fed.broken, too_long=fed.too_long))
+        elif self._turn is not None:
+            self._ask(self._turn, fed, head=head)
+
+    def _ask(self, turn: Turn, fed: Fed, *, head: bytes) -> None:
+        turn.draft.ask(fed.pieces)
+        if fed.complete:
+            turn.asked = True
+            turn.draft.asked_all()
+            self._ahead += fed.beyond
+        if head or fed.body:
+            self._upstream.send(head + fed.body)
+        self.settle(turn)
+
+    def _take_unwanted(self, data: bytes) -> None:
+        """Note the rest of a request that has been answered already; when it has come, nothing is left to wait for."""
+        turn = self._turn
+        if turn is None or turn.asked:
+            return
+        fed = self._request.feed(data)
+        self._request.read_on(fed)
+        turn.draft.ask(fed.pieces)
+        if fed.complete:
+            turn.asked = True
+            turn.draft.asked_all()
+            self._client.close()
+
+    def _take_ahead(self) -> None:
+        if self._turn is None and not self._leaving:
+            data, self._ahead = bytes(self._ahead), bytearray()
+            self._take(data)
+
+    # --- endings ----------------------------------------------------------------------------------------------------
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer that this is no request to be passed on."""
+        self._house.refused(refusal)
+        if self._turn is not None:
+            self._turn.abort()
+            self.unreachable(refusal)
+        else:
+            self.deliver(refusal.response())
+            self._farewell()
+
+    def _farewell(self) -> None:
+        """Say that nothing more follows, and read away for a moment what the client is still sending."""
+        self._leave()
+        if self._client.is_closing():
+            return
+        self._client.write_eof()
+        self._holds.clear()
+        self._client.resume_reading()
+        self._linger = self._loop.call_later(LINGER_SECONDS, self._client.abort)
+
+    def _look_for_end(self) -> None:
+        """See whether a client that is not read, and so cannot be heard, has gone away."""
+        self._look = None
+        if self._holds and not self._client.is_closing():
+            poll = select.poll()
+            poll.register(self._client.get_extra_info("socket").fileno(), _GONE)
+            if poll.poll(0):
+                self._client.abort()
+            else:
+                self._look = self._loop.call_later(LOOK_SECONDS, self._look_for_end)
+
+    def _leave(self) -> None:
+        self._leaving = True
+        self._upstream.abort()
+
+    def _reset_now(self) -> None:
+        if not self._client.is_closing():
+            sock = self._client.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._client.abort()

@@ -1,0 +1,229 @@
+"""The upstream's connection: what comes from it reaches the client as it came, read along so that its end is known.
+
+Not the client's connection (`link`). Bytes that are no HTTP are passed on too; nothing is read along from then on, and
+they are the last that pass. An upstream that is silent is the client's business, unless a timeout is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+import h11
+
+from shim.comparison.proxy import heads, refusals
+from shim.comparison.proxy.framing import Fed, Head
+from shim.comparison.proxy.turn import House, Turn, send_at_once
+
+if TYPE_CHECKING:
+    from shim.comparison.proxy.link import Link
+
+# What may wait of a client: for the connection to the upstream, or behind a request that is being answered.
+MAX_AHEAD = 64 * 1024
+
+
+class UpstreamEnd(asyncio.Protocol):
+    """The connection that belongs to one client's; made when the first request is sent."""
+
+    def __init__(self, house: House, link: Link) -> None:
+        self._house = house
+        self._link = link
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._waiting = bytearray()
+        self._turn: Turn | None = None
+        self._paused = False
+        self._over = False
+        self._watch: asyncio.TimerHandle | None = None
+        self._moved = 0.0
+
+    # --- told by the link -------------------------------------------------------------------------------------------
+
+    def begin_turn(self, turn: Turn) -> None:
+        """The next answer belongs to this request."""
+        self._turn = turn
+        self._moved = self._loop.time()
+        if self._house.timeout is not None:
+            self._watch = self._loop.call_later(self._house.timeout, self._look, self._house.timeout)
+
+    def end_turn(self) -> None:
+        """No answer is awaited."""
+        self._turn = None
+        self._stop_watch()
+
+    def send(self, data: bytes) -> None:
+        """Send bytes up, when there is a connection."""
+        if self._over:
+            return
+        self._moved = self._loop.time()
+        if self._transport is not None:
+            self._transport.write(data)
+            return
+        self._waiting += data
+        if len(self._waiting) > MAX_AHEAD:
+            self._link.hold("uploading")
+        if self._connecting is None:
+            self._connecting = self._loop.create_task(self._connect())
+
+    def pause(self) -> None:
+        """Read no more."""
+        self._paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._paused = False
+        self._moved = self._loop.time()
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._over = True
+        self._stop_watch()
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- told by asyncio --------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send what has waited."""
+        self._transport = cast("asyncio.Transport", transport)
+        if self._over:
+            self._transport.abort()
+            return
+        send_at_once(transport)
+        if self._paused:
+            self._transport.pause_reading()
+        waiting, self._waiting = bytes(self._waiting), bytearray()
+        self._link.unhold("uploading")
+        self._moved = self._loop.time()
+        self._transport.write(waiting)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on, and note it."""
+        self._moved = self._loop.time()
+        turn = self._turn
+        if self._over:
+            return
+        if turn is None:  # nobody has asked: the client is to see it, and no request may take it for its answer
+            self._link.deliver(data)
+            self._link.close()
+        elif turn.opaque or turn.answered:
+            self._link.deliver(data)
+            turn.opaque = True
+        else:
+            self._answer(turn, turn.reader.feed(data))
+
+    def eof_received(self) -> bool:
+        """The upstream has ended the connection: so do we, with the answer whole or not."""
+        if self._over:
+            return False
+        turn = self._turn
+        if turn is not None and not turn.opaque and not turn.answered:
+            began = turn.reader.begun
+            fed = turn.reader.feed(b"")
+            turn.reader.read_on(fed)
+            turn.last = True
+            if fed.complete:
+                self._complete(turn, fed)
+            else:
+                kind = "truncated" if began else "RemoteDisconnected"
+                turn.fail(kind, "the upstream closed the connection without sending complete answer")
+                self._link.deliver(fed.body)
+        if not self._over:
+            self._link.close()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, in order or broken."""
+        self._transport = None
+        if self._over:
+            return
+        if exc is None:
+            self.eof_received()
+            return
+        if self._turn is not None:
+            self._turn.fail(kind_of(exc), str(exc))
+            if not self._turn.opaque:
+                self._link.deliver(self._turn.reader.untold)
+        self._link.reset()
+
+    def pause_writing(self) -> None:
+        """Read no more of the client than the upstream takes."""
+        self._link.hold("uploading")
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._moved = self._loop.time()
+        self._link.unhold("uploading")
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    async def _connect(self) -> None:
+        try:
+            await self._house.connect(lambda: self)
+        except (OSError, ValueError) as error:  # ssl.SSLError and socket.gaierror; UnicodeError for an odd host name
+            if self._over:
+                return
+            self._connecting = None
+            if self._turn is not None:  # kept when its request, which may still be on its way, has come
+                self._turn.draft.fail("connect", kind=kind_of(error), message=str(error))
+            self._link.unreachable(refusals.unreachable(error, self._house.upstream))
+
+    def _answer(self, turn: Turn, fed: Fed) -> None:
+        told = b"".join(self._head(turn, head) for head in fed.heads)
+        plain = turn.unframed and not fed.broken
+        self._link.deliver(told if plain else told + fed.body)
+        at = turn.draft.now()
+        turn.reader.read_on(fed)
+        if plain:
+            self._link.deliver(b"".join(fed.pieces))
+        turn.draft.receive(fed.pieces, at=at)
+        if fed.broken:
+            turn.fail("protocol", fed.broken)
+            turn.opaque = True
+        elif fed.complete:
+            self._complete(turn, fed)
+
+    def _complete(self, turn: Turn, fed: Fed) -> None:
+        turn.opaque = bool(fed.beyond)
+        turn.answered = True
+        turn.draft.complete()
+        self._stop_watch()
+        self._link.settle(turn)
+
+    def _head(self, turn: Turn, head: Head) -> bytes:
+        if isinstance(head, h11.Response):
+            turn.last = turn.last or heads.is_last(head)
+            turn.draft.answer(head)
+        elif isinstance(head, h11.Request) or turn.unframed:  # HTTP/1.0 knows no 1xx (RFC 9110 section 15.2)
+            return b""
+        last = turn.last and isinstance(head, h11.Response)
+        return heads.sent_to_client(head, last=last, unframed=turn.unframed)
+
+    def _look(self, timeout: float) -> None:
+        """See whether anything has moved; a client that does not read is no fault of the upstream."""
+        left = self._moved + timeout - self._loop.time()
+        if self._paused or left > 0:
+            self._watch = self._loop.call_later(left if left > 0 else timeout, self._look, timeout)
+            return
+        self._watch = None
+        if self._turn is not None:
+            self._turn.fail("TimeoutError", f"nothing came from the upstream for {timeout:g} s")
+        self._link.unreachable(refusals.silent(timeout, self._house.upstream))
+
+    def _stop_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+
+def kind_of(error: BaseException) -> str:
+    """The name of an exception's class, with its module unless it is a builtin."""
+    kind = type(error)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"

@@ -1,0 +1,122 @@
+"""The judge of one line: decodes it, compares its exchange, and keeps what the tally needs.
+
+Not the lines (`lines`), not the processes that judge side by side (`workers`), not the comparing itself (`comparer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shim.comparison.exchange import Exchange
+from shim.comparison.explanation import out_of_scope
+from shim.comparison.reading import Reading
+from shim.comparison.recording.records import NewerRecordError, RecordError, decode_exchange
+from shim.comparison.runs.tally import Facts, facts_of
+from shim.comparison.verdict import Outcome, Rung, Verdict
+
+if TYPE_CHECKING:
+    from shim.comparison.runs.lines import Line
+
+Readings: TypeAlias = "tuple[Reading | None, Reading | None]"
+
+
+class Compares(Protocol):
+    """What is needed of a comparer; `shim.comparison.comparer.Comparer` is one."""
+
+    rungs: tuple[Rung, ...]
+
+    def compare(self, exchange: Exchange) -> list[Verdict]:
+        """Give a verdict per rung."""
+        ...
+
+    def readings(self, exchange: Exchange) -> Readings:
+        """What either side makes of the answer; None where it cannot be had."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds."""
+        ...
+
+
+ComparerMaker: TypeAlias = Callable[[], Compares]
+"""Makes a comparer, in each worker its own; pickled on the way there, such as `functools.partial(create_comparer, …)`."""
+
+_OWN_RECORD = "it is the candidate's own record; the control's are compared"
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """What came of a line.
+
+    Attributes:
+        number: the line's place among all that are compared, from 0.
+        pair_id: of its exchange.
+        facts, verdicts: None and empty where the line is unusable.
+        readings: of control and candidate, where they were asked for.
+        fault: why the line is unusable, and what to do; "" where it is not.
+    """
+
+    number: int
+    pair_id: str = ""
+    facts: Facts | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    readings: Readings | None = None
+    fault: str = ""
+
+    @property
+    def wants_attention(self) -> bool:
+        """Whether a verdict is a mismatch or a failed comparator."""
+        return not all(verdict.ok for verdict in self.verdicts)
+
+
+class Judge:
+    """Judges line after line. Holds a comparer: close it. Belongs to one thread.
+
+    Args:
+        comparer: compares.
+        details: for how many exchanges that want attention to have both sides read once more, for `Judged.readings`.
+    """
+
+    def __init__(self, comparer: Compares, *, details: int = 0) -> None:
+        self._comparer = comparer
+        self._details = details
+
+    def judge(self, line: Line) -> Judged:
+        """Judge a line; nothing is raised for what it holds."""
+        try:
+            exchange = decode_exchange(line.data)
+        except RecordError as error:
+            return Judged(number=line.number, fault=_unusable(line.data, error))
+        verdicts = tuple(replace(verdict, number=line.number) for verdict in self._compare(exchange))
+        judged = Judged(number=line.number, pair_id=exchange.pair_id, facts=facts_of(exchange), verdicts=verdicts)
+        if self._details > 0 and judged.wants_attention:
+            self._details -= 1
+            return replace(judged, readings=self._comparer.readings(exchange))
+        return judged
+
+    def _compare(self, exchange: Exchange) -> list[Verdict]:
+        if exchange.role == "candidate":
+            return [out_of_scope(rung, exchange, reason=_OWN_RECORD) for rung in self._comparer.rungs]
+        try:
+            return self._comparer.compare(exchange)
+        except Exception as error:  # noqa: BLE001 - a fault of a comparer is told as what it is, and the other lines go on
+            reason = f"{type(error).__name__}: {error}"
+            message = f"Exchange {exchange.pair_id}: the comparer raised {reason}. This is a fault of the comparer; report it."
+            return [
+                Verdict(rung=rung, outcome=Outcome.FAILED, pair_id=exchange.pair_id, reason=reason, message=message)
+                for rung in self._comparer.rungs
+            ]
+
+    def close(self) -> None:
+        """Close the comparer."""
+        self._comparer.close()
+
+
+def _unusable(data: bytes, error: RecordError) -> str:
+    """Why a line cannot be used, and what to do; an unfinished last one has a cause of its own."""
+    if data.endswith(b"\n") or isinstance(error, NewerRecordError):
+        return str(error)
+    return f"the last line is cut short ({error}); its recorder was ended without close(), or is still writing"

@@ -1,0 +1,129 @@
+"""The lines of several recorded files, one after the other, as a run goes through them.
+
+Not the reading of one file (`records`) nor the judging (`run`). A file that is missing is known before anything is compared; a
+file that turns out to be damaged is told, and reading goes on with the next one.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import zlib
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from shim.comparison.recording.records import STDIN, RecordError, read_lines
+
+_SAMPLE = 1 << 18  # compressed bytes from which the size of the whole is guessed
+
+
+class Line(NamedTuple):
+    """A line that holds something: its file, its number there from 1, its place among all lines compared from 0."""
+
+    file: str
+    line: int
+    number: int
+    data: bytes
+
+    @property
+    def place(self) -> str:
+        """File and line, as compilers write them."""
+        return f"{self.file}:{self.line}"
+
+
+class Fault(Struct, frozen=True):
+    """Input that cannot be used: the file, the line counted from 1 (0 for the file itself), why, and what to do."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.message}"
+
+
+class UnusableFileError(ValueError):
+    """A file that cannot be opened; the message names it, and says what to give."""
+
+
+class Source:
+    """The lines of several files, one after the other.
+
+    Args:
+        files: paths; "-" is standard input.
+        limit: how many lines to give at most; None for all.
+
+    Attributes:
+        size: bytes to read, as they are once decompressed, guessed where they are compressed; None where nobody can say.
+        position: bytes read.
+
+    Raises:
+        UnusableFileError: a file is missing, is a directory, or may not be read.
+    """
+
+    def __init__(self, files: Sequence[str], *, limit: int | None = None) -> None:
+        self.files = tuple(files)
+        self.position = 0
+        self._limit = limit
+        sizes = [_size_of(file) for file in self.files]
+        known = [size for size in sizes if size is not None]
+        self.size = sum(known) if len(known) == len(sizes) else None
+
+    def lines(self, *, on_fault: Callable[[Fault], None]) -> Generator[Line, None, None]:
+        """Give the lines, once; `on_fault` is told what cannot be read."""
+        number = 0
+        for file in self.files:
+            for line, data in self._lines_of(file, on_fault):
+                if number == self._limit:
+                    return
+                yield Line(file, line, number, data)
+                number += 1
+
+    def _lines_of(self, file: str, on_fault: Callable[[Fault], None]) -> Generator[tuple[int, bytes], None, None]:
+        before, number = self.position, 0
+        try:
+            for number, data, offset in read_lines(file):
+                self.position = before + offset + len(data)
+                yield number, data
+        except RecordError as error:
+            place = error.line or number + 1
+            on_fault(Fault(file, place, str(error).removeprefix(f"{file}:{place}: ")))
+        except OSError as error:
+            on_fault(Fault(file, number + 1, f"it cannot be read: {error.strerror or error}; see to the file"))
+
+
+def _size_of(file: str) -> int | None:
+    """Bytes of a file, decompressed; None where it cannot be known: standard input, a pipe."""
+    if file == STDIN:
+        return None
+    try:
+        held = Path(file).stat()  # not opened: a pipe's writer would see it closed again
+    except OSError as error:
+        raise UnusableFileError(f"{file}: {error.strerror or error}; give a file of recorded exchanges") from None
+    if stat.S_ISDIR(held.st_mode):
+        raise UnusableFileError(f"{file} is a directory; give the files in it, such as {file.rstrip('/')}/*.jsonl")
+    if not os.access(file, os.R_OK):
+        raise UnusableFileError(f"{file} may not be read; see to its permissions")
+    return round(held.st_size * _expansion(file)) if stat.S_ISREG(held.st_mode) else None
+
+
+def _expansion(file: str) -> float:
+    """How many bytes a byte of the file becomes, by its beginning; 1 where it is not compressed."""
+    with Path(file).open("rb") as opened:
+        sample = opened.read(_SAMPLE)
+    read = 0
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(sample)) as whole:
+            while data := whole.read1(_SAMPLE):
+                read += len(data)
+    except gzip.BadGzipFile:
+        read = 0  # not compressed; damage is told when the file is read
+    except (EOFError, zlib.error):
+        pass  # the sample's end
+    return read / len(sample) if read else 1.0

@@ -1,0 +1,134 @@
+"""A run: goes through recorded files, compares each exchange, and counts; in this process, or in several.
+
+Not the comparing (`comparer`, handed in as what makes one), nor what is printed (`shim.cli.compare`) or written (`json_report`,
+`junit`, `report`). Memory does not grow with the files: what is found is handed on line by line, in their order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from shim.comparison.recording.records import decode_exchange
+from shim.comparison.runs.judge import ComparerMaker, Judge, Judged
+from shim.comparison.runs.lines import Fault
+from shim.comparison.runs.tally import Detail, Tally
+from shim.comparison.runs.workers import WorkerError, Workers
+
+if TYPE_CHECKING:
+    from shim.comparison.rules import IgnoreRule
+    from shim.comparison.runs.journal import Journal
+    from shim.comparison.runs.lines import Line, Source
+
+# Bytes of recorded lines that details may hold together: with the largest bodies 200 details would be gigabytes.
+DETAIL_BYTES = 64 << 20
+
+MOST_FAULTS = 100  # kept to be told: a file of another kind is unusable in each of its lines
+
+
+class Run:
+    """One run over recorded files.
+
+    Args:
+        make_comparer: called once in each process; picklable where there are workers.
+        workers: processes that compare; 1 compares in this one.
+        details: how many exchanges that want attention to keep for a closer look.
+        ignore: the rules that `make_comparer` uses, to count what each covers.
+        journal: what an earlier run found; what this one finds is added.
+
+    Attributes:
+        tally: what it came to so far.
+        details: the first verdicts that want attention (mismatches, failed comparators), with their exchanges.
+        faults: the first of what was unusable; `tally.unusable` counts all.
+    """
+
+    def __init__(
+        self,
+        make_comparer: ComparerMaker,
+        *,
+        workers: int = 1,
+        details: int = 0,
+        ignore: Sequence[IgnoreRule] = (),
+        journal: Journal | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self.details: list[Detail] = []
+        self.faults: list[Fault] = []
+        self._make_comparer = make_comparer
+        self._workers = workers
+        self._wanted = details
+        self._room = DETAIL_BYTES
+        self._ignore = tuple(ignore)
+        self._journal = journal
+
+    def judge(self, source: Source) -> Generator[tuple[Line, Judged], None, None]:
+        """Compare each line; what comes out is in the lines' order. A line that is unusable is a fault.
+
+        Raises:
+            WorkerError: a worker died, or a comparer cannot be made.
+            JournalError: the journal is of other files.
+        """
+        with contextlib.closing(source.lines(on_fault=self.fault)) as lines:
+            for line in lines:
+                known = None if self._journal is None else self._journal.recall(line)
+                if known is None:
+                    yield from self._compared(chain([line], lines))
+                    return
+                self._count(line, known)
+                yield line, known
+
+    def fault(self, fault: Fault) -> None:
+        """Count input that cannot be used, and keep the first of it."""
+        self.tally.unusable += 1
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(fault)
+
+    def _compared(self, lines: Iterator[Line]) -> Iterator[tuple[Line, Judged]]:
+        with contextlib.closing(self._judged(lines)) as found:
+            for line, judged in found:
+                if self._journal is not None:
+                    self._journal.keep(line, judged)
+                self._count(line, judged)
+                yield line, judged
+
+    def _judged(self, lines: Iterator[Line]) -> Generator[tuple[Line, Judged], None, None]:
+        if self._workers > 1:
+            with Workers(self._make_comparer, count=self._workers, details=self._wanted) as workers:
+                yield from workers.judge(lines)
+            return
+        with contextlib.closing(self._judge_here()) as judge:
+            for line in lines:
+                yield line, judge.judge(line)
+
+    def _judge_here(self) -> Judge:
+        try:
+            return Judge(self._make_comparer(), details=self._wanted)
+        except Exception as error:  # told as a worker's failure to make one is
+            raise WorkerError(f"the comparer cannot be made: {type(error).__name__}: {error}") from error
+
+    def _count(self, line: Line, judged: Judged) -> None:
+        if judged.facts is None:
+            self.fault(Fault(line.file, line.line, judged.fault))
+            return
+        self.tally.add(judged.facts, judged.verdicts, ignore=self._ignore)
+        if judged.wants_attention and len(self.details) < self._wanted and len(line.data) <= self._room:
+            self._keep_details(line, judged)
+
+    def _keep_details(self, line: Line, judged: Judged) -> None:
+        exchange = decode_exchange(line.data)
+        self._room -= len(line.data)
+        for verdict in judged.verdicts:
+            if not verdict.ok and len(self.details) < self._wanted:
+                control, candidate = judged.readings or (None, None)
+                self.details.append(
+                    Detail(
+                        verdict=verdict,
+                        exchange=exchange,
+                        control=control,
+                        candidate=candidate,
+                        file=line.file,
+                        line=line.line,
+                    )
+                )

@@ -1,0 +1,153 @@
+"""What a provider told its caller, as plain JSON: a `Completion` and its events become a `Reading`.
+
+Not the comparing (`tee`). Deterministic: times are not part of it, nor are the response's headers, which no reader makes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import msgspec
+
+from shim.comparison.reading import Reading
+from shim.comparison.sides import UnreadableExchangeError
+from shim.model import (
+    Choice,
+    ModelResponse,
+    Part,
+    ProviderError,
+    ReasoningPart,
+    RefusalPart,
+    StreamDone,
+    StreamError,
+    StreamEvent,
+    TextPart,
+    ToolCallPart,
+)
+from shim.provider import Completion
+
+_ENDS = (StreamDone, StreamError)
+
+
+def reading_of(completion: Completion, events: Sequence[StreamEvent] | None) -> Reading:
+    """What a caller was told.
+
+    Args:
+        completion: how the request ended.
+        events: of a streamed request, in order; None of one that was not.
+
+    Raises:
+        UnreadableExchangeError: the completion holds neither a response nor an error.
+    """
+    if completion.error is None and completion.response is None:
+        raise UnreadableExchangeError("the completion has neither a response nor an error; its provider is at fault")
+    return Reading(
+        outcome="response" if completion.error is None else "error",
+        http_status=completion.http_status,
+        error=None if completion.error is None else error_told(completion.error),
+        response=None if completion.response is None else response_told(completion.response),
+        events=None if events is None else tuple(map(event_told, events)),
+    )
+
+
+def event_told(event: StreamEvent) -> dict[str, Any]:
+    """An event by its name and fields; the last one by its name alone."""
+    name = type(event).__name__
+    return {"event": name} if isinstance(event, _ENDS) else {"event": name, **msgspec.to_builtins(event)}
+
+
+def error_told(error: ProviderError) -> dict[str, Any]:
+    """An error by its fields; `class` is that of the exception, `body` what the server said, as text."""
+    return {
+        "category": error.category.value,
+        "class": type(error).__name__,
+        "retryable": error.retryable,
+        "message": error.message,
+        "http_status": error.http_status,
+        "code": error.code,
+        "type": error.type,
+        "param": error.param,
+        "retry_after_ms": error.retry_after_ms,
+        "request_id": error.request_id,
+        "body": None if error.body is None else error.body.decode("utf-8", "backslashreplace"),
+        "partial": None if error.partial is None else response_told(error.partial),
+    }
+
+
+def response_told(response: ModelResponse) -> dict[str, Any]:
+    """A response by its fields; of the body as received, its length and hash."""
+    raw = response.raw
+    return {
+        "id": response.id,
+        "model": response.model,
+        "api": response.api,
+        "service_tier": response.service_tier,
+        "request_id": response.request_id,
+        "usage": None if response.usage is None else msgspec.to_builtins(response.usage),
+        "extra": msgspec.to_builtins(response.extra),
+        "raw": None if raw is None else {"length": len(raw), "sha256": hashlib.sha256(raw).hexdigest()},
+        "choices": [_choice(choice) for choice in response.choices],
+    }
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    refusals = [part.text for part in choice.parts if isinstance(part, RefusalPart)]
+    kinds = Counter(type(part) for part in choice.parts)
+    return {
+        "index": choice.index,
+        "finish_reason": None if choice.finish_reason is None else choice.finish_reason.value,
+        "raw_finish_reason": choice.raw_finish_reason,
+        "text": "".join(part.text for part in choice.parts if isinstance(part, TextPart)),
+        "reasoning": "".join(part.text for part in choice.parts if isinstance(part, ReasoningPart)),
+        "refusal": "".join(refusals) if refusals else None,
+        "tool_calls": [_tool_call(part) for part in choice.parts if isinstance(part, ToolCallPart)],
+        "parts": [_part(part, alone=kinds[type(part)] == 1) for part in choice.parts],
+        "logprobs": msgspec.to_builtins(choice.logprobs),
+        "extra": msgspec.to_builtins(choice.extra),
+        "message_extra": msgspec.to_builtins(choice.message_extra),
+    }
+
+
+def _tool_call(call: ToolCallPart) -> dict[str, Any]:
+    fields = {"id": call.id, "name": call.name, "kind": call.kind, "extra": msgspec.to_builtins(call.extra)}
+    try:
+        return fields | {"arguments": arguments_json(call.arguments, kind=call.kind)}
+    except ValueError:
+        return fields | {"arguments_text": call.arguments}
+
+
+def _part(part: Part, *, alone: bool) -> dict[str, Any]:
+    """What the choice does not already tell of a part; the text too where there are several of its kind."""
+    if isinstance(part, ToolCallPart):
+        return {"part": "ToolCallPart"}
+    fields = {name: _plain(value) for name, value in msgspec.to_builtins(part).items()}
+    if alone and isinstance(part, TextPart | ReasoningPart | RefusalPart):
+        fields.pop("text")
+    return {"part": type(part).__name__, **fields}
+
+
+def _plain(value: Any) -> Any:
+    """A tuple as the array it is in JSON."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def arguments_json(text: str, *, kind: str = "function") -> Any:
+    """A call's arguments as the JSON they are.
+
+    Raises:
+        ValueError: they are no JSON, or the free text of a custom tool.
+    """
+    if kind == "custom":
+        raise ValueError("a custom tool takes text")
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,150 @@
+"""Tests of `shim compare` as a process: pipes, terminals, Ctrl-C, a killed worker, a full disk.
+
+Not what it says and writes (`test_compare`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shlex
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.recordings import DIFFERENT, GOOD, ODD, recorded
+from tests.cli.running import DEADLINE, Running, environment, run, shim_command
+from tests.comparison.made import exchange, streamed
+
+
+def test_standard_input_is_read(tmp_path: Path) -> None:
+    """A dash reads standard input, compressed or not."""
+    recorded(tmp_path / "a", *GOOD)
+    for data in (Path(tmp_path / "a").read_bytes(), gzip.compress(Path(tmp_path / "a").read_bytes())):
+        ran = run(shim_command("compare", "-"), environment(), stdin=data)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert "2 exchanges in" in ran.stdout
+
+
+def test_compressed_files_and_workers(tmp_path: Path) -> None:
+    """Files from `shim record` and compressed ones are compared by several processes, in order, with the right status."""
+    file = tmp_path / "a.jsonl.gz"
+    recorded(tmp_path / "a", *GOOD * 40, DIFFERENT)
+    file.write_bytes(gzip.compress((tmp_path / "a").read_bytes()))
+    ran = run(shim_command("compare", "--json", "--workers", "2", str(file)), environment())
+    told = json.loads(ran.stdout)
+    assert (ran.returncode, told["match"], told["mismatch"]) == (1, 161, 1)
+    assert [each["number"] for each in told["verdicts"][::2]] == list(range(81))
+
+
+@pytest.fixture
+def long_file(tmp_path: Path) -> str:
+    """A file that takes long to compare at every split."""
+    return recorded(tmp_path / "long.jsonl", *[streamed(pair_id=str(number)) for number in range(2000)])
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
+
+
+@needs_proc
+def test_ctrl_c_ends_everything_quickly(long_file: str, tmp_path: Path) -> None:
+    """Ctrl-C on a terminal ends workers too, keeps the journal, shows what was found, and is status 130."""
+    journal = tmp_path / "journal"
+    command = shim_command("compare", "--resplit", "--workers", "2", "--resume", str(journal), long_file)
+    with Running(command, environment(), terminal=True) as running:
+        for _ in range(4):  # the first tells of none
+            running.expect(" compared")
+        children = children_of(running.pid)
+        began = time.monotonic()
+        running.send("\x03")
+        assert running.status() == 130
+        assert time.monotonic() - began < 5
+        assert len(children) >= 2
+        wait_until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()])
+        assert "The run broke off: interrupted" in running.output
+        assert f"--resume {journal}" in running.output.replace("\r\n", "")
+        assert "Traceback" not in running.output
+    assert journal.read_bytes().count(b"\n") > 2
+
+
+@needs_proc
+def test_a_killed_worker_is_named(long_file: str, tmp_path: Path) -> None:
+    """A worker that is killed ends the run with status 2, its process and line named, and whole JSON."""
+    journal = tmp_path / "journal"
+    command = shim_command("compare", "--resplit", "--workers", "2", "--json", "--resume", str(journal), long_file)
+    with Running(command, environment()) as running:
+        wait_until(lambda: journal.exists() and journal.read_bytes().count(b"\n") > 2)
+        victim = next(pid for pid in children_of(running.pid) if b"spawn_main" in cmdline_of(pid))
+        os.kill(victim, signal.SIGKILL)
+        assert running.status() == 2
+        errors = running.errors()
+        assert f"(process {victim}) was ended by SIGKILL" in errors
+        assert f"while it compared {long_file}:" in errors
+        assert f"--resume {journal}" in errors
+        told = json.loads(running.output)
+        assert told["complete"] is False
+        assert "SIGKILL" in told["broken_off"]
+
+
+def cmdline_of(pid: int) -> bytes:
+    """The command line of a process; multiprocessing has a helper of its own beside the workers."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.01)
+
+
+def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
+    """On a terminal the share done is drawn, in colour or plain, and not at all where it is not wanted."""
+    file = recorded(tmp_path / "a", *GOOD * 100)
+    shown = {}
+    for name, options, more in (("rich", [], {}), ("plain", [], {"NO_COLOR": "1"}), ("none", ["--no-progress"], {})):
+        with Running(shim_command("compare", *options, file), environment(**more), terminal=True) as running:
+            assert running.status() == 0
+            shown[name] = running.output
+    assert "━" in shown["rich"]
+    assert "%" in shown["plain"]
+    assert "━" not in shown["plain"]
+    assert "%" not in shown["none"]
+
+
+def test_control_characters_do_nothing_on_a_terminal(tmp_path: Path) -> None:
+    """What a recording holds cannot move the cursor."""
+    file = recorded(tmp_path / "a", exchange(pair_id="\x1b[2Jx", request=ODD))
+    with Running(shim_command("compare", file), environment(), terminal=True) as running:
+        assert running.status() == 1
+        assert "\x1b[2J" not in running.output
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("option", ["--json >/dev/full", "--junit /dev/full", "--html /dev/full"])
+def test_a_full_disk_is_no_mismatch(tmp_path: Path, option: str) -> None:
+    """A report that cannot be written is status 2 and named, never status 1."""
+    file = recorded(tmp_path / "a", *GOOD * 40)
+    ran = run(["/bin/sh", "-c", f"{shlex.join(shim_command('compare', file))} {option}"], environment())
+    assert ran.returncode == 2
+    assert "cannot be written: No space left on device" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_closed_pipe_is_no_error(long_file: str) -> None:
+    """When nobody reads the JSON any more, the run ends quietly, and its workers with it."""
+    with Running(shim_command("compare", "--json", "--workers", "2", long_file), environment()) as running:
+        running.expect('"verdicts"')
+        running.close_output()
+        assert running.status() == 141
+        assert "Traceback" not in running.errors()

@@ -1,0 +1,1 @@
+"""Tests of the comparison: recordings, the two rungs, their verdicts and reports."""

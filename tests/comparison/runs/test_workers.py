@@ -1,0 +1,184 @@
+"""Tests of the worker processes: order, bounds, death, and that none stays behind. Real processes throughout."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from functools import partial
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shim.comparison.exchange import Exchange
+from shim.comparison.runs.judge import Judged
+from shim.comparison.runs.lines import Line
+from shim.comparison.runs.workers import WorkerError, Workers, usable_cores
+from shim.comparison.verdict import Verdict
+from tests.comparison.stand_ins import Obedient, encoded, refuse
+
+
+def lines_of(*pair_ids: str) -> Iterator[Line]:
+    """Lines of exchanges with these pair ids."""
+    for number, data in enumerate(encoded(*pair_ids)):
+        yield Line("a.jsonl", number + 1, number, data)
+
+
+def nobody_left() -> bool:
+    """Whether all processes have ended."""
+    return not multiprocessing.active_children()
+
+
+def test_answers_keep_the_order() -> None:
+    """However long some take, what was found comes in the order of the lines, all of it, and no process stays."""
+    words = [f"{'slow' if number % 9 == 0 else 'mismatch'}-{number}" for number in range(150)]
+    with Workers(Obedient, count=2, details=1) as workers:
+        found = list(workers.judge(lines_of(*words)))
+    assert [(line.number, judged.number, judged.pair_id) for line, judged in found] == [
+        (number, number, word) for number, word in enumerate(words)
+    ]
+    assert sum(judged.readings is not None for _, judged in found) in (1, 2)
+    assert nobody_left()
+
+
+class Gauge:
+    """Lines that remember how many were taken beyond what was given out."""
+
+    def __init__(self, count: int) -> None:
+        self.taken = self.told = self.most = 0
+        self._count = count
+
+    def __iter__(self) -> Iterator[Line]:
+        for line in lines_of(*(f"match-{number}" for number in range(self._count))):
+            self.taken += 1
+            self.most = max(self.most, self.taken - self.told)
+            yield line
+
+
+def test_what_is_in_flight_is_bounded() -> None:
+    """Lines are taken no further ahead than some batches per worker."""
+    gauge = Gauge(3000)
+    with Workers(Obedient, count=2) as workers:
+        for _ in workers.judge(gauge):
+            gauge.told += 1
+    assert gauge.told == 3000
+    assert gauge.most <= 64 * 2 * 4 + 64
+
+
+class LateForTheFirst(Obedient):
+    """Takes its time over the first exchange."""
+
+    def compare(self, asked: Exchange) -> list[Verdict]:
+        """Wait, and match."""
+        if asked.pair_id == "match-0":
+            time.sleep(0.5)
+        return super().compare(asked)
+
+
+def test_a_late_answer_loses_nothing() -> None:
+    """When all others wait for the oldest answer, the run goes on once it comes."""
+    with Workers(LateForTheFirst, count=2) as workers:
+        found = list(workers.judge(lines_of(*(f"match-{number}" for number in range(1500)))))
+    assert [line.number for line, _ in found] == list(range(1500))
+
+
+def test_large_answers_do_not_block() -> None:
+    """Lines and answers far larger than a pipe holds get through."""
+    large = encoded("mismatch-" + "x" * 400_000)[0]
+    lines = [Line("a", number + 1, number, large) for number in range(12)]
+    with Workers(Obedient, count=2) as workers:
+        assert len(list(workers.judge(lines))) == 12
+
+
+def test_a_death_is_named() -> None:
+    """A worker that is killed ends the run with its number, its process, the signal and the line it had."""
+    with (
+        Workers(Obedient, count=2) as workers,
+        pytest.raises(
+            WorkerError, match=r"worker [12] \(process \d+\) was ended by SIGKILL .*a\.jsonl:6 \(exchange 5\)"
+        ),
+    ):
+        list(workers.judge(lines_of(*["match"] * 5, "die", *["match"] * 20)))
+    assert nobody_left()
+
+
+def _exit(_status: int) -> Any:
+    os._exit(3)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (refuse, r"worker 1 could not make its comparer: ValueError: no such control"),
+        (partial(_exit, 3), r"worker 1 \(process \d+\) ended with status 3 before it was ready"),
+    ],
+)
+def test_a_worker_that_cannot_begin_is_named(make: Any, said: str) -> None:
+    """A comparer that cannot be made, and a process that ends at once, are told and not waited for."""
+    with Workers(make, count=1) as workers, pytest.raises(WorkerError, match=said):
+        list(workers.judge(lines_of("match")))
+    assert nobody_left()
+
+
+def test_leaving_early_ends_the_processes_quickly() -> None:
+    """A caller that stops in the middle has no process left, without waiting for what was under way."""
+    began = time.monotonic()
+    with Workers(Obedient, count=2) as workers:
+        next(workers.judge(lines_of(*["match"] * 4, *["slow"] * 200)))
+    assert time.monotonic() - began < 5
+    assert nobody_left()
+
+
+def test_workers_outlive_an_interrupt() -> None:
+    """Ctrl-C, which reaches workers too, is left to their parent."""
+    with Workers(Obedient, count=1) as workers:
+        found = workers.judge(lines_of(*["match"] * 20))
+        next(found)
+        for process in multiprocessing.active_children():
+            os.kill(process.pid or 0, signal.SIGINT)
+        assert len(list(found)) == 19
+
+
+def test_interrupts_are_let_through_again(tmp_path: Path) -> None:
+    """Starting workers leaves the parent's own signals as they were."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    Workers(Obedient, count=1).close()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+class Interrupting(SpawnProcess):
+    """A process at whose start the parent gets a Ctrl-C."""
+
+    started = 0
+
+    def start(self) -> None:
+        """Start, and interrupt."""
+        super().start()
+        Interrupting.started += 1
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_while_starting_leaves_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C that comes while workers are started is let through once they are, and ends them."""
+    monkeypatch.setattr(multiprocessing.get_context("spawn"), "Process", Interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        Workers(Obedient, count=2)
+    assert Interrupting.started == 2
+    assert nobody_left()
+
+
+def test_there_is_a_core() -> None:
+    """At least one core is usable."""
+    assert usable_cores() >= 1
+
+
+def test_judged_is_pickled_whole() -> None:
+    """What a worker found arrives as it would have been found here."""
+    with Workers(Obedient, count=1) as workers:
+        (_, judged) = next(workers.judge(lines_of("mismatch-\ud800".encode("utf-8", "replace").decode())))
+    assert isinstance(judged, Judged)
+    assert judged.verdicts[0].mismatches[0].control == 1

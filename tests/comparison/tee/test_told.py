@@ -1,0 +1,191 @@
+"""Tests that a reading holds everything its caller was told, as plain JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from shim.comparison.reading import Reading
+from shim.comparison.sides import UnreadableExchangeError
+from shim.comparison.tee.codec_reader import CodecReader
+from shim.comparison.tee.told import arguments_json, event_told, reading_of, response_told
+from shim.model import (
+    Choice,
+    ErrorCategory,
+    FinishReason,
+    ModelResponse,
+    OpaquePart,
+    ProviderError,
+    ReasoningPart,
+    RefusalPart,
+    StreamDone,
+    StreamError,
+    TextDelta,
+    TextPart,
+    ToolCallPart,
+    Usage,
+)
+from shim.provider import Completion, RequestHandle, Timing
+from tests.comparison.recorded_cases import CHAT, RESPONSES, exchange_of
+
+PARTS = (
+    ReasoningPart("hm", id="r", summary=("s",), encrypted_content="e", wire_field="reasoning", extra={"x": 1}),
+    TextPart("one", extra={"annotations": []}),
+    TextPart("two"),
+    RefusalPart("no"),
+    ToolCallPart("c", "f", '{"a": 1.0, "b": [true, null]}', extra={"t": 1}),
+    ToolCallPart("d", "g", "free", kind="custom"),
+    OpaquePart("audio", {"id": "a"}),
+)
+CHOICE = Choice(
+    0,
+    PARTS,
+    finish_reason=FinishReason.STOP,
+    raw_finish_reason="stop",
+    logprobs={"content": [{"logprob": -0.5}]},
+    extra={"index2": 1},
+    message_extra={"audio": None},
+)
+RESPONSE = ModelResponse(
+    id="i",
+    model="m",
+    choices=(CHOICE,),
+    usage=Usage(1, 2, 3, 4, 5, {"odd": 1}),
+    request_id="req",
+    service_tier="flex",
+    raw=b"{}",
+    extra={"created": 1},
+)
+ERROR = ProviderError(
+    ErrorCategory.RATE_LIMIT,
+    "slow down",
+    http_status=429,
+    code="c",
+    type="t",
+    param="p",
+    request_id="r",
+    retry_after_ms=20,
+    body=b"\xffbody",
+    partial=RESPONSE,
+)
+
+
+def completion(response: ModelResponse | None = None, error: ProviderError | None = None) -> Completion:
+    """A completion at some time."""
+    timing = Timing(started=1.0, finished=2.0)
+    return Completion(RequestHandle("x", 1), response, error, http_status=200, headers={"a": "b"}, timing=timing)
+
+
+def every_value(value: Any) -> list[Any]:
+    """All that is no container, in any depth."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else None
+    return [value] if inner is None else [each for item in inner for each in every_value(item)]
+
+
+def changed(value: Any) -> Any:
+    """Another value of a field."""
+    if isinstance(value, str):
+        return f"{value}."
+    if isinstance(value, bytes):
+        return value + b"."
+    if isinstance(value, dict):
+        return {**value, "more": 1}
+    return value + 1 if isinstance(value, int) else ()
+
+
+@pytest.mark.parametrize("field", [name for name in ModelResponse.__struct_fields__ if name != "api"])
+def test_each_field_of_a_response_is_told(field: str) -> None:
+    """A response that differs in one field is told differently."""
+    other = replace(RESPONSE, **{field: changed(getattr(RESPONSE, field)) if field != "usage" else None})
+    assert response_told(other) != response_told(RESPONSE)
+
+
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [(place, field) for place, part in enumerate(PARTS) for field in type(part).__struct_fields__ if field != "kind"],
+)
+def test_each_field_of_each_part_is_told(place: int, field: str) -> None:
+    """A part that differs in one field is told differently."""
+    part = PARTS[place]
+    value = getattr(part, field)
+    other = "1" if field == "arguments" else (*value, "x") if isinstance(value, tuple) else changed(value or "")
+    parts = (*PARTS[:place], replace(part, **{field: other}), *PARTS[place + 1 :])
+    assert response_told(replace(RESPONSE, choices=(replace(CHOICE, parts=parts),))) != response_told(RESPONSE)
+
+
+@pytest.mark.parametrize("field", [name for name in Choice.__struct_fields__ if name != "parts"])
+def test_each_field_of_a_choice_is_told(field: str) -> None:
+    """A choice that differs in one field is told differently."""
+    value = getattr(CHOICE, field)
+    other = FinishReason.LENGTH if field == "finish_reason" else changed(value)
+    assert response_told(replace(RESPONSE, choices=(replace(CHOICE, **{field: other}),))) != response_told(RESPONSE)
+
+
+@pytest.mark.parametrize("field", sorted(set(vars(ERROR)) - {"category"}))
+def test_each_field_of_an_error_is_told(field: str) -> None:
+    """An error that differs in one field is told differently."""
+    fields = {name: value for name, value in vars(ERROR).items() if name not in ("category", "message")}
+    message = "other" if field == "message" else ERROR.message
+    fields |= {field: None} if field != "message" else {}
+    other = ProviderError(ERROR.category, message, **fields)
+    assert reading_of(completion(error=other), None) != reading_of(completion(error=ERROR), None)
+
+
+def test_the_order_of_parts_and_the_cut_between_two_texts_are_told() -> None:
+    """Parts in another order, and two texts cut elsewhere, are told differently although their joined text is the same."""
+    swapped = replace(CHOICE, parts=(*PARTS[::-1],))
+    recut = replace(CHOICE, parts=(PARTS[0], TextPart("o", {"annotations": []}), TextPart("netwo"), *PARTS[3:]))
+    for other in (swapped, recut):
+        assert response_told(replace(RESPONSE, choices=(other,))) != response_told(RESPONSE)
+
+
+def test_a_reading_is_plain_json_that_survives_a_file() -> None:
+    """A reading of every recorded case is the same after it was written and read."""
+    for case in (*CHAT.values(), *RESPONSES.values()):
+        reading = CodecReader().read(exchange_of(case))
+        assert msgspec.json.decode(msgspec.json.encode(reading), type=Reading) == reading
+
+
+def test_it_is_the_same_each_time() -> None:
+    """The same answer read twice makes the same reading: no time, number or address is in it."""
+    for case in CHAT.values():
+        one, other = (msgspec.json.encode(CodecReader().read(exchange_of(case))) for _ in range(2))
+        assert one == other
+
+
+def test_arguments_are_told_as_the_json_they_are() -> None:
+    """Numbers, truths and nulls keep their kind; what is no JSON, and a custom tool's text, is told as text."""
+    calls = response_told(RESPONSE)["choices"][0]["tool_calls"]
+    assert calls[0]["arguments"] == {"a": 1.0, "b": [True, None]}
+    assert isinstance(calls[0]["arguments"]["a"], float)
+    assert calls[1]["arguments_text"] == "free"
+    assert "arguments" not in calls[1]
+
+
+@pytest.mark.parametrize("text", ["", "{", "NaN", "[Infinity]", "[" * 100_000])
+def test_text_that_is_no_json_is_refused(text: str) -> None:
+    """What RFC 8259 does not know is no JSON, however deep."""
+    with pytest.raises(ValueError, match=r"."):
+        arguments_json(text)
+
+
+def test_the_last_event_only_names_its_kind() -> None:
+    """What the last event holds is told once, as the response or the error."""
+    assert event_told(StreamDone(RESPONSE)) == {"event": "StreamDone"}
+    assert event_told(StreamError(ERROR)) == {"event": "StreamError"}
+    assert event_told(TextDelta("a", 1, 2)) == {"event": "TextDelta", "text": "a", "index": 1, "choice": 2}
+
+
+def test_values_of_a_response_are_strings_numbers_truths_and_nulls() -> None:
+    """No class of ours is left in what is told."""
+    kinds = {type(value) for value in every_value(response_told(RESPONSE))}
+    assert kinds <= {str, int, float, bool, type(None)}
+
+
+def test_a_completion_of_nothing_is_refused() -> None:
+    """A provider that gives neither a response nor an error is at fault, and that is no reading."""
+    with pytest.raises(UnreadableExchangeError, match="its provider is at fault"):
+        reading_of(completion(), None)
