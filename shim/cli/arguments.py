@@ -153,6 +153,11 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         choices=("recorded", "auto", "chat_completions", "responses"),
         help="which API the new path speaks (default: recorded, like for like; auto: as the native provider chooses)",
     )
+    judging.add_argument(
+        "--base-url", metavar="URL", help="the new path's (default: the recorded one, not compared then)"
+    )
+    judging.add_argument("--organization", metavar="ID", help="the new path's, for the header of that name")
+    judging.add_argument("--project", metavar="ID", help="the new path's, for the header of that name")
     judging.add_argument("--resplit", action="store_true", help="read each answer split at every byte, too (tee)")
     judging.add_argument("--truncate", action="store_true", help="read each answer cut at every byte, too (tee)")
     judging.add_argument("--ignore", type=Path, metavar="FILE", help="differences that are known: JSON or TOML")

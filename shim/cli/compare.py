@@ -38,6 +38,8 @@ MATCH, MISMATCH, UNUSABLE = 0, 1, 2
 
 DETAILS = 200  # exchanges that the page shows closely
 
+_CANDIDATE_SETTINGS = ("base_url", "organization", "project")
+
 # Below this many bytes one process is done before others are up; every split of every body costs some hundred times as much.
 _WORTH_WORKERS = 8 << 20
 _PRESENTATIONS = 100
@@ -126,7 +128,8 @@ class _Command:
     @property
     def _told_to_comparer(self) -> dict[str, Any]:
         told = self._arguments
-        return {"api": told.api, "resplit": told.resplit, "truncate": told.truncate}
+        given = {name: getattr(told, name) for name in _CANDIDATE_SETTINGS if getattr(told, name) is not None}
+        return {"api": told.api, "candidate_settings": given, "resplit": told.resplit, "truncate": told.truncate}
 
     def _journal(self, open_files: contextlib.ExitStack) -> Journal | None:
         path = self._arguments.resume

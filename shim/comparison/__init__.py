@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shim.comparison.exchange import Exchange, RecordedRequest, RecordedResponse, Segment, TransportFault
     from shim.comparison.live.comparison import LiveComparison
     from shim.comparison.live.experiment import Experiment
+    from shim.comparison.live.worker import Counts
     from shim.comparison.reading import Reading
     from shim.comparison.recording.records import ExchangeWriter, read_exchanges
     from shim.comparison.recording.redaction import Redaction
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _ON_DEMAND: dict[str, str] = {
     "ABSENT": "verdict",
     "Comparer": "comparer",
+    "Counts": "live.worker",
     "Exchange": "exchange",
     "ExchangeWriter": "recording.records",
     "Experiment": "live.experiment",
@@ -69,6 +71,7 @@ __all__ = [
     "ABSENT",
     "RULES",
     "Comparer",
+    "Counts",
     "Exchange",
     "ExchangeWriter",
     "Experiment",

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from msgspec.structs import replace
 
 from shim.cli import compare as compare_module
 from shim.cli.compare import exit_status, suitable_workers
@@ -187,6 +188,22 @@ def test_recordings_are_not_written_over(run_shim: RunShim, tmp_path: Path, opti
     ran = run_shim("compare", option, str(tmp_path / "none" / "r"), file)
     assert ran.status == 2
     assert "cannot be written" in ran.err
+
+
+def test_the_new_paths_settings_are_compared(run_shim: RunShim, tmp_path: Path) -> None:
+    """Organization, project and address of the new path are what it would send; the recorded address is not compared else."""
+    headers = (*GOOD[0].request.headers, ("OpenAI-Organization", "org-1"))
+    asked = replace(GOOD[0].request, headers=headers, url="https://gateway.example/ai/v1/chat/completions")
+    path = recorded(tmp_path / "a.jsonl", replace(GOOD[0], request=asked))
+    without = run_shim("compare", "--rung", "wire", path)
+    assert (without.status, "header.openai-organization" in without.out) == (1, True)
+    assert run_shim("compare", "--rung", "wire", "--organization", "org-1", path).status == 0
+    elsewhere = run_shim(
+        "compare", "--rung", "wire", "--organization", "org-1", "--base-url", "https://gateway.example/v1", path
+    )
+    assert (elsewhere.status, "url.path" in elsewhere.out) == (1, True)
+    unusable = run_shim("compare", "--base-url", "gateway", path)
+    assert (unusable.status, "base_url is not an http(s) URL" in unusable.err) == (2, True)
 
 
 @pytest.mark.parametrize("rung", ["wire", "tee"])

@@ -15,6 +15,7 @@ DOCUMENTS = (
     "README.md",
     "CHANGELOG.md",
     "docs/callbacks_and_event_loops.md",
+    "docs/comparison.md",
     "docs/migration_guide.md",
     "docs/recording_format.md",
 )

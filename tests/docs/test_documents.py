@@ -24,9 +24,10 @@ RUNGS = ["off", "wire", "tee", "shadow", "ramp", "complete"]
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
-def test_python_runs_as_it_stands(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each Python block runs by itself, without a key, and prints what the text below it says."""
+def test_python_runs_as_it_stands(block: Block, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each Python block runs by itself, in an empty folder, without a key, and prints what the text below it says."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
     code = compile("\n" * (block.line - 1) + block.source, block.place, "exec")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

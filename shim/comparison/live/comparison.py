@@ -54,7 +54,7 @@ class LiveComparison:
             1 for no limit. What comes faster waits, and is then dropped.
         max_warnings: logged a minute of each kind (mismatches, errors, ...); more are counted in `counts.unlogged`. The message
             of a mismatch quotes the bodies around it: 0 where no conversation may stand in a log.
-        logger: gets one warning a mismatch, with its message; nothing for a match. None is "shim.comparison.live.comparison".
+        logger: gets one warning a mismatch, with its message; nothing for a match. None is "shim.comparison.live".
         on_error: gets what the comparing, a callback or the recording raised, on the thread where it was raised.
 
     Raises:

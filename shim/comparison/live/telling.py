@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shim.comparison.exchange import Exchange
     from shim.comparison.recording.records import ExchangeWriter
 
-LOGGER = logging.getLogger("shim.comparison.live.comparison")
+LOGGER = logging.getLogger("shim.comparison.live")
 
 OnVerdict: TypeAlias = Callable[[Verdict], object]
 OnError: TypeAlias = Callable[[BaseException], object]
