@@ -2,28 +2,28 @@
 
 Not the recorded answer as `requests` sees it (`replay_adapter`) nor reading by the codecs alone (`codec_reader`). The client's
 own code runs, threads and all; only the connection is replaced.
+
+Theory of operation. A replay waits for nothing, so threads side by side gain nothing, and to start one costs more than to read a
+short answer. So a provider that can be told runs one request at a time; its requests are held until all of a batch are started, so
+that its one thread finds the next one waiting; and its loop is driven once all have been asked for.
 """
 
 from __future__ import annotations
 
-import itertools
+import inspect
 import selectors
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-import requests
 from msgspec import Struct
-from requests.adapters import BaseAdapter, HTTPAdapter
-from requests.hooks import default_hooks
-from requests.structures import CaseInsensitiveDict
 
 from shim.comparison.presented import REPLAY_KEY, Presented, presented
 from shim.comparison.reading import Reading
 from shim.comparison.sides import ProviderMaker, Reader, UnreadableExchangeError
-from shim.comparison.tee.replay_adapter import ReplayAdapter, respond
-from shim.comparison.tee.told import reading_of
+from shim.comparison.tee.replay_adapter import ReplayAdapter
+from shim.comparison.tee.replay_session import NUMBER, DeskAdapter, ReplaySession
+from shim.comparison.tee.told import Heard
 from shim.model import ModelRequest, StreamEvent, user
 from shim.model.response import Api
 from shim.provider import Completion, Provider
@@ -34,8 +34,12 @@ if TYPE_CHECKING:
 READ_SECONDS = 30.0
 
 _BASE_URL = "http://replay.invalid/v1"  # RFC 2606: resolves nowhere, should a provider not use the session
-_NUMBER = "X-Shim-Replay"
-_AT_ONCE = 16  # replays under way in one provider
+_AT_ONCE = 64  # replays under way in one provider
+
+# A client stops reading a stream while a megabyte of it waits to be delivered: of a batch with more its loop is driven at once.
+_UNDRIVEN_BYTES = 512 * 1024
+_PIECE_BYTES = 64  # what a piece weighs besides its bytes
+_HEAD_START = 0.2  # seconds for the requests of a batch to be asked for, before its loop is driven all the same
 
 
 class _Replay(Struct):
@@ -69,7 +73,9 @@ class SessionReader:
         self._maker = maker
         self._seconds = seconds
         self._settings = settings
-        self._desk = _DeskAdapter()
+        self._one_at_a_time = _takes(maker, "max_concurrency") and "max_concurrency" not in settings
+        self._head_start = self._one_at_a_time
+        self._desk = DeskAdapter()
         self._provider: Provider | None = None
 
     def read(self, exchange: Exchange) -> Reading:
@@ -82,7 +88,11 @@ class SessionReader:
         Raises:
             UnreadableExchangeError: one cannot be replayed, or the provider did not finish, or did not ask the session.
         """
-        readings: list[Reading] = []
+        return [heard.reading() for heard in self.hear_all(exchanges)]
+
+    def hear_all(self, exchanges: Sequence[Exchange]) -> list[Heard]:
+        """What the provider's caller is told, many at a time; raises as `read_all` does."""
+        heard: list[Heard] = []
         for start in range(0, len(exchanges), _AT_ONCE):
             replays = [_Replay(presented(exchange), []) for exchange in exchanges[start : start + _AT_ONCE]]
             try:
@@ -90,8 +100,8 @@ class SessionReader:
             except BaseException:
                 self.close()  # what is still under way must not answer a later read
                 raise
-            readings += [_reading(replay) for replay in replays]
-        return readings
+            heard += [_heard(replay) for replay in replays]
+        return heard
 
     def close(self) -> None:
         """Close the provider, and with it its threads."""
@@ -102,19 +112,25 @@ class SessionReader:
 
     def _run(self, replays: list[_Replay]) -> None:
         provider = self._provider = self._provider or self._made()
-        numbers = [self._desk.lay_out(replay.answer) for replay in replays]
-        for number, replay in zip(numbers, replays, strict=True):
-            _start(provider, replay, number=number)
-        self._drive(provider, replays)
+        deadline = time.monotonic() + self._seconds
+        numbers = self._desk.lay_out([replay.answer for replay in replays], hold=self._one_at_a_time)
+        try:
+            for number, replay in zip(numbers, replays, strict=True):
+                _start(provider, replay, number=number)
+        finally:
+            self._desk.release()
+        if self._head_start and sum(map(_weight, replays)) < _UNDRIVEN_BYTES:
+            self._head_start = self._desk.wait_until_taken(min(_HEAD_START, self._seconds))  # in vain once: never again
+        self._drive(provider, replays, deadline=deadline)
         if not self._desk.collect(numbers):
             raise UnreadableExchangeError(f"{self.name} did not ask the session it was given; nothing was replayed")
 
     def _made(self) -> Provider:
-        session = _ReplaySession(self._desk)
-        return self._maker(**{"api_key": REPLAY_KEY, "base_url": _BASE_URL, **self._settings, "session": session})
+        session = ReplaySession(self._desk)
+        own = {"api_key": REPLAY_KEY, "base_url": _BASE_URL} | ({"max_concurrency": 1} if self._one_at_a_time else {})
+        return self._maker(**{**own, **self._settings, "session": session})
 
-    def _drive(self, provider: Provider, replays: list[_Replay]) -> None:
-        deadline = time.monotonic() + self._seconds
+    def _drive(self, provider: Provider, replays: list[_Replay], *, deadline: float) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(provider.fileno(), selectors.EVENT_READ)
             while any(replay.completion is None for replay in replays):
@@ -131,100 +147,30 @@ def _start(provider: Provider, replay: _Replay, *, number: int) -> None:
     def on_completion(completion: Completion) -> None:
         replay.completion = completion
 
-    request = ModelRequest("replay", (user("replay"),), extra_headers={_NUMBER: str(number)})
+    request = ModelRequest("replay", (user("replay"),), extra_headers={NUMBER: str(number)})
     if replay.answer.streamed:
         provider.start_stream(request, replay.events.append, on_completion)
     else:
         provider.start_request(request, on_completion)
 
 
-def _reading(replay: _Replay) -> Reading:
+def _heard(replay: _Replay) -> Heard:
     if replay.completion is None:
         raise UnreadableExchangeError("the provider gave no completion")
-    return reading_of(replay.completion, replay.events if replay.answer.streamed else None)
+    return Heard(replay.completion, replay.events if replay.answer.streamed else None)
 
 
-class _DeskAdapter(BaseAdapter):
-    """Where the answers lie that are to be given, by number. The reader lays them out, the client's threads take them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._builder = HTTPAdapter()
-        self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
-        self._answers: dict[int, Presented] = {}
-        self._taken: set[int] = set()
-
-    def lay_out(self, answer: Presented) -> int:
-        """Keep an answer; the number a request must name for it."""
-        with self._lock:
-            number = next(self._numbers)
-            self._answers[number] = answer
-        return number
-
-    def collect(self, numbers: Sequence[int]) -> bool:
-        """Put answers away; whether every one was asked for."""
-        with self._lock:
-            for number in numbers:
-                del self._answers[number]
-            taken = self._taken.issuperset(numbers)
-            self._taken.difference_update(numbers)
-        return taken
-
-    def clear(self) -> None:
-        """Put all away."""
-        with self._lock:
-            self._answers.clear()
-            self._taken.clear()
-
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,  # noqa: FBT001, FBT002 - the signature of requests
-        timeout: Any = None,
-        verify: bool | str = True,  # noqa: FBT001, FBT002 - the signature of requests
-        cert: Any = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
-        """Give the answer whose number the request names."""
-        del stream, timeout, verify, cert, proxies
-        number = request.headers.get(_NUMBER, "")
-        with self._lock:
-            answer = self._answers.get(int(number)) if number.isascii() and number.isdigit() else None
-            if answer is None:
-                raise requests.ConnectionError("nothing is laid out for this request", request=request)
-            self._taken.add(int(number))
-        return respond(request, answer, builder=self._builder)
-
-    def close(self) -> None:
-        """Hold nothing."""
+def _weight(replay: _Replay) -> int:
+    """What an answer weighs in the buffers of its client, at most."""
+    return sum(map(len, replay.answer.pieces)) + _PIECE_BYTES * len(replay.answer.pieces)
 
 
-class _ReplaySession(requests.Session):
-    """A session without environment, cookies or redirects: none has a part in reading an answer."""
-
-    def __init__(self, adapter: BaseAdapter) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
-
-    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """The request with what names its answer, and no more: to write what nobody reads is half the cost of a replay."""
-        prepared = requests.PreparedRequest()
-        prepared.method, prepared.url = request.method, request.url
-        prepared.headers = CaseInsensitiveDict(request.headers or {})
-        prepared.body = request.data if isinstance(request.data, bytes) else None
-        prepared.hooks = default_hooks()
-        return prepared
-
-    def merge_environment_settings(self, *_args: Any, **_kwargs: Any) -> Any:
-        """Nothing of the environment."""
-        return {"proxies": {}, "stream": True, "verify": True, "cert": None}
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """No target, whatever the response says."""
-        del resp
+def _takes(maker: ProviderMaker, setting: str) -> bool:
+    """Whether a maker names a setting among its parameters."""
+    try:
+        return setting in inspect.signature(maker).parameters
+    except (TypeError, ValueError):
+        return False  # nobody can say; such a one is told nothing
 
 
 def reader_of(side: Reader | ProviderMaker) -> Reader:

@@ -66,8 +66,9 @@ def respond(request: requests.PreparedRequest, answer: Presented, *, builder: HT
     broken = answer.broken
     if broken is not None and broken.stage != "body":
         raise _before_the_body(broken, request)
+    pieces = _Pieces(answer)
     raw = ReplayedResponse(
-        body=cast("IO[bytes]", _Pieces(answer)),  # as much of a file as urllib3 asks for
+        body=cast("IO[bytes]", pieces),  # as much of a file as urllib3 asks for
         headers=HTTPHeaderDict(answer.headers),
         status=answer.status,
         version=11,
@@ -78,17 +79,27 @@ def respond(request: requests.PreparedRequest, answer: Presented, *, builder: HT
         request_method=request.method,
         request_url=request.url,
     )
+    raw.replayed = pieces
     return builder.build_response(request, raw)
 
 
 class ReplayedResponse(HTTPResponse):
     """A response of urllib3 whose `stream` gives what one read gives, as that of a chunked answer does."""
 
+    replayed: _Pieces
+
     def stream(self, amt: int | None = _READ_SIZE, decode_content: Any = None) -> Generator[bytes]:
         """Give the pieces one by one, none longer than `amt`."""
         del decode_content  # the content-encoding is undone before
-        while data := self.read1(amt):
+        # With neither decoding nor a length to watch, urllib3's own `read1` gives a piece that is there as it is, at several times
+        # the cost. Only the end says more: that is read through urllib3, which makes its own exception of what broke the body off.
+        piece = self.replayed.piece
+        while data := piece(amt) or self.read1(amt):
             yield data
+
+    def tell(self) -> int:
+        """How many bytes have been read."""
+        return self.replayed.position
 
 
 class _Pieces:
@@ -99,17 +110,24 @@ class _Pieces:
         self._rest = b""
         self._broken = answer.broken
         self.closed = False
+        self.position = 0
 
     def read1(self, size: int | None = -1) -> bytes:
         """At most `size` bytes of one piece."""
-        data = self._rest or next(self._pieces, b"")
-        if not data and self._broken is not None:
+        data = self.piece(size)
+        if not data and not self._rest and self._broken is not None:
             _break_off(self._broken)
+        return data
+
+    def piece(self, size: int | None = -1) -> bytes:
+        """The same, and nothing where none is left, however the body ends."""
+        data = self._rest or next(self._pieces, b"")
         if size is None or size < 0 or size >= len(data):
             self._rest = b""
-            return data
-        self._rest = data[size:]
-        return data[:size]
+        else:
+            data, self._rest = data[:size], data[size:]
+        self.position += len(data)
+        return data
 
     def read(self, size: int | None = -1) -> bytes:
         """One piece, or all of them where no size is given."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import msgspec
+from msgspec import Struct
 
 from shim.comparison.reading import Reading
 from shim.comparison.sides import UnreadableExchangeError
@@ -31,6 +32,7 @@ from shim.model import (
 from shim.provider import Completion
 
 _ENDS = (StreamDone, StreamError)
+_pack = msgspec.msgpack.Encoder().encode
 
 
 def reading_of(completion: Completion, events: Sequence[StreamEvent] | None) -> Reading:
@@ -52,6 +54,48 @@ def reading_of(completion: Completion, events: Sequence[StreamEvent] | None) -> 
         response=None if completion.response is None else response_told(completion.response),
         events=None if events is None else tuple(map(event_told, events)),
     )
+
+
+class Heard(Struct, frozen=True):
+    """What a provider told its caller, before it is put in plain words: the completion, and the events of a stream."""
+
+    completion: Completion
+    events: Sequence[StreamEvent] | None
+
+    def reading(self) -> Reading:
+        """The same as a reading; raises as `reading_of` does."""
+        return reading_of(self.completion, self.events)
+
+
+def surely_alike(one: Heard, other: Heard) -> bool:
+    """Whether two were told a response, and the same one to the last byte, so that their readings are equal.
+
+    A reading is made of nothing but the status, the response and the events. These are alike where their parts are of the same
+    types and are the same bytes as MessagePack, which keeps apart what Python's `==` does not: 1, 1.0 and true. Where one cannot
+    be written so, or an error was told, or anything differs, it is not sure, and the readings decide.
+    """
+    first, second = one.completion, other.completion
+    if first.response is None or second.response is None or first.error is not None or second.error is not None:
+        return False
+    if first.http_status != second.http_status or _types(one, first.response) != _types(other, second.response):
+        return False
+    try:
+        return _pack((first.response, _telling(one.events))) == _pack((second.response, _telling(other.events)))
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return False
+
+
+def _types(heard: Heard, response: ModelResponse) -> list[type]:
+    """The types of all that is told by its type: two of them may have the same fields."""
+    types = [type(heard.events), *map(type, heard.events or ()), type(response)]
+    for choice in response.choices:
+        types += [type(choice), type(choice.finish_reason), *map(type, choice.parts)]
+    return types
+
+
+def _telling(events: Sequence[StreamEvent] | None) -> list[StreamEvent]:
+    """The events whose fields are told; the last is told by its name alone."""
+    return [event for event in events or () if not isinstance(event, _ENDS)]
 
 
 def event_told(event: StreamEvent) -> dict[str, Any]:

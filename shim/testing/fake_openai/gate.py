@@ -48,7 +48,8 @@ class Gate(asyncio.Protocol):
             elif listener is not None:
                 listener.connection_lost(exc)
         self._shared.connections.discard(self)
-        self._shared.ledger.disconnected()
+        # asyncio closes the socket when this has returned: only then has the client been told, and is the connection gone.
+        asyncio.get_running_loop().call_soon(self._shared.ledger.disconnected)
 
     def data_received(self, data: bytes) -> None:
         """Hand on what came; a connection struck at accept hears nothing."""
