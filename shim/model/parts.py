@@ -46,10 +46,11 @@ class FilePart(Struct, frozen=True, repr_omit_defaults=True):
     file_url: str | None = None
 
 
-class RefusalPart(Struct, frozen=True):
-    """The model's words for declining."""
+class RefusalPart(Struct, frozen=True, repr_omit_defaults=True):
+    """The model's words for declining. `extra`: further fields of the content block (Responses)."""
 
     text: str
+    extra: dict[str, Any] = {}
 
 
 class ReasoningPart(Struct, frozen=True, repr_omit_defaults=True):

@@ -66,6 +66,9 @@ WITH_THE_MODEL = frozenset({"msgspec"})
 # Known to type checkers, and no dependency: never imported when the program runs.
 TYPES_ONLY = frozenset({"_typeshed", "typing_extensions"})
 
+# The standard library, with what came to it after the oldest Python supported.
+STANDARD = sys.stdlib_module_names | {"tomllib"}
+
 # Packages that one module of a room alone may import.
 ONE_DOOR = {"pycurl": "shim.native.http_multi"}
 
@@ -140,7 +143,7 @@ def fault_of(found: Import) -> str | None:
     top = found.target.split(".")[0]
     if top in PACKAGES:
         return fault_between_rooms(room, found.target)
-    if top in sys.stdlib_module_names or (found.types_only and top in TYPES_ONLY):
+    if top in STANDARD or (found.types_only and top in TYPES_ONLY):
         return None
     if top not in packages_of(room):
         return f"{room} may not import {top}"

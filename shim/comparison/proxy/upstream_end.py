@@ -141,6 +141,8 @@ class UpstreamEnd(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, in order or broken."""
+        if self._transport is not None:
+            self._transport.abort()  # asyncio before 3.11 leaves that of a lost TLS connection open
         self._transport = None
         if self._over:
             return

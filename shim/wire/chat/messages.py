@@ -68,6 +68,8 @@ def _assistant(message: Message, place: str) -> dict[str, Any]:
         if isinstance(part, ToolCallPart):
             _add_call(part, body=body, calls=calls, place=f"{place}.parts[{position}]")
         elif isinstance(part, RefusalPart):
+            if _without_item(part.extra):
+                raise unsupported(f"{place}.parts[{position}].extra", "leave it out: a refusal is a plain text there")
             body["refusal"] = body.get("refusal", "") + part.text
         elif isinstance(part, ReasoningPart):
             _add_reasoning(part, body=body, content=content, place=f"{place}.parts[{position}]")

@@ -101,9 +101,9 @@ class _Writer:
             self._items.append(write(part, place))
             return
         last = self._items[-1] if self._items else None
-        marked = isinstance(part, TextPart) and ITEM in part.extra
-        if marked or not isinstance(last, _MessageItem):
-            last = self._begin(part.extra if isinstance(part, TextPart) else {}, place)
+        extra = part.extra if isinstance(part, (TextPart, RefusalPart)) else {}
+        if ITEM in extra or not isinstance(last, _MessageItem):
+            last = self._begin(extra, place)
         last.blocks.append(_block(part, place, role=self._message.role))
 
     def _begin(self, extra: dict[str, Any], place: str) -> _MessageItem:
@@ -168,7 +168,7 @@ def _file(part: FilePart, _place: str) -> dict[str, Any]:
 
 
 def _refusal(part: RefusalPart, _place: str) -> dict[str, Any]:
-    return {"type": "refusal", "refusal": part.text}
+    return {"type": "refusal", "refusal": part.text} | _beside_item(part.extra)
 
 
 def _opaque_block(part: OpaquePart, _place: str) -> dict[str, Any]:

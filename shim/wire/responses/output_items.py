@@ -28,7 +28,7 @@ def read_output(items: Iterable[dict[str, Any]]) -> Output:
     """Read output items in order.
 
     The own fields of the first message item (`id`, `status`, `phase`) go with the message, those of a further one into
-    the `extra` of its first text, so that each is sent back as it came.
+    the `extra` of its first text or refusal, so that each is sent back as it came.
     """
     output = Output()
     first = True
@@ -40,8 +40,8 @@ def read_output(items: Iterable[dict[str, Any]]) -> Output:
         fields = {name: value for name, value in item.items() if name not in _MESSAGE and value is not None}
         if first and fields:
             output.message_extra = {ITEM: fields}
-        elif not first and isinstance(parts[0], TextPart):
-            parts[0] = TextPart(parts[0].text, parts[0].extra | {ITEM: fields})
+        elif not first and isinstance(parts[0], (TextPart, RefusalPart)):
+            parts[0] = structs.replace(parts[0], extra=parts[0].extra | {ITEM: fields})
         first = first and isinstance(parts[0], OpaquePart)
         output.parts.extend(parts)
     return output
@@ -93,12 +93,15 @@ def _message_parts(item: dict[str, Any]) -> list[Part]:
 def _block(block: dict[str, Any]) -> Part:
     kind = text_of(block.get("type"))
     if kind == "output_text" and isinstance(block.get("text"), str):
-        # Without annotations, or without logprobs, a list is empty: that says nothing, and stays with the raw body.
-        told = {name: value for name, value in block.items() if name not in ("type", "text")}
-        return TextPart(block["text"], {name: value for name, value in told.items() if value not in (None, [])})
+        return TextPart(block["text"], _further(block, "text"))
     if kind == "refusal" and isinstance(block.get("refusal"), str):
-        return RefusalPart(block["refusal"])
+        return RefusalPart(block["refusal"], _further(block, "refusal"))
     return OpaquePart(kind, block)
+
+
+def _further(block: dict[str, Any], own: str) -> dict[str, Any]:
+    """What a block holds besides its words; an empty list (of annotations, of logprobs) says nothing, and stays in the raw body."""
+    return {name: value for name, value in block.items() if name not in ("type", own) and value not in (None, [])}
 
 
 def _function_call(item: dict[str, Any]) -> ToolCallPart:

@@ -165,6 +165,13 @@ def test_a_second_function_call_is_not_lost() -> None:
         one(assistant(first, second))
 
 
+def test_what_a_refusal_has_further_is_not_lost() -> None:
+    """A refusal is a plain text on Chat Completions; a further field of its block is named, never dropped."""
+    assert one(assistant(RefusalPart("no", {"item": {"id": "msg_1"}})))["refusal"] == "no"
+    with pytest.raises(UnsupportedFeatureError, match=r"messages\[0\]\.parts\[0\]\.extra"):
+        one(assistant(RefusalPart("no", {"why": "policy"})))
+
+
 def test_pieces_of_a_refusal_and_of_reasoning_are_joined() -> None:
     """Several refusals, or pieces of reasoning of one field, are one text."""
     reasoning = [ReasoningPart(text, wire_field="reasoning") for text in ("h", "m")]

@@ -121,6 +121,19 @@ def test_texts_of_two_messages_are_not_joined() -> None:
     ]
 
 
+def test_a_refusal_may_begin_a_message_of_its_own() -> None:
+    """A refusal with an item of its own begins a message, and its further fields stay in its block."""
+    refused = RefusalPart("no", {"item": {"phase": "final_answer"}, "why": "policy"})
+    assert wire(assistant("a", refused)) == [
+        {"role": "assistant", "content": "a"},
+        {
+            "role": "assistant",
+            "content": [{"type": "refusal", "refusal": "no", "why": "policy"}],
+            "phase": "final_answer",
+        },
+    ]
+
+
 def test_reasoning_is_whole() -> None:
     """A reasoning item keeps an empty summary, its id, its encrypted content and its own text."""
     assert wire(assistant(ReasoningPart("", id="rs_1"))) == [{"type": "reasoning", "id": "rs_1", "summary": []}]

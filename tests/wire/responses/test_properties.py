@@ -89,11 +89,9 @@ EVENTS = st.builds(lambda kind, fields: fields | {"type": kind}, st.sampled_from
 
 # Items as servers send them, each with an id of its own once numbered.
 ITEMS = st.one_of(
-    # A message begins with a text: the model has no place for the fields of a further message that begins with a refusal.
-    st.tuples(
-        st.builds(text, WORDS.filter(bool)),
-        st.lists(st.builds(text, WORDS.filter(bool)) | st.builds(refusal, WORDS.filter(bool)), max_size=2),
-    ).map(lambda blocks: message(blocks[0], *blocks[1])),
+    st.lists(st.builds(text, WORDS.filter(bool)) | st.builds(refusal, WORDS.filter(bool)), min_size=1, max_size=3).map(
+        lambda blocks: message(*blocks)
+    ),
     st.builds(call, WORDS),
     st.builds(custom, WORDS),
     st.lists(WORDS.filter(bool), max_size=2).map(lambda summary: reasoning(*summary, encrypted_content="gAAA")),

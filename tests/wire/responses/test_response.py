@@ -96,6 +96,8 @@ def test_items_become_parts_in_order() -> None:
         ),
         pytest.param([message(text("a")), message(text("b"), id="msg_2")], id="messages side by side"),
         pytest.param([message(refusal("no"))], id="a refusal"),
+        pytest.param([message(text("a")), message(refusal("no"), id="msg_2")], id="a refusal after a message"),
+        pytest.param([message(refusal("no") | {"why": "policy"})], id="a refusal with more to it"),
         pytest.param([message(), message(text(""), id="msg_2")], id="an empty message"),
         pytest.param([message(text("a", annotations=[{"type": "url_citation", "url": "u"}]))], id="annotations"),
         pytest.param([message(text("a"), {"type": "output_audio", "data": "d"})], id="a block of another kind"),
