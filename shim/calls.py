@@ -30,7 +30,7 @@ from shim.model import (
 from shim.model.checks import kind_of
 from shim.provider import Completion, OnCompletion, OnEvent, RequestHandle, Timing
 from shim.wire import failure
-from shim.wire.masking import Secret
+from shim.wire.masking import Secret, credentials_in
 
 
 class StreamDecoder(Protocol):
@@ -90,18 +90,29 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 
 class Call:
-    """A request answered whole. `over`: its caller gets nothing more but, perhaps, its completion."""
+    """A request answered whole. `over`: its caller gets nothing more but, perhaps, its completion.
+
+    The key, and the credentials among the request's `extra_headers`, are masked in all that is told of it.
+    """
 
     __slots__ = ("_codec", "_first_event", "_secret", "_started", "first_byte", "handle", "on_completion", "over")
 
-    def __init__(self, handle: RequestHandle, on_completion: OnCompletion, *, codec: Codec, api_key: str) -> None:
+    def __init__(
+        self,
+        handle: RequestHandle,
+        on_completion: OnCompletion,
+        *,
+        codec: Codec,
+        api_key: str,
+        extra_headers: object = None,
+    ) -> None:
         check_callback("on_completion", on_completion)
         self.handle = handle
         self.on_completion = on_completion
         self.over = False
         self.first_byte: float | None = None
         self._codec = codec
-        self._secret = Secret(api_key)
+        self._secret = Secret(api_key, *credentials_in(extra_headers)) if extra_headers else Secret(api_key)
         self._started = time.monotonic()
         self._first_event: float | None = None
 
@@ -177,10 +188,17 @@ class StreamCall(Call):
     __slots__ = ("_aborted", "_decoder", "_end", "_on_event", "_owed")
 
     def __init__(
-        self, handle: RequestHandle, on_completion: OnCompletion, *, on_event: OnEvent, codec: Codec, api_key: str
+        self,
+        handle: RequestHandle,
+        on_completion: OnCompletion,
+        *,
+        on_event: OnEvent,
+        codec: Codec,
+        api_key: str,
+        extra_headers: object = None,
     ) -> None:
         check_callback("on_event", on_event)
-        super().__init__(handle, on_completion, codec=codec, api_key=api_key)
+        super().__init__(handle, on_completion, codec=codec, api_key=api_key, extra_headers=extra_headers)
         self._on_event = on_event
         self._decoder = codec.StreamDecoder()
         self._end: ModelResponse | ProviderError | None = None

@@ -90,13 +90,15 @@ class LegacyProvider:
     def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
         """Accept a request; see `Provider`."""
         key = self._key()
-        call = Call(RequestHandle(self.name, 0), on_completion, codec=chat, api_key=key)
+        handle, headers = RequestHandle(self.name, 0), _headers_of(request)
+        call = Call(handle, on_completion, codec=chat, api_key=key, extra_headers=headers)
         return self._start(call, request, api_key=key)
 
     def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
         """Accept a streamed request; see `Provider`."""
         key = self._key()
-        call = StreamCall(RequestHandle(self.name, 0), on_completion, on_event=on_event, codec=chat, api_key=key)
+        handle, headers = RequestHandle(self.name, 0), _headers_of(request)
+        call = StreamCall(handle, on_completion, on_event=on_event, codec=chat, api_key=key, extra_headers=headers)
         return self._start(call, request, api_key=key, stream_cb=stream_callback(call))
 
     def fileno(self) -> int:
@@ -191,6 +193,11 @@ class LegacyProvider:
     def _conclude(self, call: Call, http: HttpCompletion) -> None:
         if self._calls.holds(call):  # an event of another may have cancelled it
             self._calls.end(call, call.conclude(ending_of(http)))
+
+
+def _headers_of(request: object) -> object:
+    """The request's own headers; one that is no request has none, and is refused when it is written."""
+    return getattr(request, "extra_headers", None)
 
 
 def _check_temperature(name: str, value: object) -> None:

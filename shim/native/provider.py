@@ -103,14 +103,21 @@ class NativeProvider:
         """Accept a request; see `Provider`."""
         key = self._key()
         codec, http = self._writer.write(request, api_key=key, stream=False)
-        call = Call(self._handle(), on_completion, codec=codec, api_key=key)
+        call = Call(self._handle(), on_completion, codec=codec, api_key=key, extra_headers=request.extra_headers)
         return self._submit(call, http, exchange=Exchange(call, multi=self._multi, end=self._finish))
 
     def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
         """Accept a streamed request; see `Provider`."""
         key = self._key()
         codec, http = self._writer.write(request, api_key=key, stream=True)
-        call = StreamCall(self._handle(), on_completion, on_event=on_event, codec=codec, api_key=key)
+        call = StreamCall(
+            self._handle(),
+            on_completion,
+            on_event=on_event,
+            codec=codec,
+            api_key=key,
+            extra_headers=request.extra_headers,
+        )
         return self._submit(call, http, exchange=StreamExchange(call, multi=self._multi, end=self._finish))
 
     def fileno(self) -> int:

@@ -7,7 +7,7 @@ and bearer tokens.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -37,14 +37,28 @@ def masked_body(body: bytes) -> bytes:
 _SHORTEST_ANYWHERE = 8
 
 
+# Headers that carry a credential: after its scheme, or alone.
+_SCHEMED = frozenset({"authorization", "proxy-authorization"})
+_BARE = frozenset({"api-key", "x-api-key", "x-goog-api-key"})
+
+
+def credentials_in(headers: object) -> Iterator[str]:
+    """The credentials among a request's own headers; what is no mapping of strings has none, and is refused elsewhere."""
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
+        if isinstance(name, str) and isinstance(value, str):
+            lowered = name.lower()
+            words = value.split()[-1:] if lowered in _SCHEMED else [value.strip()] if lowered in _BARE else []
+            yield from filter(None, words)
+
+
 class Secret:
-    """The key of a request, and how to keep it out of what a server or a library says."""
+    """The keys of a request, and how to keep them out of what a server or a library says."""
 
     __slots__ = ("_pattern",)
 
-    def __init__(self, key: str) -> None:
-        quoted = re.escape(key)
-        self._pattern = re.compile(quoted if len(key) >= _SHORTEST_ANYWHERE else rf"(?<!\w){quoted}(?!\w)")
+    def __init__(self, *keys: str) -> None:
+        longest_first = sorted(set(keys), key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(_anywhere_or_alone, longest_first)))
 
     def __repr__(self) -> str:
         return "Secret(…)"
@@ -75,3 +89,8 @@ class Secret:
         text = body.decode("utf-8", "replace")
         masked = self._pattern.sub(MASK, text)
         return body if masked == text else masked.encode()
+
+
+def _anywhere_or_alone(key: str) -> str:
+    quoted = re.escape(key)
+    return quoted if len(key) >= _SHORTEST_ANYWHERE else rf"(?<!\w){quoted}(?!\w)"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shim.model import ProviderError, ShimError
+from shim.model import ModelRequest, ProviderError, ShimError, user
 from shim.testing.fake_openai import FakeOpenAI, Garbage, RawResponse, Respond, Status, json_answer, stream_answer
 from tests.helpers.providers import AnyProvider, Make
 from tests.legacy_adapter.driving import HELLO, Heard, ask, drive, start
@@ -91,6 +91,23 @@ def test_a_key_that_a_server_echoes_is_masked(
         record for record in caplog.records if record.name.startswith(("shim", "legacy_openai", "urllib3", "requests"))
     ]
     assert key not in "\n".join(record.getMessage() for record in ours)
+
+
+@pytest.mark.parametrize("header", ["api-key", "Authorization", "X-Api-Key"])
+@pytest.mark.parametrize("name", ["status", "in a stream", "not an answer"])
+def test_a_credential_in_the_requests_own_headers_is_masked(
+    *, make: Make, server: FakeOpenAI, header: str, name: str
+) -> None:
+    """A gateway's key given in `extra_headers` is masked like the provider's own, wherever the server sends it back."""
+    key = KEYS[1]
+    request = ModelRequest(
+        "gpt-4o-mini", [user("Hi")], extra_headers={header: f"Token {key}" if header[0] == "A" else key}
+    )
+    server.plan(echoes(key)[name])
+    with make(server.base_url, api_key="sk-test-key-of-ours") as provider:
+        heard = ask(provider, request, stream=name == "in a stream")
+    assert key not in shown_of(heard.completion)
+    assert key not in "\n".join(map(repr, heard.events))
 
 
 @pytest.mark.parametrize("key", KEYS, ids=["known form", "no known form"])

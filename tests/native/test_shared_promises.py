@@ -39,6 +39,7 @@ from tests.legacy_adapter.test_phases import (
 )
 from tests.legacy_adapter.test_secrets import (
     test_a_bad_key_is_refused_without_being_shown,
+    test_a_credential_in_the_requests_own_headers_is_masked,
     test_a_key_that_a_server_echoes_is_masked,
     test_a_network_error_does_not_show_the_key,
     test_a_provider_does_not_show_its_key,
@@ -50,6 +51,7 @@ __all__ = [
     "test_a_bad_key_is_refused_without_being_shown",
     "test_a_chain_of_requests_started_in_completions",
     "test_a_connection_is_free_for_the_next_after_a_cancel",
+    "test_a_credential_in_the_requests_own_headers_is_masked",
     "test_a_handle_of_another_provider_cancels_nothing",
     "test_a_key_that_a_server_echoes_is_masked",
     "test_a_loop_inside_a_callback_is_refused",

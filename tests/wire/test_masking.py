@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shim.model import ErrorCategory, ModelResponse, ProviderError
-from shim.wire.masking import MASK, Secret, mask_keys, masked_body
+from shim.wire.masking import MASK, Secret, credentials_in, mask_keys, masked_body
 
 KEY = "gateway.key_do+not/show"
 
@@ -54,6 +54,19 @@ def test_a_secret_does_not_show_itself() -> None:
 def test_headers_are_masked_in_their_values() -> None:
     """Header names are lowered, and a key echoed in a value is masked."""
     assert Secret(KEY).masked_headers({"X-Echo": f"is {KEY}", "Date": "now"}) == {"x-echo": f"is {MASK}", "date": "now"}
+
+
+def test_several_keys_are_masked() -> None:
+    """Each of a request's keys is masked, the longer one first where one begins with the other."""
+    assert Secret("abcdefgh", "abcdefgh-more").masked("abcdefgh-more, abcdefgh") == f"{MASK}, {MASK}"
+
+
+def test_credentials_are_found_among_headers() -> None:
+    """Headers that authorize give their credential without its scheme; others, and what is no header, give none."""
+    headers = {"Authorization": "Bearer one", "API-Key": " two ", "X-Trace": "three", "x-api-key": None, 4: "five"}
+    assert list(credentials_in(headers)) == ["one", "two"]
+    assert not list(credentials_in(None))
+    assert not list(credentials_in("Authorization: Bearer one"))
 
 
 def test_a_body_kept_is_bounded() -> None:

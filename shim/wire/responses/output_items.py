@@ -100,7 +100,7 @@ def _block(block: dict[str, Any]) -> Part:
 
 
 def _further(block: dict[str, Any], own: str) -> dict[str, Any]:
-    """What a block holds besides its words; an empty list (of annotations, of logprobs) says nothing, and stays in the raw body."""
+    """What a block holds besides its words; an empty list, as of annotations, says nothing."""
     return {name: value for name, value in block.items() if name not in ("type", own) and value not in (None, [])}
 
 
