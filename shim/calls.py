@@ -212,7 +212,19 @@ class StreamCall(Call):
 
     def feed(self, payload: bytes) -> None:
         """Take one payload and deliver its events; what `on_event` raises leaves, and the stream is aborted."""
-        self.feed_all(deque((payload,)))
+        if self.first_byte is None:
+            self.first_byte = time.monotonic()
+        if self._end is not None or self.over:
+            return
+        events = self._decoder.feed(payload)
+        if len(events) == 1 and type(events[0]) is TextDelta and not self._owed:  # as below, where they come in batches
+            try:
+                self._on_event(events[0])
+            except Exception:
+                self._aborted = True
+                raise
+        else:
+            self._deliver(events)
 
     def feed_all(self, payloads: deque[bytes]) -> bool:
         """Take payloads from the left, as `feed` does each; return whether the stream has had its last event."""

@@ -6,6 +6,7 @@ Not the providers themselves (`shim.legacy_adapter`, `shim.native`) nor what dri
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -97,12 +98,13 @@ def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str,
 
     RequestWriter(**settings)  # a setting that cannot be used is found now
 
+    @functools.lru_cache(maxsize=64)  # a recording has few addresses
+    def writer(base_url: str, api: ApiChoice) -> RequestWriter:
+        return RequestWriter(**{"base_url": base_url, "api": api, **settings})
+
     def sender_for(exchange: Exchange) -> Sender:
-        recorded = {
-            "base_url": base_url_of(exchange),
-            "api": (api_of(exchange) or "auto") if api == "recorded" else api,
-        }
-        return RequestWriter(**{**recorded, **settings}).sent_request
+        chosen = (api_of(exchange) or "auto") if api == "recorded" else api
+        return writer(base_url_of(exchange), chosen).sent_request
 
     return sender_for
 

@@ -23,7 +23,9 @@ MOST_ELEMENTS = 16
 """Elements of one array that are told apart; from the next that differs, the rest of the array is one difference."""
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_$][\w$-]*", re.ASCII)
-_encode = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder(order="sorted").encode
 
 
 class Difference(Struct, frozen=True):
@@ -40,6 +42,31 @@ def canonical_json(body: bytes) -> Any:
     Raises:
         UnreadableExchangeError: it is no JSON in UTF-8, or one whose meaning is open; the message says why.
     """
+    try:
+        return _as_compact(body)
+    except _NOT_SURE:
+        return _by_the_standard(body)
+
+
+_NOT_SURE = (ValueError, RecursionError, OverflowError)  # msgspec's errors are ValueErrors too
+
+
+def _as_compact(body: bytes) -> Any:
+    """Read JSON that is written as msgspec writes it, as most clients do, at a fraction of the cost.
+
+    That it is written back byte for byte proves what is asked for: no name stands twice (it would be written once), the text is
+    UTF-8, and no number has lost anything.
+
+    Raises:
+        ValueError, RecursionError, OverflowError: it is not, or no JSON; then the slow way says what it is.
+    """
+    value = _decode(body)
+    if _encode(value) != body:
+        raise ValueError("another spelling")
+    return value
+
+
+def _by_the_standard(body: bytes) -> Any:
     try:
         return json.loads(
             body.decode(), object_pairs_hook=_object, parse_float=_finite, parse_constant=_refuse_constant
@@ -101,12 +128,10 @@ def inside(path: str, name: str) -> str:
 
 
 def _are_equal(control: Any, candidate: Any) -> bool:
-    """Whether two values are surely the same; Python's own `==` takes 1, 1.0 and True for equal, so their texts decide."""
-    if control != candidate:
-        return False
+    """Whether two values are surely the same: as MessagePack, names sorted, where unlike with `==` 1, 1.0 and true differ."""
     try:
-        return _encode(control) == _encode(candidate)
-    except (ValueError, TypeError, OverflowError):  # a lone surrogate, say
+        return _pack(control) == _pack(candidate)
+    except (ValueError, TypeError, OverflowError, RecursionError):  # a lone surrogate, an integer of more than 64 bits
         return False
 
 

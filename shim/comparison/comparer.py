@@ -7,14 +7,16 @@ clients arrive as arguments: `shim.factory.create_comparer` puts the usual ones 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, get_args
 
 from shim.comparison.explanation import failed
 from shim.comparison.rules import IgnoreRule
 from shim.comparison.sides import ProviderMaker, Reader, Sender, UnreadableExchangeError
 from shim.comparison.tee.codec_reader import CodecReader
+from shim.comparison.tee.hearing import at_once
 from shim.comparison.tee.replay import reader_of
-from shim.comparison.tee.rung import compare_tee
+from shim.comparison.tee.rung import compare_tee_all
 from shim.comparison.verdict import Rung, Verdict
 from shim.comparison.wire.rung import compare_wire
 from shim.model import InvalidRequestError, ModelRequest
@@ -75,14 +77,30 @@ class Comparer:
             exchange: the control's.
             request: what the application asked for, where it is known; else it is read from the recorded body.
         """
-        return [self._verdict(rung, exchange, request=request) for rung in self.rungs]
+        requests = () if request is None else (request,)
+        return [self._verdicts(rung, [exchange], requests=requests)[0] for rung in self.rungs]
 
-    def _verdict(self, rung: Rung, exchange: Exchange, *, request: ModelRequest | None) -> Verdict:
+    def compare_all(self, exchanges: Sequence[Exchange]) -> list[list[Verdict]]:
+        """Give the same of several, in their order: `at_once` together cost least."""
+        by_rung = [self._verdicts(rung, exchanges) for rung in self.rungs]
+        return [list(verdicts) for verdicts in zip(*by_rung, strict=True)]
+
+    @property
+    def at_once(self) -> int:
+        """How many exchanges are best compared together; one where each takes long."""
+        if self._resplit or self._truncate or "tee" not in self.rungs:
+            return 1
+        return max(at_once(self._control), at_once(self._candidate))
+
+    def _verdicts(
+        self, rung: Rung, exchanges: Sequence[Exchange], *, requests: Sequence[ModelRequest] = ()
+    ) -> list[Verdict]:
         if rung == "wire":
-            return self._wire(exchange, request=request)
-        return compare_tee(
-            exchange,
-            self._control,
+            pairs = zip_longest(exchanges, requests)
+            return [self._wire(exchange, request=request) for exchange, request in pairs]
+        return compare_tee_all(
+            exchanges,
+            control=self._control,
             candidate=self._candidate,
             ignore=self._ignore,
             resplit=self._resplit,

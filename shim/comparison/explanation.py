@@ -58,8 +58,9 @@ def concluded(
     covered = [each for each in judged if each.ignored is not None]
     outcome = Outcome.MISMATCH if found else Outcome.IGNORED if covered else Outcome.MATCH
     reasons = dict.fromkeys(each.ignored or "" for each in covered)
+    request = asked(exchange.request)
     words = [
-        _title(rung, outcome, exchange=exchange, variant=variant),
+        _title(rung, outcome, exchange=exchange, asked_for=request, variant=variant),
         *(() if outcome is Outcome.MATCH else _made_lines(sides, made)),
         *_told(found, sides=sides),
         *_ignored_lines(covered),
@@ -68,7 +69,7 @@ def concluded(
         rung=rung,
         outcome=outcome,
         pair_id=writable(exchange.pair_id),
-        asked=asked(exchange.request),
+        asked=request,
         mismatches=tuple(_kept(each) for each in (*found[:MOST_KEPT], *covered[:MOST_KEPT])),
         reason="; ".join(reasons) if outcome is Outcome.IGNORED else "",
         message=writable("\n".join(words)),
@@ -115,14 +116,14 @@ def _path(url: str) -> str:
 
 
 def _without_comparison(rung: Rung, exchange: Exchange, *, outcome: Outcome, reason: str, seconds: float) -> Verdict:
-    reason = in_a_line(reason)
+    reason, request = in_a_line(reason), asked(exchange.request)
     return Verdict(
         rung=rung,
         outcome=outcome,
         pair_id=writable(exchange.pair_id),
-        asked=asked(exchange.request),
+        asked=request,
         reason=reason,
-        message=f"{_title(rung, outcome, exchange=exchange)}\n  {reason}",
+        message=f"{_title(rung, outcome, exchange=exchange, asked_for=request)}\n  {reason}",
         seconds=seconds,
     )
 
@@ -138,9 +139,9 @@ def _kept(mismatch: Mismatch) -> Mismatch:
     return replace(mismatch, path=path, control=control, candidate=candidate, excerpt=told)
 
 
-def _title(rung: Rung, outcome: Outcome, *, exchange: Exchange, variant: str = "as recorded") -> str:
+def _title(rung: Rung, outcome: Outcome, *, exchange: Exchange, asked_for: str, variant: str = "as recorded") -> str:
     presented = "" if variant == "as recorded" else f" · {variant}"
-    return in_a_line(f"{rung} {outcome} · {asked(exchange.request)} · pair {exchange.pair_id}{presented}")
+    return in_a_line(f"{rung} {outcome} · {asked_for} · pair {exchange.pair_id}{presented}")
 
 
 def _made_lines(sides: tuple[str, str], made: tuple[str, str]) -> list[str]:

@@ -74,6 +74,8 @@ def is_streamed(exchange: Exchange) -> bool:
     if body is None:
         kind = exchange.response.header("content-type") if exchange.response is not None else None
         return (kind or "").partition(";")[0].strip().lower() == "text/event-stream"
+    if b'"stream"' not in body and b"\\" not in body:
+        return False  # without escapes a name stands in JSON as it is
     try:
         asked = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -94,8 +96,8 @@ def presented(exchange: Exchange) -> Presented:
         streamed = is_streamed(exchange)
         return Presented(status=0, reason="", headers=(), pieces=(), broken=broken, streamed=streamed)
     pieces = tuple(segment.data for segment in response.segments if segment.data)
-    encoding = response.header("content-encoding")
-    if not response.decoded and encoding is not None:
+    encoding = None if response.decoded else response.header("content-encoding")
+    if encoding is not None:
         pieces, broken = _decoded(pieces, encoding, broken=broken)
     return Presented(
         status=response.status,
@@ -105,6 +107,17 @@ def presented(exchange: Exchange) -> Presented:
         broken=broken,
         streamed=is_streamed(exchange),
     )
+
+
+def is_surely_presentable(exchange: Exchange) -> bool:
+    """Whether `presented` gives an exchange's answer; False also where only decompressing it would tell."""
+    try:
+        _check_kept(exchange)
+        _broken(exchange)
+    except UnreadableExchangeError:
+        return False
+    response = exchange.response
+    return response is None or response.decoded or response.header("content-encoding") is None
 
 
 def _check_kept(exchange: Exchange) -> None:

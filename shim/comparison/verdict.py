@@ -30,7 +30,8 @@ class Mismatch(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         path: of the place, such as `body.messages[1].content` or `response.usage.input_tokens`.
-        control, candidate: what stands there on either side, plain JSON; `ABSENT` for a place that one has not.
+        control, candidate: what stands there on either side, plain JSON; `ABSENT` for a place that one has not. A value of more
+            than 4,096 characters as JSON is a text shortened around the place where the sides part.
         rule: the rule that judged, a name of `shim.comparison.rules.RULES`.
         ignored: the reason and owner of the ignore rule that covers it, None where none does.
         excerpt: the bytes around the place, as text with escapes; "" where there is none to show.
@@ -58,7 +59,8 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
         outcome: how it came out.
         pair_id: of the exchange.
         asked: what was asked, in one line: method, path, model, streamed or not.
-        mismatches: where the two sides part; of an ignored outcome those that are ignored.
+        mismatches: where the two sides part; of an ignored outcome those that are ignored. Of each kind the first 200 are kept,
+            all of them are judged.
         reason: of `ignored`, why; of `comparator-failed`, what failed; "" otherwise.
         message: the whole in words, ready to be printed: what was asked, what each side made of it, where they part.
         variant: how the recorded bytes were presented: "as recorded", "split at 17", "cut at 99".

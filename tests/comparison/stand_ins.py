@@ -9,6 +9,7 @@ import gzip
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from shim.comparison.exchange import Exchange
@@ -52,6 +53,21 @@ class Obedient:
     def close(self) -> None:
         """Remember it."""
         self.closed = True
+
+
+class Together(Obedient):
+    """An obedient comparer that takes several at once, and notes how many."""
+
+    at_once = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[int] = []
+
+    def compare_all(self, exchanges: Sequence[Exchange]) -> list[list[Verdict]]:
+        """Compare each."""
+        self.given.append(len(exchanges))
+        return [self.compare(each) for each in exchanges]
 
 
 def _wire_verdict(word: str, pair_id: str) -> Verdict:

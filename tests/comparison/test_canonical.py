@@ -7,6 +7,7 @@ import json
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 
@@ -26,6 +27,12 @@ def told(control: Any, candidate: Any, **options: Any) -> list[tuple[str, Any, A
     ("body", "reason"),
     [
         (b'{"a": 1, "b": {"c": 1, "c": 1}}', "gives 'c' twice"),
+        (b'{"a":1,"b":{"c":1,"c":1}}', "gives 'c' twice"),
+        (b'{"a":1,"a":1}', "gives 'a' twice"),
+        (b'{"a":{},"\\u0061":{}}', "gives 'a' twice"),
+        (b'{"a":NaN}', "NaN is no JSON value"),
+        (b'{"a":1e999}', "1e999, which is out of"),
+        (b'{"a":"\xff"}', "not UTF-8 at byte 6"),
         (b'{"a": NaN}', "NaN is no JSON value"),
         (b'{"a": -Infinity}', "-Infinity is no JSON value"),
         (b'{"a": 1e999}', "1e999, which is out of"),
@@ -42,6 +49,30 @@ def test_what_cannot_be_compared_is_refused(body: bytes, reason: str) -> None:
     """What is no JSON, or leaves open what it means, is refused by our own error, which says why."""
     with pytest.raises(UnreadableExchangeError, match=reason):
         canonical_json(body)
+
+
+@settings(deadline=None)
+@given(values)
+def test_the_spelling_of_a_body_does_not_matter(value: Any) -> None:
+    """A body written as clients write it, which is read the short way, is the very value that any other spelling of it is."""
+    compact, spaced = msgspec.json.encode(value), json.dumps(value, indent=1).encode()
+    assert repr(canonical_json(compact)) == repr(canonical_json(spaced)) == repr(json.loads(spaced))
+
+
+@pytest.mark.parametrize(
+    "text", ["-0", "-0.0", "1.0", "1e5", "18446744073709551616", "123456789012345678901234567890", "0.1"]
+)
+def test_a_number_is_read_as_the_standard_library_reads_it(text: str) -> None:
+    """Whatever a number's size and spelling, its value and kind are those it always had, compact or not."""
+    for body in (f"[{text}]", f"[ {text} ]"):
+        assert repr(canonical_json(body.encode())) == repr(json.loads(body))
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, -(2**70)])
+def test_numbers_too_large_for_the_short_way_are_compared_all_the_same(number: int) -> None:
+    """Integers beyond 64 bits are equal to themselves and to nothing else."""
+    assert told({"a": number}, {"a": number}) == []
+    assert told({"a": number}, {"a": number + 1}) == [("a", number, number + 1)]
 
 
 def test_numbers_are_read_exactly() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shim.comparison.exchange import RecordedRequest, RecordedResponse, TransportFault
-from shim.comparison.presented import api_of, family_of, is_streamed, presented
+from shim.comparison.exchange import Exchange, RecordedRequest, RecordedResponse, TransportFault
+from shim.comparison.presented import api_of, family_of, is_streamed, is_surely_presentable, presented
 from shim.comparison.sides import UnreadableExchangeError
 from tests.comparison.made import exchange, segments_of, streamed
 
@@ -42,6 +42,9 @@ def test_only_a_post_speaks_an_api() -> None:
         (b'{"stream":true}', True),
         (b'{"stream":false}', False),
         (b'{"stream":1}', False),
+        (b'{"\\u0073tream":true}', True),
+        (b'{"\\u0073tream":true,"stream":false}', False),
+        (b'{"metadata":{"stream":true}}', False),
         (b"{}", False),
         (b"not json", False),
         (b"[true]", False),
@@ -107,3 +110,23 @@ def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(monkeypatch: pytest.
     response = RecordedResponse(status=200, headers=headers, segments=segments_of(packed), decoded=False)
     with pytest.raises(UnreadableExchangeError, match="decompressed body is longer than 100000 bytes"):
         presented(exchange(response=response))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "surely"),
+    [
+        (exchange(), True),
+        (streamed(ended="aborted"), True),
+        (exchange(response=None, ended="failed", fault=TransportFault(stage="connect", kind="x")), True),
+        (exchange(ended="overflow"), False),
+        (exchange(response=None), False),
+        (exchange(ended="failed"), False),
+        (exchange(response=RecordedResponse(status=200, headers=(("Content-Encoding", "br"),), decoded=False)), False),
+        (exchange(response=RecordedResponse(status=200, headers=(("Content-Encoding", "gzip"),), decoded=True)), True),
+    ],
+)
+def test_what_is_surely_presentable_is_presented(recorded: Exchange, *, surely: bool) -> None:
+    """What is said to be presentable is; what is not said to be may be."""
+    assert is_surely_presentable(recorded) is surely
+    if surely:
+        presented(recorded)

@@ -5,8 +5,8 @@ Not the lines (`lines`), not the processes that judge side by side (`workers`), 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from shim.comparison.explanation import out_of_scope
 from shim.comparison.reading import Reading
 from shim.comparison.recording.records import NewerRecordError, RecordError, decode_exchange
 from shim.comparison.runs.tally import Facts, facts_of
+from shim.comparison.sides import own_way
 from shim.comparison.verdict import Outcome, Rung, Verdict
 
 if TYPE_CHECKING:
@@ -46,6 +47,20 @@ ComparerMaker: TypeAlias = Callable[[], Compares]
 """Makes a comparer, in each worker its own; pickled on the way there, such as `functools.partial(create_comparer, …)`."""
 
 _OWN_RECORD = "it is the candidate's own record; the control's are compared"
+
+
+@runtime_checkable
+class ComparesMany(Compares, Protocol):
+    """A comparer that many exchanges together cost less."""
+
+    @property
+    def at_once(self) -> int:
+        """How many are best given together."""
+        ...
+
+    def compare_all(self, exchanges: Sequence[Exchange]) -> list[list[Verdict]]:
+        """Give for each what `compare` would."""
+        ...
 
 
 class Judged(Struct, frozen=True, kw_only=True):
@@ -83,19 +98,46 @@ class Judge:
     def __init__(self, comparer: Compares, *, details: int = 0) -> None:
         self._comparer = comparer
         self._details = details
+        overridden = own_way(comparer, "compare_all", "compare") == "compare"
+        self._many = comparer if isinstance(comparer, ComparesMany) and not overridden else None
+
+    @property
+    def at_once(self) -> int:
+        """How many lines are best given to `judge_all` together."""
+        return 1 if self._many is None else self._many.at_once
+
+    def judge_all(self, lines: Sequence[Line]) -> list[Judged]:
+        """Judge lines; nothing is raised for what they hold."""
+        read = [_exchange_of(line) for line in lines]
+        found = self._compare_all([each for each in read if isinstance(each, Exchange) and each.role != "candidate"])
+        return [self._judged(line, each, found=found) for line, each in zip(lines, read, strict=True)]
 
     def judge(self, line: Line) -> Judged:
         """Judge a line; nothing is raised for what it holds."""
-        try:
-            exchange = decode_exchange(line.data)
-        except RecordError as error:
-            return Judged(number=line.number, fault=_unusable(line.data, error))
-        verdicts = tuple(replace(verdict, number=line.number) for verdict in self._compare(exchange))
+        return self._judged(line, _exchange_of(line), found=iter(()))
+
+    def _judged(self, line: Line, exchange: Exchange | RecordError, *, found: Iterator[list[Verdict]]) -> Judged:
+        """What came of a line; `found` is what the next of those that were compared together came to, if any were."""
+        if isinstance(exchange, RecordError):
+            return Judged(number=line.number, fault=_unusable(line.data, exchange))
+        known = next(found, None) if exchange.role != "candidate" else None
+        verdicts = tuple(
+            replace(verdict, number=line.number) for verdict in (self._compare(exchange) if known is None else known)
+        )
         judged = Judged(number=line.number, pair_id=exchange.pair_id, facts=facts_of(exchange), verdicts=verdicts)
         if self._details > 0 and judged.wants_attention:
             self._details -= 1
             return replace(judged, readings=self._comparer.readings(exchange))
         return judged
+
+    def _compare_all(self, exchanges: Sequence[Exchange]) -> Iterator[list[Verdict]]:
+        """The verdicts on each; none where a comparer fails with one of them: then each is compared by itself, and told so."""
+        if self._many is None or len(exchanges) < 2:
+            return iter(())
+        try:
+            return iter(self._many.compare_all(exchanges))
+        except Exception:  # noqa: BLE001 - comparing them one by one shows whose it is
+            return iter(())
 
     def _compare(self, exchange: Exchange) -> list[Verdict]:
         if exchange.role == "candidate":
@@ -113,6 +155,31 @@ class Judge:
     def close(self) -> None:
         """Close the comparer."""
         self._comparer.close()
+
+
+def _exchange_of(line: Line) -> Exchange | RecordError:
+    try:
+        return decode_exchange(line.data)
+    except RecordError as error:
+        return error
+
+
+BATCH_BYTES = 1 << 20
+"""Bytes of lines from which a batch is full, however few they are."""
+
+
+def batches(lines: Iterable[Line], size: Callable[[], int]) -> Iterator[list[Line]]:
+    """Lines by the batch, as many as `size` says at that moment, and fewer where they are long."""
+    batch: list[Line] = []
+    held = 0
+    for line in lines:
+        batch.append(line)
+        held += len(line.data)
+        if len(batch) >= size() or held >= BATCH_BYTES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 
 def _unusable(data: bytes, error: RecordError) -> str:

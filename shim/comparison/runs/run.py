@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from shim.comparison.recording.records import decode_exchange
-from shim.comparison.runs.judge import ComparerMaker, Judge, Judged
+from shim.comparison.runs.judge import ComparerMaker, Judge, Judged, batches
 from shim.comparison.runs.lines import Fault
 from shim.comparison.runs.tally import Detail, Tally
 from shim.comparison.runs.workers import WorkerError, Workers
@@ -99,8 +99,8 @@ class Run:
                 yield from workers.judge(lines)
             return
         with contextlib.closing(self._judge_here()) as judge:
-            for line in lines:
-                yield line, judge.judge(line)
+            for batch in batches(lines, lambda: judge.at_once):
+                yield from zip(batch, judge.judge_all(batch), strict=True)
 
     def _judge_here(self) -> Judge:
         try:

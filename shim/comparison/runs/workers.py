@@ -19,7 +19,7 @@ from multiprocessing.connection import wait
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from shim.comparison.runs.judge import ComparerMaker, Judge, Judged
+from shim.comparison.runs.judge import ComparerMaker, Judge, Judged, batches
 from shim.comparison.runs.lines import Line
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _Pipe: TypeAlias = "Connection[Any, Any]"
 # A batch grows until handing it over costs little beside comparing it, and no further: what is found comes by batches, and an
 # interrupted run loses those under way. Comparing takes from a tenth of a millisecond to seconds, for every split of a body.
 _LARGEST_BATCH = 64
-_BATCH_BYTES = 1 << 20
 _QUICK, _SLOW = 0.1, 0.5  # seconds for a batch
 _WINDOW = 4  # batches per worker that may be ahead of the oldest that is not answered
 _PATIENCE = 2.0  # seconds for a worker to end by itself, before it is killed
@@ -73,9 +72,9 @@ class Workers:
         Raises:
             WorkerError: a worker ended early, or could not make its comparer.
         """
-        batches = self._batched(lines)
+        waiting = batches(lines, lambda: self._batch_lines)
         while True:
-            more = self._hand_out(batches)
+            more = self._hand_out(waiting)
             while self._told in self._answers:
                 yield from zip(*self._answers.pop(self._told), strict=True)
                 self._told += 1
@@ -87,12 +86,12 @@ class Workers:
                 self._answers[worker.place] = (worker.batch, worker.answer())
                 self._fit_batches(worker.took)
 
-    def _hand_out(self, batches: Iterator[Batch]) -> bool:
+    def _hand_out(self, waiting: Iterator[Batch]) -> bool:
         """Give idle workers a batch, as far as the window lets; False once there is none left."""
         for worker in self._workers:
             if worker.batch or self._handed - self._told >= _WINDOW * len(self._workers):
                 continue
-            batch = next(batches, None)
+            batch = next(waiting, None)
             if batch is None:
                 return False
             worker.hand(batch, place=self._handed)
@@ -104,18 +103,6 @@ class Workers:
             self._batch_lines = min(2 * self._batch_lines, _LARGEST_BATCH)
         elif took > _SLOW:
             self._batch_lines = max(self._batch_lines // 2, 1)
-
-    def _batched(self, lines: Iterable[Line]) -> Iterator[Batch]:
-        batch: Batch = []
-        size = 0
-        for line in lines:
-            batch.append(line)
-            size += len(line.data)
-            if len(batch) >= self._batch_lines or size >= _BATCH_BYTES:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
 
     def close(self) -> None:
         """End the processes and wait for them; one that is comparing is not waited for."""
@@ -141,7 +128,9 @@ class _Worker:
         self._handed_at = 0.0
         self.pipe, theirs = context.Pipe()
         self._name = name
-        self._at = context.RawValue("q", _NOTHING)  # the number of the line it is at, for when it cannot tell any more
+        self._at = context.RawArray(
+            "q", [_NOTHING, _NOTHING]
+        )  # first and last line it is at, for when it cannot tell any more
         self._process = context.Process(
             target=_work,
             args=(theirs, self._at),
@@ -182,13 +171,21 @@ class _Worker:
 
     def _obituary(self) -> str:
         self._process.join(_PATIENCE)
-        status, at = self._process.exitcode, self._at.value
-        line = next((line for line in self.batch if line.number == at), None)
-        had = "before it was ready" if line is None else f"while it compared {line.place} (exchange {line.number})"
-        return f"worker {self._name} (process {self._process.pid}) {_how_ended(status)} {had}"
+        first, last = self._at
+        lines = [line for line in self.batch if first <= line.number <= last]
+        had = f"while it compared {_named(lines)}" if lines else "before it was ready"
+        return f"worker {self._name} (process {self._process.pid}) {_how_ended(self._process.exitcode)} {had}"
 
 
 _NOTHING = -1
+
+
+def _named(lines: Batch) -> str:
+    """The lines a worker had before it: one, or those it compared together."""
+    first, last = lines[0], lines[-1]
+    if len(lines) == 1:
+        return f"{first.place} (exchange {first.number})"
+    return f"{first.place} to {last.place} (exchanges {first.number} to {last.number})"
 
 
 def _how_ended(status: int | None) -> str:
@@ -209,12 +206,13 @@ def _work(pipe: _Pipe, at: Any, *, make_comparer: ComparerMaker, details: int) -
         return
     with contextlib.closing(judge), contextlib.suppress(EOFError, OSError):  # the parent has closed, or is gone
         while True:
-            pipe.send([_judged(judge, line, at=at) for line in pipe.recv()])
+            parts = batches(pipe.recv(), lambda: judge.at_once)
+            pipe.send([judged for part in parts for judged in _judged(judge, part, at=at)])
 
 
-def _judged(judge: Judge, line: Line, *, at: Any) -> Judged:
-    at.value = line.number
-    return judge.judge(line)
+def _judged(judge: Judge, lines: Batch, *, at: Any) -> list[Judged]:
+    at[:] = (lines[0].number, lines[-1].number)
+    return judge.judge_all(lines)
 
 
 @contextlib.contextmanager

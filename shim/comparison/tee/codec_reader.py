@@ -15,7 +15,7 @@ from shim.comparison.exchange import Headers
 from shim.comparison.presented import BODY_LIMIT, REPLAY_KEY, Break, FaultFamily, Presented, api_of, presented
 from shim.comparison.reading import Reading
 from shim.comparison.sides import UnreadableExchangeError
-from shim.comparison.tee.told import reading_of
+from shim.comparison.tee.told import Heard, reading_of
 from shim.model import ErrorCategory, ProviderError, StreamEvent
 from shim.model.response import Api
 from shim.provider import Completion, RequestHandle
@@ -49,6 +49,10 @@ class CodecReader:
         """Read many."""
         return [self.read(exchange) for exchange in exchanges]
 
+    def hear_all(self, exchanges: Sequence[Exchange]) -> list[Heard]:
+        """What a caller is told of many."""
+        return [Heard(*self.hear(exchange)) for exchange in exchanges]
+
     def hear(self, exchange: Exchange) -> tuple[Completion, list[StreamEvent] | None]:
         """What a caller of the native provider would get: the completion, and the events where it asked for a stream.
 
@@ -71,7 +75,7 @@ class CodecReader:
 
 
 class _Stream:
-    """Feeds a stream's pieces to its call, and nothing after its last event."""
+    """Reads a stream's pieces into its call."""
 
     def __init__(self, call: StreamCall, answer: Presented) -> None:
         self._call = call
@@ -83,22 +87,27 @@ class _Stream:
         """Read to the end."""
         if not _is_event_stream(self._answer):
             return _ending(self._answer)
+        # Cut out piece by piece, as they were read, and delivered together: the call takes one payload after the other either
+        # way, and none after its last event. So what cannot be cut counts only where the payloads before did not end the stream.
+        payloads, fault = self._payloads()
+        if self._call.feed_all(payloads):
+            return _ending(self._answer, body=b"", fault=None)
+        return _ending(self._answer, body=b"", fault=_UNSAID if fault is None else fault)
+
+    def _payloads(self) -> tuple[deque[bytes], tuple[ErrorCategory, str] | None]:
+        """The data of the events, and why there is no more where an event is larger than the decoder takes."""
+        payloads: deque[bytes] = deque()
         try:
             for piece in self._answer.pieces:
-                if self._feed(piece):
-                    return _ending(self._answer, body=b"", fault=None)
+                payloads.extend(self._sse.payloads(piece))
+                if self._failures:  # noted while the events before it were still being cut
+                    payloads.extend(self._failures)
+                    self._failures.clear()
             if self._answer.broken is None and self._answer.pieces:
                 self._sse.finish()
-        except ProviderError as error:  # an event larger than the decoder takes
-            return _ending(self._answer, body=b"", fault=(error.category, error.message))
-        return _ending(self._answer, body=b"")
-
-    def _feed(self, piece: bytes) -> bool:
-        """Deliver the events a piece completes; whether the last one was among them."""
-        payloads = deque(self._sse.payloads(piece))
-        payloads.extend(self._failures)  # noted while the events before it were still being cut
-        self._failures.clear()
-        return self._call.feed_all(payloads)
+        except ProviderError as error:
+            return payloads, (error.category, error.message)
+        return payloads, None
 
 
 _UNSAID: Any = object()

@@ -25,8 +25,8 @@ UNENDED = IgnoreRule(
     rung="tee",
     owner="legacy_openai",
     reason=(
-        "a documented quirk of the legacy client: it hands on a data line when the line ends, the standard an event when its"
-        " blank line has come; proven at each such cut by reading it with that line ended, and without it"
+        "of a stream cut inside an event the legacy client hands on that last, unended event, which the standard drops: a"
+        " documented quirk of it, proven at each such cut by reading the stream with that event ended, and without it"
     ),
 )
 

@@ -3,9 +3,9 @@
 Not the recorded answer as `requests` sees it (`replay_adapter`) nor reading by the codecs alone (`codec_reader`). The client's
 own code runs, threads and all; only the connection is replaced.
 
-Theory of operation. A replay waits for nothing, so threads side by side gain nothing, and to start one costs more than to read a
-short answer. So a provider that can be told runs one request at a time; its requests are held until all of a batch are started, so
-that its one thread finds the next one waiting; and its loop is driven once all have been asked for.
+Theory of operation. A replay waits for nothing, so threads side by side gain nothing, and to start one costs more than to read
+a short answer. So a provider that can be told runs one request at a time; its requests are held until all of a batch are
+started, so that its one thread finds the next one waiting; and its loop is driven once all have been asked for.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 READ_SECONDS = 30.0
 
 _BASE_URL = "http://replay.invalid/v1"  # RFC 2606: resolves nowhere, should a provider not use the session
-_AT_ONCE = 64  # replays under way in one provider
-
-# A client stops reading a stream while a megabyte of it waits to be delivered: of a batch with more its loop is driven at once.
-_UNDRIVEN_BYTES = 512 * 1024
+# A client stops reading a stream while a megabyte of it waits to be delivered: then its loop is driven at once, as it is for a
+# batch that would hold much memory until then.
+_UNDRIVEN_BYTES, _UNDRIVEN_BATCH = 512 * 1024, 4 * 1024 * 1024
 _PIECE_BYTES = 64  # what a piece weighs besides its bytes
+_ASKED = (user("replay"),)  # nobody receives it
 _HEAD_START = 0.2  # seconds for the requests of a batch to be asked for, before its loop is driven all the same
 
 
@@ -59,6 +59,9 @@ class SessionReader:
         apis: what the provider reads.
         settings: further arguments of the maker.
     """
+
+    at_once = 64
+    """Exchanges that are best given together; more are replayed so many at a time."""
 
     def __init__(
         self,
@@ -93,8 +96,8 @@ class SessionReader:
     def hear_all(self, exchanges: Sequence[Exchange]) -> list[Heard]:
         """What the provider's caller is told, many at a time; raises as `read_all` does."""
         heard: list[Heard] = []
-        for start in range(0, len(exchanges), _AT_ONCE):
-            replays = [_Replay(presented(exchange), []) for exchange in exchanges[start : start + _AT_ONCE]]
+        for start in range(0, len(exchanges), self.at_once):
+            replays = [_Replay(presented(exchange), []) for exchange in exchanges[start : start + self.at_once]]
             try:
                 self._run(replays)
             except BaseException:
@@ -119,7 +122,8 @@ class SessionReader:
                 _start(provider, replay, number=number)
         finally:
             self._desk.release()
-        if self._head_start and sum(map(_weight, replays)) < _UNDRIVEN_BYTES:
+        weights = [_weight(replay) for replay in replays]
+        if self._head_start and max(weights) < _UNDRIVEN_BYTES and sum(weights) < _UNDRIVEN_BATCH:
             self._head_start = self._desk.wait_until_taken(min(_HEAD_START, self._seconds))  # in vain once: never again
         self._drive(provider, replays, deadline=deadline)
         if not self._desk.collect(numbers):
@@ -147,7 +151,7 @@ def _start(provider: Provider, replay: _Replay, *, number: int) -> None:
     def on_completion(completion: Completion) -> None:
         replay.completion = completion
 
-    request = ModelRequest("replay", (user("replay"),), extra_headers={NUMBER: str(number)})
+    request = ModelRequest("replay", _ASKED, extra_headers={NUMBER: str(number)})
     if replay.answer.streamed:
         provider.start_stream(request, replay.events.append, on_completion)
     else:

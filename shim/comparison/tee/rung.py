@@ -17,20 +17,21 @@ from msgspec.structs import replace
 
 from shim.comparison.exchange import Exchange
 from shim.comparison.explanation import concluded, excerpt, failed, out_of_scope
-from shim.comparison.presented import api_of
+from shim.comparison.presented import api_of, is_surely_presentable
 from shim.comparison.reading import Reading
 from shim.comparison.rules import IgnoreRule
 from shim.comparison.sides import ProviderMaker, Reader, UnreadableExchangeError
 from shim.comparison.tee.codec_reader import CodecReader
+from shim.comparison.tee.hearing import Told, alike, at_once, reading_by, told_by, told_together
 from shim.comparison.tee.known_quirks import UNENDED, hints, unended
 from shim.comparison.tee.reading_differences import readings_part
 from shim.comparison.tee.reading_places import shown
 from shim.comparison.tee.replay import reader_of
+from shim.comparison.tee.told import in_a_line
 from shim.comparison.tee.variants import Variant, body_of, cut_at, decoded, variants_of
 from shim.comparison.verdict import Mismatch, Outcome, Verdict
 
 _AT_ONCE = 64  # variants read by one side, then by the other; what is read in vain after a mismatch is at most this
-_SHOWN = 60  # characters of a text in the line that says what a side made of the answer
 
 # What `requests` refuses before anything is sent: there is no answer to read.
 _NEVER_SENT = frozenset({"InvalidHeader", "InvalidURL", "InvalidSchema", "MissingSchema", "InvalidProxyURL"})
@@ -83,17 +84,20 @@ def compare_tee_all(
         for reader, side in ((left, control), (right, candidate)):
             if reader is not None and reader is not side:
                 made_here.callback(reader.close)
-        _read_ahead(comparisons, (left, right))
+        _read_ahead(comparisons, control=left, candidate=right)
         share = (time.perf_counter() - started) / max(len(exchanges), 1)
         return [each.timed_verdict(share, resplit=resplit, truncate=truncate) for each in comparisons]
 
 
-def _read_ahead(comparisons: Sequence[_Comparison], readers: tuple[Reader | None, Reader]) -> None:
-    """Have the answers that can surely be read as recorded read together; the others are read each by itself."""
-    able = [each for each in comparisons if each.can_be_read_ahead] if max(map(at_once, readers)) > 1 else []
-    for reader in readers:
-        for comparison, told in zip(able, told_together(reader, [each.exchange for each in able]) or (), strict=False):
-            comparison.ahead[id(reader)] = told
+def _read_ahead(comparisons: Sequence[_Comparison], *, control: Reader | None, candidate: Reader) -> None:
+    """Have answers that can surely be read as recorded read together; every other is read by itself, by its comparison."""
+    if max(at_once(control), at_once(candidate)) < 2:
+        return
+    able = [each for each in comparisons if each.can_be_read_ahead]
+    exchanges = [each.exchange for each in able]
+    told = zip(able, told_together(control, exchanges), told_together(candidate, exchanges), strict=True)
+    for each, control_told, candidate_told in told:
+        each.control_ahead, each.candidate_ahead = control_told, candidate_told
 
 
 class _Found(Struct, frozen=True):
@@ -107,29 +111,48 @@ class _Found(Struct, frozen=True):
 
 
 class _Comparison:
-    """One exchange between two sides."""
+    """One exchange between two sides. `control_ahead`, `candidate_ahead`: what they were told of it as recorded, if known."""
 
     def __init__(
         self, exchange: Exchange, *, control: Reader | None, candidate: Reader, ignore: tuple[IgnoreRule, ...]
     ) -> None:
-        self._exchange = exchange
+        self.exchange = exchange
+        self.control_ahead: Told | None = None
+        self.candidate_ahead: Told | None = None
         self._control = control
         self._candidate = candidate
         self._ignore = ignore
+
+    @property
+    def can_be_read_ahead(self) -> bool:
+        """Whether it will be read, and nothing about the recording itself can keep it from that."""
+        try:
+            return self._out_of_scope() is None and is_surely_presentable(self.exchange)
+        except ValueError:  # an address that is none: the verdict says so
+            return False
+
+    def timed_verdict(self, share: float, *, resplit: bool, truncate: bool) -> Verdict:
+        """Compare, and say what it took besides its share of what was read together; a comparison that fails is told as that."""
+        started = time.perf_counter()
+        try:
+            verdict = self.verdict(resplit=resplit, truncate=truncate)
+        except Exception as error:  # noqa: BLE001 - a comparison that fails is a verdict of its own, never a difference
+            verdict = failed("tee", self.exchange, reason=f"the comparison failed: {type(error).__name__}: {error}")
+        return replace(verdict, seconds=share + time.perf_counter() - started)
 
     def verdict(self, *, resplit: bool, truncate: bool) -> Verdict:
         """Compare, where the exchange can be."""
         beside = self._out_of_scope()
         if beside is not None:
-            return out_of_scope("tee", self._exchange, reason=beside)
+            return out_of_scope("tee", self.exchange, reason=beside)
         try:
             self._check_control(truncate=truncate)
             return self._compared(resplit=resplit, truncate=truncate)
         except UnreadableExchangeError as error:
-            return failed("tee", self._exchange, reason=str(error))
+            return failed("tee", self.exchange, reason=str(error))
 
     def _out_of_scope(self) -> str | None:
-        exchange = self._exchange
+        exchange = self.exchange
         api = api_of(exchange)
         if api is None:
             return "it is neither Chat Completions nor Responses; only those are read"
@@ -143,11 +166,11 @@ class _Comparison:
     def _check_control(self, *, truncate: bool) -> None:
         if self._control is not None:
             return
-        if self._exchange.made is None:
+        if self.exchange.made is None:
             raise UnreadableExchangeError(
                 "the recording does not say what its control made of it; give control=LegacyProvider, or another reader"
             )
-        if any(place.startswith("response.body") for place in self._exchange.redacted):
+        if any(place.startswith("response.body") for place in self.exchange.redacted):
             raise UnreadableExchangeError(
                 "the body was redacted after its control had read it, so the two cannot be compared; give control=LegacyProvider"
             )
@@ -157,13 +180,13 @@ class _Comparison:
             )
 
     def _compared(self, *, resplit: bool, truncate: bool) -> Verdict:
-        recorded = Variant(name="as recorded", exchange=self._exchange)
+        recorded = Variant(name="as recorded", exchange=self.exchange)
         variants = self._variants(recorded, resplit=resplit, truncate=truncate)
         count, ignored = 0, None
         while batch := list(islice(variants, 1 if count == 0 else _AT_ONCE)):
             for found in self._read(batch):
                 count += 1
-                if not found.mismatches:
+                if found is None or not found.mismatches:
                     continue
                 verdict = self._concluded(found, variants=count)
                 if verdict.outcome is Outcome.MISMATCH:
@@ -171,25 +194,34 @@ class _Comparison:
                 ignored = ignored or verdict
         if ignored is not None:
             return replace(ignored, variants=count)
-        return concluded("tee", self._exchange, mismatches=(), sides=self._sides, variants=count)
+        return concluded("tee", self.exchange, mismatches=(), sides=self._sides, variants=count)
 
     def _variants(self, recorded: Variant, *, resplit: bool, truncate: bool) -> Iterator[Variant]:
         yield recorded
-        if (resplit or truncate) and self._exchange.response is not None:
-            yield from variants_of(self._exchange, resplit=resplit, truncate=truncate)
+        if (resplit or truncate) and self.exchange.response is not None:
+            yield from variants_of(self.exchange, resplit=resplit, truncate=truncate)
 
-    def _read(self, batch: Sequence[Variant]) -> Iterator[_Found]:
+    def _read(self, batch: Sequence[Variant]) -> Iterator[_Found | None]:
+        """What each presentation shows; None of one that both sides surely read the same."""
         exchanges = [variant.exchange for variant in batch]
-        controls = self._read_control(exchanges)
-        candidates = _read_by(self._candidate, exchanges)
+        controls, candidates = self._control_told(exchanges), self._candidate_told(exchanges)
         for variant, control, candidate in zip(batch, controls, candidates, strict=True):
-            yield self._found(variant, control=control, candidate=candidate)
+            if alike(control, candidate):
+                yield None
+                continue
+            first, second = reading_by(self._control, control), reading_by(self._candidate, candidate)
+            yield self._found(variant, control=first, candidate=second)
 
-    def _read_control(self, exchanges: Sequence[Exchange]) -> list[Reading]:
-        if self._control is not None:
-            return _read_by(self._control, exchanges)
-        made = self._exchange.made
-        return [] if made is None else [made] * len(exchanges)
+    def _control_told(self, exchanges: Sequence[Exchange]) -> Sequence[Told]:
+        if self._control is None:
+            made = self.exchange.made
+            return [] if made is None else [made] * len(exchanges)
+        told, self.control_ahead = self.control_ahead, None
+        return told_by(self._control, exchanges) if told is None else [told]
+
+    def _candidate_told(self, exchanges: Sequence[Exchange]) -> Sequence[Told]:
+        told, self.candidate_ahead = self.candidate_ahead, None
+        return told_by(self._candidate, exchanges) if told is None else [told]
 
     def _found(self, variant: Variant, *, control: Reading, candidate: Reading) -> _Found:
         mismatches = _parting(control, candidate, variant=variant)
@@ -211,24 +243,24 @@ class _Comparison:
         ended, dropped = (
             cut_at(whole, each, ending=variant.ending, offset=len(each)) for each in (two.by_lines, two.by_events)
         )
-        (by_lines,) = _read_by(self._candidate, [ended.exchange])
-        (by_events,) = _read_by(self._control, [dropped.exchange])
+        by_lines = _read_by(self._candidate, ended.exchange)
+        by_events = _read_by(self._control, dropped.exchange)
         return not (_parting(control, by_lines, variant=variant) or _parting(by_events, candidate, variant=variant))
 
     def _concluded(self, found: _Found, *, variants: int) -> Verdict:
         verdict = concluded(
             "tee",
-            self._exchange,
+            self.exchange,
             mismatches=self._with_excerpt(found),
             ignore=found.rules,
             sides=self._sides,
-            made=(_in_a_line(found.control), _in_a_line(found.candidate)),
+            made=(in_a_line(found.control), in_a_line(found.candidate)),
             variant=found.variant.name,
             variants=variants,
         )
         if verdict.outcome is not Outcome.MISMATCH or found.variant.cut is not None:
             return verdict
-        known = "".join(f"\n  known: {words}" for words in hints(self._exchange))
+        known = "".join(f"\n  known: {words}" for words in hints(self.exchange))
         return replace(verdict, message=verdict.message + known)
 
     def _with_excerpt(self, found: _Found) -> list[Mismatch]:
@@ -241,7 +273,7 @@ class _Comparison:
 
     @cached_property
     def _plain(self) -> Exchange:
-        return decoded(self._exchange)
+        return decoded(self.exchange)
 
     @property
     def _sides(self) -> tuple[str, str]:
@@ -254,23 +286,6 @@ def _parting(control: Reading, candidate: Reading, *, variant: Variant) -> list[
     return readings_part(control, candidate, broken=broken)
 
 
-def _read_by(reader: Reader, exchanges: Sequence[Exchange]) -> list[Reading]:
-    many = getattr(reader, "read_all", None)
-    try:
-        return list(many(exchanges)) if callable(many) else [reader.read(exchange) for exchange in exchanges]
-    except UnreadableExchangeError:
-        raise
-    except Exception as error:
-        raise UnreadableExchangeError(f"{reader.name} failed to read it: {type(error).__name__}: {error}") from error
-
-
-def _in_a_line(reading: Reading) -> str:
-    """What a side made of the answer, for a person."""
-    status = "" if reading.http_status is None else f" (HTTP {reading.http_status})"
-    if reading.error is not None:
-        return f"error {reading.error.get('category')}{status}: {reading.error.get('message')}"
-    choices = (reading.response or {}).get("choices") or [{}]
-    text, calls = choices[0].get("text") or "", choices[0].get("tool_calls") or []
-    quoted = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
-    called = f", {len(calls)} tool calls" if calls else ""
-    return f"response{status}: {choices[0].get('finish_reason')}, {quoted}{called}"
+def _read_by(reader: Reader, exchange: Exchange) -> Reading:
+    (told,) = told_by(reader, [exchange])
+    return reading_by(reader, told)

@@ -32,6 +32,7 @@ from shim.model import (
 from shim.provider import Completion
 
 _ENDS = (StreamDone, StreamError)
+_SHOWN = 60  # characters of a text in the line that says what a side made of the answer
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -93,9 +94,21 @@ def _types(heard: Heard, response: ModelResponse) -> list[type]:
     return types
 
 
-def _telling(events: Sequence[StreamEvent] | None) -> list[StreamEvent]:
-    """The events whose fields are told; the last is told by its name alone."""
-    return [event for event in events or () if not isinstance(event, _ENDS)]
+def _telling(events: Sequence[StreamEvent] | None) -> Sequence[StreamEvent]:
+    """The events without the last one where that is told by its name alone."""
+    return events[:-1] if events and isinstance(events[-1], _ENDS) else events or ()
+
+
+def in_a_line(reading: Reading) -> str:
+    """What a side made of the answer, for a person."""
+    status = "" if reading.http_status is None else f" (HTTP {reading.http_status})"
+    if reading.error is not None:
+        return f"error {reading.error.get('category')}{status}: {reading.error.get('message')}"
+    choices = (reading.response or {}).get("choices") or [{}]
+    text, calls = choices[0].get("text") or "", choices[0].get("tool_calls") or []
+    quoted = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+    called = f", {len(calls)} tool calls" if calls else ""
+    return f"response{status}: {choices[0].get('finish_reason')}, {quoted}{called}"
 
 
 def event_told(event: StreamEvent) -> dict[str, Any]:

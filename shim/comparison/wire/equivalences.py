@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -165,6 +166,7 @@ ACTED_ON = frozenset(
 """Headers that are compared although only the candidate has them: servers act on them, and recordings keep them."""
 
 
+@lru_cache(maxsize=256)  # names recur with every exchange; it depends on nothing but the table, which is constant
 def header_form(name: str) -> HeaderForm | None:
     """The row for a header's name in lower case; None where it is compared as it is."""
     return next((row for row in HEADERS if row.is_for(name)), None)

@@ -18,9 +18,7 @@ SECRET = "what somebody said to a model"
 
 def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What was logged, all of it warnings of the live comparison."""
-    assert {(record.name, record.levelno) for record in caplog.records} <= {
-        ("shim.comparison.live", logging.WARNING)
-    }
+    assert {(record.name, record.levelno) for record in caplog.records} <= {("shim.comparison.live", logging.WARNING)}
     return [record.getMessage() for record in caplog.records]
 
 

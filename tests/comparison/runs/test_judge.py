@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
 
+import pytest
+from msgspec.structs import replace
+
+from shim.comparison.exchange import Exchange
 from shim.comparison.recording.records import encode_exchange
-from shim.comparison.runs.judge import Judge, Judged
+from shim.comparison.runs.judge import BATCH_BYTES, Judge, Judged, batches
 from shim.comparison.runs.lines import Line
 from shim.comparison.runs.tally import Facts
-from shim.comparison.verdict import Outcome
+from shim.comparison.verdict import Outcome, Verdict
 from tests.comparison.made import exchange
-from tests.comparison.stand_ins import Obedient, encoded
+from tests.comparison.stand_ins import Obedient, Together, encoded
 
 
 def judge(data: bytes, *, details: int = 0) -> Judged:
@@ -79,3 +83,70 @@ def test_the_comparer_is_closed() -> None:
     comparer = Obedient()
     Judge(comparer).close()
     assert comparer.closed
+
+
+def lines_of(*data: bytes) -> list[Line]:
+    """These lines, one file."""
+    return [Line("a.jsonl", number + 1, number, each) for number, each in enumerate(data)]
+
+
+MIXED = (
+    *encoded("match-0", "mismatch-1"),
+    b"[]\n",
+    encode_exchange(exchange(pair_id="mismatch-3", role="candidate")),
+    *encoded("ignored-4", "failed-5"),
+)
+
+
+def test_many_lines_are_judged_as_each_by_itself() -> None:
+    """Unusable lines and the candidate's own between them, each line gets what it gets alone."""
+    together = Together()
+    lines = lines_of(*MIXED)
+    assert Judge(together).judge_all(lines) == [Judge(Obedient()).judge(line) for line in lines]
+    assert together.given == [4]
+
+
+def test_a_comparer_that_raises_among_many_is_told_of_its_own() -> None:
+    """One exchange that a comparer cannot stand leaves the verdicts on the others as they are."""
+    lines = lines_of(*MIXED, *encoded("raise-6", "match-7"))
+    assert Judge(Together()).judge_all(lines) == [Judge(Obedient()).judge(line) for line in lines]
+
+
+def test_a_judge_wants_as_many_as_its_comparer() -> None:
+    """How many lines are best judged together is the comparer's to say; one where it does not."""
+    assert (Judge(Together()).at_once, Judge(Obedient()).at_once) == (3, 1)
+
+
+def test_a_batch_is_full_by_number_or_by_bytes() -> None:
+    """Lines come in order, as many together as wished at that moment, fewer where they are long."""
+    lines = lines_of(*[b"x" * (BATCH_BYTES // 2)] * 5)
+    assert [len(batch) for batch in batches(lines, lambda: 3)] == [2, 2, 1]
+    sizes = iter([1, 2, 2, 9, 9, 9])
+    found = list(batches(lines_of(*[b"x"] * 5), lambda: next(sizes)))
+    assert [line.number for batch in found for line in batch] == [0, 1, 2, 3, 4]
+    assert [len(batch) for batch in found] == [1, 2, 2]
+
+
+class Strict(Together):
+    """A comparer that judges otherwise than the one it inherits from, one at a time."""
+
+    def compare(self, asked: Exchange) -> list[Verdict]:
+        """Find fault with everything."""
+        return [replace(each, outcome=Outcome.MISMATCH) for each in super().compare(asked)]
+
+
+class Stricter(Strict):
+    """One that has its own way with many as well."""
+
+    def compare_all(self, exchanges: Sequence[Exchange]) -> list[list[Verdict]]:
+        """Compare each."""
+        return [self.compare(each) for each in exchanges]
+
+
+@pytest.mark.parametrize(("make", "at_once"), [(Strict, 1), (Stricter, 3)])
+def test_who_compares_one_in_a_way_of_its_own_is_given_one(make: type[Together], at_once: int) -> None:
+    """A comparer that defines `compare` anew is asked by it, not by the inherited way for many."""
+    judge_of_all = Judge(make())
+    found = judge_of_all.judge_all(lines_of(*encoded("match-0", "match-1")))
+    assert judge_of_all.at_once == at_once
+    assert {verdict.outcome for each in found for verdict in each.verdicts} == {Outcome.MISMATCH}

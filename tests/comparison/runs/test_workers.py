@@ -19,7 +19,7 @@ from shim.comparison.runs.judge import Judged
 from shim.comparison.runs.lines import Line
 from shim.comparison.runs.workers import WorkerError, Workers, usable_cores
 from shim.comparison.verdict import Verdict
-from tests.comparison.stand_ins import Obedient, encoded, refuse
+from tests.comparison.stand_ins import Obedient, Together, encoded, refuse
 
 
 def lines_of(*pair_ids: str) -> Iterator[Line]:
@@ -104,6 +104,25 @@ def test_a_death_is_named() -> None:
     ):
         list(workers.judge(lines_of(*["match"] * 5, "die", *["match"] * 20)))
     assert nobody_left()
+
+
+def test_a_death_among_many_names_them() -> None:
+    """Of a worker that is killed while it compares several together, the first and the last of them are named."""
+    with (
+        Workers(Together, count=1) as workers,
+        pytest.raises(WorkerError, match=r"compared a\.jsonl:\d+ to a\.jsonl:\d+ "),
+    ):
+        list(workers.judge(lines_of(*["match"] * 40, "die", *["match"] * 40)))
+    assert nobody_left()
+
+
+def test_workers_judge_several_together() -> None:
+    """Verdicts come in the lines' order, each with its own number, also where a comparer takes several."""
+    with Workers(Together, count=2) as workers:
+        found = list(workers.judge(lines_of(*["match", "mismatch"] * 30)))
+    assert [line.number for line, _ in found] == list(range(60))
+    assert [{each.number for each in judged.verdicts} for _, judged in found] == [{number} for number in range(60)]
+    assert [judged.wants_attention for _, judged in found] == [False, True] * 30
 
 
 def _exit(_status: int) -> Any:

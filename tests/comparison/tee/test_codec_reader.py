@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,12 +10,14 @@ import pytest
 from shim.comparison.exchange import Exchange, TransportFault
 from shim.comparison.reading import Reading
 from shim.comparison.sides import UnreadableExchangeError
+from shim.comparison.tee import codec_reader
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.told import reading_of
 from shim.native import NativeProvider
 from shim.testing.fake_openai import FakeOpenAI, RawResponse, Replay
 from shim.wire import chat, responses
 from shim.wire.json_text import encode_body
+from shim.wire.sse import SSEDecoder
 from tests.comparison.made import ANSWER, CHUNKS, exchange, sse, streamed
 from tests.comparison.recorded_cases import CHAT, RESPONSES, exchange_of
 from tests.helpers.providers import KEY
@@ -164,3 +167,22 @@ def test_an_answer_of_another_type_is_read_whole() -> None:
     assert reading.outcome == "error"  # `[DONE]` and JSON are no JSON
     whole = CodecReader().read(exchange({"model": "m", "messages": [], "stream": True}))
     assert [event["event"] for event in whole.events or ()] == ["StreamStart", "TextDelta", "StreamDone"]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+@pytest.mark.parametrize("together", [True, False])
+def test_an_event_too_large_counts_where_the_stream_has_not_ended(
+    monkeypatch: pytest.MonkeyPatch, *, ended: bool, together: bool
+) -> None:
+    """After the last event nothing matters; before it an event too large is an error that keeps what had arrived."""
+    monkeypatch.setattr(codec_reader, "SSEDecoder", partial(SSEDecoder, max_event_bytes=400))
+    pieces = [
+        sse(*CHUNKS[:3], done=False),
+        *([b"data: [DONE]\n\n"] if ended else []),
+        b"data: " + b"x" * 1000 + b"\n\n",
+    ]
+    reading = CodecReader().read(streamed(*([b"".join(pieces)] if together else pieces)))
+    told: Any = reading.response if ended else (reading.error or {})["partial"]
+    assert reading.outcome == ("response" if ended else "error")
+    assert told["choices"][0]["text"] == "Hello 🌍"
+    assert ended or (reading.error or {})["category"] == "protocol"

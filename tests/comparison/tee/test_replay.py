@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     import requests
 
+    from shim.provider import Provider
+
 
 @pytest.fixture
 def legacy() -> Iterator[SessionReader]:
@@ -176,3 +178,86 @@ def test_a_reader_is_taken_as_it_is_and_a_maker_gets_one() -> None:
     assert isinstance(made, Reader)
     with pytest.raises(TypeError, match="give a reader"):
         reader_of(cast("Any", "legacy"))
+
+
+def test_a_batch_needs_one_thread(monkeypatch: pytest.MonkeyPatch, legacy: SessionReader) -> None:
+    """However many are read together, one thread of the client reads them all."""
+    from legacy_openai.data_lines import DataLines
+
+    seen: list[threading.Thread] = []
+
+    class Watched(DataLines):
+        def __init__(self) -> None:
+            seen.append(threading.current_thread())
+            super().__init__()
+
+    monkeypatch.setattr("legacy_openai.transfer.DataLines", Watched)
+    assert len(legacy.hear_all([streamed()] * 40)) == len(seen) == 40
+    assert len(set(seen)) == 1
+
+
+def test_what_overfills_a_client_s_buffer_is_read_all_the_same(legacy: SessionReader) -> None:
+    """A stream of more than a client reads ahead is delivered as it comes, among others that are short."""
+    large = sse(*(CHUNKS[1] for _ in range(12_000)), CHUNKS[3])
+    cases = [streamed(), streamed(large[:700_000], large[700_000:]), streamed()]
+    assert len(large) > 1 << 20
+    assert [len(reading.events or ()) for reading in legacy.read_all(cases)] == [
+        len(CodecReader().read(case).events or ()) for case in cases
+    ]
+
+
+@pytest.mark.parametrize(("settings", "given"), [({}, 1), ({"max_concurrency": 7}, 7)])
+def test_a_provider_is_told_to_run_one_at_a_time(settings: dict[str, Any], given: int) -> None:
+    """What makes a provider gets `max_concurrency` where it names it, unless the reader's owner gave another."""
+    made: list[int] = []
+
+    def maker(*, max_concurrency: int, **others: Any) -> LegacyProvider:
+        made.append(max_concurrency)
+        return LegacyProvider(max_concurrency=max_concurrency, **others)
+
+    reader = SessionReader(maker, **settings)
+    assert len(reader.read_all([exchange(), streamed()])) == 2
+    reader.close()
+    assert made == [given]
+
+
+def test_a_provider_that_needs_driving_is_driven() -> None:
+    """A provider that asks for nothing until its loop runs is waited for once, and read as any other."""
+
+    def maker(*, max_concurrency: int, session: requests.Session, api_key: str, base_url: str) -> Provider:
+        del max_concurrency
+        return cast("Provider", Driven(LegacyProvider(session=session, api_key=api_key, base_url=base_url)))
+
+    reader = SessionReader(maker)
+    started = time.monotonic()
+    for _ in range(4):
+        assert [worded(each) for each in reader.read_all([streamed()] * 3)] == [
+            worded(CodecReader().read(streamed()))
+        ] * 3
+    assert time.monotonic() - started < 5
+    reader.close()
+
+
+class Driven:
+    """A provider that starts nothing before it is performed."""
+
+    def __init__(self, inner: LegacyProvider) -> None:
+        self._inner = inner
+        self._waiting: list[Any] = []
+
+    def start_stream(self, *arguments: Any) -> None:
+        """Note the request."""
+        self._waiting.append(arguments)
+
+    def timeout(self) -> int:
+        """At once, while requests wait."""
+        return 0 if self._waiting else self._inner.timeout()
+
+    def perform(self) -> int:
+        """Start what waits, and go on."""
+        while self._waiting:
+            self._inner.start_stream(*self._waiting.pop(0))
+        return self._inner.perform()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)

@@ -182,3 +182,20 @@ def test_nothing_is_sent(monkeypatch: pytest.MonkeyPatch, post: Any) -> None:
     before = threading.active_count()
     assert post(exchange()).status_code == 200
     assert threading.active_count() == before
+
+
+def test_the_position_is_what_was_read(post: Any) -> None:
+    """`tell` counts the bytes that were given, as that of urllib3 does."""
+    response = post(streamed(b"abcde", b"fg"))
+    pieces = response.iter_content(4)
+    positions = [(next(pieces), response.raw.tell()) for _ in range(2)]
+    assert positions == [(b"abcd", 4), (b"e", 5)]
+
+
+def test_a_stream_that_was_closed_gives_nothing_more(post: Any) -> None:
+    """Who closes a response in the middle reads no piece after that."""
+    response = post(streamed(b"abcde", b"fg"))
+    pieces = response.raw.stream()
+    assert next(pieces) == b"abcde"
+    response.close()
+    assert list(pieces) == []

@@ -13,7 +13,7 @@ from shim.comparison.exchange import RecordedResponse, Segment
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.known_quirks import UNENDED
 from shim.comparison.tee.replay import SessionReader
-from shim.comparison.tee.rung import compare_tee
+from shim.comparison.tee.rung import compare_tee, compare_tee_all
 from shim.comparison.tee.variants import ALL_OFFSETS
 from shim.legacy_adapter import LegacyProvider
 from shim.native import NativeProvider
@@ -298,3 +298,41 @@ def test_recorded_cases_are_read_the_same_however_they_are_split(legacy: Session
         assert CHAT[name].body
         verdict = compare_tee(chat_case(name), legacy, resplit=True)
         assert verdict.outcome is Outcome.MATCH, verdict.message
+
+
+UNREADABLE = (
+    exchange(ended="overflow"),
+    exchange(url="https://api.openai.com/v1/models"),
+    exchange(url="http://[::1/v1/chat/completions"),
+    exchange(url="https://api.openai.com/v1/responses"),
+    exchange(response=None, ended="failed"),
+    replace(exchange(), response=RecordedResponse(status=200, headers=(("Content-Encoding", "br"),), decoded=False)),
+    replace(exchange(), response=RecordedResponse(status=200, segments=(Segment(None, 0.1, 5),))),
+)
+
+
+def test_many_together_are_judged_as_each_by_itself(legacy: SessionReader) -> None:
+    """Whatever stands beside it, an exchange gets the verdict that it gets alone, the unreadable among them too."""
+    cases = [chat_case(name) for name in CHAT]
+    mixed = [each for pair in zip(cases, UNREADABLE * len(cases), strict=False) for each in pair]
+    together = compare_tee_all(mixed, control=legacy)
+    alone = [compare_tee(each, legacy) for each in mixed]
+    assert [replace(each, seconds=0.0) for each in together] == [replace(each, seconds=0.0) for each in alone]
+    assert {each.outcome for each in together} == set(Outcome)
+    assert all(each.seconds > 0 for each in together)
+
+
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.shows == "as recorded"])
+def test_a_fault_is_found_among_many(name: str, legacy: SessionReader) -> None:
+    """A reader's fault is caught among exchanges that it reads well, in its own place."""
+    fault = FAULTS[name]
+    cases = [exchange(), chat_case(fault.case), streamed()]
+    alone = [compare_tee(each, legacy, candidate=fault.reader) for each in cases]
+    together = compare_tee_all(cases, control=legacy, candidate=fault.reader)
+    assert [each.mismatches for each in together] == [each.mismatches for each in alone]
+    assert together[1].outcome is Outcome.MISMATCH
+
+
+def test_nothing_is_compared_where_there_is_nothing(legacy: SessionReader) -> None:
+    """No exchanges, no verdicts."""
+    assert compare_tee_all([], control=legacy) == []

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from shim.comparison.reading import Reading
 from shim.comparison.sides import UnreadableExchangeError
 from shim.comparison.tee.codec_reader import CodecReader
-from shim.comparison.tee.told import arguments_json, event_told, reading_of, response_told
+from shim.comparison.tee.told import Heard, arguments_json, event_told, reading_of, response_told, surely_alike
 from shim.model import (
     Choice,
     ErrorCategory,
@@ -20,6 +20,7 @@ from shim.model import (
     OpaquePart,
     ProviderError,
     ReasoningPart,
+    RefusalDelta,
     RefusalPart,
     StreamDone,
     StreamError,
@@ -189,3 +190,75 @@ def test_a_completion_of_nothing_is_refused() -> None:
     """A provider that gives neither a response nor an error is at fault, and that is no reading."""
     with pytest.raises(UnreadableExchangeError, match="its provider is at fault"):
         reading_of(completion(), None)
+
+
+def heard(response: ModelResponse | None = RESPONSE, *events: Any, **fields: Any) -> Heard:
+    """What was told of a stream with these events, the usual end behind them."""
+    ended = completion(response, None if response else ERROR)
+    return Heard(replace(ended, **fields), [*events, StreamDone(response or RESPONSE)])
+
+
+# Numbers that `==` takes for equal, parts and events that have the same fields.
+NEARLY: dict[str, tuple[Heard, Heard]] = {
+    "1 and true": (heard(replace(RESPONSE, extra={"a": 1})), heard(replace(RESPONSE, extra={"a": True}))),
+    "1 and 1.0": (heard(replace(RESPONSE, extra={"a": 1})), heard(replace(RESPONSE, extra={"a": 1.0}))),
+    "null and absent": (heard(replace(RESPONSE, extra={"a": None})), heard(replace(RESPONSE, extra={}))),
+    "an event of another kind": (heard(RESPONSE, TextDelta("a")), heard(RESPONSE, RefusalDelta("a"))),
+    "an event in two": (heard(RESPONSE, TextDelta("ab")), heard(RESPONSE, TextDelta("a"), TextDelta("b"))),
+    "an event less": (heard(RESPONSE, TextDelta("")), heard(RESPONSE)),
+    "a stream and none": (heard(), replace(heard(), events=None)),
+    "no events and no stream": (replace(heard(), events=[]), replace(heard(), events=None)),
+    "another end": (heard(), replace(heard(), events=[StreamError(ERROR)])),
+    "another status": (heard(), heard(RESPONSE, http_status=201)),
+    "a finish reason that is no more than its word": (
+        heard(),
+        heard(replace(RESPONSE, choices=(replace(CHOICE, finish_reason="stop"),))),
+    ),
+    "an error": (heard(), heard(None)),
+}
+
+
+@pytest.mark.parametrize("name", NEARLY)
+def test_what_was_told_nearly_the_same_is_not_surely_alike(name: str) -> None:
+    """Numbers, kinds of parts and events, and whatever else could pass for the same leave it to the readings."""
+    one, other = NEARLY[name]
+    assert not surely_alike(one, other)
+    assert not surely_alike(other, one)
+
+
+@pytest.mark.parametrize("field", ["id", "model", "choices", "usage", "request_id", "service_tier", "raw", "extra"])
+def test_a_response_that_differs_in_a_field_is_not_surely_alike(field: str) -> None:
+    """Each field that is told counts."""
+    value = getattr(RESPONSE, field)
+    other = {"usage": None, "choices": ()}.get(field, None if field == "usage" else changed(value))
+    assert not surely_alike(heard(), heard(replace(RESPONSE, **{field: other})))
+
+
+@pytest.mark.parametrize(
+    ("place", "field"), [(place, field) for place, part in enumerate(PARTS) for field in type(part).__struct_fields__]
+)
+def test_a_part_that_differs_in_a_field_is_not_surely_alike(place: int, field: str) -> None:
+    """Each field of each part counts."""
+    part = replace(PARTS[place], **{field: changed(getattr(PARTS[place], field))})
+    parts = (*PARTS[:place], part, *PARTS[place + 1 :])
+    assert not surely_alike(heard(), heard(replace(RESPONSE, choices=(replace(CHOICE, parts=parts),))))
+
+
+def test_errors_are_never_surely_alike() -> None:
+    """Of errors the readings decide, always: their words may be a library's own."""
+    assert not surely_alike(heard(None), heard(None))
+
+
+@pytest.mark.parametrize("extra", [{"big": 2**80}, {"odd": "\ud83c"}])
+def test_what_cannot_be_written_is_not_surely_alike(extra: dict[str, Any]) -> None:
+    """A value the short way cannot write leaves it to the readings, and is no failure."""
+    one = heard(replace(RESPONSE, extra=extra))
+    assert not surely_alike(one, one)
+
+
+@pytest.mark.parametrize("name", CHAT)
+def test_what_is_surely_alike_has_the_same_reading(name: str) -> None:
+    """What two readers were told of a recorded case is surely alike unless it is an error, and then its readings are the same."""
+    one, other = (Heard(*CodecReader().hear(exchange_of(CHAT[name]))) for _ in range(2))
+    assert surely_alike(one, other) is (one.completion.error is None)
+    assert repr(one.reading()) == repr(other.reading())

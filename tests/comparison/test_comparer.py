@@ -1,0 +1,63 @@
+"""Tests that a comparer judges many as each by itself, and takes every exchange for what it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from shim.comparison.exchange import Exchange
+from shim.comparison.verdict import Outcome
+from shim.factory import create_comparer
+from tests.comparison.made import exchange, streamed
+from tests.comparison.recorded_cases import CHAT, chat_case
+
+AZURE = "https://team.openai.azure.com/openai/deployments/x/chat/completions?api-version=2024-10-21"
+
+
+def settled(verdicts: list[Any]) -> list[Any]:
+    """Verdicts without the time they took."""
+    return [replace(each, seconds=0.0) for each in verdicts]
+
+
+def test_many_are_judged_as_each_by_itself() -> None:
+    """Both rungs say of an exchange among many what they say of it alone."""
+    cases = [chat_case(name) for name in CHAT] + [exchange(ended="overflow"), exchange(url=AZURE), streamed(b"x")]
+    with create_comparer() as together, create_comparer() as alone:
+        found = [settled(each) for each in together.compare_all(cases)]
+        assert found == [settled(alone.compare(each)) for each in cases]
+    assert {len(each) for each in found} == {2}
+
+
+@pytest.mark.parametrize(
+    ("settings", "many"),
+    [({}, True), ({"rungs": ("wire",)}, False), ({"resplit": True}, False), ({"control": None}, False)],
+)
+def test_how_many_are_best_compared_together(settings: dict[str, Any], *, many: bool) -> None:
+    """Many, where a whole client reads them and each is read once; else one, so that what is found is known at once."""
+    with create_comparer(**settings) as comparer:
+        assert (comparer.at_once > 1) is many
+
+
+def test_each_exchange_is_written_for_its_own_address_and_api() -> None:
+    """Recordings of several addresses and APIs, one after the other and again, are each compared with their own."""
+    urls = ("https://a.example/v1/chat/completions", "https://b.example/v1/chat/completions", AZURE)
+    cases = [exchange(url=url) for url in urls] + [
+        exchange({"model": "gpt-4o", "input": "Hi"}, b"{}", url="https://a.example/v1/responses")
+    ]
+    with create_comparer(rungs=("wire",)) as comparer:
+        for case in cases * 2:
+            (verdict,) = comparer.compare(case)
+            assert not [each.path for each in verdict.mismatches if each.path.startswith(("url", "request"))]
+            assert verdict.outcome is not Outcome.FAILED
+
+
+def test_the_made_reading_of_each_is_its_own() -> None:
+    """Without a control each exchange is judged by what it says its control made of it."""
+    with create_comparer(rungs=("tee",)) as comparer:
+        told: list[Exchange] = [replace(each, made=comparer.readings(each)[1]) for each in (exchange(), streamed())]
+    wrong = replace(told[0], made=told[1].made)
+    with create_comparer(rungs=("tee",), control=None) as comparer:
+        outcomes = [verdict.outcome for (verdict,) in comparer.compare_all([*told, wrong])]
+    assert outcomes == [Outcome.MATCH, Outcome.MATCH, Outcome.MISMATCH]
