@@ -1,7 +1,7 @@
 """`python -m bench.tap_cost`: what a tap costs: CPU per streamed event, and how much later the first byte comes.
 
 Not part of `python -m bench`: it compares our own clients with themselves. Each figure is the median of its passes, and the
-clients take turns within one run, so that a slow moment of the machine falls on all alike.
+clients and taps take turns within one run, so that a slow moment of the machine falls on all alike. A minute and a half.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 from rich.console import Console
@@ -28,9 +28,8 @@ from shim.legacy_adapter import LegacyProvider
 from shim.loops import select_loop
 from shim.native import NativeProvider
 
-EVENTS = 2000
-PASSES = 9
-FIRST_BYTES = 60
+BURST = 2000
+RATE, PACED = 500, 100
 KEY = "sk-test-key"
 
 
@@ -96,49 +95,78 @@ def readers(base_url: str) -> Iterator[dict[str, tuple[Any, Callable[..., float]
         }
 
 
-def cpu_per_event(read: Callable[..., float], *, made: Callable[[], Any]) -> float:
+def cpu_per_event(read: Callable[..., float], *, made: Callable[[], Any], model: str, events: int) -> float:
     """CPU seconds of this process per event, all of its threads, the tap's file included."""
     with made():
         begun = time.process_time()
-        read(model=f"fake-burst-{EVENTS}")
-    return (time.process_time() - begun) / EVENTS
+        read(model=model)
+    return (time.process_time() - begun) / events
 
 
-def first_byte(read: Callable[..., float], *, made: Callable[[], Any]) -> float:
-    """Seconds to the first byte, of a stream whose other events come later."""
+def first_byte(read: Callable[..., float], *, made: Callable[[], Any], model: str) -> float:
+    """Seconds to the first byte, or event."""
     with made():
-        return read(model="fake-paced-200x3")
+        return read(model=model)
 
 
-def medians(measure: Callable[..., float], *, passes: int) -> dict[tuple[str, str], float]:
-    """The median of each reader with each tap, taken in turn."""
-    seen: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    with server() as base_url, readers(base_url) as clients, tempfile.TemporaryDirectory() as folder:
-        for number in range(-2, passes):
+class Figure(NamedTuple):
+    """What is measured, and how often."""
+
+    name: str
+    measure: Callable[..., float]
+    passes: int
+
+
+FIGURES = (
+    Figure(
+        f"CPU per event, {BURST} at once",
+        functools.partial(cpu_per_event, model=f"fake-burst-{BURST}", events=BURST),
+        passes=11,
+    ),
+    Figure(
+        f"CPU per event, {PACED} one by one",
+        functools.partial(cpu_per_event, model=f"fake-paced-{RATE}x{PACED}", events=PACED),
+        passes=11,
+    ),
+    Figure("first byte, the others later", functools.partial(first_byte, model="fake-paced-200x3"), passes=100),
+    Figure("first byte, 200 events at once", functools.partial(first_byte, model="fake-burst-200"), passes=100),
+)
+
+
+def medians(figure: Figure, *, base_url: str, path: Path) -> dict[str, dict[str, float]]:
+    """The median of each client with each tap, taken in turn."""
+    seen: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    with readers(base_url) as clients:
+        for number in range(-2, figure.passes):
             for client, (target, read) in clients.items():
-                for name, make in TAPS.items():
-                    path = Path(folder, "recorded.jsonl")
-                    figure = measure(read, made=functools.partial(make, target, path))
+                for name in turned(number):
+                    seconds = figure.measure(read, made=functools.partial(TAPS[name], target, path))
                     if number >= 0:  # the first two warm up
-                        seen[client, name].append(figure)
-    return {key: statistics.median(figures) for key, figures in seen.items()}
+                        seen[client][name].append(seconds)
+    return {client: {name: statistics.median(taps[name]) for name in TAPS} for client, taps in seen.items()}
 
 
-def shown(title: str, figures: dict[tuple[str, str], float]) -> Table:
-    """A table of microseconds, each with its ratio to the reader without a tap."""
-    table = Table("", *TAPS, title=title)
-    for client in dict.fromkeys(client for client, _ in figures):
-        plain = figures[client, next(iter(TAPS))]
-        row = [f"{figures[client, name] * 1e6:.2f} µs ({figures[client, name] / plain:.2f})" for name in TAPS]
-        table.add_row(client, *row)
-    return table
+def turned(number: int) -> list[str]:
+    """The taps, another one first in each pass: who comes first finds the caches cold."""
+    first = number % len(TAPS)
+    return [*TAPS][first:] + [*TAPS][:first]
+
+
+def rows(figure: Figure, *, base_url: str, path: Path) -> Iterator[tuple[str, ...]]:
+    """A row for each client: microseconds, each with its ratio to the client without a tap."""
+    for client, taps in medians(figure, base_url=base_url, path=path).items():
+        plain, *_ = taps.values()
+        yield figure.name, client, *(f"{each * 1e6:.2f} µs ({each / plain:.2f})" for each in taps.values())
 
 
 def main() -> None:
     """Measure and print."""
-    console = Console(width=150)
-    console.print(shown(f"CPU per event of a stream of {EVENTS}", medians(cpu_per_event, passes=PASSES)))
-    console.print(shown("Time to the first byte", medians(first_byte, passes=FIRST_BYTES)))
+    table = Table("figure", "client", *TAPS)
+    with server() as base_url, tempfile.TemporaryDirectory() as folder:
+        for figure in FIGURES:
+            for row in rows(figure, base_url=base_url, path=Path(folder, "recorded.jsonl")):
+                table.add_row(*row)
+    Console(width=150).print(table)
 
 
 if __name__ == "__main__":

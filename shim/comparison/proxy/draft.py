@@ -22,8 +22,8 @@ from shim.comparison.exchange import (
     Segment,
     TransportFault,
 )
-from shim.comparison.proxy.decoding import decoded
 from shim.comparison.proxy.heads import recorded
+from shim.comparison.recording.decoding import decoded
 from shim.comparison.recording.recorder import MOST_SEGMENTS
 
 Stage: TypeAlias = Literal["connect", "headers", "body"]

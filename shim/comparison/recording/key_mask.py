@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import string
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 from urllib.parse import quote, unquote, unquote_plus
@@ -23,8 +24,10 @@ _LOOKS = re.compile(
     rb"(?i)(?:(?<![A-Za-z0-9_])|(?<=\\[nrtbf]))"
     rb"(?:(?:sk|gsk|xai|pplx)[-_][A-Za-z0-9_\-*]{6,}|Bearer\s+(?=[A-Za-z._~+/\-]*[0-9])[A-Za-z0-9._~+/=\-]{8,})"
 )
-# Each key of those looks holds one of these; to look for them first is eight times as fast.
-_SIGNS = (b"sk-", b"sk_", b"xai-", b"xai_", b"pplx-", b"pplx_", b"bearer")
+# Each key of those looks holds one of these once it is folded (in small letters, `_` as `-`); to look for them first is many
+# times as fast.
+_SIGNS = (b"sk-", b"xai-", b"pplx-", b"bearer")
+_FOLDED = bytes.maketrans(string.ascii_uppercase.encode() + b"_", string.ascii_lowercase.encode() + b"-")
 
 _SECRET_NAME = re.compile(r"(?i)key|token(?!s)|secret|passw|pwd|auth|sig$|signature|credential|jwt|session")
 _QUERY_VALUE = re.compile(r"([?&;]([^=&#;\s\"'?]*)=)([^&#;\s\"')]*)")
@@ -85,8 +88,8 @@ class KeyMask:
     def masked(self, data: bytes) -> bytes:
         """Mask every key, each by as many bytes; the same object where there is none."""
         spans = [span for secret in self._secrets if secret in data for span in _places(data, secret)]
-        lower = data.lower()
-        if any(sign in lower for sign in _SIGNS):
+        folded = data.translate(_FOLDED)
+        if any(sign in folded for sign in _SIGNS):
             spans += [match.span() for match in _LOOKS.finditer(data)]
         if not spans:
             return data

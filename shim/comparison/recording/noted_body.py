@@ -1,6 +1,7 @@
 """A response's raw body that notes what its reader reads: in every other way the object it stands for.
 
-Not the noting (`recorder`). It asks the same of the object below as it is asked itself, gives what that gives, when it
+Not the noting (`under_way`), and not for what urllib3 reads from a socket in its ordinary way: that is heard below it
+(`listening_file`). It asks the same of the object below as it is asked itself, gives what that gives, when it
 gives it, and raises what that raises. One exception: an event stream that is not chunked is handed on as it arrives, where
 urllib3's `stream(n)` waits until n bytes are there; no client of an event stream can mean that.
 """
@@ -11,10 +12,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from shim.comparison.recording.transport_fault import breaks_the_body, reading_fault, say_early_end
+from shim.comparison.recording.transport_fault import breaks_the_body, reading_fault
 
 if TYPE_CHECKING:
-    from shim.comparison.recording.recorder import Recording
+    from shim.comparison.recording.under_way import Recording
 
 _Maker: TypeAlias = "Callable[[Any, _Notes], Any]"
 
@@ -45,7 +46,6 @@ class _Notes:
     def failed(self, error: BaseException) -> None:
         """Note that reading failed; the caller raises the error on."""
         recording = self.recording
-        say_early_end(error)
         if recording.is_over or not breaks_the_body(error):
             return
         if recording.is_cancelled or not isinstance(error, Exception):  # an interrupt is no fault of the transport

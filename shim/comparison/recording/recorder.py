@@ -1,18 +1,19 @@
 """Builds exchanges from what is observed of them, bounded, and hands each over once: it never raises into what it watches.
 
-Not the watching (`session_tap`, `noted_body`; a native provider tells by itself) nor where exchanges go (`sinks`). While a
-body is read, each piece costs one append; the rest is done when it has ended, on the thread that read the end. An
-exchange nobody ends, because its response was dropped unread, is handed over with the next one: its end is noticed while
-memory is freed, where no foreign code may run.
+Not the watching (`session_tap` and what it uses; a native provider tells by itself), nor one exchange while it passes
+(`under_way`), nor where exchanges go (`sinks`). What has ended is handed over as it is; it is made into an exchange and redacted
+when the sink asks for that: at once for a function, on the writing thread for a file. An exchange nobody ends, because its
+response was dropped unread, is handed over with the next one: its end is noticed while memory is freed, where no foreign
+code may run.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import re
 import threading
-import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -25,22 +26,18 @@ from shim.comparison.exchange import (
     Exchange,
     Headers,
     RecordedRequest,
-    RecordedResponse,
     Role,
-    Segment,
     TransportFault,
     sha256_of,
 )
 from shim.comparison.recording.redaction import Redaction
+from shim.comparison.recording.under_way import MOST_SEGMENTS, Finished, Recording
 from shim.observation import SentRequest, TransferObserver
 
 PAIR_HEADER: Final = "X-Shim-Pair-Id"
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of a body that are kept unless told otherwise; longer than any answer in text."""
-MOST_SEGMENTS: Final = 1 << 18
-"""Pieces of a body that are kept: one costs some 150 bytes however short it is."""
 _MOST_ABANDONED = 100
-_MICROSECONDS = 6
 
 Context: TypeAlias = "Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None"
 OnError: TypeAlias = Callable[[Exception], object]
@@ -52,8 +49,13 @@ _T = TypeVar("_T")
 class Sink(Protocol):
     """Where exchanges go."""
 
-    def put(self, exchange: Exchange) -> bool:
-        """Take one; False where it had to be dropped."""
+    def put(self, make: Callable[[], Exchange], *, weight: int) -> bool:
+        """Take one by what makes it, redacted, at any time and on any thread; False where it had to be dropped.
+
+        Args:
+            make: raises whatever went wrong with it.
+            weight: bytes of memory it holds, roughly.
+        """
         ...
 
 
@@ -92,7 +94,7 @@ class Recorder:
 
     Args:
         sink: where exchanges go.
-        redaction: what is taken out of them before.
+        redaction: what is taken out of them before they are written or given to a function.
         max_body: bytes kept of a response; a longer request is left out but for its hash.
         context: what the application adds to each exchange: a dict, or what gives one when a request is sent.
         on_error: gets every exception that is ours or the sink's, on whatever thread it arose.
@@ -145,14 +147,17 @@ class Recorder:
         recording = self.begin(method=sent.method, url=sent.url, headers=sent.headers, body=sent.body, pair_id=given)
         return None if recording is None else _Watched(recording)
 
-    def hand_over(self, exchange: Exchange) -> None:
-        """Redact an exchange and give it to the sink; whatever goes wrong is counted and told."""
+    def hand_over(self, finished: Finished) -> None:
+        """Give an exchange to the sink; whatever goes wrong is counted and told."""
         try:
-            taken = self._sink.put(self._redaction.apply(exchange))
+            taken = self._sink.put(functools.partial(self._redacted, finished), weight=finished.weight)
         except Exception as error:  # noqa: BLE001 - the one place where what a sink raises is caught
             self.failed(error)
         else:
             self.tally.count("recorded" if taken else "dropped")
+
+    def _redacted(self, finished: Finished) -> Exchange:
+        return self._redaction.apply(finished.exchange())
 
     def failed(self, error: Exception) -> None:
         """Count an exception of ours, say so once in the log, and tell who asked to be told. Never raises."""
@@ -189,129 +194,6 @@ class Recorder:
             self.failed(error)
             return {}
         return context
-
-
-class Recording:
-    """One exchange that is being recorded. Its methods never raise."""
-
-    __slots__ = (
-        "_context",
-        "_headers",
-        "_headers_at",
-        "_left",
-        "_once",
-        "_overflowed",
-        "_pair_id",
-        "_pieces",
-        "_process",
-        "_reason",
-        "_recorder",
-        "_request",
-        "_started_at",
-        "_status",
-        "decoded",
-        "is_cancelled",
-        "started",
-    )
-
-    def __init__(self, recorder: Recorder, *, request: RecordedRequest, pair_id: str, context: dict[str, Any]) -> None:
-        self._once = [True]  # to pop it is to end: one thread alone can
-        self._process = os.getpid()
-        self._recorder = recorder
-        self._request = request
-        self._pair_id = pair_id
-        self._context = context
-        self._status: int | None = None
-        self._reason = ""
-        self._headers: Headers = ()
-        self._headers_at = 0.0
-        self._pieces: list[tuple[bytes, float]] = []
-        self._left = recorder.max_body
-        self._overflowed = False
-        self.decoded = True
-        self.is_cancelled = False
-        self._started_at = time.time()
-        self.started = time.monotonic()
-
-    def __del__(self) -> None:
-        if self._once and self._process == os.getpid():
-            self._recorder.abandoned(self)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has ended."""
-        return not self._once
-
-    def elapsed(self) -> float:
-        """Seconds since the request was handed to the transport."""
-        return round(time.monotonic() - self.started, _MICROSECONDS)
-
-    def head(self, status: int, *, reason: str, headers: Headers) -> None:
-        """Take the head of the response."""
-        self._status, self._reason, self._headers = status, reason, headers
-        self._headers_at = self.elapsed()
-
-    def note(self, data: bytes) -> None:
-        """Take what was read of the body together; nothing is done with it yet."""
-        self._left -= len(data)
-        if self._left < 0 or len(self._pieces) >= MOST_SEGMENTS:
-            self._overflow(data)
-        elif data:
-            self._pieces.append((data, time.monotonic()))
-
-    def _overflow(self, data: bytes) -> None:
-        if not (self._overflowed or self.is_over):
-            fits = len(data) + min(self._left, 0)
-            if fits > 0 and len(self._pieces) < MOST_SEGMENTS:
-                self._pieces.append((data[:fits], time.monotonic()))
-        self._overflowed = True
-        self._left = -1
-
-    def end(self, ended: Ended, *, fault: TransportFault | None = None) -> None:
-        """Hand the exchange over, and those of dropped responses; only the first end counts."""
-        self.conclude(ended, fault=fault)
-        self._recorder.collect()
-
-    def conclude(self, ended: Ended, *, fault: TransportFault | None = None) -> None:
-        """Hand this exchange over; only the first end counts."""
-        try:
-            self._once.pop()
-        except IndexError:
-            return
-        try:
-            exchange = self._exchange(ended, fault)
-        except Exception as error:  # noqa: BLE001 - whatever was observed, its reader must not suffer
-            self._recorder.failed(error)
-            return
-        finally:
-            self._left = -1  # what is still read is not kept
-            self._pieces = []
-        self._recorder.hand_over(exchange)
-
-    def _exchange(self, ended: Ended, fault: TransportFault | None) -> Exchange:
-        return Exchange(
-            pair_id=self._pair_id,
-            role=self._recorder.role,
-            started_at=self._started_at,
-            request=self._request,
-            response=None if self._status is None else self._response(self._status),
-            ended="overflow" if self._overflowed else ended,
-            fault=fault,
-            finished=self.elapsed(),
-            client=self._recorder.client,
-            context=self._context,
-        )
-
-    def _response(self, status: int) -> RecordedResponse:
-        started = self.started
-        return RecordedResponse(
-            status=status,
-            reason=self._reason,
-            headers=self._headers,
-            segments=tuple([Segment.of(bytes(data), round(at - started, _MICROSECONDS)) for data, at in self._pieces]),
-            headers_at=self._headers_at,
-            decoded=self.decoded,
-        )
 
 
 class _Watched:
@@ -369,3 +251,16 @@ def _body_bytes(body: object) -> bytes | None:
 def _shown(error: Exception) -> str:
     """The type alone: the words of an exception may quote a body."""
     return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+__all__ = [
+    "MAX_BODY",
+    "MOST_SEGMENTS",
+    "PAIR_HEADER",
+    "Context",
+    "OnError",
+    "PerProcess",
+    "Recorder",
+    "Recording",
+    "Sink",
+]

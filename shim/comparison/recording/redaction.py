@@ -1,4 +1,4 @@
-"""What is taken out of an exchange before it is queued, kept or handed on: an allow-list of headers, keys, chosen places.
+"""What is taken out of an exchange before it is written or handed on: an allow-list of headers, keys, chosen places.
 
 Not the looks of a key (`key_mask`) nor the places of a body (`body_paths`). What is covered keeps its length: the split of
 a body, its times and its lengths stay exactly as they were.
@@ -6,9 +6,10 @@ a body, its times and its lengths stay exactly as they were.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Any, Final, Literal, final, get_args
 
 import msgspec
@@ -85,7 +86,7 @@ class Redaction:
         ValueError: a path or `bodies` is none of these.
     """
 
-    __slots__ = ("_drops", "_headers", "_paths")
+    __slots__ = ("_allowed", "_drops", "_headers", "_paths")
 
     def __init__(
         self,
@@ -99,6 +100,9 @@ class Redaction:
         if bodies not in get_args(Bodies):
             raise ValueError(f'bodies is {bodies!r}; give "keep" or "drop"')
         self._headers = tuple(pattern.lower() for pattern in headers)
+        self._allowed = re.compile(
+            "|".join(map(translate, self._headers)) or "(?!)"
+        )  # of an empty list nothing is kept
         paths = [BodyPath.of(path) for path in body_paths]
         self._paths: dict[Side, tuple[BodyPath, ...]] = {
             side: tuple(path for path in paths if path.side == side) for side in get_args(Side)
@@ -120,7 +124,7 @@ class Redaction:
         name = name.lower()
         if side == "response" and name in _REQUEST_ONLY:
             return False
-        return any(fnmatchcase(name, pattern) for pattern in self._headers)
+        return self._allowed.match(name) is not None
 
     def paths(self, side: Side) -> Sequence[BodyPath]:
         """The places of that side's body."""

@@ -1,8 +1,9 @@
 """`tap`: records what passes through a `requests.Session`, or through a transport that tells by itself.
 
-Not what a recording is made of (`recorder`), how a body is watched (`noted_body`), what is taken out (`redaction`) nor
-where it goes (`sinks`). Whoever uses the session notices nothing: the same bytes in the same pieces, the same exceptions,
-the same objects as far as can be told; and whatever fails in here stays in here.
+Not what a recording is made of (`recorder`), how a body is heard (`listening_file`, and `noted_body` for one that urllib3 does
+not read from a socket in its ordinary way), what is taken out (`redaction`) nor where it goes (`sinks`). Whoever uses the
+session notices nothing: the same bytes in the same pieces, the same exceptions, the same objects as far as can be told; and
+whatever fails in here stays in here.
 
     with tap(session, "recorded.jsonl.gz"):
         ...use the session as ever...
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 import requests
 from requests.adapters import BaseAdapter
 
+from shim.comparison.recording.listening_file import listens
 from shim.comparison.recording.noted_body import NotedBody
 from shim.comparison.recording.recorder import MAX_BODY, PAIR_HEADER, Context, OnError, Recorder, Recording
 from shim.comparison.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
@@ -71,7 +73,8 @@ def tap(
         target: a `requests.Session`, or what has a `session` or a `watch`.
         sink: a path (JSON Lines, compressed if it ends in .gz; appended to, written in the background), or a function
             that takes an `Exchange`. That is called on the thread that read the end of the body, so it must be quick.
-        redaction: what is taken out before anything is queued; None is `Redaction()`.
+        redaction: what is taken out before anything is written or given to the function; None is `Redaction()`. Exchanges
+            that wait to be written, in memory and never many, are not redacted yet.
         max_body: bytes of a body that are kept.
         context: plain JSON added to each exchange: a dict, or a function that gives one, called when the request is sent.
         on_error: gets every exception of the recording, the function and the file; none ever reaches the caller.
@@ -320,7 +323,8 @@ def _watch(response: requests.Response, request: requests.PreparedRequest, *, re
         recording.end("complete")
         return
     encoding = str(headers.get("content-encoding") or "").strip().lower()
-    response.raw = NotedBody(raw, recording, encoding=encoding)
+    if not listens(raw, recording, encoding=encoding):
+        response.raw = NotedBody(raw, recording, encoding=encoding)
 
 
 def _pairs(headers: Any) -> Headers:

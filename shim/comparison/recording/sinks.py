@@ -1,6 +1,8 @@
 """Where exchanges go: into a file in the background, or to a function of the caller's.
 
-Not the form of the file (`records`). The background writer holds a bounded queue and drops what does not fit. Its thread is
+Not the form of the file (`records`) nor the making of an exchange (`under_way`), which is done here, when it is asked for. The
+background writer holds a bounded queue of exchanges that are not made yet, so what waits in it, in memory, is not redacted
+yet; each is made, redacted and encoded on the thread, and nothing else is written. What does not fit is dropped. The thread is
 no daemon, so that what is queued is written even if nobody closes anything; it begins with the first exchange and ends by
 itself when there has been nothing to do for a while. After a fork the child has a queue, a thread and a file of its own.
 """
@@ -18,6 +20,7 @@ from shim.comparison.recording.recorder import OnError, PerProcess, Sink
 from shim.comparison.recording.records import ExchangeWriter, encode_exchange
 
 SinkTarget: TypeAlias = "str | Path | Callable[[Exchange], object]"
+_Make: TypeAlias = Callable[[], Exchange]
 
 MOST_WAITING: Final = 1000
 MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
@@ -26,8 +29,6 @@ LINGER_SECONDS: Final = 0.5
 """How long the thread waits for the next exchange before it ends, and so an interpreter's exit where nobody closed the sink."""
 CLOSE_SECONDS: Final = 30.0
 """How long `close` waits for a disk that does not answer."""
-_SEGMENT_WEIGHT = 150
-_EXCHANGE_WEIGHT = 2000
 
 
 @final
@@ -37,9 +38,10 @@ class CallableSink:
     def __init__(self, function: Callable[[Exchange], object]) -> None:
         self._function = function
 
-    def put(self, exchange: Exchange) -> bool:
+    def put(self, make: Callable[[], Exchange], *, weight: int) -> bool:
         """Call the function; what it raises the recorder takes."""
-        self._function(exchange)
+        del weight  # nothing waits
+        self._function(make())
         return True
 
     def flush(self) -> None:
@@ -71,10 +73,10 @@ class FileSink:
         self._most = most_waiting
         self._most_bytes = most_waiting_bytes
 
-    def put(self, exchange: Exchange) -> bool:
+    def put(self, make: Callable[[], Exchange], *, weight: int) -> bool:
         """Queue an exchange; False where there is no room."""
         queue: _Queue = self._queues.get()
-        return queue.put(exchange, most=self._most, most_bytes=self._most_bytes)
+        return queue.put(make, weight, most=self._most, most_bytes=self._most_bytes)
 
     def flush(self) -> None:
         """Wait until what was queued is written."""
@@ -94,18 +96,17 @@ class _Queue:
         self._path = path
         self._on_error = on_error
         self._changed = threading.Condition(threading.Lock())
-        self._waiting: deque[Exchange] = deque()
+        self._waiting: deque[_Make] = deque()
         self._bytes = 0
         self._is_writing = False
         self._thread: threading.Thread | None = None
         self._linger = LINGER_SECONDS
 
-    def put(self, exchange: Exchange, *, most: int, most_bytes: int) -> bool:
-        weight = _weight(exchange)
+    def put(self, make: _Make, weight: int, *, most: int, most_bytes: int) -> bool:
         with self._changed:
             has_room = len(self._waiting) < most and (not self._waiting or self._bytes + weight <= most_bytes)
             if has_room:
-                self._waiting.append(exchange)
+                self._waiting.append(make)
                 self._bytes += weight
                 self._begin()
                 self._changed.notify_all()
@@ -139,24 +140,24 @@ class _Queue:
         if writer is not None:
             writer.close()
 
-    def _written(self, batch: list[Exchange], writer: ExchangeWriter | None) -> ExchangeWriter | None:
+    def _written(self, batch: list[_Make], writer: ExchangeWriter | None) -> ExchangeWriter | None:
         """Write what waited; the writer to go on with."""
         try:
             writer = writer or ExchangeWriter(self._path)
-            writer.write_lines([line for exchange in batch if (line := self._encoded(exchange))])
+            writer.write_lines([line for make in batch if (line := self._encoded(make))])
         except Exception as error:  # noqa: BLE001 - the disk may be well again for the next ones
             self._on_error(error)
         return writer
 
-    def _encoded(self, exchange: Exchange) -> bytes:
-        """One line; nothing for one that cannot be written, which must not take the others along."""
+    def _encoded(self, make: _Make) -> bytes:
+        """One line; nothing for one that cannot be made or written, which must not take the others along."""
         try:
-            return encode_exchange(exchange)
+            return encode_exchange(make())
         except Exception as error:  # noqa: BLE001 - its recorder tells it
             self._on_error(error)
             return b""
 
-    def _next(self) -> list[Exchange]:
+    def _next(self) -> list[_Make]:
         """What waits, as soon as there is something; nothing when the thread is to end."""
         with self._changed:
             self._is_writing = False
@@ -169,13 +170,6 @@ class _Queue:
             if not batch:
                 self._thread = None
             return batch
-
-
-def _weight(exchange: Exchange) -> int:
-    """Bytes of memory, roughly."""
-    weight = _EXCHANGE_WEIGHT + len(exchange.request.body or b"")
-    response = exchange.response
-    return weight if response is None else weight + response.length + _SEGMENT_WEIGHT * len(response.segments)
 
 
 def sink_of(target: SinkTarget, *, on_error: OnError) -> CallableSink | FileSink:

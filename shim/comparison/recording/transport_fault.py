@@ -16,7 +16,6 @@ from urllib3 import exceptions as raw
 from shim.comparison.exchange import TransportFault
 
 _MOST_LINKS = 50
-_ENDED_EARLY = "Response ended prematurely"  # urllib3's words, in `HTTPResponse.read_chunked`
 
 # What says that no connection stood, and what says that one did: the first of these in the chain of an exception decides.
 _NOT_CONNECTED = (
@@ -66,16 +65,6 @@ def breaks_the_body(error: BaseException) -> bool:
     if isinstance(error, _REFUSALS):
         return False
     return isinstance(error, _TRANSPORTS) or not isinstance(error, _MISUSES)
-
-
-def say_early_end(error: BaseException) -> None:
-    """Add to urllib3's "Response ended prematurely" the exception that says so in kind, as its other early ends have it.
-
-    A reader that knows urllib3's own body reads its chunks by itself, and tells a body that was cut off from a connection that
-    broke. Before a watched body it cannot, and goes by what the exception holds.
-    """
-    if type(error) is raw.ProtocolError and error.args == (_ENDED_EARLY,) and error.__cause__ is None:
-        error.__cause__ = http.client.IncompleteRead(b"")
 
 
 def kind_of(error: BaseException) -> str:

@@ -12,9 +12,9 @@ import pytest
 
 from shim.comparison.exchange import Exchange, Segment
 from shim.comparison.proxy import keeper as keeper_module
-from shim.comparison.proxy.decoding import decoded
 from shim.comparison.proxy.draft import Draft
 from shim.comparison.proxy.keeper import Keeper, Passed
+from shim.comparison.recording.decoding import decoded
 from shim.comparison.recording.redaction import Redaction
 
 

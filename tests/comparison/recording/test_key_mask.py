@@ -78,3 +78,9 @@ def test_urls_lose_their_credentials() -> None:
 def test_no_key_in_the_repr() -> None:
     """A mask does not show what it masks."""
     assert KEY not in repr(KeyMask([KEY]))
+
+
+@pytest.mark.parametrize("key", [b"SK_ABCDEFGH1", b"sk-abcdefgh1", b"XAI_abcdefgh", b"Pplx-abcdefgh", b"gsk_abcdefgh"])
+def test_keys_are_known_in_any_letters(key: bytes) -> None:
+    """What looks like a key is found whatever its letters and with either dash."""
+    assert key not in KeyMask().masked(b'{"text": "' + key + b'"}')

@@ -71,7 +71,7 @@ def test_a_body_is_bounded(pieces: list[bytes]) -> None:
 
 def test_the_pieces_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body in more pieces than are kept overflows, however short they are."""
-    monkeypatch.setattr("shim.comparison.recording.recorder.MOST_SEGMENTS", 3)
+    monkeypatch.setattr("shim.comparison.recording.under_way.MOST_SEGMENTS", 3)
     taken: list[Exchange] = []
     _, begun = recording(taken.append)
     for _ in range(5):

@@ -224,3 +224,9 @@ def test_bad_settings_are_refused(settings: dict[str, Any], words: str) -> None:
     """A setting that cannot be meant is refused with what can."""
     with pytest.raises((ValueError, TypeError), match=words):
         Redaction(**settings)
+
+
+def test_an_empty_list_keeps_no_header() -> None:
+    """Where no header is allowed none is kept."""
+    rules = Redaction(headers=[])
+    assert not any(rules.allows(name, side="request") for name in ("accept", "", "content-type"))

@@ -33,13 +33,18 @@ def sink_for(path: Path, **settings: Any) -> FileSink:
     return FileSink(path, on_error=fail, **settings)
 
 
+def put(sink: FileSink, **given: Any) -> bool:
+    """Put an exchange that weighs 2500 bytes."""
+    return sink.put(lambda: exchange(**given), weight=2500)
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_everything_is_written_in_order(tmp_path: Path, name: str) -> None:
     """What was queued is in the file, in order, once the sink is closed, and its thread is gone."""
     sink = sink_for(tmp_path / name)
     assert not writers()
     for number in range(200):
-        assert sink.put(exchange(pair_id=str(number)))
+        assert put(sink, pair_id=str(number))
     sink.close()
     assert not writers()
     assert [each.pair_id for each in read_exchanges(tmp_path / name)] == [str(number) for number in range(200)]
@@ -49,7 +54,7 @@ def test_flushing_waits_for_the_disk(tmp_path: Path) -> None:
     """After a flush what was queued can be read, and the sink goes on."""
     sink = sink_for(tmp_path / "a")
     for number in range(3):
-        sink.put(exchange())
+        put(sink)
         sink.flush()
         assert len(list(read_exchanges(tmp_path / "a"))) == number + 1
     sink.close()
@@ -58,12 +63,12 @@ def test_flushing_waits_for_the_disk(tmp_path: Path) -> None:
 def test_an_idle_thread_ends(tmp_path: Path) -> None:
     """A sink with nothing to do has no thread after a moment, and writes again when there is something."""
     sink = sink_for(tmp_path / "a")
-    sink.put(exchange())
+    put(sink)
     deadline = time.monotonic() + 10 * LINGER_SECONDS + 5
     while writers() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not writers()
-    sink.put(exchange())
+    put(sink)
     sink.close()
     assert len(list(read_exchanges(tmp_path / "a"))) == 2
 
@@ -72,7 +77,7 @@ def test_a_late_exchange_is_written_too(tmp_path: Path) -> None:
     """An exchange that ends after the sink was closed still reaches the file, and leaves no thread behind."""
     sink = sink_for(tmp_path / "a")
     sink.close()
-    sink.put(exchange())
+    put(sink)
     sink.close()
     assert not writers()
     assert len(list(read_exchanges(tmp_path / "a"))) == 1
@@ -91,9 +96,9 @@ def test_the_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, l
 
     monkeypatch.setattr(ExchangeWriter, "write_lines", stuck)
     sink = sink_for(tmp_path / "a", **limit)
-    sink.put(exchange())
+    put(sink)
     assert writing.wait(10)
-    taken = [sink.put(exchange()) for _ in range(10)]
+    taken = [put(sink) for _ in range(10)]
     go_on.set()
     sink.close()
     assert taken == [True] * 3 + [False] * 7
@@ -103,7 +108,7 @@ def test_the_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, l
 def test_a_single_large_one_fits(tmp_path: Path) -> None:
     """An exchange larger than all that may wait is taken when nothing waits."""
     sink = sink_for(tmp_path / "a", most_waiting_bytes=1)
-    assert sink.put(exchange())
+    assert put(sink)
     sink.close()
 
 
@@ -112,7 +117,7 @@ def test_one_that_cannot_be_written_takes_no_other_along(tmp_path: Path) -> None
     errors: list[Exception] = []
     sink = FileSink(tmp_path / "a", on_error=errors.append)
     for context in ({}, {"a": object()}, {}):
-        sink.put(exchange(context=context))
+        put(sink, context=context)
     sink.close()
     assert [type(error) for error in errors] == [TypeError]
     assert len(list(read_exchanges(tmp_path / "a"))) == 2
@@ -126,7 +131,7 @@ def test_a_disk_that_fails_is_told(tmp_path: Path) -> None:
     sink = FileSink(folder / "a", on_error=errors.append)
     (folder / "a").unlink()
     folder.rmdir()
-    sink.put(exchange())
+    put(sink)
     sink.close()
     assert [type(error) for error in errors] == [FileNotFoundError]
     assert not writers()
@@ -136,7 +141,7 @@ def test_what_is_queued_is_written_at_exit(tmp_path: Path) -> None:
     """A program that ends without closing anything has written what was queued, and ends soon."""
     program = (
         "import sys\nfrom shim.comparison.recording.sinks import FileSink\nfrom tests.comparison.made import exchange\n"
-        "sink = FileSink(sys.argv[1], on_error=print)\nfor _ in range(20): sink.put(exchange())\n"
+        "sink = FileSink(sys.argv[1], on_error=print)\nfor _ in range(20): sink.put(exchange, weight=1)\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "a")]
     done = subprocess.run(command, cwd=ROOT, timeout=15, check=True, capture_output=True)  # noqa: S603 - our own interpreter
@@ -151,9 +156,9 @@ def test_a_fork_goes_on_by_itself(tmp_path: Path, name: str) -> None:
     program = (
         "import os, sys\nfrom shim.comparison.recording.sinks import FileSink\nfrom tests.comparison.made import exchange\n"
         "sink = FileSink(sys.argv[1], on_error=print)\n"
-        "for n in range(50): sink.put(exchange(pair_id=f'before {n}'))\n"
+        "for n in range(50): sink.put(lambda n=n: exchange(pair_id=f'before {n}'), weight=1)\n"
         "child = os.fork()\n"
-        "for n in range(50): sink.put(exchange(pair_id=f'{bool(child)} {n}'))\n"
+        "for n in range(50): sink.put(lambda n=n: exchange(pair_id=f'{bool(child)} {n}'), weight=1)\n"
         "sink.close()\n"
         "if not child: os._exit(0)\n"
         "print(os.waitpid(child, 0)[1])\n"
@@ -171,7 +176,7 @@ def test_a_function_gets_the_exchange() -> None:
     sink = sink_of(taken.append, on_error=print)
     assert isinstance(sink, CallableSink)
     one = exchange()
-    assert sink.put(one)
+    assert sink.put(lambda: one, weight=1)
     assert taken == [one]
     sink.flush()
     sink.close()
@@ -192,6 +197,20 @@ def test_lines_are_made_in_the_background(tmp_path: Path) -> None:
     """What is in the file is what a writer writes at once."""
     one = exchange()
     sink = sink_for(tmp_path / "a")
-    sink.put(one)
+    sink.put(lambda: one, weight=1)
     sink.close()
     assert (tmp_path / "a").read_bytes() == encode_exchange(one)
+
+
+def test_exchanges_are_made_in_the_background(tmp_path: Path) -> None:
+    """What an exchange is made of is undone and redacted on the thread that writes it, not where it ended."""
+    made_by: list[str] = []
+
+    def make() -> Exchange:
+        made_by.append(threading.current_thread().name)
+        return exchange()
+
+    sink = sink_for(tmp_path / "a")
+    sink.put(make, weight=1)
+    sink.close()
+    assert made_by == ["shim-recording"]

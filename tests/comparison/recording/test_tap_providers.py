@@ -62,6 +62,7 @@ BEHAVIOURS: list[Any] = [
     Cut(after_bytes=500),
     Reset(Where.BEFORE_HEADERS),
     Garbage(after_events=3, framed=True),
+    Garbage(after_events=3),
     Stall(after_events=3),
     JsonToStream(),
     stream_failed(),
@@ -80,25 +81,11 @@ def test_a_provider_notices_nothing(server: FakeOpenAI, behaviour: Any, make: An
     exchanges: list[Exchange] = []
     with make(server) as provider:
         told.append(heard(provider))
-        with tap(provider, exchanges.append) as taken:
-            told.append(heard(provider))
+    with make(server) as provider, tap(provider, exchanges.append) as taken:  # another: the server may just be closing
+        told.append(heard(provider))
     assert told[0] == told[1]
     assert (len(exchanges), taken.failed) == (1, 0)
     assert KEY not in repr(exchanges)
-
-
-def test_garbage_between_chunks_fails_in_other_words(server: FakeOpenAI) -> None:
-    """Where the framing itself is broken the legacy client fails with the tap too, in urllib3's words and not its own."""
-    server.plan(Garbage(after_events=3), Garbage(after_events=3))
-    exchanges: list[Exchange] = []
-    with legacy(server) as provider:
-        plain = ask(provider, HELLO, stream=True).completion.error
-        with tap(provider, exchanges.append):
-            watched = ask(provider, HELLO, stream=True).completion.error
-    assert plain is not None
-    assert watched is not None
-    assert (plain.category, watched.category) == (ErrorCategory.PROTOCOL, ErrorCategory.TRUNCATED)
-    assert [each.ended for each in exchanges] == ["failed"]
 
 
 def heard(provider: Provider) -> tuple[list[str], str, int | None]:
