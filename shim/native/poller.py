@@ -101,10 +101,11 @@ class _Interests(dict[int, int]):
 
 
 class KqueuePoller:
-    """kqueue(2), one filter for reading and one for writing."""
+    """kqueue(2), one filter for reading and one for writing; `api` has it, as `select` does on BSD and macOS."""
 
-    def __init__(self) -> None:
-        self._kqueue = _select.kqueue()
+    def __init__(self, api: Any = _select) -> None:
+        self._api = api
+        self._kqueue = api.kqueue()
 
     def fileno(self) -> int:
         """The kqueue descriptor."""
@@ -113,17 +114,19 @@ class KqueuePoller:
 
     def watch(self, fd: int, interest: int) -> None:
         """Register, change or forget a socket: each filter is added or deleted by itself."""
-        for flag, kind in ((READ, _select.KQ_FILTER_READ), (WRITE, _select.KQ_FILTER_WRITE)):
+        api = self._api
+        for flag, kind in ((READ, api.KQ_FILTER_READ), (WRITE, api.KQ_FILTER_WRITE)):
             if interest & flag:
-                self._kqueue.control([_select.kevent(fd, kind, _select.KQ_EV_ADD)], 0)
+                self._kqueue.control([api.kevent(fd, kind, api.KQ_EV_ADD)], 0)
                 continue
             with contextlib.suppress(OSError):  # a filter that was not there, or went with its socket
-                self._kqueue.control([_select.kevent(fd, kind, _select.KQ_EV_DELETE)], 0)
+                self._kqueue.control([api.kevent(fd, kind, api.KQ_EV_DELETE)], 0)
 
     def ready(self) -> list[tuple[int, int]]:
         """What is ready now."""
+        writing = self._api.KQ_FILTER_WRITE
         events = self._kqueue.control(None, _MOST_AT_ONCE, 0)
-        return [(event.ident, WRITE if event.filter == _select.KQ_FILTER_WRITE else READ) for event in events]
+        return [(event.ident, WRITE if event.filter == writing else READ) for event in events]
 
     def close(self) -> None:
         """Release the kqueue descriptor."""

@@ -27,6 +27,10 @@ KINDS = [
         (lambda: PlainPoller(selectors.SelectSelector), "select"),
     )
 ]
+if hasattr(select, "epoll"):
+    from tests.native import kqueue_stand_in
+
+    KINDS.append(pytest.param(lambda: pollers.KqueuePoller(kqueue_stand_in), id="kqueue's rules"))
 
 
 @pytest.fixture(params=KINDS)
