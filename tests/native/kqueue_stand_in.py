@@ -1,4 +1,4 @@
-"""The rules of kqueue(2) kept on top of epoll, for tests where there is no kqueue: what `select` has of it on other systems.
+"""The rules of kqueue(2) kept on top of epoll, for tests where there is no kqueue: as `select` has it elsewhere.
 
 Not a kqueue: it holds the poller to kevent's rules (filters apart, a deletion of what is not there is an error, a closed
 socket takes its filters along), and says nothing of a BSD kernel.
