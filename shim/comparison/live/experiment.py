@@ -1,6 +1,6 @@
 """The experiment: a layer that compares live what a provider does, and changes nothing of what it does.
 
-Not the comparing (`comparison`), not the recording (`session_tap`), no second call. Everything passes through as it is: the control's
+Not the comparing (`comparison`), not the recording (`session_tap`), no second call. All passes through as it is: the control's
 own handles, events, completions and exceptions. What it adds is knowledge: the `ModelRequest` behind each exchange, so that the
 wire rung holds the control's real bytes against what the candidate would send for the same request, and the context
 (`contextvars`) it was started in. Whatever fails in that is counted, and the request goes on as if nothing were there.
