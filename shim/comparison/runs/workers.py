@@ -128,9 +128,8 @@ class _Worker:
         self._handed_at = 0.0
         self.pipe, theirs = context.Pipe()
         self._name = name
-        self._at = context.RawArray(
-            "q", [_NOTHING, _NOTHING]
-        )  # first and last line it is at, for when it cannot tell any more
+        # First and last line it is at, for when it cannot tell any more.
+        self._at = context.RawArray("q", [_NOTHING, _NOTHING])
         self._process = context.Process(
             target=_work,
             args=(theirs, self._at),
@@ -173,7 +172,10 @@ class _Worker:
         self._process.join(_PATIENCE)
         first, last = self._at
         lines = [line for line in self.batch if first <= line.number <= last]
-        had = f"while it compared {_named(lines)}" if lines else "before it was ready"
+        if first == _NOTHING:
+            had = "before it was ready"
+        else:
+            had = f"while it compared {_named(lines)}" if lines else f"before it compared {_named(self.batch)}"
         return f"worker {self._name} (process {self._process.pid}) {_how_ended(self._process.exitcode)} {had}"
 
 
