@@ -175,11 +175,12 @@ def all_done(batch: list[Heard]) -> Callable[[], bool]:
 
 @pytest.mark.timeout(60)
 def test_ten_thousand_requests_leave_memory_flat(make: Make) -> None:
-    """10,000 requests, streamed, whole and failing, leave less than one block of memory in a hundred requests."""
+    """10,000 requests, streamed, whole and failing, leave less than one block in a hundred requests once caches are warm."""
+    warm_up = MANY // 4  # Python 3.10 has its last cache filled after some two thousand
     with canned_server() as url, make(url, at_a_time=2) as provider:
-        make_many(provider, 500)
+        make_many(provider, warm_up)
         gc.collect()
         before = sys.getallocatedblocks()
-        make_many(provider, MANY)
+        make_many(provider, MANY - warm_up)
         gc.collect()
-        assert sys.getallocatedblocks() - before < MANY / 100
+        assert sys.getallocatedblocks() - before < (MANY - warm_up) / 100

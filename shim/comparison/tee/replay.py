@@ -179,11 +179,13 @@ def _takes(maker: ProviderMaker, setting: str) -> bool:
 
 def reader_of(side: Reader | ProviderMaker) -> Reader:
     """A reader: itself, or one over what makes a provider."""
-    if isinstance(side, Reader) and not isinstance(side, type):
-        return side
+    if callable(getattr(side, "read", None)) and not isinstance(
+        side, type
+    ):  # as `Reader` has it, however it comes by it
+        return cast("Reader", side)
     if not callable(side):
         raise TypeError(f"a side is a {type(side).__name__}; give a reader, or what makes a provider (LegacyProvider)")
-    return SessionReader(cast("ProviderMaker", side))
+    return SessionReader(side)
 
 
 def _name_of(maker: ProviderMaker) -> str:
