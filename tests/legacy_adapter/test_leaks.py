@@ -176,7 +176,7 @@ def all_done(batch: list[Heard]) -> Callable[[], bool]:
 @pytest.mark.timeout(60)
 def test_ten_thousand_requests_leave_memory_flat(make: Make) -> None:
     """10,000 requests, streamed, whole and failing, leave less than one block in a hundred requests once caches are warm."""
-    warm_up = MANY // 4  # Python 3.10 has its last cache filled after some two thousand
+    warm_up = MANY // 2  # Python 3.10 fills its last cache after some four thousand
     with canned_server() as url, make(url, at_a_time=2) as provider:
         make_many(provider, warm_up)
         gc.collect()
