@@ -32,7 +32,9 @@ _ON_TERMINAL = (
 
 def environment(base_url: str | None = None, **more: str) -> dict[str, str]:
     """An environment with a key, perhaps an address, and nothing that would colour or redirect."""
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "SYSTEMROOT"}}
+    kept = {
+        name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "SYSTEMROOT", "TMPDIR"}
+    }
     address = {} if base_url is None else {"OPENAI_BASE_URL": base_url}
     return {**kept, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": KEY, "TERM": "xterm", **address, **more}
 

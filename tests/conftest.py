@@ -1,0 +1,24 @@
+"""What every test has: a folder of its run's own for temporary files, which pytest clears away in time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files_stay_in_the_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a program under test leaves behind, as the demo does on purpose, is left there."""
+    folder = str(tmp_path_factory.mktemp("temporary"))
+    before, tempfile.tempdir = tempfile.tempdir, folder
+    kept = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = folder
+    yield
+    tempfile.tempdir = before
+    if kept is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = kept
