@@ -7,7 +7,7 @@ All times are seconds since the request was handed to the transport, except `Exc
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -20,6 +20,10 @@ Role: TypeAlias = Literal["control", "candidate"]
 
 Ended: TypeAlias = Literal["complete", "aborted", "failed", "overflow"]
 """complete: to the end of the body. aborted: the caller closed it before. failed: see `fault`. overflow: larger than is kept."""
+
+
+PAIR_HEADER: Final = "X-Shim-Pair-Id"
+"""A request header that is taken off before the request is sent, and becomes the exchange's `pair_id`."""
 
 
 class Segment(Struct, frozen=True, gc=False):
@@ -84,6 +88,11 @@ class RecordedResponse(Struct, frozen=True, kw_only=True):
     def length(self) -> int:
         """Bytes of the body."""
         return sum(segment.length for segment in self.segments)
+
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether its content type is that of an event stream, whatever the status."""
+        return (self.header("content-type") or "").partition(";")[0].strip().lower() == "text/event-stream"
 
     def header(self, name: str) -> str | None:
         """The value of a header whatever its case, repeated ones joined by a comma; None where there is none."""

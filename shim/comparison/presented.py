@@ -72,8 +72,7 @@ def is_streamed(exchange: Exchange) -> bool:
     """Whether a stream was asked for; where the request's body was left out, whether one came."""
     body = exchange.request.body
     if body is None:
-        kind = exchange.response.header("content-type") if exchange.response is not None else None
-        return (kind or "").partition(";")[0].strip().lower() == "text/event-stream"
+        return exchange.response is not None and exchange.response.is_event_stream
     if b'"stream"' not in body and b"\\" not in body:
         return False  # without escapes a name stands in JSON as it is
     try:

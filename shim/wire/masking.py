@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -34,12 +35,12 @@ def masked_body(body: bytes) -> bytes:
 
 
 # Local servers take any key, and people give "test" or "x": one so short is masked as a word only, not inside others.
-_SHORTEST_ANYWHERE = 8
+SHORTEST_ANYWHERE: Final = 8
 
 
 # Headers that carry a credential: after its scheme, or alone.
-_SCHEMED = frozenset({"authorization", "proxy-authorization"})
-_BARE = frozenset({"api-key", "x-api-key", "x-goog-api-key"})
+SCHEMED_HEADERS: Final = frozenset({"authorization", "proxy-authorization"})
+KEY_HEADERS: Final = frozenset({"api-key", "x-api-key", "x-goog-api-key"})
 
 
 def credentials_in(headers: object) -> Iterator[str]:
@@ -47,7 +48,9 @@ def credentials_in(headers: object) -> Iterator[str]:
     for name, value in headers.items() if isinstance(headers, Mapping) else ():
         if isinstance(name, str) and isinstance(value, str):
             lowered = name.lower()
-            words = value.split()[-1:] if lowered in _SCHEMED else [value.strip()] if lowered in _BARE else []
+            words = (
+                value.split()[-1:] if lowered in SCHEMED_HEADERS else [value.strip()] if lowered in KEY_HEADERS else []
+            )
             yield from filter(None, words)
 
 
@@ -93,4 +96,4 @@ class Secret:
 
 def _anywhere_or_alone(key: str) -> str:
     quoted = re.escape(key)
-    return quoted if len(key) >= _SHORTEST_ANYWHERE else rf"(?<!\w){quoted}(?!\w)"
+    return quoted if len(key) >= SHORTEST_ANYWHERE else rf"(?<!\w){quoted}(?!\w)"

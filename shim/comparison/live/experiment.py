@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, final
 
 from msgspec.structs import replace
 
+from shim.comparison.exchange import PAIR_HEADER
 from shim.comparison.live.pairs import Pair, Pairs
 from shim.model import ModelRequest
 from shim.provider import Completion, OnCompletion, OnEvent, Provider, RequestHandle
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from shim.comparison.live.comparison import LiveComparison
     from shim.comparison.recording.redaction import Redaction
     from shim.observation import Observe, SentRequest, TransferObserver
-
-# The tap takes it off before the request is sent, and makes it the exchange's `pair_id`.
-PAIR_HEADER = "X-Shim-Pair-Id"
 
 _Start: TypeAlias = Callable[[ModelRequest, OnCompletion], RequestHandle]
 

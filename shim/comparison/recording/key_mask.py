@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 from urllib.parse import quote, unquote, unquote_plus
 
+from shim.wire.masking import KEY_HEADERS, SCHEMED_HEADERS, SHORTEST_ANYWHERE
+
 REMOVED: Final = "[removed]"
 MASKED: Final = b"[masked key]"
 
@@ -33,10 +35,8 @@ _SECRET_NAME = re.compile(r"(?i)key|token(?!s)|secret|passw|pwd|auth|sig$|signat
 _QUERY_VALUE = re.compile(r"([?&;]([^=&#;\s\"'?]*)=)([^&#;\s\"')]*)")
 _USERINFO = re.compile(r"(?<=://)[^/?#\s\"']*@")
 
-SCHEMED_HEADERS: Final = frozenset({"authorization", "proxy-authorization"})
-CREDENTIAL_HEADERS: Final = SCHEMED_HEADERS | {"api-key", "x-api-key", "x-goog-api-key", "cookie", "set-cookie"}
+CREDENTIAL_HEADERS: Final = SCHEMED_HEADERS | KEY_HEADERS | {"cookie", "set-cookie"}
 
-_SHORTEST_ANYWHERE = 8  # as `shim.wire.masking`: one so short is masked as a word only
 _SHORTEST_SECRET = 4
 
 
@@ -44,7 +44,7 @@ def is_worth_hiding(secret: str) -> bool:
     """Whether this can be anybody's key: local servers take "x" or "test", and those words stand in every body."""
     if secret == REMOVED:  # an exchange redacted before
         return False
-    return len(secret) >= _SHORTEST_ANYWHERE or (len(secret) >= _SHORTEST_SECRET and not secret.isalpha())
+    return len(secret) >= SHORTEST_ANYWHERE or (len(secret) >= _SHORTEST_SECRET and not secret.isalpha())
 
 
 def secrets_of(url: str, headers: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -53,7 +53,7 @@ def secrets_of(url: str, headers: Iterable[tuple[str, str]]) -> Iterator[str]:
         lower = name.lower()
         if lower in SCHEMED_HEADERS:
             yield from _credentials(value)
-        elif lower in CREDENTIAL_HEADERS and "cookie" not in lower:
+        elif lower in KEY_HEADERS:
             yield value.strip()
     for match in _USERINFO.finditer(url):
         yield from (unquote(part) for part in match[0][:-1].split(":", 1)[1:])
@@ -128,7 +128,7 @@ def _forms(secret: str) -> Iterator[bytes]:
 
 
 def _places(data: bytes, secret: bytes) -> Iterator[tuple[int, int]]:
-    as_word = len(secret) < _SHORTEST_ANYWHERE
+    as_word = len(secret) < SHORTEST_ANYWHERE
     start = data.find(secret)
     while start >= 0:
         end = start + len(secret)

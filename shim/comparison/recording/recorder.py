@@ -22,6 +22,7 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from shim.comparison.exchange import (
+    PAIR_HEADER,
     Ended,
     Exchange,
     Headers,
@@ -34,7 +35,6 @@ from shim.comparison.recording.redaction import Redaction
 from shim.comparison.recording.under_way import MOST_SEGMENTS, Finished, Recording
 from shim.observation import SentRequest, TransferObserver
 
-PAIR_HEADER: Final = "X-Shim-Pair-Id"
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of a body that are kept unless told otherwise; longer than any answer in text."""
 _MOST_ABANDONED = 100
@@ -256,7 +256,6 @@ def _shown(error: Exception) -> str:
 __all__ = [
     "MAX_BODY",
     "MOST_SEGMENTS",
-    "PAIR_HEADER",
     "Context",
     "OnError",
     "PerProcess",

@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from shim.comparison.exchange import Exchange, Headers, RecordedRequest, RecordedResponse, Segment, header_of, sha256_of
 from shim.comparison.reading import Reading
 from shim.comparison.recording.body_paths import BodyPath, Side, UnreadableBodyError, covered
-from shim.comparison.recording.key_mask import CREDENTIAL_HEADERS, REMOVED, SCHEMED_HEADERS, KeyMask, secrets_of
+from shim.comparison.recording.key_mask import CREDENTIAL_HEADERS, REMOVED, KeyMask, secrets_of
+from shim.wire.masking import SCHEMED_HEADERS
 
 ALLOWED_HEADERS: Final = (
     # What is asked for and how it is framed.

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 import requests
 from requests.adapters import BaseAdapter
 
+from shim.comparison.exchange import PAIR_HEADER
 from shim.comparison.recording.listening_file import listens
 from shim.comparison.recording.noted_body import NotedBody
-from shim.comparison.recording.recorder import MAX_BODY, PAIR_HEADER, Context, OnError, Recorder, Recording
+from shim.comparison.recording.recorder import MAX_BODY, Context, OnError, Recorder, Recording
 from shim.comparison.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
 from shim.comparison.recording.transport_fault import sending_fault
 

@@ -158,7 +158,7 @@ def _request(request: RecordedRequest) -> Message:
 
 def _response(response: RecordedResponse) -> Message:
     body = response.body
-    streamed = (response.header("content-type") or "").startswith("text/event-stream")
+    streamed = response.is_event_stream
     return Message(
         line=one_line(f"{response.status} {response.reason}".rstrip()),
         headers=_headers(response.headers),

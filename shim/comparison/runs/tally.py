@@ -248,7 +248,7 @@ def facts_of(exchange: Exchange) -> Facts:
     if response is not None:
         status = response.status
         first_byte = response.segments[0].at if response.segments else None
-        streamed = (response.header("content-type") or "").startswith("text/event-stream")
+        streamed = response.is_event_stream
     return Facts(
         kind=_api_of(exchange.request.url) + (" stream" if streamed else ""),
         model=_model_of(exchange.request.body),

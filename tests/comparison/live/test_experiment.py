@@ -13,8 +13,9 @@ import requests
 from msgspec.structs import replace
 
 from shim.client import Client
+from shim.comparison.exchange import PAIR_HEADER
 from shim.comparison.live.comparison import Counts, LiveComparison
-from shim.comparison.live.experiment import PAIR_HEADER, Experiment
+from shim.comparison.live.experiment import Experiment
 from shim.comparison.live.pairs import Pairs
 from shim.comparison.recording.records import read_exchanges
 from shim.comparison.verdict import Outcome, Verdict

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from shim.comparison.exchange import Exchange
-from shim.comparison.recording.recorder import PAIR_HEADER, PerProcess, Recorder, Recording
+from shim.comparison.exchange import PAIR_HEADER, Exchange
+from shim.comparison.recording.recorder import PerProcess, Recorder, Recording
 from shim.comparison.recording.sinks import CallableSink
 from shim.observation import SentRequest
 from tests.comparison.tapping import body_of, pieces_of
