@@ -280,6 +280,9 @@ class HttpMulti:
     def _release(self, transfer: Transfer) -> None:
         easy, transfer.easy = transfer.easy, None
         del self._active[easy]
+        connecting = easy.getinfo(pycurl.CONNECT_TIME)
+        transfer.connected = transfer.started + connecting if connecting else None
+        transfer.ended = time.monotonic()
         if transfer.looked_up and not easy.getinfo(pycurl.NAMELOOKUP_TIME):
             self._lookup_abandoned = True
         self._multi.remove_handle(easy)

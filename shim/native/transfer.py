@@ -58,6 +58,8 @@ class Transfer:
 
     Attributes:
         status, headers, first_byte: there before the first segment; names in lower case, monotonic seconds.
+        connected: when the TCP connection it made stood; None where it took up a kept one, or got none. Known at the end.
+        ended: when it was over, cancelled too; None before.
         receiver: None once it is cancelled or has ended, and nothing more is delivered.
         patience: seconds of silence it is allowed, None for no limit.
         body: what is sent; its position is how much of it libcurl has taken.
@@ -72,7 +74,9 @@ class Transfer:
         "_touched",
         "alone",
         "body",
+        "connected",
         "easy",
+        "ended",
         "first_byte",
         "headers",
         "looked_up",
@@ -91,6 +95,8 @@ class Transfer:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.first_byte: float | None = None
+        self.connected: float | None = None
+        self.ended: float | None = None
         self.patience = patience
         self.easy: Any = None
         self.looked_up = False

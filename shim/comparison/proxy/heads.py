@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import h11
 
-from shim.comparison.exchange import Headers
+from shim.comparison.exchange import PAIR_HEADER, Headers
 from shim.comparison.proxy.framing import Head
 from shim.comparison.proxy.upstream import Upstream
 
-PAIR_ID = b"x-shim-pair-id"
+PAIR_ID = PAIR_HEADER.lower().encode()
 
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade"})
 # `Connection` may name other headers to be taken out. Not these: the body keeps the framing they announce.
