@@ -24,14 +24,14 @@ from bench.run import API_KEY, server
 from shim import ModelRequest, system, user
 from shim.comparison import tap
 from shim.comparison.comparer import RUNGS
-from shim.comparison.exchange import Exchange
-from shim.comparison.recording.records import ExchangeWriter
 from shim.comparison.runs.lines import Source
 from shim.comparison.runs.run import Run
 from shim.comparison.verdict import Outcome, Rung
 from shim.factory import create_comparer
 from shim.legacy_adapter import LegacyProvider
 from shim.loops import select_loop
+from shim.recording.exchange import Exchange
+from shim.recording.files import ExchangeWriter
 
 EXCHANGES = 2000
 KINDS = 16  # different exchanges of each kind; the others repeat them under another pair's id

@@ -23,10 +23,10 @@ from rich.table import Table
 from bench.run import server
 from shim import ModelRequest, user
 from shim.comparison import Redaction, tap
-from shim.comparison.recording.redaction import CONVERSATION_PATHS
 from shim.legacy_adapter import LegacyProvider
 from shim.loops import select_loop
 from shim.native import NativeProvider
+from shim.recording.redaction.redaction import CONVERSATION_PATHS
 
 BURST = 2000
 RATE, PACED = 500, 100

@@ -93,8 +93,8 @@ def create_comparer(
 
 def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str, Any]) -> Callable[[Exchange], Sender]:
     """What the native provider would send in the place of each recorded control; what is left open is as recorded."""
-    from shim.comparison.presented import api_of, base_url_of
     from shim.native import RequestWriter
+    from shim.recording.exchange import api_of, base_url_of
 
     RequestWriter(**settings)  # a setting that cannot be used is found now
 

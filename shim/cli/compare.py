@@ -19,7 +19,6 @@ from shim.cli.compare_shown import Shown
 from shim.cli.main import write_nowhere
 from shim.cli.rendering import UsageError
 from shim.comparison.comparer import RUNGS
-from shim.comparison.recording.records import STDIN
 from shim.comparison.runs.ignore_file import IgnoreFileError, read_ignore_rules
 from shim.comparison.runs.journal import Journal, JournalError
 from shim.comparison.runs.lines import Source, UnusableFileError
@@ -27,6 +26,7 @@ from shim.comparison.runs.run import Run
 from shim.comparison.runs.workers import WorkerError, usable_cores
 from shim.comparison.verdict import Outcome
 from shim.factory import create_comparer
+from shim.recording.files import STDIN
 
 if TYPE_CHECKING:
     import argparse

@@ -22,9 +22,9 @@ from shim.legacy_adapter import LegacyProvider
 
 if TYPE_CHECKING:
     from shim.cli.demo_stage import Stage
-    from shim.comparison.exchange import Exchange
-    from shim.comparison.reading import Reading
     from shim.comparison.runs.judge import Judged
+    from shim.recording.exchange import Exchange
+    from shim.recording.reading import Reading
 
 _LOST = "2,"  # the piece that the careless reader loses
 

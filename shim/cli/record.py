@@ -1,6 +1,6 @@
 """`shim record`: runs the recording proxy until Ctrl-C, says how to use it, and counts what it recorded.
 
-Not the proxy (`shim.comparison.proxy`) nor the file (`shim.comparison.recording`). Nothing of a header or a body is printed.
+Not the proxy (`shim.recording.proxy`) nor the file (`shim.recording`). Nothing of a header or a body is printed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, TypeVar
 from shim.cli.rendering import UsageError, plural, printer, show_controls
 
 if TYPE_CHECKING:
-    from shim.comparison.proxy import Passed, RecordingProxy
-    from shim.comparison.recording.records import ExchangeWriter
-    from shim.comparison.recording.redaction import Redaction
+    from shim.recording.files import ExchangeWriter
+    from shim.recording.proxy import Passed, RecordingProxy
+    from shim.recording.redaction.redaction import Redaction
 
 SWITCH_INTERVAL = 0.0005
 _T = TypeVar("_T")
@@ -46,7 +46,7 @@ def record(arguments: argparse.Namespace) -> int:
 
 def _made(arguments: argparse.Namespace, redaction: Redaction) -> tuple[RecordingProxy, ExchangeWriter]:
     try:
-        from shim.comparison.proxy import Address, ProxySettings, RecordingProxy, Upstream
+        from shim.recording.proxy import Address, ProxySettings, RecordingProxy, Upstream
     except ModuleNotFoundError as error:
         raise UsageError(f"record needs {error.name}: pip install 'legacy-openai-shim[cli]'") from None
     settings = ProxySettings(
@@ -75,7 +75,7 @@ def _made(arguments: argparse.Namespace, redaction: Redaction) -> tuple[Recordin
 
 
 def _redaction(paths: list[str]) -> Redaction:
-    from shim.comparison.recording.redaction import Redaction
+    from shim.recording.redaction.redaction import Redaction
 
     try:
         return Redaction(body_paths=paths)
@@ -91,7 +91,7 @@ def _option(name: str, read: Callable[[], _T]) -> _T:
 
 
 def _writer(path: str) -> ExchangeWriter:
-    from shim.comparison.recording.records import ExchangeWriter
+    from shim.recording.files import ExchangeWriter
 
     try:
         return ExchangeWriter(path)

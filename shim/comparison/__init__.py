@@ -11,46 +11,46 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shim.comparison.comparer import Comparer
-    from shim.comparison.exchange import Exchange, RecordedRequest, RecordedResponse, Segment, TransportFault
     from shim.comparison.live.comparison import LiveComparison
     from shim.comparison.live.experiment import Experiment
     from shim.comparison.live.worker import Counts
-    from shim.comparison.reading import Reading
-    from shim.comparison.recording.records import ExchangeWriter, read_exchanges
-    from shim.comparison.recording.redaction import Redaction
-    from shim.comparison.recording.session_tap import Tap, tap
     from shim.comparison.rules import RULES, IgnoreRule
     from shim.comparison.tee.replay import ReplayAdapter
     from shim.comparison.tee.rung import compare_tee
     from shim.comparison.verdict import ABSENT, Mismatch, Outcome, Verdict
     from shim.comparison.wire.rung import compare_wire
+    from shim.recording.exchange import Exchange, RecordedRequest, RecordedResponse, Segment, TransportFault
+    from shim.recording.files import ExchangeWriter, read_exchanges
+    from shim.recording.reading import Reading
+    from shim.recording.redaction.redaction import Redaction
+    from shim.recording.tap.session_tap import Tap, tap
 
 # Name -> module it comes from when it is first asked for (PEP 562).
 _ON_DEMAND: dict[str, str] = {
-    "ABSENT": "verdict",
-    "Comparer": "comparer",
-    "Counts": "live.worker",
-    "Exchange": "exchange",
-    "ExchangeWriter": "recording.records",
-    "Experiment": "live.experiment",
-    "IgnoreRule": "rules",
-    "LiveComparison": "live.comparison",
-    "Mismatch": "verdict",
-    "Outcome": "verdict",
-    "RULES": "rules",
-    "Reading": "reading",
-    "RecordedRequest": "exchange",
-    "RecordedResponse": "exchange",
-    "Redaction": "recording.redaction",
-    "ReplayAdapter": "tee.replay",
-    "Segment": "exchange",
-    "Tap": "recording.session_tap",
-    "TransportFault": "exchange",
-    "Verdict": "verdict",
-    "compare_tee": "tee.rung",
-    "compare_wire": "wire.rung",
-    "read_exchanges": "recording.records",
-    "tap": "recording.session_tap",
+    "ABSENT": "shim.comparison.verdict",
+    "Comparer": "shim.comparison.comparer",
+    "Counts": "shim.comparison.live.worker",
+    "Exchange": "shim.recording.exchange",
+    "ExchangeWriter": "shim.recording.files",
+    "Experiment": "shim.comparison.live.experiment",
+    "IgnoreRule": "shim.comparison.rules",
+    "LiveComparison": "shim.comparison.live.comparison",
+    "Mismatch": "shim.comparison.verdict",
+    "Outcome": "shim.comparison.verdict",
+    "RULES": "shim.comparison.rules",
+    "Reading": "shim.recording.reading",
+    "RecordedRequest": "shim.recording.exchange",
+    "RecordedResponse": "shim.recording.exchange",
+    "Redaction": "shim.recording.redaction.redaction",
+    "ReplayAdapter": "shim.comparison.tee.replay",
+    "Segment": "shim.recording.exchange",
+    "Tap": "shim.recording.tap.session_tap",
+    "TransportFault": "shim.recording.exchange",
+    "Verdict": "shim.comparison.verdict",
+    "compare_tee": "shim.comparison.tee.rung",
+    "compare_wire": "shim.comparison.wire.rung",
+    "read_exchanges": "shim.recording.files",
+    "tap": "shim.recording.tap.session_tap",
 }
 
 
@@ -60,7 +60,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'shim.comparison' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(f"shim.comparison.{module}"), name)
+    return getattr(importlib.import_module(module), name)
 
 
 def __dir__() -> list[str]:

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from shim.comparison.sides import UnreadableExchangeError
 from shim.comparison.verdict import ABSENT
+from shim.recording.exchange import UnreadableExchangeError
 
 MOST_ELEMENTS = 16
 """Elements of one array that are told apart; from the next that differs, the rest of the array is one difference."""

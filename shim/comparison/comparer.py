@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 
 from shim.comparison.explanation import failed
 from shim.comparison.rules import IgnoreRule
-from shim.comparison.sides import ProviderMaker, Reader, Sender, UnreadableExchangeError
+from shim.comparison.sides import ProviderMaker, Reader, Sender
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.hearing import at_once
 from shim.comparison.tee.replay import reader_of
@@ -20,12 +20,13 @@ from shim.comparison.tee.rung import compare_tee_all
 from shim.comparison.verdict import Rung, Verdict
 from shim.comparison.wire.rung import compare_wire
 from shim.model import InvalidRequestError, ModelRequest
+from shim.recording.exchange import UnreadableExchangeError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from shim.comparison.exchange import Exchange
-    from shim.comparison.reading import Reading
+    from shim.recording.exchange import Exchange
+    from shim.recording.reading import Reading
 
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 

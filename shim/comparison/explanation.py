@@ -13,11 +13,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange, RecordedRequest
 from shim.comparison.places import excerpt
 from shim.comparison.rules import RULES, IgnoreRule
 from shim.comparison.shown import in_a_line, kept_pair, shown_pair, writable
 from shim.comparison.verdict import Mismatch, Outcome, Rung, Verdict
+from shim.recording.exchange import Exchange, RecordedRequest
 
 __all__ = ["MOST_KEPT", "MOST_TOLD", "asked", "concluded", "excerpt", "failed", "out_of_scope"]
 

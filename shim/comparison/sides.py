@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from shim.comparison.exchange import Exchange
-from shim.comparison.reading import Reading
 from shim.model import ModelRequest
 from shim.observation import SentRequest
 from shim.provider import Provider
+from shim.recording.exchange import Exchange
+from shim.recording.reading import Reading
 
 
 class Sender(Protocol):
@@ -71,7 +71,3 @@ def _place_of(thing: object, name: str) -> int:
 
 ProviderMaker: TypeAlias = Callable[..., Provider]
 """Makes a provider from keyword arguments, `session` (a `requests.Session`) and `api_key` among them: `LegacyProvider`."""
-
-
-class UnreadableExchangeError(ValueError):
-    """A recorded exchange cannot be compared: its body was left out, say. Never a difference between the two sides."""

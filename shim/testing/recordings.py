@@ -1,6 +1,6 @@
 """Recorded exchanges in a folder: which files there are, and which lines, found without keeping what they hold.
 
-Not the form of a line (`shim.comparison.recording`) nor the pytest plugin that asks (`pytest_plugin`). Files are `*.jsonl` and
+Not the form of a line (`shim.recording`) nor the pytest plugin that asks (`pytest_plugin`). Files are `*.jsonl` and
 `*.jsonl.gz`; a place in a compressed one counts its bytes as they are when unpacked.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from shim.comparison.exchange import Exchange
+    from shim.recording.exchange import Exchange
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz")
 
@@ -85,7 +85,7 @@ def lines_of(file: RecordingFile) -> list[RecordedLine]:
     Raises:
         UnusableRecordingsError: it cannot be read to its end.
     """
-    from shim.comparison.recording.records import RecordError, read_lines
+    from shim.recording.files import RecordError, read_lines
 
     try:
         return [RecordedLine(file, line.offset, line.number) for line in read_lines(file.path)]
@@ -106,7 +106,7 @@ class RecordingReader:
         Raises:
             UnusableRecordingsError: it is no recorded exchange, or the file has changed.
         """
-        from shim.comparison.recording.records import LONGEST_LINE, decode_exchange
+        from shim.recording.files import LONGEST_LINE, decode_exchange
 
         try:
             file = self._opened(place.file.path)

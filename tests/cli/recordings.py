@@ -1,6 +1,6 @@
 """Recorded exchanges that match, differ, or cannot be compared, and files of them: for the tests of `shim compare`.
 
-Not how exchanges are made by hand (`tests.comparison.made`).
+Not how exchanges are made by hand (`tests.helpers.exchanges`).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange
-from shim.comparison.recording.records import encode_exchange
-from tests.comparison.made import exchange, streamed
+from shim.recording.exchange import Exchange
+from shim.recording.files import encode_exchange
+from tests.helpers.exchanges import exchange, streamed
 
 GOOD = (exchange(pair_id="good-0"), streamed(pair_id="good-1"))
 # A recorded content type that no client of ours would send.

@@ -17,7 +17,7 @@ from shim.comparison.runs.tally import Facts, Tally
 from shim.comparison.verdict import Outcome, Verdict
 from tests.cli.conftest import RunShim
 from tests.cli.recordings import DIFFERENT, GOOD, UNREADABLE, recorded
-from tests.comparison.made import exchange
+from tests.helpers.exchanges import exchange
 
 RULE = {"path": "header.*", "reason": "the gateway's", "owner": "team-llm"}
 

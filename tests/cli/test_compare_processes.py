@@ -18,7 +18,7 @@ import pytest
 
 from tests.cli.recordings import DIFFERENT, GOOD, ODD, recorded
 from tests.cli.running import DEADLINE, Running, environment, run, shim_command
-from tests.comparison.made import exchange, streamed
+from tests.helpers.exchanges import exchange, streamed
 
 
 def test_standard_input_is_read(tmp_path: Path) -> None:

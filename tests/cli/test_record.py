@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from shim.cli.arguments import parse
-from shim.comparison.proxy import ProxySettings
-from shim.comparison.recording.records import read_exchanges
+from shim.recording.files import read_exchanges
+from shim.recording.proxy import ProxySettings
 from shim.testing.fake_openai import FakeOpenAI
 from tests.cli.conftest import RunShim
 from tests.cli.running import KEY, Running, environment, run, shim_command

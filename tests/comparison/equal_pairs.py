@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange, RecordedRequest
+from shim.recording.exchange import Exchange, RecordedRequest
 
 PLACES = (
     "https://api.openai.com/v1/chat/completions",

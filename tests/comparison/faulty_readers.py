@@ -28,12 +28,12 @@ from shim.model import (
     ToolCallPart,
     ToolCallStart,
 )
-from tests.comparison.made import segments_of
+from tests.helpers.exchanges import segments_of
 
 if TYPE_CHECKING:
-    from shim.comparison.exchange import Exchange
-    from shim.comparison.reading import Reading
     from shim.provider import Completion
+    from shim.recording.exchange import Exchange
+    from shim.recording.reading import Reading
 
 Events: TypeAlias = "list[StreamEvent] | None"
 Heard: TypeAlias = "tuple[Completion, Events]"

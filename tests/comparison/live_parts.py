@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shim.comparison.exchange import Exchange
 from shim.comparison.live.comparison import LiveComparison
 from shim.comparison.verdict import Outcome, Verdict
 from shim.model import ModelRequest
+from shim.recording.exchange import Exchange
 
 
 class Compares:

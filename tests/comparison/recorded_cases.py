@@ -9,7 +9,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from shim.comparison.exchange import Exchange, RecordedRequest, RecordedResponse, Segment
+from shim.recording.exchange import Exchange, RecordedRequest, RecordedResponse, Segment
 from shim.testing.fixtures import Fixture, discover, load
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange
+from shim.recording.exchange import Exchange
 from tests.comparison.equal_pairs import recorded
 
 URL = "https://mine.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21&trace=1"

@@ -12,13 +12,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from shim.comparison.exchange import Exchange
-from shim.comparison.reading import Reading
-from shim.comparison.recording.records import encode_exchange
 from shim.comparison.runs.judge import Judge, Judged, Readings
 from shim.comparison.runs.lines import Line, Source
 from shim.comparison.verdict import Mismatch, Outcome, Rung, Verdict
-from tests.comparison.made import exchange
+from shim.recording.exchange import Exchange
+from shim.recording.files import encode_exchange
+from shim.recording.reading import Reading
+from tests.helpers.exchanges import exchange
 
 DIFFERENCE = Mismatch(path="body.seed", control=1, candidate=2, rule="wire.body")
 KNOWN = Mismatch(

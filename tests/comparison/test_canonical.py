@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 
 from shim.comparison.canonical import MOST_ELEMENTS, Difference, canonical_json, differences
-from shim.comparison.sides import UnreadableExchangeError
 from shim.comparison.verdict import ABSENT
+from shim.recording.exchange import UnreadableExchangeError
 from tests.comparison.equal_pairs import rng_of
 from tests.properties.strategies import values
 

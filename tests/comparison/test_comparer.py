@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange
 from shim.comparison.verdict import Outcome
 from shim.factory import create_comparer
-from tests.comparison.made import exchange, streamed
+from shim.recording.exchange import Exchange
 from tests.comparison.recorded_cases import CHAT, chat_case
+from tests.helpers.exchanges import exchange, streamed
 
 AZURE = "https://team.openai.azure.com/openai/deployments/x/chat/completions?api-version=2024-10-21"
 

@@ -14,7 +14,7 @@ from shim.comparison.rules import RULES, IgnoreRule
 from shim.comparison.shown import LONGEST_VALUE, shown_pair
 from shim.comparison.verdict import ABSENT, Mismatch, Outcome
 from shim.wire.masking import MASK
-from tests.comparison.made import ASKED, exchange, streamed
+from tests.helpers.exchanges import ASKED, exchange, streamed
 from tests.properties.strategies import values
 
 KEY = "sk-test-made-up"

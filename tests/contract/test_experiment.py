@@ -16,9 +16,9 @@ from shim.provider import Provider
 from shim.testing.contract import Behaviour, ProviderContract
 from shim.testing.scripted import Play, ScriptedProvider
 from tests.comparison.live_parts import Compares
-from tests.comparison.made import exchange
 from tests.contract.served import ServedContract, misbehaving, plain_server, refusing_url
 from tests.contract.test_scripted import PLAYS
+from tests.helpers.exchanges import exchange
 
 __all__ = ["misbehaving", "plain_server", "refusing_url"]  # the fixtures the contract's tests ask for
 

@@ -32,7 +32,7 @@ def row(rooms: str = "", third_party: str = "") -> Row:
 
 VOCABULARY = "shim.model shim.provider"
 TRANSPORTS = f"{VOCABULARY} shim.wire legacy_openai shim.legacy_adapter shim.native"
-BELOW_FACTORY = f"{TRANSPORTS} shim.loops shim.layers shim.comparison shim.migration"
+BELOW_FACTORY = f"{TRANSPORTS} shim.loops shim.layers shim.recording shim.comparison shim.migration"
 
 # DESIGN section 2, with the packages of section 15 in the rooms that exist for them.
 TABLE = {
@@ -46,15 +46,19 @@ TABLE = {
     "shim.native": row(f"{VOCABULARY} shim.calls shim.observation shim.wire", "certifi pycurl"),
     "shim.loops": row(VOCABULARY),
     "shim.layers": row(VOCABULARY, "opentelemetry"),
-    "shim.comparison": row(  # the tap is a transport adapter; the proxy frames HTTP with h11
-        f"{VOCABULARY} shim.calls shim.observation shim.wire", "h11 jinja2 requests urllib3"
+    "shim.recording": row(  # the tap is a transport adapter; the proxy frames HTTP with h11
+        f"{VOCABULARY} shim.calls shim.observation shim.wire", "h11 requests urllib3"
     ),
-    "shim.migration": row(f"{VOCABULARY} shim.comparison", "openfeature"),
+    "shim.comparison": row(  # replays recorded answers through requests and urllib3
+        f"{VOCABULARY} shim.calls shim.observation shim.recording shim.wire", "jinja2 requests urllib3"
+    ),
+    "shim.migration": row(f"{VOCABULARY} shim.layers shim.recording shim.comparison", "openfeature"),
     "shim.factory": row(BELOW_FACTORY),
     "shim.client": row(f"{VOCABULARY} shim.factory shim.loops"),
     "shim.compat": row("shim.model shim.wire shim.client shim.factory"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
-        f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.comparison", "h11 h2 pytest trustme"
+        f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison",
+        "h11 h2 pytest trustme",
     ),
     "shim.cli": row(f"{BELOW_FACTORY} shim shim.factory shim.client shim.compat shim.testing", "rich"),
     "shim": row(f"{BELOW_FACTORY} shim.factory shim.client"),

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from shim.comparison.recording.records import encode_exchange
+from shim.recording.files import encode_exchange
 from shim.testing.recordings import RecordingReader, UnusableRecordingsError, chosen, files_below, lines_of
-from tests.comparison.made import exchange, streamed
+from tests.helpers.exchanges import exchange, streamed
 
 pytest_plugins = ("pytester",)
 

@@ -20,8 +20,8 @@ from shim.comparison.live.worker import ComparesExchanges, Counts, Item, Worker,
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from shim.comparison.exchange import Exchange
     from shim.model import ModelRequest
+    from shim.recording.exchange import Exchange
 
 __all__ = ["ComparesExchanges", "Counts", "LiveComparison"]
 

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, final
 
 from msgspec.structs import replace
 
-from shim.comparison.exchange import PAIR_HEADER
 from shim.comparison.live.pairs import Pair, Pairs
 from shim.model import ModelRequest
 from shim.provider import Completion, OnCompletion, OnEvent, Provider, RequestHandle
+from shim.recording.exchange import PAIR_HEADER
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from shim.comparison.exchange import Exchange
     from shim.comparison.live.comparison import LiveComparison
-    from shim.comparison.recording.redaction import Redaction
     from shim.observation import Observe, SentRequest, TransferObserver
+    from shim.recording.exchange import Exchange
+    from shim.recording.redaction.redaction import Redaction
 
 _Start: TypeAlias = Callable[[ModelRequest, OnCompletion], RequestHandle]
 
@@ -56,7 +56,7 @@ class Experiment:
         tapped: object = None,
         redaction: Redaction | None = None,
     ) -> None:
-        from shim.comparison.recording.session_tap import tap
+        from shim.recording.tap.session_tap import tap
 
         self.name = provider.name
         self._provider = provider

@@ -22,8 +22,8 @@ from shim.comparison.live.pace import Ration
 from shim.comparison.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
-    from shim.comparison.exchange import Exchange
-    from shim.comparison.recording.records import ExchangeWriter
+    from shim.recording.exchange import Exchange
+    from shim.recording.files import ExchangeWriter
 
 LOGGER = logging.getLogger("shim.comparison.live")
 
@@ -148,7 +148,7 @@ class _Kept:
 
     def _file(self, path: str | Path) -> ExchangeWriter:
         if self._writer is None:
-            from shim.comparison.recording.records import ExchangeWriter
+            from shim.recording.files import ExchangeWriter
 
             self._writer = ExchangeWriter(path)
         return self._writer

@@ -21,8 +21,8 @@ from shim.comparison.live.telling import Telling, TellingSettings
 from shim.comparison.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
-    from shim.comparison.exchange import Exchange
     from shim.model import ModelRequest
+    from shim.recording.exchange import Exchange
 
 # How soon a thread that nobody closed sees that the program has ended.
 _LOOK_UP_SECONDS = 0.5

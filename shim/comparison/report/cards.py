@@ -10,13 +10,13 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
-from shim.comparison.exchange import Exchange
-from shim.comparison.reading import Reading
 from shim.comparison.report.marking import LONGEST_CHANGE, Piece, marked, plain
 from shim.comparison.report.recorded import LONGEST_BODY, Recorded, Text, cut, one_line, recorded
 from shim.comparison.rules import RULES
 from shim.comparison.runs.tally import Detail
 from shim.comparison.verdict import ABSENT, Mismatch, Verdict
+from shim.recording.exchange import Exchange
+from shim.recording.reading import Reading
 
 MOST_PLACES = 12  # of one verdict: what parts in more places has one cause as a rule
 LONGEST_VALUE = 200_000  # characters that are compared; beyond, a value is cut first

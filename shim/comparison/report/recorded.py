@@ -1,6 +1,6 @@
 """A recorded exchange as it is shown on the page: request, response, segments with their times, all cut to a bounded size.
 
-Not the record itself (`shim.comparison.exchange`) nor its form in a file (`records`). JSON is indented token by token, so that
+Not the record itself (`shim.recording.exchange`) nor its form in a file (`files`). JSON is indented token by token, so that
 duplicate keys, the spelling of numbers and escapes stay as they were recorded. API keys were taken out when it was recorded;
 what looks like one is masked here again.
 """
@@ -14,8 +14,8 @@ from datetime import datetime, timezone
 
 from msgspec import Struct
 
-from shim.comparison.exchange import Exchange, RecordedRequest, RecordedResponse, Segment
 from shim.comparison.report.plots import duration
+from shim.recording.exchange import Exchange, RecordedRequest, RecordedResponse, Segment
 from shim.wire.masking import mask_keys
 
 LONGEST_BODY = 12_000  # characters; a few screens, the whole stands in the recording

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange
 from shim.comparison.explanation import out_of_scope
-from shim.comparison.reading import Reading
-from shim.comparison.recording.records import NewerRecordError, RecordError, decode_exchange
 from shim.comparison.runs.tally import Facts, facts_of
 from shim.comparison.sides import own_way
 from shim.comparison.verdict import Outcome, Rung, Verdict
+from shim.recording.exchange import Exchange
+from shim.recording.files import NewerRecordError, RecordError, decode_exchange
+from shim.recording.reading import Reading
 
 if TYPE_CHECKING:
     from shim.comparison.runs.lines import Line

@@ -1,6 +1,6 @@
 """The lines of several recorded files, one after the other, as a run goes through them.
 
-Not the reading of one file (`records`) nor the judging (`run`). A file that is missing is known before anything is compared; a
+Not the reading of one file (`files`) nor the judging (`run`). A file that is missing is known before anything is compared; a
 file that turns out to be damaged is told, and reading goes on with the next one.
 """
 
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from shim.comparison.recording.records import STDIN, RecordError, read_lines
+from shim.recording.files import STDIN, RecordError, read_lines
 
 _SAMPLE = 1 << 18  # compressed bytes from which the size of the whole is guessed
 

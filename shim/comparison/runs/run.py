@@ -11,11 +11,11 @@ from collections.abc import Generator, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from shim.comparison.recording.records import decode_exchange
 from shim.comparison.runs.judge import ComparerMaker, Judge, Judged, batches
 from shim.comparison.runs.lines import Fault
 from shim.comparison.runs.tally import Detail, Tally
 from shim.comparison.runs.workers import WorkerError, Workers
+from shim.recording.files import decode_exchange
 
 if TYPE_CHECKING:
     from shim.comparison.rules import IgnoreRule

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import DecodeError, Struct, ValidationError, field, json
 
-from shim.comparison.exchange import Exchange
-from shim.comparison.reading import Reading
 from shim.comparison.verdict import Outcome, Rung, Verdict
+from shim.recording.exchange import Exchange
+from shim.recording.reading import Reading
 
 if TYPE_CHECKING:
     from shim.comparison.rules import IgnoreRule

@@ -11,19 +11,18 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shim.calls import Call, Ending, StreamCall
-from shim.comparison.exchange import Headers
-from shim.comparison.presented import BODY_LIMIT, REPLAY_KEY, Break, FaultFamily, Presented, api_of, presented
-from shim.comparison.reading import Reading
-from shim.comparison.sides import UnreadableExchangeError
 from shim.comparison.tee.told import Heard, reading_of
 from shim.model import ErrorCategory, ProviderError, StreamEvent
 from shim.model.response import Api
 from shim.provider import Completion, RequestHandle
+from shim.recording.exchange import Headers, UnreadableExchangeError, api_of
+from shim.recording.reading import Reading
+from shim.recording.recorded_answer import BODY_LIMIT, REPLAY_KEY, Break, FaultFamily, Presented, presented
 from shim.wire import chat, responses
 from shim.wire.sse import SSEDecoder
 
 if TYPE_CHECKING:
-    from shim.comparison.exchange import Exchange
+    from shim.recording.exchange import Exchange
 
 _CODECS: dict[Api, Any] = {"chat_completions": chat, "responses": responses}
 _CATEGORIES: dict[FaultFamily, ErrorCategory] = {

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from shim.comparison.reading import Reading
-from shim.comparison.sides import Reader, UnreadableExchangeError, own_way
+from shim.comparison.sides import Reader, own_way
 from shim.comparison.tee.told import Heard, surely_alike
+from shim.recording.exchange import UnreadableExchangeError
+from shim.recording.reading import Reading
 
 if TYPE_CHECKING:
-    from shim.comparison.exchange import Exchange
+    from shim.recording.exchange import Exchange
 
 Told: TypeAlias = "Heard | Reading"
 """A reading, or what one can be made of: most pairs are the same, and then it is not needed."""

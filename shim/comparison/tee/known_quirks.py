@@ -10,8 +10,8 @@ import re
 
 from msgspec import Struct
 
-from shim.comparison.exchange import Exchange
 from shim.comparison.rules import IgnoreRule
+from shim.recording.exchange import Exchange
 
 _LINE_END = rb"(?:\r\n|\n|\r(?!\n))"
 _BLANK_LINE = re.compile(_LINE_END + _LINE_END)

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shim.comparison.canonical import Difference, differences
-from shim.comparison.reading import Reading
 from shim.comparison.tee.told import arguments_json
 from shim.comparison.verdict import Mismatch
+from shim.recording.reading import Reading
 
 TEE_EQUIVALENCES: dict[str, str] = {
     "error.message": (

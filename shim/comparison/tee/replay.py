@@ -18,18 +18,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
-from shim.comparison.presented import REPLAY_KEY, Presented, presented
-from shim.comparison.reading import Reading
-from shim.comparison.sides import ProviderMaker, Reader, UnreadableExchangeError
-from shim.comparison.tee.replay_adapter import ReplayAdapter
+from shim.comparison.sides import ProviderMaker, Reader
 from shim.comparison.tee.replay_session import NUMBER, DeskAdapter, ReplaySession
 from shim.comparison.tee.told import Heard
 from shim.model import ModelRequest, StreamEvent, user
 from shim.model.response import Api
 from shim.provider import Completion, Provider
+from shim.recording.exchange import UnreadableExchangeError
+from shim.recording.reading import Reading
+from shim.recording.recorded_answer import REPLAY_KEY, Presented, presented
+from shim.recording.replay_adapter import ReplayAdapter
 
 if TYPE_CHECKING:
-    from shim.comparison.exchange import Exchange
+    from shim.recording.exchange import Exchange
 
 READ_SECONDS = 30.0
 

@@ -16,8 +16,8 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
-from shim.comparison.presented import Presented
-from shim.comparison.tee.replay_adapter import respond
+from shim.recording.recorded_answer import Presented
+from shim.recording.replay_adapter import respond
 
 NUMBER = "X-Shim-Replay"
 """The header by which a request names its answer."""

@@ -15,12 +15,9 @@ from itertools import islice
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange
 from shim.comparison.explanation import concluded, excerpt, failed, out_of_scope
-from shim.comparison.presented import api_of, is_surely_presentable
-from shim.comparison.reading import Reading
 from shim.comparison.rules import IgnoreRule
-from shim.comparison.sides import ProviderMaker, Reader, UnreadableExchangeError
+from shim.comparison.sides import ProviderMaker, Reader
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.hearing import Told, alike, at_once, reading_by, told_by, told_together
 from shim.comparison.tee.known_quirks import UNENDED, hints, unended
@@ -30,6 +27,9 @@ from shim.comparison.tee.replay import reader_of
 from shim.comparison.tee.told import in_a_line
 from shim.comparison.tee.variants import Variant, body_of, cut_at, decoded, variants_of
 from shim.comparison.verdict import Mismatch, Outcome, Verdict
+from shim.recording.exchange import Exchange, UnreadableExchangeError, api_of
+from shim.recording.reading import Reading
+from shim.recording.recorded_answer import is_surely_presentable
 
 _AT_ONCE = 64  # variants read by one side, then by the other; what is read in vain after a mismatch is at most this
 

@@ -14,8 +14,6 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec import Struct
 
-from shim.comparison.reading import Reading
-from shim.comparison.sides import UnreadableExchangeError
 from shim.model import (
     Choice,
     ModelResponse,
@@ -30,6 +28,8 @@ from shim.model import (
     ToolCallPart,
 )
 from shim.provider import Completion
+from shim.recording.exchange import UnreadableExchangeError
+from shim.recording.reading import Reading
 
 _ENDS = (StreamDone, StreamError)
 _SHOWN = 60  # characters of a text in the line that says what a side made of the answer

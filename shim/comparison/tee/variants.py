@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange, RecordedResponse, Segment, TransportFault
-from shim.comparison.presented import presented
+from shim.recording.exchange import Exchange, RecordedResponse, Segment, TransportFault
+from shim.recording.recorded_answer import presented
 
 ALL_OFFSETS = 8192
 """Bytes of a body whose every offset is tried."""

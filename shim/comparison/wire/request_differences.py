@@ -15,16 +15,15 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from shim.comparison.canonical import Difference, canonical_json, differences
-from shim.comparison.exchange import Headers
 from shim.comparison.explanation import MOST_TOLD
 from shim.comparison.places import excerpt, first_difference, place_of, value_at
-from shim.comparison.recording.key_mask import REMOVED
-from shim.comparison.sides import UnreadableExchangeError
 from shim.comparison.verdict import ABSENT, Mismatch
 from shim.comparison.wire.equivalences import ACTED_ON, counting, header_form
 from shim.comparison.wire.two_apis import comparable
 from shim.model import InvalidRequestError, UnsupportedFeatureError
 from shim.model.response import Api
+from shim.recording.exchange import Headers, UnreadableExchangeError
+from shim.recording.redaction.key_mask import REMOVED
 from shim.wire import chat, responses
 from shim.wire.masking import MASK
 

@@ -13,12 +13,9 @@ from typing import Any, get_args
 
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange, RecordedRequest
 from shim.comparison.explanation import concluded, failed, out_of_scope
-from shim.comparison.presented import api_of
-from shim.comparison.recording.key_mask import REMOVED
 from shim.comparison.rules import IgnoreRule
-from shim.comparison.sides import Sender, UnreadableExchangeError
+from shim.comparison.sides import Sender
 from shim.comparison.verdict import Mismatch, Verdict
 from shim.comparison.wire.equivalences import ACTED_ON, header_form
 from shim.comparison.wire.request_differences import Sent, parting, refusal
@@ -27,6 +24,8 @@ from shim.model import InvalidRequestError, MissingCredentialsError, ModelReques
 from shim.model.checks import kind_of
 from shim.model.response import Api
 from shim.provider import ProviderClosedError
+from shim.recording.exchange import Exchange, RecordedRequest, UnreadableExchangeError, api_of
+from shim.recording.redaction.key_mask import REMOVED
 from shim.wire import chat, responses
 from shim.wire.api_selection import ApiChoice, select_api
 from shim.wire.masking import MASK

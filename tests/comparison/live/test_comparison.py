@@ -17,7 +17,7 @@ from shim.comparison.live.comparison import Counts, LiveComparison, size_of
 from shim.comparison.verdict import Outcome, Verdict
 from shim.model import ModelRequest, user
 from tests.comparison.live_parts import Compares, Held, check_sum, eventually, raising
-from tests.comparison.made import exchange, streamed
+from tests.helpers.exchanges import exchange, streamed
 
 ROOT = Path(__file__).parents[3]
 TENANT: ContextVar[str] = ContextVar("tenant", default="nobody")
@@ -292,7 +292,7 @@ FORKED = """
 import os, sys, threading, time
 from shim.comparison.live.comparison import LiveComparison
 from tests.comparison.live_parts import Compares, Held
-from tests.comparison.made import exchange
+from tests.helpers.exchanges import exchange
 
 held = Held()
 live = LiveComparison(Compares(act=held), max_share=1)
@@ -338,7 +338,7 @@ UNCLOSED = """
 import sys
 from shim.comparison.live.comparison import LiveComparison
 from tests.comparison.live_parts import Compares, Held
-from tests.comparison.made import exchange
+from tests.helpers.exchanges import exchange
 import time
 
 live = LiveComparison(Compares(act=lambda _: time.sleep(0.01)), max_share=0.001)

@@ -13,11 +13,9 @@ import requests
 from msgspec.structs import replace
 
 from shim.client import Client
-from shim.comparison.exchange import PAIR_HEADER
 from shim.comparison.live.comparison import Counts, LiveComparison
 from shim.comparison.live.experiment import Experiment
 from shim.comparison.live.pairs import Pairs
-from shim.comparison.recording.records import read_exchanges
 from shim.comparison.verdict import Outcome, Verdict
 from shim.factory import create_comparer, create_provider
 from shim.legacy_adapter import LegacyProvider
@@ -25,6 +23,8 @@ from shim.loops.select_loop import run
 from shim.model import InvalidRequestError, ModelRequest, StreamEvent, TextDelta, UnsupportedFeatureError, user
 from shim.observation import SentRequest
 from shim.provider import Completion, OnCompletion, OnEvent, Provider, RequestHandle
+from shim.recording.exchange import PAIR_HEADER
+from shim.recording.files import read_exchanges
 from shim.testing.fake_openai import FakeOpenAI, Stall, Where, rate_limited
 from shim.testing.scripted import ScriptedProvider, answer, text_stream
 from tests.comparison.live_parts import Compares, eventually, raising

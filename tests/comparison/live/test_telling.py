@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from shim.comparison.exchange import Exchange
 from shim.comparison.live.comparison import LiveComparison
 from shim.comparison.verdict import Outcome
+from shim.recording.exchange import Exchange
 from tests.comparison.live_parts import Compares, raising
-from tests.comparison.made import exchange
+from tests.helpers.exchanges import exchange
 
 SECRET = "what somebody said to a model"
 
@@ -119,7 +119,7 @@ def test_no_more_exchanges_are_kept_than_allowed() -> None:
 @pytest.mark.parametrize("name", ["kept.jsonl", "kept.jsonl.gz"])
 def test_a_path_becomes_a_file_that_can_be_read_again(tmp_path: Path, name: str) -> None:
     """Kept exchanges are lines of a recording, complete when the comparison is closed."""
-    from shim.comparison.recording.records import read_exchanges
+    from shim.recording.files import read_exchanges
 
     path = tmp_path / name
     with LiveComparison(Compares(Outcome.MISMATCH), record_to=path) as live:

@@ -1,6 +1,6 @@
 """A run made by hand, with verdicts of every outcome, for the tests of the report.
 
-Not single exchanges: `tests.comparison.made` makes those.
+Not single exchanges: `tests.helpers.exchanges` makes those.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange
-from shim.comparison.reading import Reading
 from shim.comparison.runs.tally import Detail, Facts, Tally, facts_of
 from shim.comparison.verdict import ABSENT, Mismatch, Outcome, Rung, Verdict
-from tests.comparison.made import exchange, streamed
+from shim.recording.exchange import Exchange
+from shim.recording.reading import Reading
+from tests.helpers.exchanges import exchange, streamed
 
 MADE_AT = 1_770_000_000.0
 ASKED = "POST /v1/chat/completions, gpt-4o"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shim.comparison.exchange import RecordedRequest, RecordedResponse, Segment, TransportFault
 from shim.comparison.report.recorded import LONGEST_BODY, MOST_SEGMENTS, body_text, moment, recorded
-from tests.comparison.made import URL, exchange, streamed
+from shim.recording.exchange import RecordedRequest, RecordedResponse, Segment, TransportFault
+from tests.helpers.exchanges import URL, exchange, streamed
 
 
 def test_json_is_indented_and_nothing_else() -> None:

@@ -16,8 +16,8 @@ import pytest
 from shim.comparison.report import render_html, write_html
 from shim.comparison.runs.tally import Tally
 from shim.comparison.verdict import Mismatch, Outcome
-from tests.comparison.made import ANSWER, exchange, streamed
 from tests.comparison.report.made import MADE_AT, TEXT, detail, details, tally_of
+from tests.helpers.exchanges import ANSWER, exchange, streamed
 
 EVIL = "</script><script>window.hurt=1</script><img src=x onerror=window.hurt=1>\"'><svg onload=window.hurt=1>"
 

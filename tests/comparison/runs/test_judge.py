@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange
-from shim.comparison.recording.records import encode_exchange
 from shim.comparison.runs.judge import BATCH_BYTES, Judge, Judged, batches
 from shim.comparison.runs.lines import Line
 from shim.comparison.runs.tally import Facts
 from shim.comparison.verdict import Outcome, Verdict
-from tests.comparison.made import exchange
+from shim.recording.exchange import Exchange
+from shim.recording.files import encode_exchange
 from tests.comparison.stand_ins import Obedient, Together, encoded
+from tests.helpers.exchanges import exchange
 
 
 def judge(data: bytes, *, details: int = 0) -> Judged:

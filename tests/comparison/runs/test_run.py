@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from shim.comparison.exchange import Exchange
 from shim.comparison.runs import run as run_module
 from shim.comparison.runs.journal import Journal, JournalError
 from shim.comparison.runs.run import Run
 from shim.comparison.runs.workers import WorkerError
 from shim.comparison.verdict import Outcome, Verdict
+from shim.recording.exchange import Exchange
 from tests.cli.running import environment
 from tests.cli.running import run as run_program
 from tests.comparison.stand_ins import Obedient, recorded, refuse, source_of

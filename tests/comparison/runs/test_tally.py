@@ -11,8 +11,8 @@ import pytest
 from shim.comparison.rules import IgnoreRule
 from shim.comparison.runs.tally import MOST_NAMES, OTHERS, Facts, Histogram, Tally, facts_of
 from shim.comparison.verdict import Outcome, Verdict
-from tests.comparison.made import ASKED, exchange, streamed
 from tests.comparison.stand_ins import judged
+from tests.helpers.exchanges import ASKED, exchange, streamed
 
 RULE = IgnoreRule(path="header.*", reason="named so", owner="us")
 IDLE = IgnoreRule(path="body.*", reason="nothing", owner="us")

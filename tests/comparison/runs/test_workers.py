@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from shim.comparison.exchange import Exchange
 from shim.comparison.runs.judge import Judged
 from shim.comparison.runs.lines import Line
 from shim.comparison.runs.workers import WorkerError, Workers, usable_cores
 from shim.comparison.verdict import Verdict
+from shim.recording.exchange import Exchange
 from tests.comparison.stand_ins import Obedient, Together, encoded, refuse
 
 

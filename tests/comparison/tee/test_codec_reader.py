@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shim.comparison.exchange import Exchange, TransportFault
-from shim.comparison.reading import Reading
-from shim.comparison.sides import UnreadableExchangeError
 from shim.comparison.tee import codec_reader
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.told import reading_of
 from shim.native import NativeProvider
+from shim.recording.exchange import Exchange, TransportFault, UnreadableExchangeError
+from shim.recording.reading import Reading
 from shim.testing.fake_openai import FakeOpenAI, RawResponse, Replay
 from shim.wire import chat, responses
 from shim.wire.json_text import encode_body
 from shim.wire.sse import SSEDecoder
-from tests.comparison.made import ANSWER, CHUNKS, exchange, sse, streamed
 from tests.comparison.recorded_cases import CHAT, RESPONSES, exchange_of
+from tests.helpers.exchanges import ANSWER, CHUNKS, exchange, sse, streamed
 from tests.helpers.providers import KEY
 from tests.legacy_adapter.driving import ask
 from tests.legacy_openai.raw_server import END, SSE, chunk

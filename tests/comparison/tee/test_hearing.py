@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from shim.comparison.reading import Reading
-from shim.comparison.sides import Reader, UnreadableExchangeError
+from shim.comparison.sides import Reader
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.hearing import alike, at_once, reading_by, told_by, told_together
 from shim.comparison.tee.replay import SessionReader
@@ -16,12 +15,14 @@ from shim.comparison.tee.told import Heard
 from shim.comparison.verdict import Outcome
 from shim.legacy_adapter import LegacyProvider
 from shim.provider import Completion, RequestHandle, Timing
-from tests.comparison.made import exchange, streamed
+from shim.recording.exchange import UnreadableExchangeError
+from shim.recording.reading import Reading
+from tests.helpers.exchanges import exchange, streamed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shim.comparison.exchange import Exchange
+    from shim.recording.exchange import Exchange
 
 READING = Reading(outcome="response")
 

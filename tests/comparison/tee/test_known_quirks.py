@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shim.comparison.tee.known_quirks import Unended, hints, unended
-from tests.comparison.made import CHUNKS, exchange, sse, streamed
+from tests.helpers.exchanges import CHUNKS, exchange, sse, streamed
 
 WHOLE = sse(*CHUNKS)
 

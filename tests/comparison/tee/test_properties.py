@@ -17,7 +17,7 @@ from shim.comparison.tee.replay import SessionReader
 from shim.comparison.tee.rung import compare_tee
 from shim.comparison.tee.variants import offsets
 from shim.legacy_adapter import LegacyProvider
-from tests.comparison.made import streamed
+from tests.helpers.exchanges import streamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

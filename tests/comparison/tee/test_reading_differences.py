@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from shim.comparison.reading import Reading
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.reading_differences import TEE_EQUIVALENCES, joined, readings_part, rule_of
 from shim.comparison.verdict import ABSENT
-from tests.comparison.made import exchange, streamed
+from shim.recording.reading import Reading
+from tests.helpers.exchanges import exchange, streamed
 
 WHOLE = CodecReader().read(exchange())
 STREAM = CodecReader().read(streamed())

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from shim.comparison.exchange import TransportFault
-from shim.comparison.sides import Reader, UnreadableExchangeError
+from shim.comparison.sides import Reader
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.replay import SessionReader, reader_of
 from shim.legacy_adapter import LegacyProvider
+from shim.recording.exchange import TransportFault, UnreadableExchangeError
 from shim.testing.plays import Hang, Play
 from shim.testing.scripted import ScriptedProvider
-from tests.comparison.made import CHUNKS, exchange, sse, streamed
 from tests.comparison.recorded_cases import CHAT, READ_OTHERWISE, exchange_of
+from tests.helpers.exchanges import CHUNKS, exchange, sse, streamed
 from tests.legacy_adapter.driving import eventually
 
 if TYPE_CHECKING:

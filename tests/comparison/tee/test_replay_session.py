@@ -10,10 +10,10 @@ import pytest
 import requests
 
 from shim.comparison import ReplayAdapter
-from shim.comparison.presented import presented
 from shim.comparison.tee import replay_session
 from shim.comparison.tee.replay_session import NUMBER, DeskAdapter, ReplaySession
-from tests.comparison.made import exchange, streamed
+from shim.recording.recorded_answer import presented
+from tests.helpers.exchanges import exchange, streamed
 
 URL = "http://replay.invalid/v1/chat/completions"
 

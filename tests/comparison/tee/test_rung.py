@@ -9,7 +9,6 @@ import pytest
 from msgspec.structs import replace
 
 from shim.comparison import Exchange, IgnoreRule, Outcome, TransportFault
-from shim.comparison.exchange import RecordedResponse, Segment
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.known_quirks import UNENDED
 from shim.comparison.tee.replay import SessionReader
@@ -17,15 +16,16 @@ from shim.comparison.tee.rung import compare_tee, compare_tee_all
 from shim.comparison.tee.variants import ALL_OFFSETS
 from shim.legacy_adapter import LegacyProvider
 from shim.native import NativeProvider
+from shim.recording.exchange import RecordedResponse, Segment
 from tests.comparison.faulty_readers import FAULTS, Retelling
-from tests.comparison.made import ASKED, CHUNKS, exchange, sse, streamed
 from tests.comparison.recorded_cases import CHAT, RESPONSES, chat_case, exchange_of
+from tests.helpers.exchanges import ASKED, CHUNKS, exchange, sse, streamed
 from tests.legacy_adapter.driving import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shim.comparison.reading import Reading
+    from shim.recording.reading import Reading
 
 SHORT = ({**CHUNKS[0], "choices": [{"index": 0, "delta": {"content": "é"}}]}, CHUNKS[3])
 """A stream short enough to be cut everywhere in a moment."""

@@ -8,8 +8,6 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from shim.comparison.reading import Reading
-from shim.comparison.sides import UnreadableExchangeError
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.told import Heard, arguments_json, event_told, reading_of, response_told, surely_alike
 from shim.model import (
@@ -30,6 +28,8 @@ from shim.model import (
     Usage,
 )
 from shim.provider import Completion, RequestHandle, Timing
+from shim.recording.exchange import UnreadableExchangeError
+from shim.recording.reading import Reading
 from tests.comparison.recorded_cases import CHAT, RESPONSES, exchange_of
 
 PARTS = (

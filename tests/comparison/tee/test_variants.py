@@ -6,10 +6,10 @@ import gzip
 
 from msgspec.structs import replace
 
-from shim.comparison.exchange import Exchange, RecordedResponse
-from shim.comparison.presented import presented
 from shim.comparison.tee.variants import ALL_OFFSETS, Variant, body_of, offsets, variants_of
-from tests.comparison.made import CHUNKS, exchange, segments_of, sse, streamed
+from shim.recording.exchange import Exchange, RecordedResponse
+from shim.recording.recorded_answer import presented
+from tests.helpers.exchanges import CHUNKS, exchange, segments_of, sse, streamed
 
 BODY = sse(*CHUNKS)
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from shim.comparison.recording.redaction import Redaction
 from shim.comparison.verdict import Outcome
 from shim.comparison.wire import equivalences
 from shim.comparison.wire.equivalences import ACTED_ON, BODY, HEADERS
 from shim.comparison.wire.rung import compare_wire
+from shim.recording.redaction.redaction import Redaction
 from tests.comparison.equal_pairs import recorded
 
 ASKED: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import shim
-from shim.comparison.recording.redaction import Redaction
 from shim.comparison.rules import IgnoreRule
 from shim.comparison.verdict import Outcome
 from shim.comparison.wire.rung import compare_wire
@@ -20,10 +19,11 @@ from shim.legacy_adapter import LegacyProvider
 from shim.model import InvalidRequestError, ModelRequest
 from shim.native import NativeProvider
 from shim.observation import SentRequest
+from shim.recording.redaction.redaction import Redaction
 from shim.testing.fake_openai import FakeOpenAI
 from shim.wire import chat
 from tests.comparison.equal_pairs import body, recorded, rng_of
-from tests.comparison.made import ASKED, exchange, streamed
+from tests.helpers.exchanges import ASKED, exchange, streamed
 from tests.properties.strategies import requests
 
 KEY = "sk-made-up-key-1"

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from shim.comparison.exchange import Exchange
 from shim.comparison.verdict import Outcome
 from shim.comparison.wire import two_apis
 from shim.comparison.wire.rung import compare_wire
 from shim.comparison.wire.two_apis import FORMS
+from shim.recording.exchange import Exchange
 from tests.comparison.equal_pairs import recorded
 
 RESPONSES = "https://api.openai.com/v1/responses"

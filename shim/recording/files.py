@@ -1,0 +1,225 @@
+"""Files of recorded exchanges: JSON Lines, one exchange a line, plain or gzip.
+
+Not what a line says (`exchange_json`), not what is taken out before it is written (`redaction`), not the writing in the
+background (`sinks`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
+
+from shim.recording.exchange_json import (
+    SCHEMA,
+    NewerRecordError,
+    RecordError,
+    TruncatedRecordError,
+    decode_exchange,
+    encode_exchange,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from shim.recording.exchange import Exchange
+
+LONGEST_LINE: Final = 1 << 28
+"""Bytes of a line that is read; a recorder keeps bodies of a few megabytes."""
+STDIN: Final = "-"
+
+_GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 2.3.1: files are known by their content, as standard input has no name
+
+
+class Line(NamedTuple):
+    """A line that holds something: its number from 1, its bytes, and how many (uncompressed) stand before it."""
+
+    number: int
+    data: bytes
+    offset: int
+
+
+def read_lines(path: str | Path) -> Iterator[Line]:
+    """Read the lines of a file without looking into them, one in memory at a time; "-" is standard input.
+
+    Raises:
+        OSError: it cannot be opened or read.
+        TruncatedRecordError: compressed data ends early.
+        RecordError: compressed data is damaged, or a line is longer than `LONGEST_LINE`.
+    """
+    number = offset = 0
+    with _opened(path) as file:
+        try:
+            while data := file.readline(LONGEST_LINE + 1):
+                number += 1
+                if len(data) > LONGEST_LINE:
+                    words = f"it is longer than {LONGEST_LINE >> 20} MiB; is this JSON Lines, one exchange a line?"
+                    raise RecordError(words).at(str(path), number)
+                if not data.isspace():
+                    yield Line(number, data, offset)
+                offset += len(data)
+        except EOFError:
+            raise TruncatedRecordError(_CUT).at(str(path), number + 1) from None
+        except (zlib.error, gzip.BadGzipFile) as error:
+            damage = f"the compressed data is damaged here ({error}); what stands before is whole"
+            raise RecordError(damage).at(str(path), number + 1) from None
+
+
+_CUT = "the file ends in the middle of an exchange: its recorder was ended early or still writes; what stands before is whole"
+
+
+def read_exchanges(path: str | Path, *, on_error: Callable[[RecordError], object] | None = None) -> Iterator[Exchange]:
+    """Read the exchanges of a file, plain or gzip, one in memory at a time; "-" is standard input.
+
+    Args:
+        path: of the file.
+        on_error: is told of each line that cannot be read, and reading goes on; None raises it.
+
+    Raises:
+        OSError: it cannot be opened or read.
+        TruncatedRecordError: it ends in the middle of a line; everything before has been given.
+        RecordError: a line is no exchange.
+    """
+    lines = read_lines(path)
+    while (read := _next_of(lines, str(path))) is not None:
+        if not isinstance(read, RecordError):
+            yield read
+        elif on_error is None:
+            raise read
+        else:
+            on_error(read)
+
+
+def _next_of(lines: Iterator[Line], path: str) -> Exchange | RecordError | None:
+    """The next exchange, or why it cannot be read; None at the end."""
+    try:
+        line = next(lines, None)
+    except RecordError as error:
+        return error
+    if line is None:
+        return None
+    try:
+        return decode_exchange(line.data)
+    except NewerRecordError as error:
+        return error.at(path, line.number)
+    except RecordError as error:
+        is_whole = line.data.endswith(b"\n")
+        return (error if is_whole else TruncatedRecordError(_CUT)).at(path, line.number)
+
+
+def _opened(path: str | Path) -> IO[bytes]:
+    file: io.BufferedReader = _standard_input() if str(path) == STDIN else Path(path).open("rb")  # noqa: SIM115 - the caller closes it
+    if file.peek(2)[:2] != _GZIP_MAGIC:
+        return file
+    return cast("IO[bytes]", _GzipFile(file))
+
+
+def _standard_input() -> io.BufferedReader:
+    return open(sys.stdin.fileno(), "rb", closefd=False)  # the caller closes it
+
+
+class _GzipFile(gzip.GzipFile):
+    """A compressed file that closes the one below it."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        super().__init__(fileobj=file)
+        self._below = file
+
+    def close(self) -> None:
+        super().close()
+        self._below.close()
+
+
+class ExchangeWriter:
+    """Appends exchanges to a file, at once and on the calling thread; for one thread at a time. A context manager.
+
+    A line is one write to the end of the file, so that several processes may append to the same one. Of a name that ends
+    in `.gz` each write is a whole gzip member: what was written before a crash stays readable. The file is readable
+    by its owner alone.
+
+    Raises:
+        OSError: the file cannot be opened for writing.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._compresses = self.path.suffix == ".gz"
+        self._file: int | None = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._is_torn = not self._compresses and _ends_inside_a_line(self.path)
+
+    def __repr__(self) -> str:
+        return f"<ExchangeWriter {str(self.path)!r}{'' if self._file is not None else ', closed'}>"
+
+    def write(self, exchange: Exchange) -> None:
+        """Append one exchange, as it is: redact it before.
+
+        Raises:
+            OSError: it cannot be written.
+            ValueError: the writer is closed.
+        """
+        self.write_lines((encode_exchange(exchange),))
+
+    def write_lines(self, lines: Iterable[bytes]) -> None:
+        """Append lines of `encode_exchange`, together: for a compressed file as one member.
+
+        Raises:
+            OSError, ValueError: as `write`.
+        """
+        if self._file is None:
+            raise ValueError(f"the writer of {self.path} is closed; make a new one")
+        for data in (gzip.compress(b"".join(lines), 6),) if self._compresses else lines:
+            self._append(self._file, b"\n" + data if self._is_torn else data)
+
+    def _append(self, file: int, data: bytes) -> None:
+        """One write; the loop is for a disk that is filling up."""
+        left = memoryview(data)
+        while left:
+            try:
+                written = os.write(file, left)
+            except OSError:
+                self._is_torn = not self._compresses and len(left) != len(data)
+                raise
+            left = left[written:]
+        self._is_torn = False
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def _ends_inside_a_line(path: Path) -> bool:
+    """Whether a crashed recorder left half a line, to which a new one must not be joined."""
+    if path.is_file():  # a pipe has no end to look at
+        with suppress(OSError), path.open("rb") as file:  # it is empty, or may only be appended to
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    return False
+
+
+__all__ = [
+    "LONGEST_LINE",
+    "SCHEMA",
+    "ExchangeWriter",
+    "Line",
+    "NewerRecordError",
+    "RecordError",
+    "TruncatedRecordError",
+    "decode_exchange",
+    "encode_exchange",
+    "read_exchanges",
+    "read_lines",
+]

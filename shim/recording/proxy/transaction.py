@@ -1,0 +1,176 @@
+"""One request and its answer on a client's connection, as far as they have come; and what connections need of their proxy.
+
+Not the connections: `client` is the client's, `upstream_connection` the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Literal, Protocol, TypeAlias
+
+import h11
+
+from shim.recording.proxy import headers
+from shim.recording.proxy.draft import Draft, Stage
+from shim.recording.proxy.error_responses import ErrorResponse
+from shim.recording.proxy.message_reader import MessageReader
+from shim.recording.proxy.upstream import Upstream
+
+HoldReason: TypeAlias = Literal["uploading", "ahead"]
+"""Why a client is not read: its upload waits for the upstream, or it has sent requests ahead."""
+
+
+class Droppable(Protocol):
+    """A client connection as the proxy sees it."""
+
+    def drop(self) -> None:
+        """End it at once."""
+        ...
+
+
+class Downstream(Protocol):
+    """A client connection as its upstream connection sees it."""
+
+    def deliver(self, data: bytes) -> None:
+        """Pass bytes to the client."""
+        ...
+
+    def hold(self, why: HoldReason) -> None:
+        """Read no more of the client."""
+        ...
+
+    def unhold(self, why: HoldReason) -> None:
+        """Read on, unless there is another reason not to."""
+        ...
+
+    def settle(self, transaction: Transaction) -> None:
+        """Go on to the next request, if both messages are complete."""
+        ...
+
+    def close(self) -> None:
+        """End both connections in order."""
+        ...
+
+    def reset(self) -> None:
+        """End the client's connection with a reset."""
+        ...
+
+    def unreachable(self, response: ErrorResponse) -> None:
+        """Answer in the upstream's place, or reset the connection where it has begun to answer."""
+        ...
+
+
+class ProxyServices(Protocol):
+    """What connections need of the proxy they are part of."""
+
+    @property
+    def upstream(self) -> Upstream:
+        """Where requests go."""
+        ...
+
+    @property
+    def timeout(self) -> float | None:
+        """How long the upstream may be silent, in seconds; None for ever."""
+        ...
+
+    @property
+    def max_body(self) -> int:
+        """How much of each body is kept, in bytes."""
+        ...
+
+    async def connect(self, protocol: Callable[[], asyncio.Protocol]) -> None:
+        """Make a connection to the upstream; OSError where there is none."""
+        ...
+
+    def admit(self, client: Droppable) -> ErrorResponse | None:
+        """Take a new client connection in, or say why not."""
+        ...
+
+    def gone(self, client: Droppable) -> None:
+        """Forget a client connection."""
+        ...
+
+    def keep(self, draft: Draft) -> None:
+        """Take the record of an exchange that has ended."""
+        ...
+
+    def refused(self, response: ErrorResponse) -> None:
+        """Note a request that was not passed on."""
+        ...
+
+
+class Transaction:
+    """One request and its answer.
+
+    Attributes:
+        last: the connections end with it.
+        unframed: the client is one of HTTP/1.0, which knows no chunks and no 1xx.
+        asked, answered: the request, the answer is complete.
+        opaque: what comes is no HTTP, and is passed on until the upstream closes.
+    """
+
+    __slots__ = ("_kept", "_proxy", "answered", "asked", "draft", "last", "opaque", "reader", "unframed")
+
+    def __init__(self, proxy: ProxyServices, request: h11.Request, *, draft: Draft, reader: MessageReader) -> None:
+        self._proxy = proxy
+        self.draft = draft
+        self.reader = reader
+        self.last = headers.is_last(request)
+        self.unframed = request.http_version < b"1.1"
+        self.asked = False
+        self.answered = False
+        self.opaque = False
+        self._kept = False
+
+    @classmethod
+    def begin(cls, proxy: ProxyServices, request: h11.Request) -> tuple[Transaction, bytes]:
+        """Begin an exchange; with the head as the upstream is to get it."""
+        outgoing = headers.sent_upstream(request, proxy.upstream, last=headers.is_last(request))
+        draft = Draft(
+            method=outgoing.method.decode("ascii"),
+            url=proxy.upstream.origin + outgoing.target.decode("ascii"),
+            headers=headers.recorded(outgoing),
+            pair_id=headers.value_of(request, headers.PAIR_ID),
+            max_body=proxy.max_body,
+        )
+        reader, head = MessageReader.of_response(outgoing)
+        return cls(proxy, request, draft=draft, reader=reader), head
+
+    @property
+    def over(self) -> bool:
+        """Whether both messages are complete."""
+        return self.asked and self.answered
+
+    @property
+    def told(self) -> bool:
+        """Whether the client has been told something that nothing else may be said after."""
+        return self.opaque or self.draft.status is not None
+
+    @property
+    def stage(self) -> Stage:
+        """What is awaited."""
+        return "headers" if self.draft.status is None else "body"
+
+    def fail(self, kind: str, message: str) -> None:
+        """End the record with a fault, and hand it over."""
+        self.draft.fail(self.stage, kind=kind, message=message)
+        self.keep()
+
+    def abort(self) -> None:
+        """End the record, unless it has ended, by the client's going away, and hand it over."""
+        self.draft.abort()
+        self.keep()
+
+    def keep(self) -> None:
+        """Hand the record over, once."""
+        if not self._kept:
+            self._kept = True
+            self._proxy.keep(self.draft)
+
+
+def send_at_once(transport: asyncio.BaseTransport) -> None:
+    """Turn Nagle's algorithm off: with delayed acknowledgements it holds small pieces back for 40 ms."""
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

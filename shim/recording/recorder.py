@@ -1,0 +1,265 @@
+"""Builds exchanges from what is observed of them, bounded, and hands each over once: it never raises into what it watches.
+
+Not the watching (`session_tap` and what it uses; a native provider tells by itself), nor one exchange while it passes
+(`exchange_builder`), nor where exchanges go (`sinks`). What has ended is handed over as it is; it is made into an exchange and
+redacted when the sink asks for that: at once for a function, on the writing thread for a file. An exchange nobody ends, because
+its response was dropped unread, is handed over with the next one: its end is noticed while memory is freed, where no foreign
+code may run.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import re
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from shim.observation import SentRequest, TransferObserver
+from shim.recording.exchange import (
+    PAIR_HEADER,
+    Ended,
+    Exchange,
+    Headers,
+    RecordedRequest,
+    Role,
+    TransportFault,
+    sha256_of,
+)
+from shim.recording.exchange_builder import MOST_SEGMENTS, Finished, Recording
+from shim.recording.redaction.redaction import Redaction
+
+MAX_BODY: Final = 16 * 1024 * 1024
+"""Bytes of a body that are kept unless told otherwise; longer than any answer in text."""
+_MOST_ABANDONED = 100
+
+Context: TypeAlias = "Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None"
+OnError: TypeAlias = Callable[[Exception], object]
+
+_log = logging.getLogger("shim.recording")
+_T = TypeVar("_T")
+
+
+class Sink(Protocol):
+    """Where exchanges go."""
+
+    def put(self, make: Callable[[], Exchange], *, weight: int) -> bool:
+        """Take one by what makes it, redacted, at any time and on any thread; False where it had to be dropped.
+
+        Args:
+            make: raises whatever went wrong with it.
+            weight: bytes of memory it holds, roughly.
+        """
+        ...
+
+
+class PerProcess:
+    """A value per process: after a fork the child begins with its own, as a lock of the parent's may be held for ever."""
+
+    def __init__(self, make: Callable[[], _T]) -> None:
+        self._make: Callable[[], Any] = make
+        self._made: dict[int, Any] = {}
+
+    def get(self) -> Any:
+        """This process's."""
+        pid = os.getpid()
+        made = self._made.get(pid)
+        return self._made.setdefault(pid, self._make()) if made is None else made
+
+
+class _Tally:
+    """What became of the exchanges, counted."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.recorded = 0
+        self.dropped = 0
+        self.failed = 0
+
+    def count(self, name: str) -> int:
+        with self.lock:
+            value: int = getattr(self, name) + 1
+            setattr(self, name, value)
+        return value
+
+
+class Recorder:
+    """Makes recordings and hands over what they become. For any number of threads.
+
+    Args:
+        sink: where exchanges go.
+        redaction: what is taken out of them before they are written or given to a function.
+        max_body: bytes kept of a response; a longer request is left out but for its hash.
+        context: what the application adds to each exchange: a dict, or what gives one when a request is sent.
+        on_error: gets every exception that is ours or the sink's, on whatever thread it arose.
+        role: whose records these are.
+        client: what they say recorded them.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        redaction: Redaction | None = None,
+        max_body: int = MAX_BODY,
+        context: Context = None,
+        on_error: OnError | None = None,
+        role: Role = "control",
+        client: str = "tap",
+    ) -> None:
+        if isinstance(max_body, bool) or not isinstance(max_body, int) or max_body < 1:
+            raise ValueError(f"max_body is {max_body!r}; give a positive number of bytes")
+        self._sink = sink
+        self._redaction = Redaction() if redaction is None else redaction
+        self.max_body = max_body
+        self._context = context
+        self._on_error = on_error
+        self.role: Role = role
+        self.client = client
+        self._tallies = PerProcess(_Tally)
+        self._abandoned: deque[Recording] = deque()
+
+    @property
+    def tally(self) -> Any:
+        """The counts of this process: `recorded`, `dropped`, `failed`."""
+        return self._tallies.get()
+
+    def begin(
+        self, *, method: str, url: str, headers: Headers, body: object, pair_id: str | None = None
+    ) -> Recording | None:
+        """Begin to record a request that is about to be sent; None where that failed."""
+        try:
+            request = _request(method=method, url=url, headers=headers, body=body, max_body=self.max_body)
+            return Recording(self, request=request, pair_id=pair_id or uuid.uuid4().hex, context=self._told_context())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request is sent
+            self.failed(error)
+            return None
+
+    def observe(self, sent: SentRequest) -> TransferObserver | None:
+        """Begin to record a request of a transport that tells by itself: an `Observe`."""
+        given = next((value for name, value in sent.headers if name.lower() == PAIR_HEADER.lower()), None)
+        recording = self.begin(method=sent.method, url=sent.url, headers=sent.headers, body=sent.body, pair_id=given)
+        return None if recording is None else _Watched(recording)
+
+    def hand_over(self, finished: Finished) -> None:
+        """Give an exchange to the sink; whatever goes wrong is counted and told."""
+        try:
+            taken = self._sink.put(functools.partial(self._redacted, finished), weight=finished.weight)
+        except Exception as error:  # noqa: BLE001 - the one place where what a sink raises is caught
+            self.failed(error)
+        else:
+            self.tally.count("recorded" if taken else "dropped")
+
+    def _redacted(self, finished: Finished) -> Exchange:
+        return self._redaction.apply(finished.exchange())
+
+    def failed(self, error: Exception) -> None:
+        """Count an exception of ours, say so once in the log, and tell who asked to be told. Never raises."""
+        try:
+            if self.tally.count("failed") == 1:
+                _log.warning("an exchange could not be recorded (%s); more are counted, not logged", _shown(error))
+            if self._on_error is not None:
+                self._on_error(error)
+        except Exception as again:  # noqa: BLE001 - nothing is left to be told but the log
+            _log.debug("on_error failed too (%s)", _shown(again))
+
+    def abandoned(self, recording: Recording) -> None:
+        """Keep a recording whose response was dropped until it can be handed over; called while memory is freed."""
+        if len(self._abandoned) < _MOST_ABANDONED:
+            self._abandoned.append(recording)
+        else:
+            self.tally.dropped += 1  # without the lock, which this thread may hold
+
+    def collect(self) -> None:
+        """Hand over the exchanges whose responses were dropped."""
+        while self._abandoned:
+            try:
+                recording = self._abandoned.popleft()
+            except IndexError:
+                return  # another thread was faster
+            recording.conclude("aborted")
+
+    def _told_context(self) -> dict[str, Any]:
+        try:
+            given = self._context() if callable(self._context) else self._context
+            context = dict(given or {})
+            msgspec.json.encode(context)  # refused here, where only the context is lost
+        except Exception as error:  # noqa: BLE001 - the exchange is recorded without it
+            self.failed(error)
+            return {}
+        return context
+
+
+class _Watched:
+    """The `TransferObserver` of one recording."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._has_head = False
+
+    def on_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take the head."""
+        self._has_head = True
+        self._recording.head(status, reason="", headers=tuple(headers.items()))
+
+    def on_segments(self, segments: Sequence[bytes]) -> None:
+        """Take body bytes."""
+        for data in segments:
+            self._recording.note(data)
+
+    def on_end(self, kind: str, message: str = "") -> None:
+        """Take the end, and hand the exchange over."""
+        recording = self._recording
+        if kind in _ENDS:
+            recording.end(_ENDS[kind])
+            return
+        stage: Any = "body" if self._has_head else "connect" if _NOT_CONNECTED.search(message) else "headers"
+        recording.end("failed", fault=TransportFault(stage=stage, kind=kind, message=message, at=recording.elapsed()))
+
+
+_ENDS: dict[str, Ended] = {"complete": "complete", "cancelled": "aborted"}
+# libcurl's words where no connection stood.
+_NOT_CONNECTED = re.compile(
+    r"(?i)n[o']t (connect|resolve)|to connect|connection (timed out|refused)|certificate|ssl|tls|proxy"
+)
+
+
+def _request(*, method: str, url: str, headers: Headers, body: object, max_body: int) -> RecordedRequest:
+    data = _body_bytes(body)
+    if data is None:
+        return RecordedRequest(method=method, url=url, headers=headers)
+    if len(data) > max_body:
+        return RecordedRequest(method=method, url=url, headers=headers, length=len(data), sha256=sha256_of(data))
+    return RecordedRequest(method=method, url=url, headers=headers, body=data, length=len(data))
+
+
+def _body_bytes(body: object) -> bytes | None:
+    """The body as it is sent; None for a file or a generator, which to read would be to consume."""
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    return bytes(body) if isinstance(body, bytes | bytearray | memoryview) else None
+
+
+def _shown(error: Exception) -> str:
+    """The type alone: the words of an exception may quote a body."""
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+__all__ = [
+    "MAX_BODY",
+    "MOST_SEGMENTS",
+    "Context",
+    "OnError",
+    "PerProcess",
+    "Recorder",
+    "Recording",
+    "Sink",
+]

@@ -1,0 +1,274 @@
+"""What is taken out of an exchange before it is written or handed on: an allow-list of headers, keys, chosen places.
+
+Not the looks of a key (`key_mask`) nor the places of a body (`body_paths`). What is covered keeps its length: the split of
+a body, its times and its lengths stay exactly as they were.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from fnmatch import translate
+from typing import Any, Final, Literal, final, get_args
+
+import msgspec
+from msgspec.structs import replace
+
+from shim.recording.exchange import Exchange, Headers, RecordedRequest, RecordedResponse, Segment, header_of, sha256_of
+from shim.recording.reading import Reading
+from shim.recording.redaction.body_paths import BodyPath, Side, UnreadableBodyError, covered
+from shim.recording.redaction.key_mask import CREDENTIAL_HEADERS, REMOVED, KeyMask, secrets_of
+from shim.wire.masking import SCHEMED_HEADERS
+
+ALLOWED_HEADERS: Final = (
+    # What is asked for and how it is framed.
+    "accept", "accept-encoding", "content-type", "content-encoding", "content-length", "transfer-encoding", "user-agent",
+    # What the API acts on. Of credentials the scheme stays, or that there is one: see `Redaction`.
+    "authorization", "api-key", "x-api-key", "openai-beta", "openai-organization", "openai-project", "idempotency-key",
+    "x-client-request-id", "x-stainless-*",
+    # What the API says of itself and of its limits.
+    "date", "retry-after*", "x-should-retry", "x-request-id", "apim-request-id", "x-ratelimit-*", "openai-processing-ms",
+    "openai-version", "openai-model",
+)  # fmt: skip
+"""Names of headers that are kept, in lower case; `*` stands for any letters."""
+
+CONVERSATION_PATHS: Final = (
+    "request.body.messages[*].content", "request.body.messages[*].name", "request.body.messages[*].refusal",
+    "request.body.messages[*].tool_calls[*].function.arguments", "request.body.messages[*].function_call.arguments",
+    "request.body.prompt", "request.body.input", "request.body.instructions", "request.body.user",
+    "request.body.safety_identifier", "request.body.metadata", "request.body.prediction.content",
+    "response.body.choices[*].message.content", "response.body.choices[*].message.refusal",
+    "response.body.choices[*].message.reasoning", "response.body.choices[*].message.reasoning_content",
+    "response.body.choices[*].message.tool_calls[*].function.arguments",
+    "response.body.choices[*].message.function_call.arguments", "response.body.choices[*].message.audio",
+    "response.body.choices[*].logprobs", "response.body.choices[*].text",
+    "response.body.output[*].content", "response.body.output[*].summary", "response.body.output[*].arguments",
+    "response.body.output[*].input", "response.body.output[*].results", "response.body.output[*].result",
+    "response.body.instructions", "response.body.metadata", "response.body.user", "response.body.safety_identifier",
+    "response.body.response.output[*].content", "response.body.response.output[*].summary",
+    "response.body.response.output[*].arguments", "response.body.response.output[*].input",
+    "response.body.response.output[*].results", "response.body.response.output[*].result",
+    "response.body.response.instructions", "response.body.response.metadata", "response.body.response.user",
+    "response.body.response.safety_identifier", "response.body.item.content", "response.body.item.summary",
+    "response.body.item.arguments", "response.body.item.input", "response.body.item.results", "response.body.item.result",
+    "response.body.part", "response.body.delta", "response.body.text", "response.body.refusal", "response.body.arguments",
+    "response.body.input", "response.body.logprobs", "response.body.partial_image_b64", "response.body.annotation",
+)  # fmt: skip
+"""Ready to be given as `body_paths`: what people wrote and models answered, in both APIs, streamed or not."""
+
+Bodies = Literal["keep", "drop"]
+
+# Of these only that they were there: an idempotency key is made up anew for each request, a cookie is somebody's session.
+_PRESENCE_ONLY: Final = CREDENTIAL_HEADERS | {"idempotency-key"}
+# The account's name: needed to compare two requests, of no use in an answer.
+_REQUEST_ONLY: Final = frozenset({"openai-organization", "openai-project"})
+# A compressed body is looked into up to this size; one that is larger is left out.
+_MOST_PLAIN: Final = 64 * 1024 * 1024
+
+
+@final
+class Redaction:
+    """The rules by which exchanges are redacted. Immutable; may be used by any number of threads.
+
+    Always: headers outside the list are dropped; of `Authorization` only the scheme stays, of other credentials and of
+    `Idempotency-Key` only that they were there; credentials in the URL go; the request's own keys, and what looks like one, are
+    masked in bodies, messages and context. A short word that local servers take as a key ("test") is no secret.
+
+    Args:
+        headers: patterns of the names that are kept.
+        body_paths: places that are covered: `request.body.user`, `request.body.messages[*].content`, or `request.body` for
+            the whole. Strings and numbers there, and in what stands there, are written over with as many characters. In an
+            event stream they are looked for in each event, and `message` covers `delta` too. A body on that side that
+            cannot be read as JSON is left out.
+        bodies: "drop" leaves out every body; its length and hash stay.
+
+    Raises:
+        ValueError: a path or `bodies` is none of these.
+    """
+
+    __slots__ = ("_allowed", "_drops", "_headers", "_paths")
+
+    def __init__(
+        self,
+        *,
+        headers: Iterable[str] = ALLOWED_HEADERS,
+        body_paths: Iterable[str] = (),
+        bodies: Bodies = "keep",
+    ) -> None:
+        if isinstance(headers, str) or isinstance(body_paths, str):
+            raise TypeError("headers and body_paths are lists of texts; put a single one in a list")
+        if bodies not in get_args(Bodies):
+            raise ValueError(f'bodies is {bodies!r}; give "keep" or "drop"')
+        self._headers = tuple(pattern.lower() for pattern in headers)
+        self._allowed = re.compile(
+            "|".join(map(translate, self._headers)) or "(?!)"
+        )  # of an empty list nothing is kept
+        paths = [BodyPath.of(path) for path in body_paths]
+        self._paths: dict[Side, tuple[BodyPath, ...]] = {
+            side: tuple(path for path in paths if path.side == side) for side in get_args(Side)
+        }
+        self._drops: dict[Side, bool] = {
+            side: bodies == "drop" or not all(path.steps for path in of_side) for side, of_side in self._paths.items()
+        }
+
+    def __repr__(self) -> str:
+        paths = [path.text for of_side in self._paths.values() for path in of_side]
+        return f"<Redaction: {len(self._headers)} headers, body paths {paths}, drops {self._drops}>"
+
+    def apply(self, exchange: Exchange) -> Exchange:
+        """Give the exchange without its secrets; the same again if it is applied again."""
+        return _Redacting(self, exchange).result()
+
+    def allows(self, name: str, *, side: Side) -> bool:
+        """Whether a header of that name is kept."""
+        name = name.lower()
+        if side == "response" and name in _REQUEST_ONLY:
+            return False
+        return self._allowed.match(name) is not None
+
+    def paths(self, side: Side) -> Sequence[BodyPath]:
+        """The places of that side's body."""
+        return self._paths[side]
+
+    def drops(self, side: Side) -> bool:
+        """Whether that side's body is left out."""
+        return self._drops[side]
+
+
+class _Redacting:
+    """The redaction of one exchange."""
+
+    def __init__(self, rules: Redaction, exchange: Exchange) -> None:
+        self._rules = rules
+        self._exchange = exchange
+        self._mask = KeyMask(secrets_of(exchange.request.url, exchange.request.headers))
+        self._places: list[str] = []
+
+    def result(self) -> Exchange:
+        exchange, text = self._exchange, self._mask.text
+        request = self._request(exchange.request)
+        response = None if exchange.response is None else self._response(exchange.response)
+        fault = exchange.fault
+        if fault is not None:
+            fault = replace(fault, kind=text(fault.kind), message=self._mask.url(fault.message))
+        made, context = self._made(exchange.made), self._context(exchange.context)
+        return replace(
+            exchange,
+            pair_id=text(exchange.pair_id),
+            request=request,
+            response=response,
+            fault=fault,
+            made=made,
+            context=context,
+            redacted=tuple(dict.fromkeys((*exchange.redacted, *self._places))),
+        )
+
+    def _request(self, request: RecordedRequest) -> RecordedRequest:
+        url = self._mask.url(request.url)
+        if url != request.url:
+            self._places.append("request.url")
+        headers = self._kept(request.headers, side="request")
+        if request.body is None:
+            if request.sha256 is not None:  # longer than is kept
+                self._places.append("request.body")
+            return replace(request, url=url, headers=headers)
+        body, sha256 = self._body(request.body, side="request", headers=request.headers, is_encoded=True)
+        return replace(request, url=url, headers=headers, body=body, sha256=sha256)
+
+    def _response(self, response: RecordedResponse) -> RecordedResponse:
+        reason, headers = self._mask.text(response.reason), self._kept(response.headers, side="response")
+        before = response.body
+        if before is None or not response.segments:
+            return replace(response, reason=reason, headers=headers)
+        body, sha256 = self._body(before, side="response", headers=response.headers, is_encoded=not response.decoded)
+        segments = response.segments if body is before else tuple(_resplit(response.segments, body))
+        return replace(response, reason=reason, headers=headers, segments=segments, sha256=sha256)
+
+    def _kept(self, headers: Headers, *, side: Side) -> Headers:
+        kept = [(name, value) for name, value in headers if self._rules.allows(name, side=side)]
+        return tuple((name, self._mask.text(_shown(name.lower(), value))) for name, value in kept)
+
+    def _body(self, body: bytes, *, side: Side, headers: Headers, is_encoded: bool) -> tuple[bytes | None, str | None]:
+        """What is kept of a body, and the hash where that is nothing."""
+        cleaned = self._readable(body, side=side, headers=headers, is_encoded=is_encoded)
+        if cleaned is None or self._rules.drops(side):
+            self._places.append(f"{side}.body")
+            return None, sha256_of(body if cleaned is None else cleaned)
+        return cleaned, None
+
+    def _readable(self, body: bytes, *, side: Side, headers: Headers, is_encoded: bool) -> bytes | None:
+        """The body without keys and chosen places; None where they cannot be told."""
+        encoding = header_of(headers, "content-encoding") if is_encoded else None
+        try:
+            if encoding is None or encoding.strip().lower() in ("", "identity"):
+                return self._cleaned(body, side=side, content_type=header_of(headers, "content-type") or "")
+            plain = _uncompressed(body)
+            return body if self._cleaned(plain, side=side, content_type="") is plain else None
+        except (UnreadableBodyError, zlib.error):
+            return None
+
+    def _cleaned(self, body: bytes, *, side: Side, content_type: str) -> bytes:
+        masked = self._mask.masked(body)
+        if masked is not body:
+            self._places.append(f"{side}.body (keys)")
+        paths = self._rules.paths(side)
+        if not paths or self._rules.drops(side):
+            return masked
+        cleaned, places = covered(masked, paths, is_stream=_is_stream(content_type, body))
+        self._places += places
+        return cleaned if places else masked
+
+    def _made(self, made: Reading | None) -> Reading | None:
+        """What the control made of it holds the answer in other words: it goes where any of the answer goes."""
+        if made is None:
+            return None
+        if self._rules.drops("response") or self._rules.paths("response"):
+            self._places.append("made")
+            return None
+        text = msgspec.json.encode(made)
+        masked = self._mask.masked(text)
+        return made if masked is text else msgspec.json.decode(masked, type=Reading)
+
+    def _context(self, context: dict[str, Any]) -> dict[str, Any]:
+        """Plain JSON; a context that is none is refused by `msgspec.json.encode`'s TypeError."""
+        if not context:
+            return context
+        decoded: dict[str, Any] = msgspec.json.decode(self._mask.masked(msgspec.json.encode(context)))
+        return decoded
+
+
+def _shown(name: str, value: str) -> str:
+    """What stays of a header's value; `name` in lower case."""
+    if name not in _PRESENCE_ONLY:
+        return value
+    scheme, space, _ = value.strip().partition(" ")
+    return f"{scheme} {REMOVED}" if space and name in SCHEMED_HEADERS else REMOVED
+
+
+def _resplit(segments: Sequence[Segment], body: bytes | None) -> Iterable[Segment]:
+    """The same segments with other bytes, or none."""
+    start = 0
+    for segment in segments:
+        end = start + segment.length
+        yield replace(segment, data=None if body is None else body[start:end])
+        start = end
+
+
+def _is_stream(content_type: str, body: bytes) -> bool:
+    """Whether a body is an event stream; some servers forget to say so."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "text/event-stream" or body.lstrip(b"\xef\xbb\xbf\r\n").startswith((b"data:", b"event:", b":"))
+
+
+def _uncompressed(body: bytes) -> bytes:
+    """The plain form of a gzip or zlib body, which may end early.
+
+    Raises:
+        zlib.error: it is neither, or too large.
+    """
+    inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    plain = inflating.decompress(body, _MOST_PLAIN)
+    if inflating.unconsumed_tail or inflating.unused_data:
+        raise zlib.error("more than can be looked into")
+    return plain

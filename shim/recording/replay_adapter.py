@@ -1,0 +1,196 @@
+"""Replay: a `requests` transport adapter that answers with recorded exchanges, through real urllib3 and requests objects.
+
+Not a provider on such a session (`replay`) nor a player of its own sockets (`shim.testing.fake_openai`). A segment
+is one read of its reader, never joined with the next; what broke off breaks off in the same way, by the exception that
+urllib3 or requests raises for it.
+"""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Generator, Mapping
+from typing import IO, Any, NoReturn, cast
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3 import exceptions as raw_errors
+
+from shim.recording.exchange import Exchange
+from shim.recording.recorded_answer import Break, FaultFamily, Presented, presented
+
+_READ_SIZE = 65536
+
+
+class ReplayAdapter(BaseAdapter):
+    """Answers every request with a recorded exchange; mount it on a `requests.Session`. Any thread may send.
+
+    Args:
+        answer: the exchange, or what chooses one for a request.
+    """
+
+    def __init__(self, answer: Exchange | Callable[[requests.PreparedRequest], Exchange]) -> None:
+        super().__init__()
+        self._answer = answer
+        self._builder = HTTPAdapter()
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: FBT001, FBT002 - the signature of requests
+        timeout: Any = None,
+        verify: bool | str = True,  # noqa: FBT001, FBT002 - the signature of requests
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Answer; nothing is sent anywhere.
+
+        Raises:
+            requests.RequestException: the recorded exchange failed before its head was complete.
+            UnreadableExchangeError: the exchange cannot be replayed.
+        """
+        del stream, timeout, verify, cert, proxies
+        answer = self._answer if isinstance(self._answer, Exchange) else self._answer(request)
+        return respond(request, presented(answer), builder=self._builder)
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+def respond(request: requests.PreparedRequest, answer: Presented, *, builder: HTTPAdapter) -> requests.Response:
+    """The response of `requests` to a request, whose body will be read piece by piece; the builder makes its outer half.
+
+    Raises:
+        requests.RequestException: the exchange failed before its head was complete.
+    """
+    broken = answer.broken
+    if broken is not None and broken.stage != "body":
+        raise _before_the_body(broken, request)
+    pieces = _Pieces(answer)
+    raw = ReplayedResponse(
+        body=cast("IO[bytes]", pieces),  # as much of a file as urllib3 asks for
+        headers=HTTPHeaderDict(answer.headers),
+        status=answer.status,
+        version=11,
+        reason=answer.reason,
+        preload_content=False,
+        decode_content=False,
+        enforce_content_length=False,  # the framing was left behind; urllib3 knows lengths by status too
+        request_method=request.method,
+        request_url=request.url,
+    )
+    raw.replayed = pieces
+    return builder.build_response(request, raw)
+
+
+class ReplayedResponse(HTTPResponse):
+    """A response of urllib3 whose `stream` gives what one read gives, as that of a chunked answer does."""
+
+    replayed: _Pieces
+
+    def stream(self, amt: int | None = _READ_SIZE, decode_content: Any = None) -> Generator[bytes]:
+        """Give the pieces one by one, none longer than `amt`."""
+        del decode_content  # the content-encoding is undone before
+        # With neither decoding nor a length to watch, urllib3's own `read1` gives a piece that is there as it is, at several
+        # times the cost. Only the end says more: it is read through urllib3, which makes its own exception of a body's breaking.
+        piece = self.replayed.piece
+        while data := piece(amt) or self.read1(amt):
+            yield data
+
+    def tell(self) -> int:
+        """How many bytes have been read."""
+        return self.replayed.position
+
+
+class _Pieces:
+    """The file below the response: each read gives one piece, then nothing, or what broke the body off."""
+
+    def __init__(self, answer: Presented) -> None:
+        self._pieces = iter(answer.pieces)
+        self._rest = b""
+        self._broken = answer.broken
+        self.closed = False
+        self.position = 0
+
+    def read1(self, size: int | None = -1) -> bytes:
+        """At most `size` bytes of one piece."""
+        data = self.piece(size)
+        if not data and not self._rest and self._broken is not None:
+            _break_off(self._broken)
+        return data
+
+    def piece(self, size: int | None = -1) -> bytes:
+        """The same, and nothing where none is left, however the body ends."""
+        data = self._rest or next(self._pieces, b"")
+        if size is None or size < 0 or size >= len(data):
+            self._rest = b""
+        else:
+            data, self._rest = data[:size], data[size:]
+        self.position += len(data)
+        return data
+
+    def read(self, size: int | None = -1) -> bytes:
+        """One piece, or all of them where no size is given."""
+        if size is not None and size >= 0:
+            return self.read1(size)
+        pieces = []
+        while data := self.read1():
+            pieces.append(data)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Give nothing more."""
+        self.closed = True
+        self._pieces = iter(())
+        self._rest = b""
+        self._broken = None
+
+
+_IN_THE_BODY: dict[FaultFamily, Callable[[str], Exception]] = {
+    "timeout": TimeoutError,
+    "network": ConnectionResetError,
+    "truncated": lambda _words: http.client.IncompleteRead(b""),
+    "protocol": http.client.HTTPException,
+}
+"""What http.client or the socket raises, for urllib3 to make its own of."""
+
+
+def _break_off(broken: Break) -> NoReturn:
+    if broken.kind.rpartition(".")[2] in ("DecodeError", "ContentDecodingError"):
+        raise raw_errors.DecodeError(_words(broken))
+    raise _IN_THE_BODY[broken.family](_words(broken))
+
+
+_IN_THE_HEADERS: dict[FaultFamily, Callable[[str], Exception]] = {
+    "timeout": TimeoutError,
+    "network": http.client.RemoteDisconnected,
+    "truncated": lambda _words: http.client.IncompleteRead(b""),
+    "protocol": http.client.BadStatusLine,
+}
+_AS_THEMSELVES: dict[str, type[requests.RequestException]] = {
+    each.__name__: each
+    for each in (
+        requests.exceptions.SSLError,
+        requests.exceptions.ProxyError,
+        requests.exceptions.ConnectTimeout,
+        requests.exceptions.ReadTimeout,
+    )
+}
+
+
+def _before_the_body(broken: Break, request: requests.PreparedRequest) -> requests.RequestException:
+    words = _words(broken)
+    exact = _AS_THEMSELVES.get(broken.kind.rpartition(".")[2])
+    if exact is not None:
+        return exact(words, request=request)
+    if broken.family == "timeout":
+        kind = requests.ConnectTimeout if broken.stage == "connect" else requests.ReadTimeout
+        return kind(words, request=request)
+    if broken.stage == "connect" and broken.family == "network":
+        return requests.ConnectionError(words, request=request)
+    cause = _IN_THE_HEADERS[broken.family](words)
+    return requests.ConnectionError(raw_errors.ProtocolError("Connection aborted.", cause), request=request)
+
+
+def _words(broken: Break) -> str:
+    return broken.message or broken.kind or broken.family

@@ -1,0 +1,338 @@
+"""`tap`: records what passes through a `requests.Session`, or through a transport that tells by itself.
+
+Not what a recording is made of (`recorder`), how a body is heard (`socket_file`, and `response_body` for one that urllib3 does
+not read from a socket in its ordinary way), what is taken out (`redaction`) nor where it goes (`sinks`). Whoever uses the
+session notices nothing: the same bytes in the same pieces, the same exceptions, the same objects as far as can be told; and
+whatever fails in here stays in here.
+
+    with tap(session, "recorded.jsonl.gz"):
+        ...use the session as ever...
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
+
+import requests
+from requests.adapters import BaseAdapter
+
+from shim.recording.exchange import PAIR_HEADER
+from shim.recording.recorder import MAX_BODY, Context, OnError, Recorder, Recording
+from shim.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
+from shim.recording.tap.response_body import NotedBody
+from shim.recording.tap.socket_file import listens
+from shim.recording.tap.transport_fault import sending_fault
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from shim.observation import Observe
+    from shim.recording.exchange import Headers
+    from shim.recording.redaction.redaction import Redaction
+
+# RFC 9110 6.4.1: responses without a body, whatever their headers say.
+_BODILESS: Final = frozenset({204, 304})
+
+
+class Watchable(Protocol):
+    """A transport that shows what passes through it, such as a `NativeProvider`."""
+
+    def watch(self, observe: Observe) -> Callable[[], None]:
+        """Show every request to `observe` from now on; what is returned ends that."""
+        ...
+
+
+class HasSession(Protocol):
+    """Something that sends through a session of its own, such as a `LegacyProvider`."""
+
+    @property
+    def session(self) -> requests.Session:
+        """The session."""
+        ...
+
+
+Tapped: TypeAlias = "requests.Session | Watchable | HasSession"
+
+
+def tap(
+    target: Tapped,
+    sink: SinkTarget,
+    *,
+    redaction: Redaction | None = None,
+    max_body: int = MAX_BODY,
+    context: Context = None,
+    on_error: OnError | None = None,
+) -> Tap:
+    """Record every exchange from now on; the tap's `remove` ends that.
+
+    Adapters mounted on a session later are not tapped. A request header `X-Shim-Pair-Id` is not sent: it becomes the exchange's
+    `pair_id`, which otherwise is made up.
+
+    Args:
+        target: a `requests.Session`, or what has a `session` or a `watch`.
+        sink: a path (JSON Lines, compressed if it ends in .gz; appended to, written in the background), or a function
+            that takes an `Exchange`. That is called on the thread that read the end of the body, so it must be quick.
+        redaction: what is taken out before anything is written or given to the function; None is `Redaction()`. Exchanges
+            that wait to be written, in memory and never many, are not redacted yet.
+        max_body: bytes of a body that are kept.
+        context: plain JSON added to each exchange: a dict, or a function that gives one, called when the request is sent.
+        on_error: gets every exception of the recording, the function and the file; none ever reaches the caller.
+
+    Raises:
+        TypeError: the target cannot be tapped, or the sink is neither.
+        OSError: the file cannot be opened for writing.
+        ValueError: `max_body` is not positive.
+    """
+    return Tap(target, sink, redaction=redaction, max_body=max_body, context=context, on_error=on_error)
+
+
+@final
+class Tap:
+    """A recording in progress; made by `tap`. Leaving it as a context manager removes it.
+
+    Attributes:
+        recorded, dropped, failed: exchanges that were handed over; that found the queue full; exceptions. Each process
+            counts its own.
+    """
+
+    def __init__(
+        self,
+        target: Tapped,
+        sink: SinkTarget,
+        *,
+        redaction: Redaction | None,
+        max_body: int,
+        context: Context,
+        on_error: OnError | None,
+    ) -> None:
+        install = _installer(target)
+        self._sink: CallableSink | FileSink = sink_of(sink, on_error=self._note_failure)
+        self._recorder = Recorder(
+            self._sink, redaction=redaction, max_body=max_body, context=context, on_error=on_error
+        )
+        self._target = type(target).__name__
+        self._undo: Callable[[], None] | None = install(self._recorder)
+
+    @property
+    def recorded(self) -> int:
+        """Exchanges handed over."""
+        return self._count("recorded")
+
+    @property
+    def dropped(self) -> int:
+        """Exchanges that found no room."""
+        return self._count("dropped")
+
+    @property
+    def failed(self) -> int:
+        """Exceptions in the recording, the sink, the context."""
+        return self._count("failed")
+
+    def flush(self) -> None:
+        """Hand over what has ended, and wait until it is written."""
+        self._recorder.collect()
+        self._sink.flush()
+
+    def remove(self) -> None:
+        """Restore the target, write what has ended and close the file; a second call does nothing more.
+
+        An exchange whose body is still being read is handed over when it ends.
+        """
+        undo, self._undo = self._undo, None
+        try:
+            if undo is not None:
+                undo()
+        finally:
+            self._recorder.collect()
+            self._sink.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.remove()
+
+    def __repr__(self) -> str:
+        tally = self._recorder.tally
+        state = f"{tally.recorded} recorded, {tally.dropped} dropped, {tally.failed} failed"
+        return f"<Tap on a {self._target}{', removed' if self._undo is None else ''}: {state}>"
+
+    def _note_failure(self, error: Exception) -> None:
+        self._recorder.failed(error)
+
+    def _count(self, name: str) -> int:
+        self._recorder.collect()
+        count: int = getattr(self._recorder.tally, name)
+        return count
+
+
+_Install: TypeAlias = Callable[[Recorder], Callable[[], None]]
+
+
+def _installer(target: Any) -> _Install:
+    """How to tap a target."""
+    if isinstance(target, requests.Session):
+        return lambda recorder: _mount(target, recorder)
+    watch = getattr(target, "watch", None)
+    if callable(watch):
+        return lambda recorder: watch(recorder.observe)
+    session = getattr(target, "session", None)
+    if isinstance(session, requests.Session):
+        return lambda recorder: _mount(session, recorder)
+    raise TypeError(
+        f"a {type(target).__name__} cannot be tapped; give a requests.Session, or something with a `session` or a `watch`"
+    )
+
+
+def _mount(session: requests.Session, recorder: Recorder) -> Callable[[], None]:
+    """Put a tap in front of each adapter, in its place: prefixes and their order stay."""
+    ours: dict[int, TapAdapter] = {}
+    for prefix, adapter in list(session.adapters.items()):
+        session.adapters[prefix] = ours.setdefault(id(adapter), TapAdapter(adapter, recorder))
+
+    def undo() -> None:
+        mine = set(map(id, ours.values()))
+        for each in ours.values():
+            each.tap_removed()
+        for prefix, adapter in list(session.adapters.items()):
+            if id(adapter) in mine:
+                session.adapters[prefix] = _below(adapter)
+
+    return undo
+
+
+def _below(adapter: BaseAdapter) -> BaseAdapter:
+    """The first adapter below that is no removed tap: taps may be removed in any order."""
+    found = adapter
+    while type(found) is TapAdapter and found.tapped_by is None:
+        found = found.tapped_adapter
+    return found
+
+
+@final
+class TapAdapter(BaseAdapter):
+    """Stands before another adapter and records what passes; in every other way that adapter.
+
+    Copied or pickled it is the other adapter alone: a session that holds it can be copied as ever.
+    """
+
+    tapped_adapter: BaseAdapter
+    tapped_by: Recorder | None
+
+    def __init__(self, adapter: BaseAdapter, recorder: Recorder) -> None:
+        self.__dict__.update(tapped_adapter=adapter, tapped_by=recorder)
+
+    @property  # type: ignore[misc]  # a property in place of what object has, so that isinstance takes it for the original
+    def __class__(self) -> Any:
+        return type(self.tapped_adapter)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["tapped_adapter"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.tapped_adapter, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self.tapped_adapter, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self.tapped_adapter)
+
+    def __repr__(self) -> str:
+        return repr(self.tapped_adapter)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _same, (self.tapped_adapter,)
+
+    def __copy__(self) -> BaseAdapter:
+        return copy.copy(self.tapped_adapter)
+
+    def __deepcopy__(self, memo: Any) -> BaseAdapter:
+        return copy.deepcopy(self.tapped_adapter, memo)
+
+    def tap_removed(self) -> None:
+        """Let everything through from now on."""
+        self.__dict__["tapped_by"] = None
+
+    def close(self) -> None:
+        """Close the adapter."""
+        self.tapped_adapter.close()
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request as the adapter does, and record it; raises what the adapter raises, the very object."""
+        adapter, recorder = self.tapped_adapter, self.tapped_by
+        if recorder is None:
+            return adapter.send(request, *args, **kwargs)
+        request, recording = _begun(request, recorder)
+        if recording is None:
+            return adapter.send(request, *args, **kwargs)
+        try:
+            response = adapter.send(request, *args, **kwargs)
+        except Exception as error:
+            recording.end("failed", fault=sending_fault(error, at=recording.elapsed()))
+            raise
+        except BaseException:
+            recording.end("aborted")
+            raise
+        try:
+            _watch(response, request, recording=recording)
+            if response.connection is adapter:
+                response.connection = self  # type: ignore[assignment]  # one, for all that can be told
+        except Exception as error:  # noqa: BLE001 - whatever an adapter gave back, the caller gets it
+            recorder.failed(error)
+        return response
+
+
+def _same(adapter: BaseAdapter) -> BaseAdapter:
+    """How a tapped adapter is unpickled."""
+    return adapter
+
+
+def _begun(request: requests.PreparedRequest, recorder: Recorder) -> tuple[requests.PreparedRequest, Recording | None]:
+    """The request to send: the very one given, or a copy without our header; and its recording."""
+    try:
+        pair_id = request.headers.get(PAIR_HEADER)
+        if pair_id is not None:
+            request = request.copy()
+            del request.headers[PAIR_HEADER]
+        recording = recorder.begin(
+            method=_as_text(request.method or ""),
+            url=_as_text(request.url or ""),
+            headers=_pairs(request.headers),
+            body=request.body,
+            pair_id=None if pair_id is None else _as_text(pair_id),
+        )
+    except Exception as error:  # noqa: BLE001 - whatever is odd about a request, it is sent
+        recorder.failed(error)
+        return request, None
+    return request, recording
+
+
+def _watch(response: requests.Response, request: requests.PreparedRequest, *, recording: Recording) -> None:
+    """Take the head of the response, and put a watch on its body."""
+    raw = response.raw
+    headers = getattr(raw, "headers", None) or response.headers
+    recording.head(response.status_code, reason=_as_text(response.reason or ""), headers=_pairs(headers))
+    content: Any = response._content  # noqa: SLF001 - an adapter may have read the body already, or made it up
+    if raw is None or content is not False:
+        recording.note(content or b"")
+        recording.end("complete")
+        return
+    if response.status_code in _BODILESS or request.method == "HEAD" or getattr(raw, "length_remaining", None) == 0:
+        recording.end("complete")
+        return
+    encoding = str(headers.get("content-encoding") or "").strip().lower()
+    if not listens(raw, recording, encoding=encoding):
+        response.raw = NotedBody(raw, recording, encoding=encoding)
+
+
+def _pairs(headers: Any) -> Headers:
+    """Headers one by one; urllib3's own tell a repeated one each time."""
+    return tuple((_as_text(name), _as_text(value)) for name, value in headers.items())
+
+
+def _as_text(value: str | bytes) -> str:
+    """Headers may be bytes; HTTP's are Latin-1."""
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)

@@ -1,1 +1,0 @@
-"""Tests of recording: taps, redaction, files."""

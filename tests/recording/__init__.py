@@ -1,0 +1,1 @@
+"""Tests of recording: exchanges, recorders, sinks and files."""

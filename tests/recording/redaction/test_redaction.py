@@ -1,0 +1,232 @@
+"""Tests of the redaction: what may be kept of an exchange, and what is taken out first."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from shim.recording.exchange import Exchange, RecordedRequest, TransportFault, sha256_of
+from shim.recording.reading import Reading
+from shim.recording.redaction.redaction import CONVERSATION_PATHS, Redaction
+from tests.helpers.exchanges import ANSWER, ASKED, CHUNKS, exchange, sse, streamed
+
+KEY = "sk-test-0123-key"
+HEADERS = (
+    ("Authorization", f"Bearer {KEY}"),
+    ("api-key", "azure-1234"),
+    ("Idempotency-Key", "once-1"),
+    ("Cookie", "session=1"),
+    ("OpenAI-Organization", "org-1"),
+    ("X-Stainless-Lang", "python"),
+    ("X-Mine", "private"),
+)
+
+
+def keyed(made: Exchange, **changes: Any) -> Exchange:
+    """An exchange whose request carries a key."""
+    return replace(made, request=replace(made.request, headers=HEADERS, **changes))
+
+
+def body_of(made: Exchange) -> bytes:
+    """The response's body."""
+    assert made.response is not None
+    assert made.response.body is not None
+    return made.response.body
+
+
+def test_headers_are_kept_by_a_list() -> None:
+    """Headers outside the list are dropped; of credentials the scheme stays, or that there was one."""
+    kept = Redaction().apply(keyed(exchange())).request.headers
+    assert kept == (
+        ("Authorization", "Bearer [removed]"),
+        ("api-key", "[removed]"),
+        ("Idempotency-Key", "[removed]"),
+        ("OpenAI-Organization", "org-1"),
+        ("X-Stainless-Lang", "python"),
+    )
+
+
+def test_a_list_of_ones_own() -> None:
+    """Another list of headers takes the place of ours, and cannot let a credential through."""
+    kept = Redaction(headers=["x-*", "authorization", "cookie"]).apply(keyed(exchange())).request.headers
+    assert dict(kept) == {
+        "Authorization": "Bearer [removed]",
+        "Cookie": "[removed]",
+        "X-Stainless-Lang": "python",
+        "X-Mine": "private",
+    }
+
+
+def test_a_bare_authorization_has_no_scheme() -> None:
+    """A credential without a scheme does not pass for one."""
+    made = exchange()
+    made = replace(made, request=replace(made.request, headers=(("Authorization", KEY),)))
+    assert Redaction().apply(made).request.headers == (("Authorization", "[removed]"),)
+
+
+@given(st.lists(st.integers(0, 120), max_size=6))
+def test_an_echoed_key_goes_wherever_it_is_split(cuts: list[int]) -> None:
+    """The request's own key is masked in the answer even if it straddles segments, and splits and times stay as they were."""
+    body = json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}."}}).encode()
+    places = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
+    pieces = [body[start:end] for start, end in pairwise(places)]
+    made = keyed(exchange(ASKED, *pieces, status=401))
+    clean = Redaction().apply(made)
+    assert clean.response is not None
+    assert made.response is not None
+    assert KEY.encode() not in body_of(clean)
+    assert [(each.at, each.length) for each in clean.response.segments] == [
+        (each.at, each.length) for each in made.response.segments
+    ]
+    assert json.loads(body_of(clean))["error"]["message"].startswith("Incorrect API key provided: [masked key]")
+    assert clean.redacted == ("response.body (keys)",)
+
+
+def test_no_key_anywhere() -> None:
+    """A key is found nowhere in what is kept: not in URL, headers, bodies, fault, what was made of it, context or pair id."""
+    made = keyed(
+        exchange({**ASKED, "user": KEY}, json.dumps({"text": KEY}).encode()),
+        url=f"https://host/v1/chat/completions?api-version=1&api-key={KEY}",
+    )
+    assert made.response is not None
+    made = replace(
+        made,
+        pair_id=KEY,
+        response=replace(made.response, reason=KEY, headers=(("X-Request-Id", KEY), ("Set-Cookie", KEY))),
+        fault=TransportFault(stage="body", kind="x.Y", message=f"/v1?api-key={KEY} with Bearer {KEY}"),
+        made=Reading(outcome="error", error={"message": KEY}),
+        context={"given": [KEY]},
+    )
+    clean = Redaction().apply(made)
+    assert KEY not in repr(clean)
+    assert clean.made is not None
+    assert clean.redacted[0] == "request.url"
+    assert Redaction().apply(clean) == clean
+
+
+def test_chosen_places_are_covered_on_both_sides() -> None:
+    """Places of the request and of the answer are covered, and told by the path they were asked for."""
+    paths = ["request.body.messages[*].content", "request.body.user", "response.body.choices[*].message.content"]
+    clean = Redaction(body_paths=paths).apply(exchange())
+    assert clean.request.body is not None
+    assert json.loads(clean.request.body)["messages"] == [{"role": "user", "content": "**"}]
+    assert json.loads(body_of(clean))["choices"][0]["message"]["content"] == "******"
+    assert clean.redacted == (paths[0], paths[2])
+
+
+@given(st.integers(1, 40))
+def test_a_stream_is_covered_across_its_splits(size: int) -> None:
+    """The texts of a stream are covered however it was split, and the splits stay."""
+    whole = sse(*CHUNKS)
+    pieces = [whole[start : start + size] for start in range(0, len(whole), size)]
+    clean = Redaction(body_paths=["response.body.choices[*].message.content"]).apply(streamed(*pieces))
+    assert clean.response is not None
+    expected = whole.replace(b'"Hel"', b'"***"').replace('"lo 🌍"'.encode(), b'"*******"')
+    assert body_of(clean) == expected
+    assert [each.length for each in clean.response.segments] == list(map(len, pieces))
+
+
+def test_what_was_made_of_it_goes_with_the_answer() -> None:
+    """Where any of the answer is taken out, what the control made of it goes too: it says the same in other words."""
+    made = replace(exchange(), made=Reading(outcome="response", response={"text": "Hello."}))
+    clean = Redaction(body_paths=["response.body.choices[*].message.content"]).apply(made)
+    assert clean.made is None
+    assert "made" in clean.redacted
+
+
+def test_bodies_can_be_left_out() -> None:
+    """Without bodies their hashes, their lengths and the times of their pieces stay."""
+    made = streamed()
+    clean = Redaction(bodies="drop").apply(made)
+    assert clean.response is not None
+    assert made.response is not None
+    assert made.request.body is not None
+    assert clean.request.body is None
+    assert (clean.request.sha256, clean.request.length) == (sha256_of(made.request.body), len(made.request.body))
+    assert (clean.response.body, clean.response.sha256) == (None, sha256_of(body_of(made)))
+    assert [(each.at, each.length) for each in clean.response.segments] == [
+        (each.at, each.length) for each in made.response.segments
+    ]
+    assert clean.redacted == ("request.body", "response.body")
+    assert Redaction(bodies="drop").apply(clean) == clean
+
+
+def test_one_body_can_be_left_out() -> None:
+    """A path that is a whole body leaves out that one alone."""
+    clean = Redaction(body_paths=["request.body"]).apply(exchange())
+    assert clean.request.body is None
+    assert body_of(clean) == json.dumps(ANSWER).encode()
+
+
+def test_a_body_that_cannot_be_looked_into_is_left_out() -> None:
+    """Where places are to be covered and the body is no JSON, nothing of it is kept."""
+    clean = Redaction(body_paths=["response.body.text"]).apply(exchange(ASKED, b"<html>Ann asked", status=502))
+    assert clean.response is not None
+    assert clean.response.body is None
+    assert clean.response.length == 15
+
+
+@pytest.mark.parametrize(("text", "stays"), [("plain", True), (KEY, False)])
+def test_compressed_bodies_are_looked_into(text: str, stays: bool) -> None:  # noqa: FBT001 - pytest passes parameters so
+    """A body that was read compressed is kept as it is if nothing in it must go, and else left out."""
+    body = gzip.compress(json.dumps({"text": text}).encode())
+    made = keyed(exchange(ASKED, body))
+    assert made.response is not None
+    made = replace(made, response=replace(made.response, headers=(("Content-Encoding", "gzip"),), decoded=False))
+    clean = Redaction().apply(made).response
+    assert clean is not None
+    assert clean.body == (body if stays else None)
+
+
+def test_a_body_of_unknown_encoding_is_left_out() -> None:
+    """What nobody here can decompress cannot be searched, so it is not kept."""
+    made = exchange(ASKED, b"\x01\x02")
+    assert made.response is not None
+    made = replace(made, response=replace(made.response, headers=(("Content-Encoding", "br"),), decoded=False))
+    clean = Redaction().apply(made).response
+    assert clean is not None
+    assert (clean.body, clean.sha256) == (None, sha256_of(b"\x01\x02"))
+
+
+def test_the_conversation_goes_with_the_ready_paths() -> None:
+    """With the paths offered for it, nothing of what was said is kept, streamed or not."""
+    redaction = Redaction(body_paths=CONVERSATION_PATHS)
+    for made in (exchange(), streamed()):
+        clean = redaction.apply(made)
+        assert clean.request.body is not None
+        kept = clean.request.body + body_of(clean)
+        assert not [word for word in (b'"Hi"', b"Hel", b"lo \xf0\x9f") if word in kept]
+
+
+def test_an_unread_request_body_stays_unread() -> None:
+    """A request whose body was a file has none to redact, and no hash."""
+    made = replace(exchange(), request=RecordedRequest(method="POST", url="http://h/"))
+    assert Redaction(bodies="drop").apply(made).request == made.request
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"bodies": "none"}, "keep"),
+        ({"body_paths": ["messages"]}, "request.body.user"),
+        ({"body_paths": "request.body"}, "list"),
+        ({"headers": "accept"}, "list"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, Any], words: str) -> None:
+    """A setting that cannot be meant is refused with what can."""
+    with pytest.raises((ValueError, TypeError), match=words):
+        Redaction(**settings)
+
+
+def test_an_empty_list_keeps_no_header() -> None:
+    """Where no header is allowed none is kept."""
+    rules = Redaction(headers=[])
+    assert not any(rules.allows(name, side="request") for name in ("accept", "", "content-type"))

@@ -1,0 +1,216 @@
+"""Tests of where exchanges go: in the background, bounded, across forks, and to the last one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shim.recording.exchange import Exchange
+from shim.recording.files import ExchangeWriter, encode_exchange, read_exchanges
+from shim.recording.sinks import LINGER_SECONDS, CallableSink, FileSink, sink_of
+from tests.cli.running import ROOT
+from tests.helpers.exchanges import exchange
+
+
+def writers() -> list[threading.Thread]:
+    """The threads that write."""
+    return [thread for thread in threading.enumerate() if thread.name == "shim-recording"]
+
+
+def sink_for(path: Path, **settings: Any) -> FileSink:
+    """A file's sink in which nothing may fail."""
+
+    def fail(error: Exception) -> None:
+        raise error
+
+    return FileSink(path, on_error=fail, **settings)
+
+
+def put(sink: FileSink, **given: Any) -> bool:
+    """Put an exchange that weighs 2500 bytes."""
+    return sink.put(lambda: exchange(**given), weight=2500)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_everything_is_written_in_order(tmp_path: Path, name: str) -> None:
+    """What was queued is in the file, in order, once the sink is closed, and its thread is gone."""
+    sink = sink_for(tmp_path / name)
+    assert not writers()
+    for number in range(200):
+        assert put(sink, pair_id=str(number))
+    sink.close()
+    assert not writers()
+    assert [each.pair_id for each in read_exchanges(tmp_path / name)] == [str(number) for number in range(200)]
+
+
+def test_flushing_waits_for_the_disk(tmp_path: Path) -> None:
+    """After a flush what was queued can be read, and the sink goes on."""
+    sink = sink_for(tmp_path / "a")
+    for number in range(3):
+        put(sink)
+        sink.flush()
+        assert len(list(read_exchanges(tmp_path / "a"))) == number + 1
+    sink.close()
+
+
+def test_an_idle_thread_ends(tmp_path: Path) -> None:
+    """A sink with nothing to do has no thread after a moment, and writes again when there is something."""
+    sink = sink_for(tmp_path / "a")
+    put(sink)
+    deadline = time.monotonic() + 10 * LINGER_SECONDS + 5
+    while writers() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not writers()
+    put(sink)
+    sink.close()
+    assert len(list(read_exchanges(tmp_path / "a"))) == 2
+
+
+def test_a_late_exchange_is_written_too(tmp_path: Path) -> None:
+    """An exchange that ends after the sink was closed still reaches the file, and leaves no thread behind."""
+    sink = sink_for(tmp_path / "a")
+    sink.close()
+    put(sink)
+    sink.close()
+    assert not writers()
+    assert len(list(read_exchanges(tmp_path / "a"))) == 1
+
+
+@pytest.mark.parametrize("limit", [{"most_waiting": 3}, {"most_waiting_bytes": 9000}])
+def test_the_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int]) -> None:
+    """While the disk does not answer, what does not fit in numbers or in bytes is refused, and nobody waits."""
+    writing, go_on = threading.Event(), threading.Event()
+    write = ExchangeWriter.write_lines
+
+    def stuck(self: ExchangeWriter, lines: list[bytes]) -> None:
+        writing.set()
+        assert go_on.wait(10)
+        write(self, lines)
+
+    monkeypatch.setattr(ExchangeWriter, "write_lines", stuck)
+    sink = sink_for(tmp_path / "a", **limit)
+    put(sink)
+    assert writing.wait(10)
+    taken = [put(sink) for _ in range(10)]
+    go_on.set()
+    sink.close()
+    assert taken == [True] * 3 + [False] * 7
+    assert len(list(read_exchanges(tmp_path / "a"))) == 4
+
+
+def test_a_single_large_one_fits(tmp_path: Path) -> None:
+    """An exchange larger than all that may wait is taken when nothing waits."""
+    sink = sink_for(tmp_path / "a", most_waiting_bytes=1)
+    assert put(sink)
+    sink.close()
+
+
+def test_one_that_cannot_be_written_takes_no_other_along(tmp_path: Path) -> None:
+    """An exchange that is no JSON is told, and those around it are written."""
+    errors: list[Exception] = []
+    sink = FileSink(tmp_path / "a", on_error=errors.append)
+    for context in ({}, {"a": object()}, {}):
+        put(sink, context=context)
+    sink.close()
+    assert [type(error) for error in errors] == [TypeError]
+    assert len(list(read_exchanges(tmp_path / "a"))) == 2
+
+
+def test_a_disk_that_fails_is_told(tmp_path: Path) -> None:
+    """Where the file cannot be written any more, that is told, and nothing is raised or left behind."""
+    errors: list[Exception] = []
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    sink = FileSink(folder / "a", on_error=errors.append)
+    (folder / "a").unlink()
+    folder.rmdir()
+    put(sink)
+    sink.close()
+    assert [type(error) for error in errors] == [FileNotFoundError]
+    assert not writers()
+
+
+def test_what_is_queued_is_written_at_exit(tmp_path: Path) -> None:
+    """A program that ends without closing anything has written what was queued, and ends soon."""
+    program = (
+        "import sys\nfrom shim.recording.sinks import FileSink\nfrom tests.helpers.exchanges import exchange\n"
+        "sink = FileSink(sys.argv[1], on_error=print)\nfor _ in range(20): sink.put(exchange, weight=1)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a")]
+    done = subprocess.run(command, cwd=ROOT, timeout=15, check=True, capture_output=True)  # noqa: S603 - our own interpreter
+    assert done.stdout == b""
+    assert len(list(read_exchanges(tmp_path / "a"))) == 20
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_a_fork_goes_on_by_itself(tmp_path: Path, name: str) -> None:
+    """After a fork the child writes with a thread of its own, and no exchange of either is lost, doubled or torn."""
+    program = (
+        "import os, sys\nfrom shim.recording.sinks import FileSink\nfrom tests.helpers.exchanges import exchange\n"
+        "sink = FileSink(sys.argv[1], on_error=print)\n"
+        "for n in range(50): sink.put(lambda n=n: exchange(pair_id=f'before {n}'), weight=1)\n"
+        "child = os.fork()\n"
+        "for n in range(50): sink.put(lambda n=n: exchange(pair_id=f'{bool(child)} {n}'), weight=1)\n"
+        "sink.close()\n"
+        "if not child: os._exit(0)\n"
+        "print(os.waitpid(child, 0)[1])\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path / name)]
+    done = subprocess.run(command, cwd=ROOT, timeout=15, check=True, capture_output=True)  # noqa: S603 - our own interpreter
+    assert done.stdout == b"0\n"
+    ids = [each.pair_id for each in read_exchanges(tmp_path / name)]
+    assert sorted(ids) == sorted(f"{who} {n}" for who in ("before", "True", "False") for n in range(50))
+
+
+def test_a_function_gets_the_exchange() -> None:
+    """A function is called with each exchange, at once."""
+    taken: list[Exchange] = []
+    sink = sink_of(taken.append, on_error=print)
+    assert isinstance(sink, CallableSink)
+    one = exchange()
+    assert sink.put(lambda: one, weight=1)
+    assert taken == [one]
+    sink.flush()
+    sink.close()
+
+
+def test_bad_targets_are_refused(tmp_path: Path) -> None:
+    """What is no path and no function is refused, and a file that cannot be written is known at once."""
+    bad: Any = 7
+    with pytest.raises(TypeError, match="give a path"):
+        sink_of(bad, on_error=print)
+    with pytest.raises(FileNotFoundError):
+        sink_of(tmp_path / "missing" / "a", on_error=print)
+    with pytest.raises(IsADirectoryError):
+        sink_of(tmp_path, on_error=print)
+
+
+def test_lines_are_made_in_the_background(tmp_path: Path) -> None:
+    """What is in the file is what a writer writes at once."""
+    one = exchange()
+    sink = sink_for(tmp_path / "a")
+    sink.put(lambda: one, weight=1)
+    sink.close()
+    assert (tmp_path / "a").read_bytes() == encode_exchange(one)
+
+
+def test_exchanges_are_made_in_the_background(tmp_path: Path) -> None:
+    """What an exchange is made of is undone and redacted on the thread that writes it, not where it ended."""
+    made_by: list[str] = []
+
+    def make() -> Exchange:
+        made_by.append(threading.current_thread().name)
+        return exchange()
+
+    sink = sink_for(tmp_path / "a")
+    sink.put(make, weight=1)
+    sink.close()
+    assert made_by == ["shim-recording"]
