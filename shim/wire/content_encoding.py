@@ -1,0 +1,174 @@
+"""Content-encoding: undoes gzip and deflate of a body as it arrives, bounded in bytes and in ratio.
+
+Not the framing of HTTP, which is the transport's. A body is what its bytes are: several gzip members are one body, a body that is
+called gzip and is not is taken as it came, zeros behind the last member are padding. One encoding is undone; two upon each other
+are refused, since sixteen kilobytes of those can be gigabytes.
+Sources: RFC 9110 8.4, RFC 1952 (gzip, members 2.2), RFC 1950 (zlib), RFC 1951 (raw deflate, as some send it).
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+from shim.model import ErrorCategory, ProviderError
+
+ACCEPTED: Final = "gzip, deflate"
+"""What to send as Accept-Encoding: the encodings that are undone here."""
+MAX_DECODED: Final = 64 * 1024 * 1024
+"""Decoded bytes of a body that is kept whole; the legacy client's limit."""
+MAX_RATIO: Final = 300
+"""Decoded bytes for each encoded one. Text of a model, its JSON around every piece, stays far below 100; a bomb is near 1,000."""
+_RATIO_COUNTS_FROM: Final = 1024 * 1024  # decoded bytes: a short body may be as repetitive as it likes
+_PIECE: Final = 1024 * 1024  # decoded at a time, so that no call makes more than it may
+_TELLING: Final = 64  # bytes of a body called deflate that tell raw deflate from text
+
+_IDENTITY: Final = frozenset({"", "identity", "none"})
+_GZIP: Final = frozenset({"gzip", "x-gzip"})
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_WINDOW_GZIP: Final = zlib.MAX_WBITS | 16
+_WINDOW_ZLIB: Final = zlib.MAX_WBITS
+_WINDOW_RAW: Final = -zlib.MAX_WBITS
+
+
+def is_identity(encoding: str | None) -> bool:
+    """Whether a Content-Encoding says that nothing was done to the body."""
+    return encoding is None or not [name for name in _names(encoding) if name not in _IDENTITY]
+
+
+def decoder_of(encoding: str | None, *, limit: int | None = None) -> ContentDecoder | None:
+    """The decoder for a Content-Encoding; None where there is nothing to undo.
+
+    Args:
+        encoding: the header's value; None where it is absent.
+        limit: decoded bytes that are too many; None for none (an event stream, whose events have a limit of their own).
+
+    Raises:
+        ProviderError: an encoding, or a combination, that is not undone here; category protocol, the header named.
+    """
+    names = [name for name in _names(encoding or "") if name not in _IDENTITY]
+    if not names:
+        return None
+    if len(names) > 1 or names[0] not in _GZIP | {"deflate"}:
+        raise _error(f"the header Content-Encoding says {encoding!r}; {ACCEPTED} can be read, one at a time")
+    return ContentDecoder(names[0], limit=limit)
+
+
+class ContentDecoder:
+    """Undoes one content-encoding; bytes in as they arrive, bytes out. Raises ProviderError, category protocol, alone."""
+
+    __slots__ = ("_decoded", "_encoded", "_held", "_inflater", "_is_plain", "_limit", "_members", "_name")
+
+    def __init__(self, encoding: str, *, limit: int | None = None) -> None:
+        self._name = encoding
+        self._limit = limit
+        self._held = b""  # what came before it is known what the body, or its next member, is
+        self._inflater: zlib._Decompress | None = None
+        self._is_plain = False  # not encoded, whatever its header says
+        self._members = 0  # that have ended
+        self._encoded = 0
+        self._decoded = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Take encoded bytes; return what they give."""
+        self._encoded += len(data)
+        return self._taken(data, is_last=False)
+
+    def finish(self) -> bytes:
+        """Tell that the body has ended; return what was still held back.
+
+        Raises:
+            ProviderError: category truncated where the body ends inside its encoding.
+        """
+        data = self._taken(b"", is_last=True)
+        if self._inflater is not None:
+            raise ProviderError(ErrorCategory.TRUNCATED, f"the body ends inside its content encoding ({self._name})")
+        return data
+
+    def _taken(self, data: bytes, *, is_last: bool) -> bytes:
+        pieces: list[bytes] = []
+        try:
+            while True:
+                if self._is_plain:
+                    pieces.append(self._counted(data))
+                    break
+                if self._inflater is None:
+                    data, self._held = self._held + data, b""
+                    if not self._begin(data, is_last=is_last):
+                        break
+                    continue
+                data = self._inflate(data, into=pieces)
+                if self._inflater is not None and not data:
+                    break
+        except zlib.error as error:
+            raise _error(f"the body is not what the header Content-Encoding says ({self._name}): {error}") from None
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _begin(self, data: bytes, *, is_last: bool) -> bool:
+        """Begin to read what begins so; False where nothing can be begun yet, or at all, and the bytes are held."""
+        if self._members:
+            return self._begin_member(data.lstrip(b"\0"), is_last=is_last)
+        if len(data) < (_TELLING if self._name == "deflate" else len(_GZIP_MAGIC)) and not (is_last and data):
+            self._held = data
+            return False
+        if data.startswith(_GZIP_MAGIC):
+            self._inflater = zlib.decompressobj(_WINDOW_GZIP)
+        elif self._name == "deflate":
+            self._inflater = _deflated(data)
+        self._is_plain = self._inflater is None
+        self._held = b""
+        return True
+
+    def _begin_member(self, data: bytes, *, is_last: bool) -> bool:
+        """As `_begin`, behind a member that has ended."""
+        if not data:
+            return False
+        if not data.startswith(_GZIP_MAGIC[: len(data)]) or (is_last and len(data) < len(_GZIP_MAGIC)):
+            raise _error(f"the body goes on behind the end of its content encoding ({self._name})")
+        if len(data) < len(_GZIP_MAGIC):
+            self._held = data
+            return False
+        self._inflater = zlib.decompressobj(_WINDOW_GZIP)
+        return True
+
+    def _inflate(self, data: bytes, *, into: list[bytes]) -> bytes:
+        """Undo what can be; return what is behind the end of the member."""
+        inflater = self._inflater
+        while inflater is not None:
+            piece = inflater.decompress(data, _PIECE)
+            into.append(self._counted(piece))
+            data = inflater.unconsumed_tail
+            if inflater.eof:
+                self._inflater = None
+                self._members += 1
+                return inflater.unused_data
+            if not data and len(piece) < _PIECE:
+                break
+        return b""
+
+    def _counted(self, data: bytes) -> bytes:
+        self._decoded += len(data)
+        if self._limit is not None and self._decoded > self._limit:
+            raise _error(f"the decoded body is longer than {self._limit} bytes")
+        if not self._is_plain and self._decoded > max(_RATIO_COUNTS_FROM, MAX_RATIO * self._encoded):
+            raise _error(f"the body ({self._name}) grows more than {MAX_RATIO} times when it is decoded")
+        return data
+
+
+def _deflated(data: bytes) -> zlib._Decompress | None:
+    """The inflater for a body called deflate that begins so; None where it is no such thing."""
+    if data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0:  # RFC 1950 2.2
+        return zlib.decompressobj(_WINDOW_ZLIB)
+    try:
+        zlib.decompressobj(_WINDOW_RAW).decompress(data, _TELLING)
+    except zlib.error:
+        return None
+    return zlib.decompressobj(_WINDOW_RAW)
+
+
+def _names(encoding: str) -> list[str]:
+    return [name.strip().lower() for name in encoding.split(",")]
+
+
+def _error(message: str) -> ProviderError:
+    return ProviderError(ErrorCategory.PROTOCOL, message)

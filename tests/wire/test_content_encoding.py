@@ -1,0 +1,140 @@
+"""Tests of undoing a content-encoding."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import zlib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shim.model import ErrorCategory, ProviderError
+from shim.wire.content_encoding import MAX_RATIO, decoder_of, is_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEXT = b'data: {"choices":[{"delta":{"content":"Oslo"}}]}\n\n' * 40
+
+
+def raw_deflate(data: bytes) -> bytes:
+    """RFC 1951, with no header around it."""
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return compressor.compress(data) + compressor.flush()
+
+
+def pieces(data: bytes, size: int) -> Iterator[bytes]:
+    """The data in pieces of a size."""
+    return (data[start : start + size] for start in range(0, len(data), size))
+
+
+def read(body: bytes, encoding: str, *, size: int = 1 << 16, limit: int | None = None) -> bytes:
+    """What a body gives, fed in pieces."""
+    decoder = decoder_of(encoding, limit=limit)
+    assert decoder is not None
+    return b"".join([decoder.feed(piece) for piece in pieces(body, size)]) + decoder.finish()
+
+
+BODIES = {
+    "gzip": ("gzip", gzip.compress(TEXT), TEXT),
+    "x-gzip, in capitals": ("X-GZip", gzip.compress(TEXT), TEXT),
+    "two members": ("gzip", gzip.compress(TEXT) + gzip.compress(b"more"), TEXT + b"more"),
+    "a member for every byte": ("gzip", b"".join(gzip.compress(b"%c" % each) for each in b"Oslo"), b"Oslo"),
+    "padded with zeros": ("gzip", gzip.compress(TEXT) + bytes(100), TEXT),
+    "deflate": ("deflate", zlib.compress(TEXT), TEXT),
+    "raw deflate": ("deflate", raw_deflate(TEXT), TEXT),
+    "raw deflate of nearly nothing": ("deflate", raw_deflate(b"x"), b"x"),
+    "gzip that is called deflate": ("deflate", gzip.compress(TEXT), TEXT),
+    "text that is called gzip": ("gzip", TEXT, TEXT),
+    "text that is called deflate": ("deflate", TEXT, TEXT),
+    "one byte that is called gzip": ("gzip", b"{", b"{"),
+    "nothing": ("gzip", b"", b""),
+    "identity beside it": ("identity, gzip", gzip.compress(TEXT), TEXT),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("size", [1, 2, 7, 1 << 16])
+def test_bodies_are_what_their_bytes_are(name: str, size: int) -> None:
+    """A body is read by what it is, however it is split, whatever its header calls it."""
+    encoding, body, plain = BODIES[name]
+    assert read(body, encoding, size=size) == plain
+
+
+@pytest.mark.parametrize("encoding", [None, "", "identity", " , identity", "none"])
+def test_nothing_to_undo(encoding: str | None) -> None:
+    """Where nothing was done to a body there is no decoder to pay for."""
+    assert decoder_of(encoding) is None
+    assert is_identity(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip, br", "compress"])
+def test_other_encodings_are_named(encoding: str) -> None:
+    """An encoding that is not undone here is an error that names the header and the encoding."""
+    with pytest.raises(ProviderError) as caught:
+        decoder_of(encoding)
+    assert caught.value.category is ErrorCategory.PROTOCOL
+    assert f"Content-Encoding says {encoding!r}" in caught.value.message
+    assert not is_identity(encoding)
+
+
+@pytest.mark.parametrize("size", [1, 4096, 1 << 20])
+def test_bombs_are_stopped_as_they_arrive(size: int) -> None:
+    """A body that grows beyond the ratio ends as an error long before its end, at no more memory than a piece."""
+    bomb = gzip.compress(b"\n" * (64 << 20))
+    decoder = decoder_of("gzip")
+    assert decoder is not None
+    lengths: list[int] = []
+    with pytest.raises(ProviderError, match=f"more than {MAX_RATIO} times"):
+        lengths += (len(decoder.feed(piece)) for piece in pieces(bomb, size))
+    assert sum(lengths) < 4 << 20
+    assert len(lengths) * size < len(bomb)
+
+
+def test_the_limit_counts_decoded_bytes() -> None:
+    """A body kept whole may be so long decoded, and no longer; one that was not encoded too."""
+    noise = random.Random(0).randbytes(50_000)  # noqa: S311 - a body that does not shrink
+    assert read(gzip.compress(noise), "gzip", limit=50_000) == noise
+    for body in (gzip.compress(noise), noise):
+        with pytest.raises(ProviderError, match="longer than 49999 bytes"):
+            read(body, "gzip", limit=49_999)
+
+
+def test_repetitive_bodies_are_read() -> None:
+    """A megabyte of the same word, as a model that loops would say it, is no bomb."""
+    looping = b"Oslo " * 200_000
+    assert read(gzip.compress(looping), "gzip") == looping
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+@pytest.mark.parametrize(
+    ("body", "category", "words"),
+    [
+        (gzip.compress(TEXT)[:-4], ErrorCategory.TRUNCATED, "ends inside its content encoding"),
+        (gzip.compress(TEXT) + gzip.compress(TEXT)[:-4], ErrorCategory.TRUNCATED, "ends inside"),
+        (gzip.compress(TEXT) + b"tail", ErrorCategory.PROTOCOL, "goes on behind the end"),
+        (gzip.compress(TEXT) + b"\x1f", ErrorCategory.PROTOCOL, "goes on behind the end"),
+        (gzip.compress(TEXT)[:20] + bytes(30), ErrorCategory.PROTOCOL, "is not what the header Content-Encoding says"),
+    ],
+)
+def test_damage_is_told(body: bytes, category: ErrorCategory, words: str, size: int) -> None:
+    """A body that is cut, damaged or followed by something else is an error of the right category, in plain words."""
+    with pytest.raises(ProviderError, match=words) as caught:
+        read(body, "gzip", size=size)
+    assert caught.value.category is category
+
+
+@given(body=st.binary(max_size=400), encoding=st.sampled_from(["gzip", "deflate"]), size=st.integers(1, 64))
+def test_only_our_errors_leave(body: bytes, encoding: str, size: int) -> None:
+    """Whatever a body is, it gives bytes or one of our errors, the same however it is split."""
+
+    def outcome(size: int) -> object:
+        try:
+            return read(body, encoding, size=size)
+        except ProviderError as error:
+            return error.category
+
+    assert outcome(size) == outcome(len(body) or 1)
