@@ -8,7 +8,7 @@ Invariants, which `shim.testing.contract` checks on every provider:
 
 1.  `start_request` and `start_stream` never block and never call back. They raise at once, and nothing is sent, for a missing
     key (`MissingCredentialsError`), a request that cannot be sent (`InvalidRequestError`), or what the API cannot express
-    (`UnsupportedFeatureError`).
+    (`UnsupportedFeatureError`); an option the provider cannot honour is refused so too, never ignored.
 2.  Events come only from inside `perform()`, completions only from inside `info_read()`, on the thread that calls them.
 3.  Every accepted request gets exactly one completion, after its last event; a cancelled one too (category cancelled). The
     response of a stream's completion is that of its `StreamDone`, with the `request_id` that came in the headers.
@@ -35,7 +35,23 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
+from shim.call_options import ApiKey, CallOptions, Deadlines
+from shim.endpoint import Endpoint
 from shim.model import ModelRequest, ModelResponse, ProviderError, ShimError, StreamEvent
+
+__all__ = [
+    "ApiKey",
+    "CallOptions",
+    "Completion",
+    "Deadlines",
+    "Endpoint",
+    "OnCompletion",
+    "OnEvent",
+    "Provider",
+    "ProviderClosedError",
+    "RequestHandle",
+    "Timing",
+]
 
 
 class ProviderClosedError(ShimError, RuntimeError):
@@ -116,11 +132,26 @@ class Provider(Protocol):
 
     name: str
 
-    def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
-        """Accept a request; `on_completion` gets its `Completion` from a later `info_read()`."""
+    def start_request(
+        self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
+    ) -> RequestHandle:
+        """Accept a request; `on_completion` gets its `Completion` from a later `info_read()`.
+
+        Args:
+            request: what is asked.
+            on_completion: gets the outcome, once.
+            options: how this call goes out; None is as the provider has it.
+        """
         ...
 
-    def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
+    def start_stream(
+        self,
+        request: ModelRequest,
+        on_event: OnEvent,
+        on_completion: OnCompletion,
+        *,
+        options: CallOptions | None = None,
+    ) -> RequestHandle:
         """Accept a streamed request; `on_event` gets each `StreamEvent` from a later `perform()`."""
         ...
 

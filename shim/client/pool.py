@@ -13,7 +13,6 @@ nobody reads is not driven and holds its server back. Ownership is what keeps th
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import weakref
 from collections import deque
@@ -24,6 +23,7 @@ from typing import Generic, TypeAlias, TypeVar
 from shim.loops.select_loop import Watch
 from shim.model import ModelResponse, ProviderError, ShimError, StreamEvent
 from shim.provider import Completion, Provider, RequestHandle
+from shim.wakeup import Wakeup
 
 # A thread that reads five streams at once pays one new provider when it reads them again; more would only hold connections.
 MAX_IDLE_PER_THREAD = 4
@@ -84,26 +84,6 @@ class PerProcess(Generic[T]):
         return self._made.setdefault(process, self._make()) if made is None else made
 
 
-class Alarm:
-    """Wakes every thread that waits on it; once rung it rings until closed."""
-
-    def __init__(self) -> None:
-        self._heard, self._rung = socket.socketpair()
-
-    def fileno(self) -> int:
-        """Readable once rung."""
-        return self._heard.fileno()
-
-    def ring(self) -> None:
-        """Wake everybody, now and later."""
-        self._rung.send(b"!")
-
-    def close(self) -> None:
-        """Release both ends."""
-        self._heard.close()
-        self._rung.close()
-
-
 class _Seat:
     """One thread's idle leases."""
 
@@ -116,7 +96,7 @@ class _Seat:
 class Lease:
     """A provider in one caller's hands."""
 
-    def __init__(self, provider: Provider, *, alarm: Alarm, seat: _Seat) -> None:
+    def __init__(self, provider: Provider, *, alarm: Wakeup, seat: _Seat) -> None:
         self.provider = provider
         self.lock = (
             threading.RLock()
@@ -176,7 +156,7 @@ class Pool:
     def __init__(self, make: Callable[[], Provider]) -> None:
         self.closed = False
         self._make = make
-        self._alarm = Alarm()
+        self._alarm = Wakeup()
         self._threads = threading.local()
         self._lock = threading.RLock()  # re-entrant for the same reason as a lease's
         # Weak, since idle leases hang on their threads: a strong way from there back to the pool would keep it alive.

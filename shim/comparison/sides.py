@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from shim.model import ModelRequest
-from shim.observation import SentRequest
 from shim.provider import Provider
 from shim.recording.exchange import Exchange
 from shim.recording.reading import Reading
+from shim.transfer_observer import SentRequest
 
 
 class Sender(Protocol):
@@ -46,27 +46,18 @@ class Reader(Protocol):
         ...
 
 
-def own_way(thing: object, *names: str) -> str:
-    """The first of several methods that come to the same, unless a subclass has made another of them anew: then that one.
+def has_quick_way(thing: object, *, one: str, many: str) -> bool:
+    """Whether something does many at once in the place of one by one.
 
-    So whoever overrides the simple way is never bypassed by the quick one, which was inherited.
+    So a subclass that makes the simple method anew is never bypassed by the quick one, which it inherited.
 
     Args:
-        thing: what has them.
-        names: of the methods, the quickest first, the one that everybody has last.
+        thing: what may have both methods.
+        one: the name of the method for one.
+        many: the name of the method for many.
     """
-    places = [_place_of(thing, name) for name in names]
-    return names[places.index(min(places))] if min(places) < _NOWHERE else names[-1]
-
-
-_NOWHERE = 1 << 30
-
-
-def _place_of(thing: object, name: str) -> int:
-    """How far up an attribute is defined: -1 on the instance itself, 0 its class; nowhere where it is made up when asked for."""
-    if name in getattr(thing, "__dict__", ()):
-        return -1
-    return next((place for place, each in enumerate(type(thing).__mro__) if name in vars(each)), _NOWHERE)
+    nearest = next((each for each in type(thing).__mro__ if one in vars(each) or many in vars(each)), object)
+    return many in vars(nearest) and one not in getattr(thing, "__dict__", ())
 
 
 ProviderMaker: TypeAlias = Callable[..., Provider]

@@ -13,7 +13,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn, final
+from typing import TYPE_CHECKING, final
 
 from legacy_openai import (
     HttpCompletion,
@@ -22,30 +22,34 @@ from legacy_openai import (
     MultiClient,
     UnserializableBodyError,
 )
-from shim.calls import Call, CallTable, StreamCall, find_key
+from shim.call_options import ApiKey, CallOptions
+from shim.calls import Call, ProviderBase, StreamCall, checked_options, endpoint_of
+from shim.endpoint import Endpoint
 from shim.legacy_adapter.call import ending_of, stream_callback
-from shim.legacy_adapter.request_transform import Settings, to_legacy
+from shim.legacy_adapter.request_transform import Settings, carried_endpoint, to_legacy
+from shim.legacy_adapter.session_check import check_session
 from shim.model import InvalidRequestError, ModelRequest
 from shim.model.checks import kind_of
-from shim.provider import OnCompletion, OnEvent, ProviderClosedError, RequestHandle
+from shim.provider import OnCompletion, OnEvent, RequestHandle
 from shim.wire import chat
 
 if TYPE_CHECKING:
     import requests
-    from typing_extensions import Self
 
 
 @final
-class LegacyProvider:
+class LegacyProvider(ProviderBase):
     """The existing client behind the normalized interface; `shim.provider` has the invariants.
 
     Args:
-        api_key: None takes `OPENAI_API_KEY` from the environment, looked up when a request starts.
-        base_url: of the API; None is OpenAI's own.
-        organization, project: sent as OpenAI's headers when given.
+        api_key: None takes `OPENAI_API_KEY` from the environment, looked up when a request starts; a function is asked then.
+        endpoint: where requests go and on whose behalf; None is OpenAI's own. The legacy client knows neither deployments nor
+            the `api-key` header: such an endpoint is refused.
+        base_url, organization, project: its short form.
         default_temperature: for a request that sets none, as the legacy client has it; not for models that take no
             temperature. None sends none.
-        session: a `requests.Session` to use as it is, so that transport adapters can be mounted; never closed here.
+        session: a `requests.Session` to use as it is, so that transport adapters can be mounted; never closed here. One with
+            `auth` or response hooks is refused: the legacy client overrides the first and is emptied by the second.
         max_concurrency: requests that run at a time; more wait in the order they came.
         connect_timeout, read_timeout: seconds, per socket operation; None waits for ever.
         proxies, verify: as `requests` takes them; None leaves them to the environment and the session.
@@ -55,7 +59,8 @@ class LegacyProvider:
     def __init__(
         self,
         *,
-        api_key: str | None = None,
+        api_key: ApiKey | None = None,
+        endpoint: Endpoint | None = None,
         base_url: str | None = None,
         organization: str | None = None,
         project: str | None = None,
@@ -68,12 +73,11 @@ class LegacyProvider:
         verify: bool | str | None = None,
         name: str = "legacy",
     ) -> None:
-        self.name = name
-        self._api_key = api_key
+        super().__init__(name=name, api_key=api_key)
         self._settings = Settings(
-            base_url=base_url,
-            organization=organization,
-            project=project,
+            endpoint=carried_endpoint(
+                endpoint_of(endpoint, base_url=base_url, organization=organization, project=project), place="endpoint"
+            ),
             default_temperature=default_temperature,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
@@ -81,25 +85,35 @@ class LegacyProvider:
             verify=verify,
         )
         _check_temperature("default_temperature", default_temperature)
+        check_session(session)
         with _renamed_refusals():
             self._client = MultiClient(session, max_concurrency)
-        self._calls = CallTable()
         self._ended: deque[tuple[Call, HttpCompletion]] = deque()
-        self._closed = False
 
-    def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
+    def start_request(
+        self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
+    ) -> RequestHandle:
         """Accept a request; see `Provider`."""
-        key = self._key()
+        options = checked_options(options)
+        key = self._key(options)
         handle, headers = RequestHandle(self.name, 0), _headers_of(request)
         call = Call(handle, on_completion, codec=chat, api_key=key, extra_headers=headers)
-        return self._start(call, request, api_key=key)
+        return self._start(call, request, api_key=key, options=options)
 
-    def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
+    def start_stream(
+        self,
+        request: ModelRequest,
+        on_event: OnEvent,
+        on_completion: OnCompletion,
+        *,
+        options: CallOptions | None = None,
+    ) -> RequestHandle:
         """Accept a streamed request; see `Provider`."""
-        key = self._key()
+        options = checked_options(options)
+        key = self._key(options)
         handle, headers = RequestHandle(self.name, 0), _headers_of(request)
         call = StreamCall(handle, on_completion, on_event=on_event, codec=chat, api_key=key, extra_headers=headers)
-        return self._start(call, request, api_key=key, stream_cb=stream_callback(call))
+        return self._start(call, request, api_key=key, options=options, stream_cb=stream_callback(call))
 
     def fileno(self) -> int:
         """One readable descriptor; see `Provider`."""
@@ -128,10 +142,6 @@ class LegacyProvider:
                 self._ended.popleft()  # only now: an interrupt in its last event leaves it for the next call
         return len(self._calls)
 
-    def info_read(self) -> int:
-        """Deliver completions; see `Provider`."""
-        return self._calls.deliver()
-
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""
         chosen = list(self._calls.chosen(handle))
@@ -155,31 +165,18 @@ class LegacyProvider:
         """The session its requests go through, for a tap; the one given, or the legacy client's own."""
         return self._client._session  # noqa: SLF001 - the frozen client has no public way to its session
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        state = "closed" if self._closed else f"{len(self._calls)} open, {self._calls.waiting} completed"
-        return f"<LegacyProvider {self.name!r}: {state}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a LegacyProvider cannot be pickled: it holds sockets and a key; make one where it is needed")
-
-    def _key(self) -> str:
-        self._check_open()
-        return find_key(self._api_key)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ProviderClosedError(f"provider {self.name!r}")
-
     def _start(
-        self, call: Call, request: ModelRequest, *, api_key: str, stream_cb: Callable[[bytes], None] | None = None
+        self,
+        call: Call,
+        request: ModelRequest,
+        *,
+        api_key: str,
+        options: CallOptions,
+        stream_cb: Callable[[bytes], None] | None = None,
     ) -> RequestHandle:
-        config, conversation = to_legacy(request, self._settings, api_key=api_key, stream=stream_cb is not None)
+        check_session(self.session)  # what was set on it since
+        settings = self._settings.for_call(options)
+        config, conversation = to_legacy(request, settings, api_key=api_key, stream=stream_cb is not None)
         ended = functools.partial(self._note_end, call)
         with _renamed_refusals():
             call.handle.id = self._client.add_request(config, conversation, stream_cb, ended)

@@ -6,13 +6,17 @@ sends the same JSON.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from legacy_openai import OMIT, Config, Conversation, Message
-from shim.model import ModelRequest, check_request
+from shim.call_options import CallOptions
+from shim.calls import NO_OPTIONS, deadlines_of
+from shim.endpoint import Endpoint
+from shim.model import ModelRequest, UnsupportedFeatureError, check_request
 from shim.wire import chat
 from shim.wire.model_traits import refuses_temperature
 
@@ -24,14 +28,58 @@ _MESSAGE_FIELDS = ("name", "tool_calls", "tool_call_id")
 class Settings(Struct, frozen=True, kw_only=True):
     """What every request of a provider shares. It holds no API key: each start adds it."""
 
-    base_url: str | None
-    organization: str | None
-    project: str | None
+    endpoint: Endpoint
     default_temperature: float | None
     connect_timeout: float | None
     read_timeout: float | None
     proxies: dict[str, str] | None
     verify: bool | str | None
+    idempotency_key: str | None = None
+
+    def for_call(self, options: CallOptions) -> Settings:
+        """The same with what one call says otherwise.
+
+        Raises:
+            UnsupportedFeatureError: the legacy client cannot carry it.
+        """
+        if options is NO_OPTIONS:
+            return self
+        limits = deadlines_of(options)
+        endpoint = options.endpoint
+        return replace(
+            self,
+            endpoint=self.endpoint if endpoint is None else carried_endpoint(endpoint, place="options.endpoint"),
+            connect_timeout=_seconds(limits.connect, self.connect_timeout),
+            read_timeout=_seconds(limits.read, self.read_timeout),
+            idempotency_key=options.idempotency_key,
+        )
+
+
+def _seconds(said: float | None, otherwise: float | None) -> float | None:
+    """A limit as the legacy client has it, where None waits for ever."""
+    if said is None:
+        return otherwise
+    return None if said == math.inf else said
+
+
+def carried_endpoint(endpoint: Endpoint, *, place: str) -> Endpoint:
+    """An endpoint that the legacy client can carry.
+
+    Raises:
+        UnsupportedFeatureError: it has a deployment, another way to send the key, or parameters; the message names which.
+    """
+    found = {
+        "deployment": endpoint.deployment is not None,
+        "auth": endpoint.auth != "bearer",
+        "query": bool(endpoint.query),
+    }
+    for name, is_said in found.items():
+        if is_said:
+            words = (
+                "the legacy client knows neither Azure's deployments, its api-key header nor a query; use kind 'native'"
+            )
+            raise UnsupportedFeatureError(f"{place}.{name} cannot be carried: {words}", field=f"{place}.{name}")
+    return endpoint
 
 
 def to_legacy(request: ModelRequest, settings: Settings, *, api_key: str, stream: bool) -> tuple[Config, Conversation]:
@@ -41,24 +89,27 @@ def to_legacy(request: ModelRequest, settings: Settings, *, api_key: str, stream
         InvalidRequestError, UnsupportedFeatureError: as `shim.wire.chat.to_body` does.
     """
     check_request(request)
-    body = chat.to_body(_with_default_temperature(request, settings.default_temperature), stream=stream)
+    request = _with_default_temperature(request, settings.default_temperature)
+    body = chat.to_body(request, stream=stream, checked=True)
+    endpoint, headers = settings.endpoint, dict(request.extra_headers)
+    if settings.idempotency_key is not None:
+        headers.setdefault("Idempotency-Key", settings.idempotency_key)
     conversation = Conversation(_message(fields) for fields in body.pop("messages"))
     config = Config(
         openai_api_key=api_key,
         openai_model=body.pop("model", ""),
         openai_temperature=_typed(body, "temperature", kinds=(int, float)),
         openai_max_completion_tokens=_typed(body, "max_completion_tokens", kinds=(int,)),
-        openai_organization=settings.organization,
-        openai_project=settings.project,
+        openai_organization=endpoint.organization,
+        openai_project=endpoint.project,
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,
         proxies=settings.proxies,
         verify=settings.verify,
-        extra_headers=dict(request.extra_headers),
+        extra_headers=headers,
+        openai_base_url=endpoint.base_url,
         params=_params(body, stream=stream),
     )
-    if settings.base_url is not None:
-        config.openai_base_url = settings.base_url
     return config, conversation
 
 

@@ -27,10 +27,11 @@ except ModuleNotFoundError as missing:
     ) from None
 
 from shim.native.appointments import Appointments
+from shim.native.curl_faults import NO_HEAD, fault_of
 from shim.native.poller import READ, WRITE
 from shim.native.settings import HttpSettings
 from shim.native.sockets import Sockets
-from shim.native.transfer import Fault, FaultKind, HttpRequest, Receiver, Transfer
+from shim.native.transfer import Fault, HttpRequest, Receiver, Transfer
 
 _KEEPALIVE_SECONDS = 60  # below the idle limits of usual gateways: 350 s at AWS, 120 s at GCP
 _RECEIVE_BUFFER = 64 * 1024
@@ -46,8 +47,6 @@ class HttpMulti:
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._options = _options(settings)
-        # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
-        self._connect_limit = (settings.connect_timeout or math.inf) if settings.max_connections else math.inf
         self._sockets = Sockets(plain=settings.plain_fdset)
         self._active: dict[Any, Transfer] = {}
         self._fresh: list[Transfer] = []
@@ -86,9 +85,15 @@ class HttpMulti:
 
     def submit(self, request: HttpRequest, receiver: Receiver) -> Transfer:
         """Start a transfer; nothing is sent before `perform()`, and never twice."""
-        transfer = Transfer(request.body, receiver, touched=self._touched, patience=self._settings.read_timeout)
+        settings = self._settings
+        connect = settings.connect_timeout if request.connect_timeout is None else request.connect_timeout
+        read = settings.read_timeout if request.read_timeout is None else request.read_timeout
+        patience = None if read == math.inf else read
+        transfer = Transfer(request.body, receiver, touched=self._touched, patience=patience)
+        # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
+        transfer.connect_limit = (connect or math.inf) if settings.max_connections else math.inf
         # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
-        transfer.alone = not (self._settings.http2 and request.url.startswith("https:"))
+        transfer.alone = not (settings.http2 and request.url.startswith("https:"))
         easy = self._idle.pop() if self._idle else self._new_easy()
         easy.setopt(pycurl.URL, request.url)
         easy.setopt(pycurl.PIPEWAIT, int(not transfer.alone))
@@ -100,6 +105,8 @@ class HttpMulti:
         easy.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
         easy.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
         easy.setopt(pycurl.RESOLVER_START_FUNCTION, transfer.on_lookup)
+        if request.connect_timeout is not None:
+            easy.setopt(pycurl.CONNECTTIMEOUT_MS, _connect_ms(request.connect_timeout, settings))
         self._set_proxy(easy, request.url)
         transfer.easy = easy
         self._active[easy] = transfer
@@ -216,18 +223,18 @@ class HttpMulti:
             more, succeeded, failed = self._multi.info_read()
             for easy in succeeded:
                 transfer = self._active[easy]
-                self._end(transfer, None if transfer.status else _NO_HEAD)
+                self._end(transfer, None if transfer.status else NO_HEAD)
             for easy, code, message in failed:
                 transfer = self._active[easy]
                 if not transfer.status and self._sockets.had_ended(easy.getinfo(pycurl.LOCAL_PORT)):
                     self._start_over(transfer)  # the server has seen nothing of it
                 else:
-                    self._end(transfer, _fault(code, message))
+                    self._end(transfer, fault_of(code, message))
 
     def _first_look(self, transfer: Transfer) -> float:
         """Seconds until a new transfer may need attention."""
         sharing = math.inf if transfer.alone else _SHARING_SECONDS
-        return min(sharing, self._connect_limit, math.inf if transfer.patience is None else transfer.patience)
+        return min(sharing, transfer.connect_limit, math.inf if transfer.patience is None else transfer.patience)
 
     def _review_due(self) -> None:
         now = time.monotonic()
@@ -257,8 +264,8 @@ class HttpMulti:
                 self._connect_alone(transfer)
             return look
         queued = transfer.easy.getinfo(pycurl.QUEUE_TIME_T) / 1e6
-        due = transfer.started + queued + self._connect_limit
-        return min(look, due) if due > now else Fault("timeout", f"no connection within {self._connect_limit:g} s")
+        due = transfer.started + queued + transfer.connect_limit
+        return min(look, due) if due > now else Fault("timeout", f"no connection within {transfer.connect_limit:g} s")
 
     def _connect_alone(self, transfer: Transfer) -> None:
         """Wait no longer for a connection another is making: that one may hang in its handshake. Nothing was sent yet."""
@@ -294,6 +301,7 @@ class HttpMulti:
         easy.setopt(pycurl.HEADERFUNCTION, _ignore)
         easy.unsetopt(pycurl.RESOLVER_START_FUNCTION)
         easy.setopt(pycurl.FRESH_CONNECT, 0)
+        easy.setopt(pycurl.CONNECTTIMEOUT_MS, self._options[pycurl.CONNECTTIMEOUT_MS])
         if len(self._idle) < _MOST_IDLE_HANDLES:
             self._idle.append(easy)
         else:
@@ -333,15 +341,13 @@ def _ignore_socket(*_libcurl: object) -> None:
 
 def _options(settings: HttpSettings) -> dict[int, Any]:
     """The options every transfer of a client has; `pycurl` constant -> value."""
-    own_limit = settings.connect_timeout is None or settings.max_connections
-    connect_ms = _FOREVER_MS if own_limit else math.ceil((settings.connect_timeout or 0) * 1000)
     version = pycurl.CURL_HTTP_VERSION_2TLS if settings.http2 else pycurl.CURL_HTTP_VERSION_1_1
     options: dict[int, Any] = {
         pycurl.POST: 1,
         pycurl.NOSIGNAL: 1,
         pycurl.HTTP_VERSION: version,
-        pycurl.CONNECTTIMEOUT_MS: connect_ms,
-        pycurl.ACCEPT_ENCODING: "gzip, deflate",
+        pycurl.CONNECTTIMEOUT_MS: _connect_ms(settings.connect_timeout, settings),
+        pycurl.HTTP_CONTENT_DECODING: 0,  # it knows no bound; undone by `receiver`
         pycurl.BUFFERSIZE: _RECEIVE_BUFFER,
         _SUPPRESS_CONNECT_HEADERS: 1,  # what a proxy says is not the server's answer
         pycurl.TCP_KEEPALIVE: 1,
@@ -362,32 +368,11 @@ def _options(settings: HttpSettings) -> dict[int, Any]:
     return options
 
 
+def _connect_ms(seconds: float | None, settings: HttpSettings) -> int:
+    """The limit that libcurl keeps; none where transfers may queue, since the limit is ours there."""
+    if seconds is None or seconds == math.inf or settings.max_connections:
+        return _FOREVER_MS
+    return min(math.ceil(seconds * 1000), _FOREVER_MS)
+
+
 _FOREVER_MS = 2**31 - 1
-
-# libcurl's error -> what kind of fault it is; any other is a fault of the network.
-_E_TOO_LARGE = 100  # CURLE_TOO_LARGE, which pycurl does not name: a header line beyond libcurl's limit
-_KINDS: dict[int, FaultKind] = {
-    _E_TOO_LARGE: "protocol",
-    pycurl.E_OPERATION_TIMEDOUT: "timeout",
-    pycurl.E_PARTIAL_FILE: "truncated",
-    pycurl.E_UNSUPPORTED_PROTOCOL: "protocol",
-    pycurl.E_FTP_WEIRD_SERVER_REPLY: "protocol",
-    pycurl.E_BAD_CONTENT_ENCODING: "protocol",
-}
-
-
-# libcurl has one error for whatever goes wrong in receiving; its words tell. Where they change, it is a fault of the network.
-_WORDS: tuple[tuple[str, FaultKind], ...] = (
-    ("chunk hex-length", "protocol"),
-    ("Malformed encoding found in chunked", "protocol"),
-    ("unexpected eof", "truncated"),  # the end of TCP without that of TLS
-)
-_NO_HEAD = Fault("truncated", "the connection was closed inside the head of the answer")
-_NOT_SENT_AGAIN = "the connection was closed before an answer came"
-
-
-def _fault(code: int, message: str) -> Fault:
-    if code == pycurl.E_SEND_FAIL_REWIND:  # it would have sent the request again
-        return Fault("network", _NOT_SENT_AGAIN)
-    by_words: FaultKind = next((kind for words, kind in _WORDS if words in message), "network")
-    return Fault(_KINDS.get(code, by_words), f"{message or 'the transfer failed'} (curl error {code})")

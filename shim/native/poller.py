@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import select
 import selectors
-import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -181,37 +180,3 @@ def _is_open(fd: int) -> bool:
     except OSError:
         return False
     return True
-
-
-class Bell:
-    """Makes a poller's descriptor readable until it is heard."""
-
-    def __init__(self, poller: Poller) -> None:
-        self._heard, self._rung = socket.socketpair()
-        self._heard.settimeout(0)
-        self._rung.settimeout(0)
-        self._ringing = False
-        poller.watch(self._heard.fileno(), READ)
-
-    def ring(self) -> None:
-        """Make the descriptor readable; ringing again before it was heard changes nothing."""
-        if not self._ringing:
-            self._ringing = True
-            self._rung.send(b"!")
-
-    def hear(self) -> bool:
-        """Be quiet again; return whether it had been rung."""
-        if not self._ringing:
-            return False
-        self._ringing = False
-        self._heard.recv(64)
-        return True
-
-    def fileno(self) -> int:
-        """The watched end."""
-        return self._heard.fileno()
-
-    def close(self) -> None:
-        """Release both ends."""
-        self._heard.close()
-        self._rung.close()

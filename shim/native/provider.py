@@ -7,32 +7,30 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, final
+from typing import final
 
-from shim.calls import Call, CallTable, Ending, StreamCall, find_key
+from shim.call_options import ApiKey, CallOptions
+from shim.calls import Call, Codec, ProviderBase, StreamCall, checked_options
+from shim.endpoint import Endpoint
 from shim.model import ModelRequest
-from shim.native.exchange import Exchange, StreamExchange
 from shim.native.http_multi import HttpMulti
-from shim.native.observed import Observed, sent_request
+from shim.native.receiver import CallReceiver
 from shim.native.request_writer import RequestWriter
 from shim.native.settings import HttpSettings, checked
-from shim.native.transfer import HttpRequest, Receiver, Transfer
-from shim.observation import Observe, SentRequest
-from shim.provider import OnCompletion, OnEvent, ProviderClosedError, RequestHandle
+from shim.native.transfer import HttpRequest, Transfer
+from shim.provider import Completion, OnCompletion, OnEvent, RequestHandle
+from shim.transfer_observer import Observe, SentRequest, TransferObserver
 from shim.wire.api_selection import ApiChoice
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 @final
-class NativeProvider:
+class NativeProvider(ProviderBase):
     """OpenAI's API behind the normalized interface, on libcurl; `shim.provider` has the invariants.
 
     Args:
-        api_key: None takes `OPENAI_API_KEY` from the environment, looked up when a request starts.
-        base_url: of the API; None is OpenAI's own.
-        organization, project: sent as OpenAI's headers when given.
+        api_key: None takes `OPENAI_API_KEY` from the environment, looked up when a request starts; a function is asked then.
+        endpoint: where requests go and on whose behalf; None is OpenAI's own.
+        base_url, organization, project: its short form.
         api: `chat_completions` or `responses` for every request, or `auto`: as `shim.wire.api_selection` says.
         default_temperature: for a request that sets none; not for models that take no temperature. None sends none.
         max_connections: at a time, 0 for no limit; more requests wait. HTTP/2 carries many on one.
@@ -53,7 +51,8 @@ class NativeProvider:
     def __init__(
         self,
         *,
-        api_key: str | None = None,
+        api_key: ApiKey | None = None,
+        endpoint: Endpoint | None = None,
         base_url: str | None = None,
         organization: str | None = None,
         project: str | None = None,
@@ -71,9 +70,9 @@ class NativeProvider:
         plain_fdset: bool = False,
         name: str = "native",
     ) -> None:
-        self.name = name
-        self._api_key = api_key
+        super().__init__(name=name, api_key=api_key)
         self._writer = RequestWriter(
+            endpoint=endpoint,
             base_url=base_url,
             organization=organization,
             project=project,
@@ -93,32 +92,32 @@ class NativeProvider:
             plain_fdset=plain_fdset,
         )
         self._multi = HttpMulti(checked(settings))
-        self._calls = CallTable()
         self._transfers: dict[int, Transfer] = {}
         self._watchers: tuple[Observe, ...] = ()
         self._numbers = itertools.count(1)
-        self._closed = False
 
-    def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
+    def start_request(
+        self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
+    ) -> RequestHandle:
         """Accept a request; see `Provider`."""
-        key = self._key()
-        codec, http = self._writer.write(request, api_key=key, stream=False)
-        call = Call(self._handle(), on_completion, codec=codec, api_key=key, extra_headers=request.extra_headers)
-        return self._submit(call, http, exchange=Exchange(call, multi=self._multi, end=self._finish))
+        key, codec, http = self._written(request, options, stream=False)
+        handle = RequestHandle(self.name, next(self._numbers))
+        call = Call(handle, on_completion, codec=codec, api_key=key, extra_headers=request.extra_headers)
+        return self._submit(call, http)
 
-    def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
+    def start_stream(
+        self,
+        request: ModelRequest,
+        on_event: OnEvent,
+        on_completion: OnCompletion,
+        *,
+        options: CallOptions | None = None,
+    ) -> RequestHandle:
         """Accept a streamed request; see `Provider`."""
-        key = self._key()
-        codec, http = self._writer.write(request, api_key=key, stream=True)
-        call = StreamCall(
-            self._handle(),
-            on_completion,
-            on_event=on_event,
-            codec=codec,
-            api_key=key,
-            extra_headers=request.extra_headers,
-        )
-        return self._submit(call, http, exchange=StreamExchange(call, multi=self._multi, end=self._finish))
+        key, codec, http = self._written(request, options, stream=True)
+        handle, headers = RequestHandle(self.name, next(self._numbers)), request.extra_headers
+        call = StreamCall(handle, on_completion, on_event=on_event, codec=codec, api_key=key, extra_headers=headers)
+        return self._submit(call, http)
 
     def fileno(self) -> int:
         """One readable descriptor, for any number of transfers; see `Provider`."""
@@ -142,10 +141,6 @@ class NativeProvider:
             self._multi.perform()
         return len(self._calls)
 
-    def info_read(self) -> int:
-        """Deliver completions; see `Provider`."""
-        return self._calls.deliver()
-
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""
         for call in self._calls.chosen(handle):
@@ -168,13 +163,13 @@ class NativeProvider:
         self._multi.close()
         self._calls.close()
 
-    def sent_request(self, request: ModelRequest, *, stream: bool) -> SentRequest:
+    def sent_request(self, request: ModelRequest, *, stream: bool, options: CallOptions | None = None) -> SentRequest:
         """Say what would be sent for a request, credentials included, and send nothing.
 
         Raises:
             MissingCredentialsError, InvalidRequestError, UnsupportedFeatureError: as `start_request` would.
         """
-        return sent_request(self._writer.write(request, api_key=self._key(), stream=stream)[1])
+        return self._written(request, options, stream=stream)[2].as_sent()
 
     def watch(self, observe: Observe) -> Callable[[], None]:
         """Show every request from now on, and what comes back, to an observer; what is returned ends that.
@@ -185,43 +180,27 @@ class NativeProvider:
         self._watchers = (*self._watchers, observe)
         return lambda: self._unwatch(observe)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        state = "closed" if self._closed else f"{len(self._calls)} open, {self._calls.waiting} completed"
-        return f"<NativeProvider {self.name!r}: {state}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a NativeProvider cannot be pickled: it holds sockets and a key; make one where it is needed")
-
-    def _key(self) -> str:
-        self._check_open()
-        return find_key(self._api_key)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ProviderClosedError(f"provider {self.name!r}")
-
-    def _handle(self) -> RequestHandle:
-        return RequestHandle(self.name, next(self._numbers))
-
     def _unwatch(self, observe: Observe) -> None:
         self._watchers = tuple(each for each in self._watchers if each is not observe)
 
-    def _submit(self, call: Call, http: HttpRequest, *, exchange: Exchange) -> RequestHandle:
-        receiver: Receiver = exchange
+    def _written(
+        self, request: ModelRequest, options: CallOptions | None, *, stream: bool
+    ) -> tuple[str, Codec, HttpRequest]:
+        options = checked_options(options)
+        key = self._key(options)
+        codec, http = self._writer.write(request, api_key=key, stream=stream, options=options)
+        return key, codec, http
+
+    def _submit(self, call: Call, http: HttpRequest) -> RequestHandle:
+        observers: list[TransferObserver] = []
         for observe in self._watchers:
-            observer = observe(sent_request(http))
-            receiver = receiver if observer is None else Observed(receiver, observer)
+            observer = observe(http.as_sent())
+            observers += [] if observer is None else [observer]
+        receiver = CallReceiver(call, multi=self._multi, completed=self._complete, observers=observers)
         self._transfers[call.handle.id] = self._multi.submit(http, receiver)
         self._calls.add(call)
         return call.handle
 
-    def _finish(self, call: Call, ending: Ending) -> None:
+    def _complete(self, call: Call, completion: Completion) -> None:
         self._transfers.pop(call.handle.id, None)
-        completion = call.conclude(ending)
         self._calls.end(call, completion)

@@ -12,19 +12,19 @@ from typing import Any, get_args
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from shim.calls import Codec
+from shim.call_options import CallOptions
+from shim.calls import NO_OPTIONS, Codec, deadlines_of, endpoint_of
+from shim.endpoint import PATHS, Endpoint
 from shim.model import InvalidRequestError, ModelRequest, check_request
 from shim.model.checks import kind_of
-from shim.native.http_request import header_lines, make_account
-from shim.native.observed import sent_request
+from shim.native.http_request import header_lines
 from shim.native.transfer import HttpRequest
-from shim.observation import SentRequest
+from shim.transfer_observer import SentRequest
 from shim.wire import chat, responses
 from shim.wire.api_selection import ApiChoice, select_api
 from shim.wire.model_traits import refuses_temperature
 
 _CODECS: dict[str, Any] = {"chat_completions": chat, "responses": responses}
-_USER_AGENT = "shim-native/0.1.0"
 _NO_KEY = "a-key-stands-here"  # of a request that is only compared, where the scheme alone counts
 
 
@@ -38,6 +38,7 @@ class RequestWriter:
     def __init__(
         self,
         *,
+        endpoint: Endpoint | None = None,
         base_url: str | None = None,
         organization: str | None = None,
         project: str | None = None,
@@ -48,9 +49,12 @@ class RequestWriter:
         _check_temperature(default_temperature)
         self._api = api
         self._default_temperature = default_temperature
-        self._account = make_account(base_url, organization=organization, project=project, user_agent=_USER_AGENT)
+        self._endpoint = endpoint_of(endpoint, base_url=base_url, organization=organization, project=project)
+        self._addresses = {each: self._endpoint.url(each) for each in PATHS}
 
-    def write(self, request: ModelRequest, *, api_key: str, stream: bool) -> tuple[Codec, HttpRequest]:
+    def write(
+        self, request: ModelRequest, *, api_key: str, stream: bool, options: CallOptions = NO_OPTIONS
+    ) -> tuple[Codec, HttpRequest]:
         """Choose the API and write the request; with it comes the codec that reads the answer.
 
         Raises:
@@ -59,14 +63,21 @@ class RequestWriter:
         check_request(request)
         request = self._with_default_temperature(request)
         api = select_api(request, api=self._api, checked=True).api
+        endpoint = options.endpoint or self._endpoint
+        lines = header_lines(
+            endpoint, api_key, stream=stream, extra=request.extra_headers, idempotency_key=options.idempotency_key
+        )
         codec = _CODECS[api]
-        lines = header_lines(self._account, api_key, stream=stream, extra=request.extra_headers)
         body = codec.serialize(request, stream=stream, checked=True)
-        return codec, HttpRequest(url=self._account.addresses[api], headers=lines, body=body)
+        url = self._addresses[api] if endpoint is self._endpoint else endpoint.url(api)
+        limits = deadlines_of(options)
+        return codec, HttpRequest(
+            url=url, headers=lines, body=body, connect_timeout=limits.connect, read_timeout=limits.read
+        )
 
     def sent_request(self, request: ModelRequest, *, stream: bool) -> SentRequest:
         """Say what would be sent for a request, with a placeholder for the key."""
-        return sent_request(self.write(request, api_key=_NO_KEY, stream=stream)[1])
+        return self.write(request, api_key=_NO_KEY, stream=stream)[1].as_sent()
 
     def _with_default_temperature(self, request: ModelRequest) -> ModelRequest:
         said = request.temperature is not UNSET or "temperature" in request.extra_body

@@ -18,7 +18,8 @@ import os
 import socket
 import time
 
-from shim.native.poller import READ, WRITE, Bell, PlainPoller, make_poller
+from shim.native.poller import READ, WRITE, PlainPoller, make_poller
+from shim.wakeup import Wakeup
 
 _REMEMBERED_SECONDS = 5.0  # ample for libcurl to look; a port may be another connection's later
 _SHORTEST_PAUSE = 0.001  # seconds between two looks at sockets no descriptor tells of
@@ -35,8 +36,9 @@ class Sockets:
     def __init__(self, *, plain: bool = False) -> None:
         self._poller = make_poller(plain=plain)
         self._plain = self._poller if isinstance(self._poller, PlainPoller) else None
-        self._bell = Bell(self._poller)
-        self._kept = {self._bell.fileno()}
+        self._wakeup = Wakeup()
+        self._poller.watch(self._wakeup.fileno(), READ)
+        self._kept = {self._wakeup.fileno()}
         self._ended: dict[int, float] = {}
         self._pause = _SHORTEST_PAUSE
         self.look_at = math.inf if self._plain is None else 0.0
@@ -44,7 +46,7 @@ class Sockets:
     def fileno(self) -> int:
         """The descriptor to wait on."""
         descriptor = self._poller.fileno()
-        return self._bell.fileno() if descriptor is None else descriptor
+        return self._wakeup.fileno() if descriptor is None else descriptor
 
     def fdset(self) -> tuple[list[int], list[int], list[int]]:
         """The descriptors to select on: the one, or as a last resort all; a connection refused is exceptional on Windows."""
@@ -56,7 +58,7 @@ class Sockets:
 
     def ring(self) -> None:
         """Make the descriptor readable until `ready()` is asked."""
-        self._bell.ring()
+        self._wakeup.ring()
 
     def watch(self, fd: int, interest: int) -> None:
         """Wait for READ, WRITE or both; 0 says that libcurl keeps the socket, or is about to close it."""
@@ -70,7 +72,7 @@ class Sockets:
 
     def ready(self) -> list[tuple[int, int]]:
         """What is ready of the sockets libcurl waits for."""
-        rung = self._bell.hear()
+        rung = self._wakeup.hear()
         found = self._poller.ready()
         for fd, _ in found:
             if fd in self._kept:
@@ -83,7 +85,7 @@ class Sockets:
 
     def _without_kept(self, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Take out those that are kept: nothing is to come on an idle connection but its end."""
-        ended = [fd for fd, _ in found if fd in self._kept and fd != self._bell.fileno()]
+        ended = [fd for fd, _ in found if fd in self._kept and fd != self._wakeup.fileno()]
         waited = [(fd, interest) for fd, interest in found if fd not in self._kept]
         for fd in ended:
             self._kept.discard(fd)
@@ -108,5 +110,5 @@ class Sockets:
 
     def close(self) -> None:
         """Release the descriptor."""
-        self._bell.close()
+        self._wakeup.close()
         self._poller.close()

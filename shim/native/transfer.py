@@ -1,11 +1,12 @@
 """One transfer: what is sent, what comes back of it, and who receives that.
 
-Not what moves it (`http_multi`) nor what it means (`exchange`). No I/O: libcurl's callbacks only append here.
+Not what moves it (`http_multi`) nor what it means (`receiver`). No I/O: libcurl's callbacks only append here.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -13,18 +14,28 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from shim.transfer_observer import SentRequest
+
 FaultKind: TypeAlias = Literal["timeout", "network", "truncated", "protocol"]
 
 
 class HttpRequest(Struct, frozen=True, kw_only=True):
-    """What is sent: `headers` as "Name: value" lines."""
+    """What is sent: `headers` as "Name: value" lines. Time limits in seconds; None leaves each to the client's settings."""
 
     url: str
     headers: Sequence[str]
     body: bytes
 
+    connect_timeout: float | None = None
+    read_timeout: float | None = None
+
     def __repr__(self) -> str:
         return f"<HttpRequest {self.url}, {len(self.body)} bytes>"  # a header holds the key
+
+    def as_sent(self) -> SentRequest:
+        """What libcurl sends for it, its own headers (host, content-length, …) aside; `Name:` has it leave one out."""
+        headers = tuple(_header(line) for line in self.headers if line.partition(":")[1:] != (":", ""))
+        return SentRequest(method="POST", url=self.url, headers=headers, body=self.body)
 
 
 class Fault(Struct, frozen=True):
@@ -62,6 +73,7 @@ class Transfer:
         ended: when it was over, cancelled too; None before.
         receiver: None once it is cancelled or has ended, and nothing more is delivered.
         patience: seconds of silence it is allowed, None for no limit.
+        connect_limit: seconds it may take to connect, where libcurl does not keep that limit; infinity where it does.
         body: what is sent; its position is how much of it libcurl has taken.
         started: when libcurl first had it; its own times count from there.
         since: the last sign of life.
@@ -74,6 +86,7 @@ class Transfer:
         "_touched",
         "alone",
         "body",
+        "connect_limit",
         "connected",
         "easy",
         "ended",
@@ -98,6 +111,7 @@ class Transfer:
         self.connected: float | None = None
         self.ended: float | None = None
         self.patience = patience
+        self.connect_limit = math.inf
         self.easy: Any = None
         self.looked_up = False
         self.alone = True
@@ -151,6 +165,12 @@ class Transfer:
             self.headers = _headers(self._head[1:])
             self.first_byte = time.monotonic()
         self._head.clear()
+
+
+def _header(line: str) -> tuple[str, str]:
+    """Read a line as libcurl does: `Name;` is an empty header."""
+    name, colon, value = line.partition(":")
+    return (name, value.strip()) if colon else (name.removesuffix(";"), "")
 
 
 def _headers(lines: Sequence[bytes]) -> dict[str, str]:

@@ -21,7 +21,6 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from shim.observation import SentRequest, TransferObserver
 from shim.recording.exchange import (
     PAIR_HEADER,
     Ended,
@@ -34,6 +33,7 @@ from shim.recording.exchange import (
 )
 from shim.recording.exchange_builder import MOST_SEGMENTS, Finished, Recording
 from shim.recording.redaction.redaction import Redaction
+from shim.transfer_observer import SentRequest, TransferObserver
 
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of a body that are kept unless told otherwise; longer than any answer in text."""

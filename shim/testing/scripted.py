@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from shim.model import (
     ErrorCategory,
+    InvalidRequestError,
     ModelRequest,
     ModelResponse,
     ProviderError,
@@ -25,8 +25,9 @@ from shim.model import (
     StreamEvent,
     check_request,
 )
+from shim.model.checks import kind_of
 from shim.model.exhaustive import assert_never
-from shim.provider import Completion, OnCompletion, OnEvent, ProviderClosedError, RequestHandle, Timing
+from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, ProviderClosedError, RequestHandle, Timing
 from shim.testing.plays import (
     Answer,
     Emit,
@@ -43,6 +44,7 @@ from shim.testing.plays import (
     text_stream,
     tool_call_stream,
 )
+from shim.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -99,11 +101,12 @@ class ScriptedProvider:
     Args:
         script: the plays, one for each request in order; or a callable that is given the request and returns its play.
         name: of the provider.
-        remember: how many of the latest requests `requests` keeps.
+        remember: how many of the latest requests `requests` and `options` keep.
         clock: in seconds; with your own, time moves by hand and you call `perform()` yourself, as loops wait in real time.
 
     Attributes:
         requests: what it was asked, oldest first.
+        options: how each of those was to go out. A script plays with no transport, so none of them changes anything.
 
     `start_*` raise `ScriptExhaustedError` when the script has no play left, at the call nobody expected.
     """
@@ -118,35 +121,44 @@ class ScriptedProvider:
     ) -> None:
         self.name = name
         self.requests: deque[ModelRequest] = deque(maxlen=remember)
+        self.options: deque[CallOptions | None] = deque(maxlen=remember)
         self._clock = clock
         self._choose: Callable[[ModelRequest], Play] = script if callable(script) else _in_order(script)
         self._running: dict[RequestHandle, _Run] = {}
         self._ended: deque[tuple[OnCompletion, Completion]] = deque()
         self._accepted = 0
         self._closed = False
-        self._readable, self._signal = socket.socketpair()
-        self._signalled = False
+        self._wakeup = Wakeup()
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._running)} running, {len(self._ended)} to deliver"
         return f"<ScriptedProvider {self.name}: {state}>"
 
-    def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
+    def start_request(
+        self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
+    ) -> RequestHandle:
         """Accept a request and take its play."""
-        run = self._accept(request)
+        run = self._accept(request, options)
         run.on_completion = on_completion
         return self._begin(run)
 
-    def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
+    def start_stream(
+        self,
+        request: ModelRequest,
+        on_event: OnEvent,
+        on_completion: OnCompletion,
+        *,
+        options: CallOptions | None = None,
+    ) -> RequestHandle:
         """Accept a streamed request and take its play."""
-        run = self._accept(request)
+        run = self._accept(request, options)
         run.on_event, run.on_completion = on_event, on_completion
         return self._begin(run)
 
     def fileno(self) -> int:
-        """One end of a socket pair, readable when `perform()` or `info_read()` has something to do now."""
+        """A descriptor that is readable when `perform()` or `info_read()` has something to do now."""
         self._check_open()
-        return self._readable.fileno()
+        return self._wakeup.fileno()
 
     def fdset(self) -> tuple[list[int], list[int], list[int]]:
         """The same descriptor, in select's form."""
@@ -198,8 +210,7 @@ class ScriptedProvider:
         for handle in list(self._running):
             self._stop(handle, category=ErrorCategory.CANCELLED, message="the provider was closed")
         self._closed = True
-        self._readable.close()
-        self._signal.close()
+        self._wakeup.close()
         with ExitStack() as deliveries:
             while self._ended:
                 on_completion, completion = self._ended.pop()
@@ -211,12 +222,15 @@ class ScriptedProvider:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def _accept(self, request: ModelRequest) -> _Run:
+    def _accept(self, request: ModelRequest, options: CallOptions | None) -> _Run:
         self._check_open()
         check_request(request)
+        if not (options is None or isinstance(options, CallOptions)):
+            raise InvalidRequestError(f"options is {kind_of(options)}; give CallOptions(…)", field="options")
         play = self._choose(request)
         self._accepted += 1
         self.requests.append(request)
+        self.options.append(options)
         return _Run(play, handle=RequestHandle(self.name, self._accepted), now=self._clock())
 
     def _begin(self, run: _Run) -> RequestHandle:
@@ -298,11 +312,10 @@ class ScriptedProvider:
             return
         now = self._clock()
         wanted = bool(self._ended) or any(_is_due(run, now) for run in self._running.values())
-        if wanted and not self._signalled:
-            self._signal.send(b"!")
-        elif self._signalled and not wanted:
-            self._readable.recv(1)
-        self._signalled = wanted
+        if wanted:
+            self._wakeup.ring()
+        else:
+            self._wakeup.hear()
 
     def _check_open(self) -> None:
         if self._closed:

@@ -48,7 +48,7 @@ def test_the_answer_arrives_in_pieces(server: FakeOpenAI) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("x", "--base-url", "api.example"), 'base_url must look like "https://host/v1"'),
+        (("x", "--base-url", "api.example"), "base_url is not an http(s) URL; give one such as https://"),
         (("x", "--provider", "telegraph"), "argument --provider: invalid choice: 'telegraph'"),
         (("x", "--api", "responses"), "--api: the legacy client knows Chat Completions only; add --provider native"),
     ],

@@ -111,4 +111,4 @@ def source_of(*files: str) -> Source:
 def judged(pair_id: str, *, number: int = 0) -> tuple[Line, Judged]:
     """A line, and what came of it."""
     line = Line("a.jsonl", number + 1, number, encoded(pair_id)[0])
-    return line, Judge(Obedient()).judge(line)
+    return line, Judge(Obedient()).judge_all([line])[0]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from shim.model import ModelRequest, StreamStart
-from shim.provider import Completion, OnCompletion, OnEvent, RequestHandle
+from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, RequestHandle
 from shim.testing.contract import Behaviour, ProviderContract
 from shim.testing.scripted import ScriptedProvider
 from tests.contract.test_scripted import PLAYS
@@ -15,8 +15,10 @@ from tests.contract.test_scripted import PLAYS
 class CallsBackAtOnce(ScriptedProvider):
     """Delivers inside `start_request`."""
 
-    def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
-        handle = super().start_request(request, on_completion)
+    def start_request(
+        self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
+    ) -> RequestHandle:
+        handle = super().start_request(request, on_completion, options=options)
         while self.perform():
             time.sleep(0.001)
         self.info_read()
@@ -35,24 +37,33 @@ class DeliversInPerform(ScriptedProvider):
 class CompletesTwice(ScriptedProvider):
     """Delivers each completion twice."""
 
-    def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
+    def start_request(
+        self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
+    ) -> RequestHandle:
         def twice(completion: Completion) -> None:
             on_completion(completion)
             on_completion(completion)
 
-        return super().start_request(request, twice)
+        return super().start_request(request, twice, options=options)
 
 
 class StartsTwice(ScriptedProvider):
     """Emits each stream's start twice."""
 
-    def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
+    def start_stream(
+        self,
+        request: ModelRequest,
+        on_event: OnEvent,
+        on_completion: OnCompletion,
+        *,
+        options: CallOptions | None = None,
+    ) -> RequestHandle:
         def twice(event: object) -> None:
             on_event(event)  # type: ignore[arg-type]  # passed on as it came
             if isinstance(event, StreamStart):
                 on_event(event)
 
-        return super().start_stream(request, twice, on_completion)
+        return super().start_stream(request, twice, on_completion, options=options)
 
 
 class ForgetsOnClose(ScriptedProvider):
@@ -86,9 +97,7 @@ class Sleeps(ScriptedProvider):
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         super().cancel(handle)
-        if self._signalled:
-            self._readable.recv(1)
-            self._signalled = False
+        self._wakeup.hear()
 
 
 class Hoards(ScriptedProvider):
@@ -98,9 +107,16 @@ class Hoards(ScriptedProvider):
         super().__init__(*arguments, **settings)  # type: ignore[arg-type]  # passed on as they came
         self.hoard: list[OnCompletion] = []
 
-    def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
+    def start_stream(
+        self,
+        request: ModelRequest,
+        on_event: OnEvent,
+        on_completion: OnCompletion,
+        *,
+        options: CallOptions | None = None,
+    ) -> RequestHandle:
         self.hoard.append(on_completion)
-        return super().start_stream(request, on_event, on_completion)
+        return super().start_stream(request, on_event, on_completion, options=options)
 
 
 class TakesMore(ScriptedProvider):

@@ -59,6 +59,11 @@ ROWS: tuple[Row, ...] = (
         "what a library says of a broken connection are its own words",
     ),
     Row(
+        ("*/fault/a body that is not gzip",),
+        ("error.body",),
+        "urllib3 ends a body that is not what its content-encoding says; the native provider reads it as it came",
+    ),
+    Row(
         ("*/status/103 *",),
         ("error.*", "response.*", "http_status", "headers.link", "headers.content-length"),
         "Python's http.client takes an interim answer other than 100 for the final one",

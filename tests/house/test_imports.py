@@ -30,7 +30,7 @@ def row(rooms: str = "", third_party: str = "") -> Row:
     return Row(frozenset(rooms.split()), frozenset(third_party.split()))
 
 
-VOCABULARY = "shim.model shim.provider"
+VOCABULARY = "shim.model shim.endpoint shim.call_options shim.provider"
 TRANSPORTS = f"{VOCABULARY} shim.wire legacy_openai shim.legacy_adapter shim.native"
 BELOW_FACTORY = f"{TRANSPORTS} shim.loops shim.layers shim.recording shim.comparison shim.migration"
 
@@ -38,23 +38,27 @@ BELOW_FACTORY = f"{TRANSPORTS} shim.loops shim.layers shim.recording shim.compar
 TABLE = {
     "legacy_openai": row(third_party="requests urllib3"),
     "shim.model": row(),
-    "shim.provider": row("shim.model"),
+    "shim.endpoint": row("shim.model"),
+    "shim.call_options": row("shim.model shim.endpoint"),
+    "shim.provider": row("shim.model shim.endpoint shim.call_options"),
+    "shim.wakeup": row(),
     "shim.wire": row("shim.model"),
-    "shim.observation": row(),  # what a transport shows to whoever watches it
+    "shim.transfer_observer": row(),  # what a transport shows to whoever watches it
     "shim.calls": row(f"{VOCABULARY} shim.wire"),  # what the two transports have in common
     "shim.legacy_adapter": row(f"{VOCABULARY} shim.calls shim.wire legacy_openai", "requests"),  # the type of `session`
-    "shim.native": row(f"{VOCABULARY} shim.calls shim.observation shim.wire", "certifi pycurl"),
+    "shim.native": row(f"{VOCABULARY} shim.calls shim.transfer_observer shim.wakeup shim.wire", "certifi pycurl"),
     "shim.loops": row(VOCABULARY),
     "shim.layers": row(VOCABULARY, "opentelemetry"),
     "shim.recording": row(  # the tap is a transport adapter; the proxy frames HTTP with h11
-        f"{VOCABULARY} shim.calls shim.observation shim.wire", "h11 requests urllib3"
+        f"{VOCABULARY} shim.calls shim.transfer_observer shim.wire", "h11 requests urllib3"
     ),
     "shim.comparison": row(  # replays recorded answers through requests and urllib3
-        f"{VOCABULARY} shim.calls shim.observation shim.recording shim.wire", "jinja2 requests urllib3"
+        f"{VOCABULARY} shim.calls shim.layers shim.transfer_observer shim.recording shim.wire",
+        "jinja2 requests urllib3",
     ),
     "shim.migration": row(f"{VOCABULARY} shim.layers shim.recording shim.comparison", "openfeature"),
     "shim.factory": row(BELOW_FACTORY),
-    "shim.client": row(f"{VOCABULARY} shim.factory shim.loops"),
+    "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.wakeup"),
     "shim.compat": row("shim.model shim.wire shim.client shim.factory"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
         f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison",

@@ -9,10 +9,9 @@ import pytest
 
 from shim.model import ModelRequest, UnsupportedFeatureError, user
 from shim.native import NativeProvider
-from shim.native.observed import sent_request
 from shim.native.transfer import HttpRequest
-from shim.observation import SentRequest
 from shim.testing.fake_openai import Cut, FakeOpenAI, Stall, rate_limited
+from shim.transfer_observer import SentRequest
 from tests.legacy_adapter.driving import ask
 
 ASKED = ModelRequest("gpt-4o-mini", [user("Count to 3")])
@@ -146,5 +145,5 @@ def test_what_would_be_sent_is_what_is_sent(server: FakeOpenAI, provider: Native
 def test_header_lines_are_read_as_libcurl_reads_them() -> None:
     """A line without a value leaves the header out, a semicolon sends it empty, a colon in a value is part of it."""
     lines = ["Expect:", "X-Empty;", "X-Url: http://a:1/:"]
-    sent = sent_request(HttpRequest(url="http://h/", headers=lines, body=b""))
+    sent = HttpRequest(url="http://h/", headers=lines, body=b"").as_sent()
     assert sent.headers == (("X-Empty", ""), ("X-Url", "http://a:1/:"))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from shim.native import poller as pollers
-from shim.native.poller import READ, WRITE, Bell, PlainPoller, Poller
+from shim.native.poller import READ, WRITE, PlainPoller, Poller
 from shim.native.sockets import Sockets
 
 KINDS = [
@@ -114,19 +114,6 @@ def test_a_descriptor_number_may_be_used_again(poller: Poller) -> None:
     finally:
         for end in (other, second, another):
             end.close()
-
-
-def test_the_bell_rings_until_it_is_heard(poller: Poller) -> None:
-    """However often it was rung, the descriptor is readable until the bell is heard once."""
-    bell = Bell(poller)
-    for _ in range(2):
-        for _ in range(10_000):
-            bell.ring()
-        assert tells(poller)
-        bell.hear()
-        bell.hear()
-        assert not tells(poller)
-    bell.close()
 
 
 def test_a_socket_closed_without_a_word_harms_no_other(

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from shim.observation import SentRequest
 from shim.recording.exchange import PAIR_HEADER, Exchange
 from shim.recording.recorder import PerProcess, Recorder, Recording
 from shim.recording.sinks import CallableSink
+from shim.transfer_observer import SentRequest
 from tests.recording.tap.tapping import body_of, pieces_of
 
 SENT = SentRequest(method="POST", url="http://h/v1", headers=(("Authorization", "Bearer sk-test-key"),), body=b"{}")

@@ -19,23 +19,22 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, final
 from msgspec.structs import replace
 
 from shim.comparison.live.pairs import Pair, Pairs
+from shim.layers import Layer
 from shim.model import ModelRequest
-from shim.provider import Completion, OnCompletion, OnEvent, Provider, RequestHandle
+from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, Provider, RequestHandle
 from shim.recording.exchange import PAIR_HEADER
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from shim.comparison.live.comparison import LiveComparison
-    from shim.observation import Observe, SentRequest, TransferObserver
     from shim.recording.exchange import Exchange
     from shim.recording.redaction.redaction import Redaction
+    from shim.transfer_observer import Observe, SentRequest, TransferObserver
 
 _Start: TypeAlias = Callable[[ModelRequest, OnCompletion], RequestHandle]
 
 
 @final
-class Experiment:
+class Experiment(Layer):
     """A provider, watched: a `Provider` itself, with the invariants of `shim.provider`.
 
     Args:
@@ -58,8 +57,7 @@ class Experiment:
     ) -> None:
         from shim.recording.tap.session_tap import tap
 
-        self.name = provider.name
-        self._provider = provider
+        super().__init__(provider)
         self._live = live
         self._pairs = Pairs()
         self._starting: Pair | None = None
@@ -76,41 +74,30 @@ class Experiment:
             on_error=functools.partial(live.note_error, what="recording"),
         )
 
-    def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
+    def start_request(
+        self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
+    ) -> RequestHandle:
         """Accept a request; see `Provider`."""
-        return self._start(request, on_completion, start=self._provider.start_request)
-
-    def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
-        """Accept a streamed request; see `Provider`."""
 
         def start(request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
-            return self._provider.start_stream(request, on_event, on_completion)
+            return self._provider.start_request(request, on_completion, options=options)
 
         return self._start(request, on_completion, start=start)
 
-    def fileno(self) -> int:
-        """The control's descriptor; see `Provider`."""
-        return self._provider.fileno()
+    def start_stream(
+        self,
+        request: ModelRequest,
+        on_event: OnEvent,
+        on_completion: OnCompletion,
+        *,
+        options: CallOptions | None = None,
+    ) -> RequestHandle:
+        """Accept a streamed request; see `Provider`."""
 
-    def fdset(self) -> tuple[list[int], list[int], list[int]]:
-        """The control's descriptors; see `Provider`."""
-        return self._provider.fdset()
+        def start(request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
+            return self._provider.start_stream(request, on_event, on_completion, options=options)
 
-    def timeout(self) -> int:
-        """Milliseconds until `perform()` wants to be called; see `Provider`."""
-        return self._provider.timeout()
-
-    def perform(self) -> int:
-        """Drive the control; see `Provider`."""
-        return self._provider.perform()
-
-    def info_read(self) -> int:
-        """Deliver completions; see `Provider`."""
-        return self._provider.info_read()
-
-    def cancel(self, handle: RequestHandle | None = None) -> None:
-        """Cancel one request, or all; see `Provider`."""
-        self._provider.cancel(handle)
+        return self._start(request, on_completion, start=start)
 
     def close(self) -> None:
         """Close the control, then take the tap off; see `Provider`. What was recorded is still compared: see `live`."""
@@ -121,15 +108,6 @@ class Experiment:
             if not closed:
                 self._tap.remove()  # after the control: a request that still waited there carries our header
                 self._pairs.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<Experiment on {self._provider!r}>"
 
     def _start(self, request: ModelRequest, on_completion: OnCompletion, *, start: _Start) -> RequestHandle:
         pair, request = self._expected(request)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from shim.comparison.explanation import out_of_scope
 from shim.comparison.runs.tally import Facts, facts_of
-from shim.comparison.sides import own_way
+from shim.comparison.sides import has_quick_way
 from shim.comparison.verdict import Outcome, Rung, Verdict
 from shim.recording.exchange import Exchange
 from shim.recording.files import NewerRecordError, RecordError, decode_exchange
@@ -98,8 +98,8 @@ class Judge:
     def __init__(self, comparer: Compares, *, details: int = 0) -> None:
         self._comparer = comparer
         self._details = details
-        overridden = own_way(comparer, "compare_all", "compare") == "compare"
-        self._many = comparer if isinstance(comparer, ComparesMany) and not overridden else None
+        is_quick = isinstance(comparer, ComparesMany) and has_quick_way(comparer, one="compare", many="compare_all")
+        self._many = comparer if isinstance(comparer, ComparesMany) and is_quick else None
 
     @property
     def at_once(self) -> int:
@@ -111,10 +111,6 @@ class Judge:
         read = [_exchange_of(line) for line in lines]
         found = self._compare_all([each for each in read if isinstance(each, Exchange) and each.role != "candidate"])
         return [self._judged(line, each, found=found) for line, each in zip(lines, read, strict=True)]
-
-    def judge(self, line: Line) -> Judged:
-        """Judge a line; nothing is raised for what it holds."""
-        return self._judged(line, _exchange_of(line), found=iter(()))
 
     def _judged(self, line: Line, exchange: Exchange | RecordError, *, found: Iterator[list[Verdict]]) -> Judged:
         """What came of a line; `found` is what the next of those that were compared together came to, if any were."""

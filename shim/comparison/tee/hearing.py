@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from shim.comparison.sides import Reader, own_way
+from shim.comparison.sides import Reader, has_quick_way
 from shim.comparison.tee.told import Heard, surely_alike
 from shim.recording.exchange import UnreadableExchangeError
 from shim.recording.reading import Reading
@@ -33,8 +33,9 @@ def told_by(reader: Reader, exchanges: Sequence[Exchange]) -> list[Told]:
 
 
 def _told(reader: Reader, exchanges: Sequence[Exchange]) -> list[Told]:
-    way = own_way(reader, "hear_all", "read_all", "read")
-    return [reader.read(each) for each in exchanges] if way == "read" else list(getattr(reader, way)(exchanges))
+    if has_quick_way(reader, one="read", many="hear_all"):
+        return list(reader.hear_all(exchanges))  # type: ignore[attr-defined]  # just asked for
+    return [reader.read(each) for each in exchanges]
 
 
 def told_together(reader: Reader | None, exchanges: Sequence[Exchange]) -> Sequence[Told | None]:

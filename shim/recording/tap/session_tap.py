@@ -28,9 +28,9 @@ from shim.recording.tap.transport_fault import sending_fault
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from shim.observation import Observe
     from shim.recording.exchange import Headers
     from shim.recording.redaction.redaction import Redaction
+    from shim.transfer_observer import Observe
 
 # RFC 9110 6.4.1: responses without a body, whatever their headers say.
 _BODILESS: Final = frozenset({204, 304})

@@ -18,15 +18,16 @@ from shim.comparison.live.experiment import Experiment
 from shim.comparison.live.pairs import Pairs
 from shim.comparison.verdict import Outcome, Verdict
 from shim.factory import create_comparer, create_provider
+from shim.layers import Layer
 from shim.legacy_adapter import LegacyProvider
 from shim.loops.select_loop import run
 from shim.model import InvalidRequestError, ModelRequest, StreamEvent, TextDelta, UnsupportedFeatureError, user
-from shim.observation import SentRequest
-from shim.provider import Completion, OnCompletion, OnEvent, Provider, RequestHandle
+from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, Provider, RequestHandle
 from shim.recording.exchange import PAIR_HEADER
 from shim.recording.files import read_exchanges
 from shim.testing.fake_openai import FakeOpenAI, Stall, Where, rate_limited
 from shim.testing.scripted import ScriptedProvider, answer, text_stream
+from shim.transfer_observer import SentRequest
 from tests.comparison.live_parts import Compares, eventually, raising
 
 REQUEST = ModelRequest("gpt-4o-mini", (user("Hello"),), temperature=0.2, conversation_id="c1")
@@ -81,7 +82,14 @@ def test_everything_passes_through_as_it_is() -> None:
     given: list[object] = []
 
     class Control(ScriptedProvider):
-        def start_stream(self, request: ModelRequest, on_event: OnEvent, on_completion: OnCompletion) -> RequestHandle:
+        def start_stream(
+            self,
+            request: ModelRequest,
+            on_event: OnEvent,
+            on_completion: OnCompletion,
+            *,
+            options: CallOptions | None = None,
+        ) -> RequestHandle:
             def note_event(event: StreamEvent) -> object:
                 given.append(event)
                 return on_event(event)
@@ -90,7 +98,7 @@ def test_everything_passes_through_as_it_is() -> None:
                 given.append(completion)
                 return on_completion(completion)
 
-            given.append(super().start_stream(request, note_event, note_completion))
+            given.append(super().start_stream(request, note_event, note_completion, options=options))
             return given[-1]  # type: ignore[return-value]  # just appended
 
     control = Control([text_stream("Hel", "lo")])
@@ -284,23 +292,18 @@ def test_what_is_open_when_it_is_closed_is_delivered_and_recorded(server: FakeOp
         assert live.counts.compared == 2
 
 
-class Retries:
-    """A layer that starts a request once more when it fails; as much of a provider as the test needs."""
+class Retries(Layer):
+    """A layer that starts a request once more when it fails; as much of it as the test needs."""
 
-    def __init__(self, inner: Provider) -> None:
-        self.name = inner.name
-        self.inner = inner
-
-    def start_request(self, request: ModelRequest, on_completion: OnCompletion) -> RequestHandle:
+    def start_request(
+        self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
+    ) -> RequestHandle:
         """Start, and once more where that fails."""
 
         def judge(completion: Completion) -> object:
-            return on_completion(completion) if completion.ok else self.inner.start_request(request, on_completion)
+            return on_completion(completion) if completion.ok else self._provider.start_request(request, on_completion)
 
-        return self.inner.start_request(request, judge)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
+        return self._provider.start_request(request, judge, options=options)
 
 
 def test_a_layer_between_is_no_obstacle(server: FakeOpenAI) -> None:

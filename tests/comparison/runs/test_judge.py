@@ -19,7 +19,7 @@ from tests.helpers.exchanges import exchange
 
 def judge(data: bytes, *, details: int = 0) -> Judged:
     """Judge one line, the eighth of its file."""
-    return Judge(Obedient(), details=details).judge(Line("a.jsonl", 8, 7, data))
+    return Judge(Obedient(), details=details).judge_all([Line("a.jsonl", 8, 7, data)])[0]
 
 
 def test_verdicts_are_numbered() -> None:
@@ -74,7 +74,7 @@ def test_readings_are_had_for_the_first_that_want_attention() -> None:
     """What both sides made of it is read for as many exchanges as asked for, and only where something is amiss."""
     judges = Judge(Obedient(), details=1)
     lines = encoded("match-0", "mismatch-1", "mismatch-2")
-    found = [judges.judge(Line("a", number + 1, number, data)) for number, data in enumerate(lines)]
+    found = [judges.judge_all([Line("a", number + 1, number, data)])[0] for number, data in enumerate(lines)]
     assert [each.readings is not None for each in found] == [False, True, False]
 
 
@@ -102,14 +102,14 @@ def test_many_lines_are_judged_as_each_by_itself() -> None:
     """Unusable lines and the candidate's own between them, each line gets what it gets alone."""
     together = Together()
     lines = lines_of(*MIXED)
-    assert Judge(together).judge_all(lines) == [Judge(Obedient()).judge(line) for line in lines]
+    assert Judge(together).judge_all(lines) == [Judge(Obedient()).judge_all([line])[0] for line in lines]
     assert together.given == [4]
 
 
 def test_a_comparer_that_raises_among_many_is_told_of_its_own() -> None:
     """One exchange that a comparer cannot stand leaves the verdicts on the others as they are."""
     lines = lines_of(*MIXED, *encoded("raise-6", "match-7"))
-    assert Judge(Together()).judge_all(lines) == [Judge(Obedient()).judge(line) for line in lines]
+    assert Judge(Together()).judge_all(lines) == [Judge(Obedient()).judge_all([line])[0] for line in lines]
 
 
 def test_a_judge_wants_as_many_as_its_comparer() -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shim.comparison.tee import codec_reader
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.told import reading_of
 from shim.native import NativeProvider
@@ -174,7 +173,7 @@ def test_an_event_too_large_counts_where_the_stream_has_not_ended(
     monkeypatch: pytest.MonkeyPatch, *, ended: bool, together: bool
 ) -> None:
     """After the last event nothing matters; before it an event too large is an error that keeps what had arrived."""
-    monkeypatch.setattr(codec_reader, "SSEDecoder", partial(SSEDecoder, max_event_bytes=400))
+    monkeypatch.setattr("shim.calls.answer_reader.SSEDecoder", partial(SSEDecoder, max_event_bytes=400))
     pieces = [
         sse(*CHUNKS[:3], done=False),
         *([b"data: [DONE]\n\n"] if ended else []),

@@ -36,7 +36,7 @@ class Batches:
     def __init__(self) -> None:
         self.given: list[int] = []
 
-    def read_all(self, exchanges: Sequence[Exchange]) -> list[Reading]:
+    def hear_all(self, exchanges: Sequence[Exchange]) -> list[Reading]:
         """Read them."""
         self.given.append(len(exchanges))
         if any(each.pair_id == "bad" for each in exchanges):
@@ -45,7 +45,7 @@ class Batches:
 
     def read(self, exchange: Exchange) -> Reading:
         """Read one."""
-        return self.read_all([exchange])[0]
+        return self.hear_all([exchange])[0]
 
     def close(self) -> None:
         """Hold nothing."""

@@ -18,9 +18,9 @@ from shim.comparison.wire.rung import compare_wire
 from shim.legacy_adapter import LegacyProvider
 from shim.model import InvalidRequestError, ModelRequest
 from shim.native import NativeProvider
-from shim.observation import SentRequest
 from shim.recording.redaction.redaction import Redaction
 from shim.testing.fake_openai import FakeOpenAI
+from shim.transfer_observer import SentRequest
 from shim.wire import chat
 from tests.comparison.equal_pairs import body, recorded, rng_of
 from tests.helpers.exchanges import ASKED, exchange, streamed

@@ -1,16 +1,13 @@
-"""Calls in flight: from an accepted request to its events and its one completion, whatever carries it.
+"""A call in flight: from an accepted request to its events and its one completion, whatever carries it.
 
-Not the interface (`shim.provider`), no transport (`shim.legacy_adapter`, `shim.native`) and no codec (`shim.wire`).
-A provider tells a `Call` what its transport brought; `CallTable` holds what is open and what waits for `info_read()`.
+Not the bytes of an answer (`answer_reader`), no transport (`shim.legacy_adapter`, `shim.native`) and no codec (`shim.wire`).
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -18,8 +15,6 @@ from msgspec.structs import replace
 
 from shim.model import (
     ErrorCategory,
-    InvalidRequestError,
-    MissingCredentialsError,
     ModelResponse,
     ProviderError,
     StreamDone,
@@ -300,70 +295,3 @@ def check_callback(name: str, callback: object) -> None:
     """Raise TypeError unless a callback can be called; an error of the program, found when it is made."""
     if not callable(callback):
         raise TypeError(f"{name} is {kind_of(callback)}; give a function")
-
-
-def find_key(api_key: str | None) -> str:
-    """The key of a request: the one given, else `OPENAI_API_KEY` from the environment, as it is now.
-
-    Raises:
-        MissingCredentialsError: there is none.
-        InvalidRequestError: it is not a string.
-    """
-    key = api_key or os.environ.get("OPENAI_API_KEY")
-    if not key:
-        raise MissingCredentialsError("no API key: give api_key, or set OPENAI_API_KEY in the environment")
-    if not isinstance(key, str):
-        raise InvalidRequestError(f"api_key is {kind_of(key)}; give a string", field="api_key")
-    return key
-
-
-class CallTable:
-    """The calls a provider has open, by number, and the completions that wait for `info_read()`."""
-
-    def __init__(self) -> None:
-        self._open: dict[int, Call] = {}
-        self._completed: deque[tuple[OnCompletion, Completion]] = deque()
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    @property
-    def waiting(self) -> int:
-        """How many completions wait to be delivered."""
-        return len(self._completed)
-
-    def add(self, call: Call) -> None:
-        """Hold an accepted call."""
-        self._open[call.handle.id] = call
-
-    def holds(self, call: Call) -> bool:
-        """Whether a call is open."""
-        return self._open.get(call.handle.id) is call
-
-    def end(self, call: Call, completion: Completion) -> None:
-        """Queue the completion of an open call; of one that a callback has ended meanwhile it is dropped."""
-        if self._open.pop(call.handle.id, None) is not None:
-            self._completed.append((call.on_completion, completion))
-
-    def chosen(self, handle: RequestHandle | None) -> Iterator[Call]:
-        """The open call of a handle, or all of them."""
-        calls = list(self._open.values()) if handle is None else [self._open.get(handle.id)]
-        return (call for call in calls if call is not None and handle in (None, call.handle))
-
-    def deliver(self) -> int:
-        """Deliver what waits; what a callback raises leaves, and the others stay queued."""
-        count = 0
-        while self._completed:
-            on_completion, completion = self._completed.popleft()
-            count += 1
-            on_completion(completion)
-        return count
-
-    def close(self) -> None:
-        """End every open call as cancelled, and deliver all; where callbacks raise, the others are called all the same."""
-        for call in list(self._open.values()):
-            self.end(call, call.cancelled("the provider was closed"))
-        with ExitStack() as deliveries:
-            while self._completed:
-                on_completion, completion = self._completed.pop()
-                deliveries.callback(on_completion, completion)

@@ -1,0 +1,185 @@
+"""The reading of one answer, without I/O: the bytes of its body in, events and one completion out.
+
+Not a transport, which hands it what it receives (`shim.native.receiver`) or what was recorded (`shim.comparison`): both read with
+this very code. Not the framing and content-encoding of HTTP, undone before, and no codec (`shim.wire`): the call brings its own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from shim.calls.call import Call, Ending, StreamCall
+from shim.model import ErrorCategory, ProviderError
+from shim.provider import Completion
+from shim.wire.sse import SSEDecoder
+
+BODY_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes of a body that is collected whole; the legacy client's limit."""
+
+# Segments joined: the join of thousands is a block that malloc maps anew each time, page fault by page fault.
+_AT_ONCE: Final = 64
+
+Wanted: TypeAlias = Literal["more", "end", "nothing"]
+"""What is wanted of the body after a piece of it: more; its end alone, since the stream has had its last event; or nothing, the
+call has ended and the transfer can be stopped."""
+
+
+class Fault(Struct, frozen=True):
+    """Why an answer did not come whole."""
+
+    category: ErrorCategory
+    message: str
+
+
+class AnswerReader:
+    """Reads an answer that is wanted whole.
+
+    What `feed` or `conclude` raises is an interrupt (KeyboardInterrupt and its like): call again, with no further bytes, and it
+    goes on where it was.
+    """
+
+    __slots__ = ("_at", "_body", "_call", "_headers", "_raised", "_size", "_status", "_stopped")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._status = 0
+        self._headers: Mapping[str, str] = {}
+        self._at: float | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+        self._stopped: Fault | None = None
+        self._raised: BaseException | None = None
+
+    def head(self, status: int, headers: Mapping[str, str], *, at: float | None = None) -> None:
+        """Take the head of the final response, before any byte of its body.
+
+        Args:
+            status: of the status line.
+            headers: names in lower case, repeated ones joined (RFC 9110 5.3).
+            at: when it had come, in monotonic seconds.
+        """
+        self._status = status
+        self._headers = headers
+        self._at = at
+
+    def feed(self, segments: Sequence[bytes]) -> Wanted:
+        """Take bytes of the body, split as they were read; events are delivered before it returns."""
+        if self._call.first_byte is None:
+            self._call.first_byte = self._at
+        return self._collect(segments)
+
+    def stop(self, fault: Fault) -> Wanted:
+        """Take that the body cannot be read on."""
+        self._stopped = fault
+        return "nothing"
+
+    def conclude(self, fault: Fault | None = None) -> Completion:
+        """Take the end of the body; the last event of a stream is delivered before it returns.
+
+        Args:
+            fault: why the answer did not come whole, None where it did.
+        """
+        return self._concluded(self._stopped or fault)
+
+    def _collect(self, segments: Sequence[bytes]) -> Wanted:
+        self._size += sum(map(len, segments))
+        if self._size > BODY_LIMIT:
+            return self.stop(Fault(ErrorCategory.PROTOCOL, f"the body is longer than {BODY_LIMIT} bytes"))
+        self._body += segments
+        return "more"
+
+    def _concluded(self, fault: Fault | None) -> Completion:
+        told = None if fault is None else (fault.category, fault.message)
+        body = b"".join(self._body)
+        ending = Ending(status=self._status, headers=self._headers, body=body, fault=told, raised=self._raised)
+        completion = self._call.conclude(ending)
+        self._raised = None  # its traceback leads back here: it would keep what the stream held alive
+        return completion
+
+
+class StreamReader(AnswerReader):
+    """Reads an answer that is wanted as a stream; one that is no event stream is collected whole."""
+
+    __slots__ = ("_failures", "_finished", "_is_stream", "_payloads", "_sse")
+
+    _call: StreamCall
+
+    def __init__(self, call: StreamCall) -> None:
+        super().__init__(call)
+        self._payloads: deque[bytes] = deque()
+        self._failures: list[bytes] = []
+        # Not a method: the decoder would keep this reader alive, and so its caller's callbacks.
+        self._sse = SSEDecoder(on_unknown_field=_error_fields_into(self._failures))
+        self._is_stream: bool | None = None
+        self._finished = False
+
+    def feed(self, segments: Sequence[bytes]) -> Wanted:
+        """Take bytes of the body, and deliver the events they complete."""
+        if self._stopped is not None or self._raised is not None:  # said again, after an interrupt
+            return "nothing"
+        if self._is_stream is None:
+            self._is_stream = _is_event_stream(self._status, self._headers)
+        if not self._is_stream:
+            return self._collect(segments)  # an error: no byte of the stream has come
+        too_large: ProviderError | None = None
+        try:
+            for data in segments if len(segments) == 1 else _joined(segments):
+                self._payloads.extend(self._sse.payloads(data))
+                if self._failures:  # noted while the events before it were still being cut
+                    self._payloads.extend(self._failures)
+                    self._failures.clear()
+        except ProviderError as error:  # an event larger than the decoder takes; those before it are delivered
+            too_large = error
+        wanted = self._deliver()
+        if too_large is not None and wanted == "more" and not self._call.over:
+            return self.stop(Fault(too_large.category, too_large.message))
+        return wanted
+
+    def conclude(self, fault: Fault | None = None) -> Completion:
+        """Take the end of the body; see `AnswerReader.conclude`."""
+        if fault is None and self._is_stream and self._stopped is None and not self._finished:
+            self._finished = True  # an interrupt in the last event repeats this call
+            try:
+                self._sse.finish()
+            except ProviderError as error:
+                self._stopped = Fault(error.category, error.message)
+        return super().conclude(fault)
+
+    def _deliver(self) -> Wanted:
+        try:
+            settled = self._call.feed_all(self._payloads)
+        except Exception as raised:  # noqa: BLE001 - whatever on_event raises ends its own stream, not the others
+            self._raised = raised
+            return "nothing"
+        if not settled:
+            return "more"
+        return "nothing" if self._call.failed and not self._call.over else "end"
+
+
+def reader_of(call: Call) -> AnswerReader:
+    """The reader for a call: of a stream where one was asked for."""
+    return StreamReader(call) if isinstance(call, StreamCall) else AnswerReader(call)
+
+
+def _error_fields_into(failures: list[bytes]) -> Callable[[bytes, bytes], None]:
+    """GPUStack tells of a failure in a field called `error`, which the standard says to ignore: it is read as a payload."""
+
+    def note(name: bytes, value: bytes) -> None:
+        if name == b"error":
+            failures.append(value)
+
+    return note
+
+
+def _joined(segments: Sequence[bytes]) -> Iterator[bytes]:
+    """Join segments, some at a time."""
+    return (b"".join(segments[start : start + _AT_ONCE]) for start in range(0, len(segments), _AT_ONCE))
+
+
+def _is_event_stream(status: int, headers: Mapping[str, str]) -> bool:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "text/event-stream" and 200 <= status < 300

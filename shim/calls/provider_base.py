@@ -1,0 +1,137 @@
+"""What every provider with a transport of its own repeats: its key, its calls, and how it is closed, shown and not pickled.
+
+Not the interface (`shim.provider`) nor a transport: a subclass starts, drives and cancels.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NoReturn
+
+from shim.call_options import ApiKey, CallOptions, Deadlines
+from shim.calls.table import CallTable
+from shim.endpoint import DEFAULT_BASE_URL, Endpoint
+from shim.model import InvalidRequestError, MissingCredentialsError, UnsupportedFeatureError
+from shim.model.checks import kind_of
+from shim.provider import ProviderClosedError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+# Of `Deadlines`: what a transport cannot know, as it sees bytes and not content.
+_OF_THE_LAYER = ("first_event", "between_events", "total")
+
+
+class ProviderBase:
+    """A provider's key, calls and state.
+
+    Args:
+        name: told by handles and in messages.
+        api_key: None takes `OPENAI_API_KEY` from the environment, looked up when a request starts; a function is asked then.
+    """
+
+    def __init__(self, *, name: str, api_key: ApiKey | None) -> None:
+        self.name = name
+        self._api_key = api_key
+        self._calls = CallTable()
+        self._closed = False
+
+    def info_read(self) -> int:
+        """Deliver completions; see `Provider`."""
+        return self._calls.deliver()
+
+    def close(self) -> None:
+        """Cancel and deliver what is open, release everything; see `Provider`."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{len(self._calls)} open, {self._calls.waiting} completed"
+        return f"<{type(self).__name__} {self.name!r}: {state}>"
+
+    def __reduce__(self) -> NoReturn:
+        kind = type(self).__name__
+        raise TypeError(f"a {kind} cannot be pickled: it holds sockets and a key; make one where it is needed")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ProviderClosedError(f"provider {self.name!r}")
+
+    def _key(self, options: CallOptions) -> str:
+        self._check_open()
+        return find_key(self._api_key if options.api_key is None else options.api_key)
+
+
+NO_OPTIONS = CallOptions()
+_NO_DEADLINES = Deadlines()
+
+
+def checked_options(options: CallOptions | None) -> CallOptions:
+    """The options of a call, as far as a transport can honour them.
+
+    Raises:
+        InvalidRequestError: they are no `CallOptions`.
+        UnsupportedFeatureError: one is for a layer; the message names it.
+    """
+    if options is None or options is NO_OPTIONS:
+        return NO_OPTIONS
+    if not isinstance(options, CallOptions):
+        raise InvalidRequestError(f"options is {kind_of(options)}; give CallOptions(…)", field="options")
+    for name in _OF_THE_LAYER:
+        if options.deadlines is not None and getattr(options.deadlines, name) is not None:
+            remedy = "a provider without a deadline layer knows connect and read alone"
+            raise _unsupported(f"options.deadlines.{name}", remedy)
+    if options.retries is not None:
+        raise _unsupported("options.retries", "a provider without a retry layer sends a request once")
+    return options
+
+
+def deadlines_of(options: CallOptions) -> Deadlines:
+    """The limits of a call; all None where it has none of its own."""
+    return _NO_DEADLINES if options.deadlines is None else options.deadlines
+
+
+def endpoint_of(
+    endpoint: Endpoint | None, *, base_url: str | None, organization: str | None, project: str | None
+) -> Endpoint:
+    """The endpoint of a provider, given as one or in its short form.
+
+    Raises:
+        InvalidRequestError: a part cannot be used, or both forms are given.
+    """
+    short = {"base_url": base_url, "organization": organization, "project": project}
+    said = {name: value for name, value in short.items() if value is not None}
+    if endpoint is None:
+        return Endpoint(DEFAULT_BASE_URL if base_url is None else base_url, organization=organization, project=project)
+    if not isinstance(endpoint, Endpoint):
+        raise InvalidRequestError(f"endpoint is {kind_of(endpoint)}; give an Endpoint", field="endpoint")
+    if said:
+        names = ", ".join(said)
+        raise InvalidRequestError(f"endpoint is given and so is {names}; say it in the endpoint", field="endpoint")
+    return endpoint
+
+
+def find_key(api_key: ApiKey | None) -> str:
+    """The key of a request: the one given, else `OPENAI_API_KEY` from the environment, as it is now.
+
+    Raises:
+        MissingCredentialsError: there is none.
+        InvalidRequestError: it is not a string.
+    """
+    key: object = api_key() if callable(api_key) else api_key or os.environ.get("OPENAI_API_KEY")
+    if not key and callable(api_key):
+        raise MissingCredentialsError("no API key: the function given as api_key returned none")
+    if not key:
+        raise MissingCredentialsError("no API key: give api_key, or set OPENAI_API_KEY in the environment")
+    if not isinstance(key, str):
+        raise InvalidRequestError(f"api_key is {kind_of(key)}; give a string", field="api_key")
+    return key
+
+
+def _unsupported(place: str, reason: str) -> UnsupportedFeatureError:
+    return UnsupportedFeatureError(f"{place} cannot be honoured here: {reason}", field=place)

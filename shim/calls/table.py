@@ -1,0 +1,65 @@
+"""The calls a provider has open, and the completions that wait for `info_read()`.
+
+Not one call (`call`), not what drives them (`shim.native`, `shim.legacy_adapter`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from shim.calls.call import Call
+from shim.provider import Completion, OnCompletion, RequestHandle
+
+
+class CallTable:
+    """The calls a provider has open, by number, and the completions that wait for `info_read()`."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Call] = {}
+        self._completed: deque[tuple[OnCompletion, Completion]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def waiting(self) -> int:
+        """How many completions wait to be delivered."""
+        return len(self._completed)
+
+    def add(self, call: Call) -> None:
+        """Hold an accepted call."""
+        self._open[call.handle.id] = call
+
+    def holds(self, call: Call) -> bool:
+        """Whether a call is open."""
+        return self._open.get(call.handle.id) is call
+
+    def end(self, call: Call, completion: Completion) -> None:
+        """Queue the completion of an open call; of one that a callback has ended meanwhile it is dropped."""
+        if self._open.pop(call.handle.id, None) is not None:
+            self._completed.append((call.on_completion, completion))
+
+    def chosen(self, handle: RequestHandle | None) -> Iterator[Call]:
+        """The open call of a handle, or all of them."""
+        calls = list(self._open.values()) if handle is None else [self._open.get(handle.id)]
+        return (call for call in calls if call is not None and handle in (None, call.handle))
+
+    def deliver(self) -> int:
+        """Deliver what waits; what a callback raises leaves, and the others stay queued."""
+        count = 0
+        while self._completed:
+            on_completion, completion = self._completed.popleft()
+            count += 1
+            on_completion(completion)
+        return count
+
+    def close(self) -> None:
+        """End every open call as cancelled, and deliver all; where callbacks raise, the others are called all the same."""
+        for call in list(self._open.values()):
+            self.end(call, call.cancelled("the provider was closed"))
+        with ExitStack() as deliveries:
+            while self._completed:
+                on_completion, completion = self._completed.pop()
+                deliveries.callback(on_completion, completion)

@@ -1,0 +1,53 @@
+"""Tests of the wake-up."""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shim.wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(params=["eventfd", "sockets"])
+def wakeup(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wakeup]:
+    """A wake-up of each make."""
+    if request.param == "sockets":
+        monkeypatch.setattr(sys, "platform", "darwin")
+    elif sys.platform != "linux":
+        pytest.skip("only Linux has eventfd")
+    made = Wakeup()
+    yield made
+    made.close()
+
+
+def is_readable(wakeup: Wakeup) -> bool:
+    """Whether a loop that waits would be woken."""
+    return bool(select.select([wakeup], [], [], 0)[0])
+
+
+def test_it_rings_until_it_is_heard(wakeup: Wakeup) -> None:
+    """However often it was rung, it is readable until it is heard once."""
+    for _ in range(2):
+        assert not is_readable(wakeup)
+        for _ in range(10_000):
+            wakeup.ring()
+        assert is_readable(wakeup)
+        assert wakeup.hear()
+        assert not wakeup.hear()
+    assert not is_readable(wakeup)
+
+
+def test_closing_releases_the_descriptor(wakeup: Wakeup) -> None:
+    """After closing, which may be repeated, the descriptor is the system's again."""
+    number = wakeup.fileno()
+    wakeup.close()
+    wakeup.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        socket.socket(fileno=number)
