@@ -15,7 +15,7 @@ from shim.provider import Provider
 
 if TYPE_CHECKING:
     from shim.comparison import Comparer, Exchange, IgnoreRule
-    from shim.comparison.sides import Sender
+    from shim.comparison.readers import Sender
     from shim.comparison.verdict import Rung
     from shim.wire.api_selection import ApiChoice
 

@@ -1,6 +1,6 @@
 """`shim chat`: asks a model once, and prints the answer as it arrives.
 
-Not the request's making (`chat_request`), the answer's looks (`answer_text`, `answer_json`) nor the words for what went wrong
+Not the request's making (`chat_request`), the answer's looks (`text_output`, `json_output`) nor the words for what went wrong
 (`advice`).
 """
 
@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from shim.cli.advice import explain
-from shim.cli.answer_json import JsonEvents, JsonWhole
-from shim.cli.answer_text import AnswerText
 from shim.cli.chat_request import request_from
+from shim.cli.json_output import JsonEvents, JsonWhole
 from shim.cli.rendering import UsageError
+from shim.cli.text_output import AnswerText
 from shim.client import Client
 from shim.model import (
     InvalidRequestError,

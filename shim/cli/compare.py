@@ -1,6 +1,6 @@
 """The command `shim compare`: compares recorded exchanges, shows the verdicts, and ends with a status that says them.
 
-Not the comparing (`shim.comparison`), what is shown (`compare_shown`), nor the report files (`compare_reports`).
+Not the comparing (`shim.comparison`), what is shown (`compare_output`), nor the report files (`compare_reports`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shim import __version__
+from shim.cli.compare_output import Shown
 from shim.cli.compare_reports import Reports
-from shim.cli.compare_shown import Shown
 from shim.cli.main import write_nowhere
 from shim.cli.rendering import UsageError
 from shim.comparison.comparer import RUNGS

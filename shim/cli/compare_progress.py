@@ -1,6 +1,6 @@
 """The progress of `shim compare`: a bar on a terminal, by rich where it is there, and nothing where nobody watches.
 
-Not what a run found (`compare_shown`). How far it is, is told by the bytes read, since nobody knows how many lines a file has.
+Not what a run found (`compare_output`). How far it is, is told by the bytes read, since nobody knows how many lines a file has.
 No thread draws it: it is drawn by whoever advances it, at most some ten times a second.
 """
 

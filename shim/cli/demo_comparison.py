@@ -15,7 +15,7 @@ from shim.cli.demo_stage import UnexpectedOutcomeError
 from shim.comparison.comparer import RUNGS, Comparer
 from shim.comparison.runs.lines import Source
 from shim.comparison.runs.run import Run
-from shim.comparison.tee.codec_reader import CodecReader
+from shim.comparison.tee_rung.codec_reader import CodecReader
 from shim.comparison.verdict import Outcome
 from shim.factory import create_comparer
 from shim.legacy_adapter import LegacyProvider

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shim.cli.demo_shown import INDENT, EventLines, ending, json_line, json_lines
+from shim.cli.demo_output import INDENT, EventLines, ending, json_line, json_lines
 from shim.cli.rendering import Printer
 from shim.comparison import tap
 from shim.legacy_adapter import LegacyProvider

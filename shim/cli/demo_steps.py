@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shim.cli.demo_shown import TwoStreams
+from shim.cli.demo_output import TwoStreams
 from shim.cli.demo_stage import Stage, UnexpectedOutcomeError
 from shim.loops import select_loop
 from shim.model import (

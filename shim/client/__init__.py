@@ -1,7 +1,7 @@
 """The client: ask a model and get its answer, whole or as a stream. What most people use.
 
 Not a provider (`shim.provider`) but what makes and drives them: `blocking` for threads, `asynchronous` for event loops;
-`pool` and `seats` are their machinery.
+`pool` and `loop_providers` are their machinery.
 """
 
 from shim.client.asynchronous import AsyncClient, AsyncResponseStream

@@ -1,6 +1,6 @@
 """The async client: the client's questions with `await` and `async for`.
 
-Not the asyncio driver (`shim.loops.asyncio_loop`), and not the keeping of one provider per loop (`shim.client.seats`).
+Not the asyncio driver (`shim.loops.asyncio_loop`), and not the keeping of one provider per loop (`shim.client.loop_providers`).
 asyncio is imported when a loop is there to use it, so that `shim.client` stays cheap for those who have none.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from shim.client.loop_providers import AsyncExchange, AsyncInbox, LoopSeats
 from shim.client.pool import ClientClosedError, PerProcess, StreamOutcome, error_of, result_of
-from shim.client.seats import AsyncExchange, AsyncInbox, LoopSeats
 from shim.factory import ProviderKind, name_of, provider_maker
 from shim.model import (
     ErrorCategory,

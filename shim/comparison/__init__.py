@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shim.comparison.comparer import Comparer
-    from shim.comparison.live.comparison import LiveComparison
     from shim.comparison.live.experiment import Experiment
+    from shim.comparison.live.live_comparison import LiveComparison
     from shim.comparison.live.worker import Counts
     from shim.comparison.rules import RULES, IgnoreRule
-    from shim.comparison.tee.replay import ReplayAdapter
-    from shim.comparison.tee.rung import compare_tee
+    from shim.comparison.tee_rung.compare_tee import compare_tee
+    from shim.comparison.tee_rung.session_reader import ReplayAdapter
     from shim.comparison.verdict import ABSENT, Mismatch, Outcome, Verdict
-    from shim.comparison.wire.rung import compare_wire
+    from shim.comparison.wire_rung.compare_wire import compare_wire
     from shim.recording.exchange import Exchange, RecordedRequest, RecordedResponse, Segment, TransportFault
     from shim.recording.files import ExchangeWriter, read_exchanges
     from shim.recording.reading import Reading
@@ -34,7 +34,7 @@ _ON_DEMAND: dict[str, str] = {
     "ExchangeWriter": "shim.recording.files",
     "Experiment": "shim.comparison.live.experiment",
     "IgnoreRule": "shim.comparison.rules",
-    "LiveComparison": "shim.comparison.live.comparison",
+    "LiveComparison": "shim.comparison.live.live_comparison",
     "Mismatch": "shim.comparison.verdict",
     "Outcome": "shim.comparison.verdict",
     "RULES": "shim.comparison.rules",
@@ -42,13 +42,13 @@ _ON_DEMAND: dict[str, str] = {
     "RecordedRequest": "shim.recording.exchange",
     "RecordedResponse": "shim.recording.exchange",
     "Redaction": "shim.recording.redaction.redaction",
-    "ReplayAdapter": "shim.comparison.tee.replay",
+    "ReplayAdapter": "shim.comparison.tee_rung.session_reader",
     "Segment": "shim.recording.exchange",
     "Tap": "shim.recording.tap.session_tap",
     "TransportFault": "shim.recording.exchange",
     "Verdict": "shim.comparison.verdict",
-    "compare_tee": "shim.comparison.tee.rung",
-    "compare_wire": "shim.comparison.wire.rung",
+    "compare_tee": "shim.comparison.tee_rung.compare_tee",
+    "compare_wire": "shim.comparison.wire_rung.compare_wire",
     "read_exchanges": "shim.recording.files",
     "tap": "shim.recording.tap.session_tap",
 }

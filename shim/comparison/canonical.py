@@ -1,7 +1,7 @@
 """Canonical JSON: bytes as plain values, and the places where two such values part.
 
-Not which differences do not count (`equivalences`) nor where a place stands in the bytes (`places`). RFC 8259; of what it leaves
-open, what a server would make of it is not guessed: a name given twice or a number out of range cannot be compared.
+Not which differences do not count (`equivalences`) nor where a place stands in the bytes (`json_offsets`). RFC 8259; of what it
+leaves open, what a server would make of it is not guessed: a name given twice or a number out of range cannot be compared.
 """
 
 from __future__ import annotations

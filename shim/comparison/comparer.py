@@ -1,7 +1,7 @@
 """Both rungs over one exchange after another, with the same sides and rules.
 
-Not the rungs (`wire`, `tee`), not where the exchanges come from (`run` for files, `experiment` for live traffic). The real
-clients arrive as arguments: `shim.factory.create_comparer` puts the usual ones in.
+Not the rungs (`compare_wire`, `compare_tee`), not where the exchanges come from (`run` for files, `experiment` for live
+traffic). The real clients arrive as arguments: `shim.factory.create_comparer` puts the usual ones in.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, get_args
 
 from shim.comparison.explanation import failed
+from shim.comparison.readers import ProviderMaker, Reader, Sender
 from shim.comparison.rules import IgnoreRule
-from shim.comparison.sides import ProviderMaker, Reader, Sender
-from shim.comparison.tee.codec_reader import CodecReader
-from shim.comparison.tee.hearing import at_once
-from shim.comparison.tee.replay import reader_of
-from shim.comparison.tee.rung import compare_tee_all
+from shim.comparison.tee_rung.codec_reader import CodecReader
+from shim.comparison.tee_rung.compare_tee import compare_tee_all
+from shim.comparison.tee_rung.readings import at_once
+from shim.comparison.tee_rung.session_reader import reader_of
 from shim.comparison.verdict import Rung, Verdict
-from shim.comparison.wire.rung import compare_wire
+from shim.comparison.wire_rung.compare_wire import compare_wire
 from shim.model import InvalidRequestError, ModelRequest
 from shim.recording.exchange import UnreadableExchangeError
 

@@ -1,10 +1,13 @@
 """Verdicts that explain themselves: what was asked, what each side made of it, where they part, and the rule that judged.
 
-Not the judging (`wire`, `tee`): what they found arrives as mismatches, and leaves as one of the outcomes, never two of them.
+Not the judging (`compare_wire`, `compare_tee`): what they found arrives as mismatches, and leaves as one of the outcomes, never
+two of them.
 """
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,11 +16,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shim.comparison.places import excerpt
+from shim.comparison.json_offsets import common_length, escaped, excerpt, is_odd
 from shim.comparison.rules import RULES, IgnoreRule
-from shim.comparison.shown import in_a_line, kept_pair, shown_pair, writable
-from shim.comparison.verdict import Mismatch, Outcome, Rung, Verdict
+from shim.comparison.verdict import ABSENT, Mismatch, Outcome, Rung, Verdict
 from shim.recording.exchange import Exchange, RecordedRequest
+from shim.wire.masking import mask_keys
 
 __all__ = ["MOST_KEPT", "MOST_TOLD", "asked", "concluded", "excerpt", "failed", "out_of_scope"]
 
@@ -169,3 +172,79 @@ def _mismatch_lines(mismatch: Mismatch, sides: tuple[str, str]) -> list[str]:
 def _ignored_lines(covered: Sequence[Mismatch]) -> list[str]:
     lines = [f"  ignored: {in_a_line(f'{each.path} · {each.ignored}')}" for each in covered[:MOST_TOLD]]
     return [*lines, f"  ignored: {len(covered) - MOST_TOLD} more"] if len(covered) > MOST_TOLD else lines
+
+
+WIDTH = 100
+"""Characters of a value that are shown in a message."""
+LONGEST_VALUE = 4096
+"""Characters of a value, as JSON, that a verdict keeps; a longer one is kept as a text around the place where it parts."""
+
+
+def shown_pair(control: Any, candidate: Any) -> tuple[str, str]:
+    """Two values in a line each, about `WIDTH` characters around the first that differs, aligned."""
+    texts = [_json(value) for value in (control, candidate)]
+    at = common_length(*texts)
+    alike = len({unicodedata.normalize("NFKC", text) for text in _around(texts, at=at)}) == 1
+    unclear = alike or any(is_odd(each) for text in texts for each in text[at : at + 1])
+    first, second = (_one(text, at=at, ascii_only=unclear) for text in texts)
+    return first, second
+
+
+def kept_pair(control: Any, candidate: Any) -> tuple[Any, Any]:
+    """Two values as a verdict keeps them: keys masked, of strings what UTF-8 cannot carry escaped, none too long."""
+    values = [kept(value) for value in (control, candidate)]
+    texts = [_json(value) for value in values]
+    if max(map(len, texts)) <= LONGEST_VALUE:
+        return values[0], values[1]
+    at = common_length(*texts)
+    first, second = (
+        value if len(text) <= LONGEST_VALUE else _cut(text, at=at, width=LONGEST_VALUE)
+        for value, text in zip(values, texts, strict=True)
+    )
+    return first, second
+
+
+def kept(value: Any) -> Any:
+    """A plain JSON value with keys masked and lone surrogates escaped; what is ABSENT stays that very object."""
+    if value is ABSENT:
+        return value
+    if isinstance(value, str):
+        return writable(mask_keys(value))
+    if isinstance(value, dict):
+        return {kept(name): kept(inner) for name, inner in value.items()}
+    return [kept(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def writable(text: str) -> str:
+    """Text that UTF-8 can carry: a lone surrogate is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def in_a_line(text: str) -> str:
+    """Text for one line of a message: keys masked, what would break the line or cannot be written escaped."""
+    masked = mask_keys(text)
+    return masked if masked.isprintable() else "".join(each if each.isprintable() else escaped(each) for each in masked)
+
+
+def _json(value: Any) -> str:
+    return "(absent)" if value is ABSENT else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _around(texts: list[str], *, at: int) -> list[str]:
+    start = max(at - WIDTH, 0)
+    return [text[start : at + WIDTH] for text in texts]
+
+
+def _one(text: str, *, at: int, ascii_only: bool) -> str:
+    return "".join(
+        escaped(each) if not each.isprintable() or (ascii_only and not each.isascii()) else each
+        for each in _cut(text, at=at, width=WIDTH)
+    )
+
+
+def _cut(text: str, *, at: int, width: int) -> str:
+    if len(text) <= width:
+        return text
+    start = max(min(at - width // 2, len(text) - width), 0)
+    head, tail = "…" if start else "", "…" if start + width < len(text) else ""
+    return f"{head}{text[start : start + width]}{tail} ({len(text)} characters)"

@@ -1,6 +1,6 @@
 """The rules that judge, each in a sentence, and the rules that ignore, each with a reason and an owner.
 
-Not the judging (`wire`, `tee`) nor the declared equivalences (`equivalences`).
+Not the judging (`compare_wire`, `compare_tee`) nor the declared equivalences (`equivalences`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The verdict on one exchange: how it came out, where the two sides part, and the words that explain it.
 
-Not the comparing (`wire`, `tee`) nor the wording (`explanation`). Three outcomes and a fourth, never mixed: a comparator that
-failed has found no difference, and an ignored difference is no match.
+Not the comparing (`compare_wire`, `compare_tee`) nor the wording (`explanation`). Three outcomes and a fourth, never mixed: a
+comparator that failed has found no difference, and an ignored difference is no match.
 """
 
 from __future__ import annotations

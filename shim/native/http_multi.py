@@ -26,11 +26,11 @@ except ModuleNotFoundError as missing:
         f"the native provider needs {missing.name}: pip install 'legacy-openai-shim[native]'", name=missing.name
     ) from None
 
-from shim.native.appointments import Appointments
 from shim.native.curl_faults import NO_HEAD, fault_of
 from shim.native.poller import READ, WRITE
 from shim.native.settings import HttpSettings
 from shim.native.sockets import Sockets
+from shim.native.timers import Appointments
 from shim.native.transfer import Fault, HttpRequest, Receiver, Transfer
 
 _KEEPALIVE_SECONDS = 60  # below the idle limits of usual gateways: 350 s at AWS, 120 s at GCP

@@ -1,6 +1,7 @@
 """What a reader made of an answer: plain data that two readers can be compared by.
 
-Not the readers (`replay` for any provider on a session, `codec_reader` for the codecs alone) nor the comparing (`tee`).
+Not the readers (`session_reader` for any provider on a session, `codec_reader` for the codecs alone) nor the comparing
+(`compare_tee`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A recorded answer as a reader meets it: head, body in pieces with its content-encoding undone, and how it breaks off.
 
-Not the readers (`replay`, `codec_reader`) nor other ways to cut the same bytes (`variants`). What stands between a socket and
-these bytes (framing, compression) is a transport's work, and is not compared.
+Not the readers (`session_reader`, `codec_reader`) nor other ways to cut the same bytes (`variants`). What stands between a
+socket and these bytes (framing, compression) is a transport's work, and is not compared.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Replay: a `requests` transport adapter that answers with recorded exchanges, through real urllib3 and requests objects.
 
-Not a provider on such a session (`replay`) nor a player of its own sockets (`shim.testing.fake_openai`). A segment
+Not a provider on such a session (`session_reader`) nor a player of its own sockets (`shim.testing.fake_openai`). A segment
 is one read of its reader, never joined with the next; what broke off breaks off in the same way, by the exception that
 urllib3 or requests raises for it.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import get_args
 
-from shim.cli.answer_json import EVENT_NAMES, event_fields
+from shim.cli.json_output import EVENT_NAMES, event_fields
 from shim.model import ProviderError, StreamError, StreamEvent
 from tests.cli.conftest import RunShim
 

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from shim.cli.answer_text import AnswerText, usage_line
+from shim.cli.text_output import AnswerText, usage_line
 from shim.model import (
     Choice,
     FinishReason,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 
-from shim.cli.demo_shown import EventLines, TwoStreams, compact, json_lines
+from shim.cli.demo_output import EventLines, TwoStreams, compact, json_lines
 from shim.cli.rendering import Printer
 from shim.model import ProviderError, StreamError, StreamStart, TextDelta
 

@@ -1,4 +1,4 @@
-"""Tests of shim.client.asynchronous and shim.client.seats."""
+"""Tests of shim.client.asynchronous and shim.client.loop_providers."""
 
 import asyncio
 import contextlib

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from msgspec.structs import replace
 
-from shim.comparison.tee.codec_reader import CodecReader
-from shim.comparison.tee.told import reading_of
+from shim.comparison.tee_rung.codec_reader import CodecReader
+from shim.comparison.tee_rung.readings import reading_of
 from shim.model import (
     Choice,
     ErrorCategory,

@@ -1,4 +1,4 @@
-"""Stand-ins for what compares live, for the tests of `shim.comparison.live.comparison` and its parts.
+"""Stand-ins for what compares live, for the tests of `shim.comparison.live.live_comparison` and its parts.
 
 Not the real one: `shim.comparison.Comparer`.
 """
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shim.comparison.live.comparison import LiveComparison
+from shim.comparison.live.live_comparison import LiveComparison
 from shim.comparison.verdict import Outcome, Verdict
 from shim.model import ModelRequest
 from shim.recording.exchange import Exchange

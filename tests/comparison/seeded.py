@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shim.comparison import Exchange, Outcome, Segment, compare_tee, compare_wire
-from shim.comparison.tee.replay import SessionReader
+from shim.comparison.tee_rung.session_reader import SessionReader
 from shim.legacy_adapter import LegacyProvider
 from tests.comparison.equal_pairs import equal_pair, rng_of
 from tests.comparison.faulty_readers import FAULTS as READER_FAULTS

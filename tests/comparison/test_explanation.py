@@ -9,9 +9,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from shim.comparison.explanation import MOST_KEPT, MOST_TOLD, concluded, failed, out_of_scope
+from shim.comparison.explanation import LONGEST_VALUE, MOST_KEPT, MOST_TOLD, concluded, failed, out_of_scope, shown_pair
 from shim.comparison.rules import RULES, IgnoreRule
-from shim.comparison.shown import LONGEST_VALUE, shown_pair
 from shim.comparison.verdict import ABSENT, Mismatch, Outcome
 from shim.wire.masking import MASK
 from tests.helpers.exchanges import ASKED, exchange, streamed

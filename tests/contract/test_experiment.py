@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from shim.comparison.live.comparison import LiveComparison
 from shim.comparison.live.experiment import Experiment
+from shim.comparison.live.live_comparison import LiveComparison
 from shim.legacy_adapter import LegacyProvider
 from shim.model import ModelRequest
 from shim.native import NativeProvider

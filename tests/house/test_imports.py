@@ -61,7 +61,7 @@ TABLE = {
     "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.wakeup"),
     "shim.compat": row("shim.model shim.wire shim.client shim.factory"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
-        f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison",
+        f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison shim.wakeup",
         "h11 h2 pytest trustme",
     ),
     "shim.cli": row(f"{BELOW_FACTORY} shim shim.factory shim.client shim.compat shim.testing", "rich"),

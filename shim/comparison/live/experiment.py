@@ -1,8 +1,8 @@
 """The experiment: a layer that compares live what a provider does, and changes nothing of what it does.
 
-Not the comparing (`comparison`), not the recording (`session_tap`), no second call. All passes through as it is: the control's
-own handles, events, completions and exceptions. What it adds is knowledge: the `ModelRequest` behind each exchange, so that the
-wire rung holds the control's real bytes against what the candidate would send for the same request, and the context
+Not the comparing (`live_comparison`), not the recording (`session_tap`), no second call. All passes through as it is: the
+control's own handles, events, completions and exceptions. What it adds is knowledge: the `ModelRequest` behind each exchange,
+so that the wire rung holds the control's real bytes against what the candidate would send for the same request, and the context
 (`contextvars`) it was started in. Whatever fails in that is counted, and the request goes on as if nothing were there.
 
     live = LiveComparison(shim.factory.create_comparer, record_to="mismatches.jsonl", on_verdict=count)
@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, final
 
 from msgspec.structs import replace
 
-from shim.comparison.live.pairs import Pair, Pairs
+from shim.comparison.live.request_links import Pair, Pairs
 from shim.layers import Layer
 from shim.model import ModelRequest
 from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, Provider, RequestHandle
 from shim.recording.exchange import PAIR_HEADER
 
 if TYPE_CHECKING:
-    from shim.comparison.live.comparison import LiveComparison
+    from shim.comparison.live.live_comparison import LiveComparison
     from shim.recording.exchange import Exchange
     from shim.recording.redaction.redaction import Redaction
     from shim.transfer_observer import Observe, SentRequest, TransferObserver

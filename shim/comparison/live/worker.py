@@ -1,6 +1,6 @@
 """The thread that compares live exchanges, and the bounded queue before it: one of each in a process.
 
-Not the settings and the way in (`comparison`), not what becomes of verdicts (`telling`). Whoever puts an exchange in never
+Not the settings and the way in (`live_comparison`), not what becomes of verdicts (`notifier`). Whoever puts an exchange in never
 waits: what does not fit is dropped and counted. The thread starts with the first exchange and ends with `close()`, or by itself
 when the main thread has ended without that.
 """
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from shim.comparison.live.pace import Pace
-from shim.comparison.live.telling import Telling, TellingSettings
+from shim.comparison.live.notifier import Telling, TellingSettings
+from shim.comparison.live.throttle import Pace
 from shim.comparison.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:

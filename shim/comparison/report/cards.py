@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
+from shim.comparison.report.exchange_view import LONGEST_BODY, Recorded, Text, cut, one_line, recorded
 from shim.comparison.report.marking import LONGEST_CHANGE, Piece, marked, plain
-from shim.comparison.report.recorded import LONGEST_BODY, Recorded, Text, cut, one_line, recorded
 from shim.comparison.rules import RULES
 from shim.comparison.runs.tally import Detail
 from shim.comparison.verdict import ABSENT, Mismatch, Verdict

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from shim.comparison.report.exchange_view import moment, one_line
 from shim.comparison.report.plots import Plot, duration, histogram
-from shim.comparison.report.recorded import moment, one_line
 from shim.comparison.rules import RULES
 from shim.comparison.runs.tally import Histogram, Tally
 from shim.comparison.verdict import Outcome

@@ -12,8 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shim.comparison.explanation import out_of_scope
+from shim.comparison.readers import has_quick_way
 from shim.comparison.runs.tally import Facts, facts_of
-from shim.comparison.sides import has_quick_way
 from shim.comparison.verdict import Outcome, Rung, Verdict
 from shim.recording.exchange import Exchange
 from shim.recording.files import NewerRecordError, RecordError, decode_exchange

@@ -13,9 +13,9 @@ import requests
 from msgspec.structs import replace
 
 from shim.client import Client
-from shim.comparison.live.comparison import Counts, LiveComparison
 from shim.comparison.live.experiment import Experiment
-from shim.comparison.live.pairs import Pairs
+from shim.comparison.live.live_comparison import Counts, LiveComparison
+from shim.comparison.live.request_links import Pairs
 from shim.comparison.verdict import Outcome, Verdict
 from shim.factory import create_comparer, create_provider
 from shim.layers import Layer

@@ -6,7 +6,7 @@ import gzip
 
 from msgspec.structs import replace
 
-from shim.comparison.tee.variants import ALL_OFFSETS, Variant, body_of, offsets, variants_of
+from shim.comparison.tee_rung.variants import ALL_OFFSETS, Variant, body_of, offsets, variants_of
 from shim.recording.exchange import Exchange, RecordedResponse
 from shim.recording.recorded_answer import presented
 from tests.helpers.exchanges import CHUNKS, exchange, segments_of, sse, streamed

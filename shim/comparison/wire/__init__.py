@@ -1,4 +1,0 @@
-"""The wire rung: the candidate must send the request that the control sent.
-
-Not the tee rung (`shim.comparison.tee`). `rung` holds `compare_wire`; the rest is what counts as the same request.
-"""

@@ -1,0 +1,214 @@
+"""The wire rung: would the candidate send the request that the control sent? Exact, and without a call to any API.
+
+Not where two requests part (`request_differences`) nor what does not count (`equivalences`, `two_apis`). The candidate is another
+recording, a client that says what it would send, or the codecs of `shim.wire` alone.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from msgspec.structs import replace
+
+from shim.comparison.explanation import concluded, failed, out_of_scope
+from shim.comparison.readers import Sender
+from shim.comparison.rules import IgnoreRule
+from shim.comparison.verdict import Mismatch, Verdict
+from shim.comparison.wire_rung.equivalences import ACTED_ON, header_form
+from shim.comparison.wire_rung.request_differences import Sent, parting, refusal
+from shim.comparison.wire_rung.two_apis import told_of
+from shim.model import InvalidRequestError, MissingCredentialsError, ModelRequest
+from shim.model.checks import kind_of
+from shim.model.response import Api
+from shim.provider import ProviderClosedError
+from shim.recording.exchange import Exchange, RecordedRequest, UnreadableExchangeError, api_of
+from shim.recording.redaction.key_mask import REMOVED
+from shim.wire import chat, responses
+from shim.wire.api_selection import ApiChoice, select_api
+from shim.wire.masking import MASK
+
+_CODECS = {"chat_completions": chat, "responses": responses}
+_API_NAMES: dict[Api | None, str] = {"chat_completions": "Chat Completions", "responses": "Responses API", None: "?"}
+
+
+def compare_wire(
+    control: Exchange,
+    candidate: Exchange | Sender | None = None,
+    *,
+    request: ModelRequest | None = None,
+    api: ApiChoice | str = "auto",
+    ignore: Iterable[IgnoreRule] = (),
+) -> Verdict:
+    """Compare what two sides ask. Whatever is in the recording, nothing is raised for it.
+
+    Args:
+        control: the recording.
+        candidate: another recording of the same request; a sender, such as `NativeProvider.sent_request`; None is the codecs
+            of `shim.wire`, which say nothing of method, URL and headers.
+        request: what the application asked for, where it is known; else it is read from the recording.
+        api: the API the codecs are to write, where they are the candidate.
+        ignore: differences that are known.
+
+    Raises:
+        InvalidRequestError: (a ValueError) `api` is no API.
+        TypeError: the candidate is nothing of the kind.
+    """
+    _check(candidate, api)
+    started = time.perf_counter()
+    verdict = _verdict(control, candidate, request=request, api=api, ignore=tuple(ignore))
+    return replace(verdict, seconds=time.perf_counter() - started)
+
+
+def _check(candidate: object, api: str) -> None:
+    if api not in get_args(ApiChoice):
+        raise InvalidRequestError(f"api is {api!r}; give one of {', '.join(get_args(ApiChoice))}", field="api")
+    if candidate is not None and not isinstance(candidate, Exchange) and not callable(candidate):
+        raise TypeError(
+            f"candidate is {kind_of(candidate)}; give an Exchange, a callable such as NativeProvider.sent_request, or None"
+        )
+
+
+def _verdict(
+    control: Exchange,
+    candidate: Exchange | Sender | None,
+    *,
+    request: ModelRequest | None,
+    api: str,
+    ignore: tuple[IgnoreRule, ...],
+) -> Verdict:
+    try:
+        if api_of(control) is None:
+            reason = (
+                f"{control.request.method} to this path is neither Chat Completions nor Responses; only those are read"
+            )
+            return out_of_scope("wire", control, reason=reason)
+        return _Comparison(control, request=request, api=api).verdict(candidate, ignore=ignore)
+    except UnreadableExchangeError as error:
+        return failed("wire", control, reason=str(error))
+    except Exception as error:  # noqa: BLE001 - a comparison that fails is a verdict of its own, never a difference
+        return failed("wire", control, reason=f"the comparison failed: {type(error).__name__}: {error}")
+
+
+class _Comparison:
+    """One recorded request, and what a candidate makes of it."""
+
+    def __init__(self, control: Exchange, *, request: ModelRequest | None, api: str) -> None:
+        self._exchange = control
+        self._request = request
+        self._choice = api
+        self._reason = ""
+        self._redacted = control.redacted
+        self._control = sent_of(control, whose="the recording")
+
+    def verdict(self, candidate: Exchange | Sender | None, *, ignore: tuple[IgnoreRule, ...]) -> Verdict:
+        """Compare."""
+        try:
+            other = self._candidate(candidate)
+        except InvalidRequestError as error:
+            return self._concluded([refusal(self._control, error)], made=f"refused: {error}", ignore=ignore)
+        mismatches = [self._marked(each) for each in parting(self._control, other)]
+        told = dict.fromkeys(told for each in mismatches if (told := told_of(each.path)))
+        return self._concluded(mismatches, made=_made(other, " ".join((self._reason, *told)).strip()), ignore=ignore)
+
+    def _concluded(self, mismatches: list[Mismatch], *, made: str, ignore: tuple[IgnoreRule, ...]) -> Verdict:
+        return concluded(
+            "wire", self._exchange, mismatches=mismatches, ignore=ignore, made=(_made(self._control, ""), made)
+        )
+
+    def _candidate(self, candidate: Exchange | Sender | None) -> Sent:
+        if isinstance(candidate, Exchange):
+            self._redacted += candidate.redacted
+            return sent_of(candidate, whose="the candidate's recording")
+        request, stream = self._asked()
+        if candidate is None:
+            return self._by_codecs(request, stream=stream)
+        try:
+            sent = candidate(request, stream=stream)
+        except (MissingCredentialsError, ProviderClosedError) as error:
+            raise UnreadableExchangeError(f"the candidate cannot say what it would send: {error}") from None
+        recorded = Exchange(
+            pair_id="",
+            request=RecordedRequest(
+                method=sent.method, url=sent.url, headers=sent.headers, body=sent.body, length=len(sent.body)
+            ),
+        )
+        return replace(sent_of(recorded, whose="the candidate"), knows_all_headers=True)
+
+    def _by_codecs(self, request: ModelRequest, *, stream: bool) -> Sent:
+        selection = select_api(request, api=self._choice)
+        if selection.api != self._control.api:
+            self._reason = selection.reason
+        return Sent(api=selection.api, body=_CODECS[selection.api].serialize(request, stream=stream))
+
+    def _asked(self) -> tuple[ModelRequest, bool]:
+        """What the application asked for, and whether as a stream."""
+        fields = self._control.fields()
+        stream = isinstance(fields, dict) and fields.get("stream") is True
+        if self._request is not None:
+            return self._request, stream
+        try:
+            read = _CODECS[self._control.api or "chat_completions"].parse_request(self._control.body)
+        except InvalidRequestError as error:
+            raise UnreadableExchangeError(
+                f"the recorded body cannot be read as a request ({error}); give request="
+            ) from None
+        return replace(read, extra_headers=_application_headers(self._exchange.request)), stream
+
+    def _marked(self, mismatch: Mismatch) -> Mismatch:
+        """Mark what parts only because it was taken out of the recording."""
+        for place in self._redacted:
+            taken = place.removeprefix("request.")
+            if taken != place and (
+                _is_at(mismatch.path, taken) or (taken.startswith("body") and _is_covered(mismatch))
+            ):
+                return replace(mismatch, ignored=f"it was taken out of the recording (owner: redaction of {place})")
+        return mismatch
+
+
+def sent_of(exchange: Exchange, *, whose: str) -> Sent:
+    """What a recording says was sent.
+
+    Raises:
+        UnreadableExchangeError: its body was left out, or kept in part.
+    """
+    request = exchange.request
+    if request.body is None:
+        raise UnreadableExchangeError(f"{whose} has no request body: it was left out, or could not be read")
+    if request.length > len(request.body):
+        raise UnreadableExchangeError(
+            f"{whose} has {len(request.body)} of the request body's {request.length} bytes; record with a higher limit"
+        )
+    return Sent(
+        api=api_of(exchange), body=request.body, method=request.method, url=request.url, headers=request.headers
+    )
+
+
+def _application_headers(request: RecordedRequest) -> dict[str, Any]:
+    """The recorded headers that only the application can have given; like the body's fields they are part of the request."""
+    own = ("content-type", "content-encoding", "openai-organization", "openai-project")
+    return {
+        name: value
+        for name, value in request.headers
+        if name.lower() not in own
+        and MASK not in value
+        and (header_form(name.lower()) is None or name.lower() in ACTED_ON)
+    }
+
+
+def _made(sent: Sent, reason: str) -> str:
+    return f"{len(sent.body)} bytes for {_API_NAMES[sent.api]}{f': {reason}' if reason else ''}"
+
+
+def _is_covered(mismatch: Mismatch) -> bool:
+    """Whether what stands there on a side is, or holds, what covers a value that was taken out."""
+    texts = (value for value in (mismatch.control, mismatch.candidate) if isinstance(value, str))
+    return any(REMOVED in text or MASK in text or set(text) == {"*"} for text in texts)  # stars where there was no room
+
+
+def _is_at(path: str, taken: str) -> bool:
+    """Whether a path is at or below a place as a redaction names it: `[*]` stands for any item, `.*` for any name."""
+    pattern = re.escape(taken).replace(r"\[\*\]", r"\[\d+\]").replace(r"\.\*", r"\.[^.\[]+")
+    return re.fullmatch(rf"{pattern}(?:[.\[].*)?", path, re.DOTALL) is not None

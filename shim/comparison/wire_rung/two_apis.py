@@ -1,0 +1,216 @@
+"""Declared equivalences between the two APIs: how their requests, read as `ModelRequest`, are made comparable.
+
+Not those within one API (`equivalences`). Each row says the same in one way for both APIs, or says aloud what an API takes for
+granted. What a row does not name counts. Sources: OpenAI API reference, Chat Completions and Responses, create; the guide to
+migrating to Responses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+from shim.comparison.wire_rung.request_json import request_json
+from shim.model import ModelRequest
+from shim.model.response import Api
+from shim.wire.responses.request import CHAT_ONLY_FIELDS, CHAT_ONLY_NAMES, flat
+from shim.wire.responses.vocabulary import ITEM
+
+Fields: TypeAlias = "dict[str, Any]"
+
+
+class RequestForm(Struct, frozen=True, kw_only=True):
+    """One way to say what the APIs say in two; `apply` changes a request in the form of `request_json`, read from an API.
+
+    `shows_at`: of a row that says aloud what is unsaid, the place where that shows, so that its reason is told there.
+    """
+
+    name: str
+    reason: str
+    apply: Callable[[Fields, Api], None]
+    shows_at: str = ""
+
+
+def comparable(request: ModelRequest, *, api: Api) -> Fields:
+    """A request as plain JSON in the form that both APIs have in common.
+
+    Args:
+        request: as it was read from a body.
+        api: the API of that body.
+    """
+    fields = {"extra_body": {}} | request_json(request)
+    for form in FORMS:
+        form.apply(fields, api)
+    return fields
+
+
+def told_of(path: str) -> str:
+    """What is to be said of a place where two APIs part; "" where nothing is."""
+    return next((form.reason for form in FORMS if form.shows_at == path), "")
+
+
+# Chat Completions reads the newer name where a body has both.
+_LIMITS = ("max_completion_tokens", "max_tokens")
+
+
+def _one_limit(fields: Fields, _api: Api) -> None:
+    extra = fields["extra_body"]
+    told = [value for name in _LIMITS if (value := extra.pop(name, None)) is not None]
+    if told:
+        fields.setdefault("max_output_tokens", told[0])
+
+
+def _instructions_first(fields: Fields, _api: Api) -> None:
+    if "system_prompt" in fields:
+        text = fields.pop("system_prompt")
+        fields["messages"].insert(0, {"role": "system", "parts": [{"is": "text", "text": text}]})
+
+
+def _any_content_form(fields: Fields, _api: Api) -> None:
+    for message in fields["messages"]:
+        message.pop("content_form", None)
+
+
+def _said_aloud(fields: Fields, api: Api) -> None:
+    for tool in fields.get("tools") or []:
+        if tool["is"] == "function":
+            tool.setdefault("strict", api == "responses")
+            tool.setdefault("parameters", {"type": "object", "properties": {}})
+
+
+def _flat_forms(fields: Fields, _api: Api) -> None:
+    for holder in (fields.get("tool_choice"), fields.get("response_format"), *(fields.get("tools") or [])):
+        if isinstance(holder, dict) and holder.get("is") == "opaque":
+            holder["data"] = flat(holder["data"])
+
+
+def _no_usage_option(fields: Fields, _api: Api) -> None:
+    options = fields["extra_body"].get("stream_options")
+    if isinstance(options, dict):
+        options.pop("include_usage", None)
+        if not options:
+            del fields["extra_body"]["stream_options"]
+
+
+def _no_empty_wishes(fields: Fields, _api: Api) -> None:
+    for holder, names in ((fields, CHAT_ONLY_FIELDS), (fields["extra_body"], CHAT_ONLY_NAMES)):
+        for name in names:
+            if holder.get(name, "") is None:
+                del holder[name]
+
+
+def _one_extra(fields: Fields, _api: Api) -> None:
+    for holder in _holders(fields):
+        extra = holder.get("extra", {})
+        own = extra.pop(ITEM, {}) if isinstance(extra.get(ITEM), dict) else {}
+        holder["extra"] = extra | {name: each for name, each in own.items() if (name, each) != ("type", "message")}
+
+
+def _no_empty_extras(fields: Fields, _api: Api) -> None:
+    for message in fields["messages"]:
+        extra = message.get("extra", {})
+        message["extra"] = {name: value for name, value in extra.items() if value not in (None, [], {})}
+
+
+def _no_missing_content(fields: Fields, _api: Api) -> None:
+    for message in fields["messages"]:
+        results = (part for part in message["parts"] if part["is"] == "tool_call_response")
+        for holder in (message, *results):
+            holder["parts"] = holder.get("parts") or [{"is": "text", "text": ""}]
+
+
+def _no_false_logprobs(fields: Fields, _api: Api) -> None:
+    if not fields.get("logprobs", True):
+        del fields["logprobs"]
+
+
+def _no_false_stream(fields: Fields, _api: Api) -> None:
+    if fields["extra_body"].get("stream") is False:
+        del fields["extra_body"]["stream"]
+
+
+def _stored_or_not(fields: Fields, api: Api) -> None:
+    if fields.get("store") is None:
+        fields["store"] = api == "responses"
+
+
+def _holders(fields: Fields) -> Iterator[Fields]:
+    """What may have an `extra`: messages, their parts, and the parts of tool results."""
+    for message in fields["messages"]:
+        yield message
+        for part in message["parts"]:
+            yield part
+            yield from part.get("parts", ())
+
+
+FORMS: tuple[RequestForm, ...] = (
+    RequestForm(
+        name="limit-names",
+        reason="`max_tokens` and `max_completion_tokens` are called `max_output_tokens` on the Responses API.",
+        apply=_one_limit,
+    ),
+    RequestForm(
+        name="instructions",
+        reason="`instructions` is a system message put before the input.",
+        apply=_instructions_first,
+    ),
+    RequestForm(
+        name="no-content",
+        reason="A message without content has an empty text on the Responses API, which takes no null there.",
+        apply=_no_missing_content,
+    ),
+    RequestForm(
+        name="content-form",
+        reason="A text as a string and as the one text block of a list are the same content in both references.",
+        apply=_any_content_form,
+    ),
+    RequestForm(
+        name="function-defaults",
+        reason="Unsaid, `strict` is false on Chat Completions and true on Responses; unsaid parameters are an empty object.",
+        apply=_said_aloud,
+    ),
+    RequestForm(
+        name="flat-forms",
+        reason="What Chat Completions nests under the name of its type, tools, choices and formats, is flat on Responses.",
+        apply=_flat_forms,
+    ),
+    RequestForm(
+        name="usage-in-streams",
+        reason="A stream of the Responses API always tells its usage: `stream_options.include_usage` has no equivalent there.",
+        apply=_no_usage_option,
+    ),
+    RequestForm(
+        name="null-asks-nothing",
+        reason="Null is the default of what only Chat Completions has; the Responses API has no field to say so.",
+        apply=_no_empty_wishes,
+    ),
+    RequestForm(
+        name="item-fields",
+        reason="Fields beside those of a message or call are an item's own on Responses, where `type: message` may be unsaid.",
+        apply=_one_extra,
+    ),
+    RequestForm(
+        name="empty-message-fields",
+        reason="Empty fields of an answer that is sent back (`refusal`, `annotations`) say nothing; Responses refuses them.",
+        apply=_no_empty_extras,
+    ),
+    RequestForm(
+        name="logprobs-default",
+        reason="False, or null, is the default of `logprobs`; on the Responses API not to include them is the one way to say so.",
+        apply=_no_false_logprobs,
+    ),
+    RequestForm(
+        name="stream-default",
+        reason="False is the default of `stream` on both.",
+        apply=_no_false_stream,
+    ),
+    RequestForm(
+        name="store-default",
+        reason="Unsaid, `store` is false on Chat Completions and true on Responses; said aloud, so that this shows.",
+        apply=_stored_or_not,
+        shows_at="request.store",
+    ),
+)
+"""The rows, in the order they are applied."""
