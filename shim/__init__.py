@@ -68,7 +68,16 @@ from shim.model import (
     tool_result,
     user,
 )
-from shim.provider import Completion, Provider, ProviderClosedError, RequestHandle, Timing
+from shim.provider import (
+    CallOptions,
+    Completion,
+    Deadlines,
+    Endpoint,
+    Provider,
+    ProviderClosedError,
+    RequestHandle,
+    Timing,
+)
 
 if TYPE_CHECKING:
     from shim.client import AsyncClient, Client
@@ -105,10 +114,13 @@ __all__ = [
     "AudioPart",
     "AuthenticationError",
     "BadRequestError",
+    "CallOptions",
     "Choice",
     "Client",
     "Completion",
     "ContentFilterError",
+    "Deadlines",
+    "Endpoint",
     "ErrorCategory",
     "FilePart",
     "FinishReason",

@@ -23,6 +23,7 @@ from shim.model import (
     TextDelta,
 )
 from shim.model.checks import kind_of
+from shim.model.headers import Headers
 from shim.provider import Completion, OnCompletion, OnEvent, RequestHandle, Timing
 from shim.wire import failure
 from shim.wire.masking import Secret, credentials_in
@@ -123,6 +124,7 @@ class Call:
             outcome = replace(outcome, request_id=headers.get("x-request-id"))
         else:
             outcome.request_id = outcome.request_id or headers.get("x-request-id")
+            outcome.headers = Headers(headers)
             self._secret.mask_error(outcome)
         return self._completion(outcome, http_status=ending.status or None, headers=headers)
 

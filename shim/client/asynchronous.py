@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from shim.client.loop_providers import AsyncExchange, AsyncInbox, LoopSeats
+from shim.client.loop_providers import AsyncInbox, AsyncOpenRequest, LoopSeats
 from shim.client.pool import ClientClosedError, PerProcess, StreamOutcome, error_of, result_of
 from shim.factory import ProviderKind, name_of, provider_maker
 from shim.model import (
@@ -23,7 +23,7 @@ from shim.model import (
     StreamEvent,
     TextDelta,
 )
-from shim.provider import Completion, Provider, RequestHandle
+from shim.provider import CallOptions, Completion, Provider, RequestHandle
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -64,19 +64,34 @@ class AsyncClient:
         self._closed = False
         self._seats = PerProcess(lambda: LoopSeats(make))
 
-    async def complete(self, request: ModelRequest) -> ModelResponse:
+    async def complete(self, request: ModelRequest, *, options: CallOptions | None = None) -> ModelResponse:
         """Ask and wait for the whole answer.
+
+        Args:
+            request: what is asked.
+            options: how this call goes out; None is as the provider has it.
 
         Raises:
             ProviderError: the request failed; `except` its subclasses, such as `RateLimitError`.
             InvalidRequestError, UnsupportedFeatureError, MissingCredentialsError: at once, nothing was sent.
             ClientClosedError: the client is closed.
         """
-        return result_of(
-            await self._begin(lambda provider, inbox: provider.start_request(request, inbox.put_completion)).run()
-        )
+        return result_of(await self.completion(request, options=options))
 
-    def stream(self, request: ModelRequest) -> AsyncResponseStream:
+    async def completion(self, request: ModelRequest, *, options: CallOptions | None = None) -> Completion:
+        """Ask and wait; return how it ended, with status, headers and timing: a request that failed is one with an `error`.
+
+        Raises:
+            InvalidRequestError, UnsupportedFeatureError, MissingCredentialsError: at once, nothing was sent.
+            ClientClosedError: the client is closed.
+        """
+
+        def start(provider: Provider, inbox: AsyncInbox) -> RequestHandle:
+            return provider.start_request(request, inbox.put_completion, options=options)
+
+        return await self._begin(start).run()
+
+    def stream(self, request: ModelRequest, *, options: CallOptions | None = None) -> AsyncResponseStream:
         """Ask for the answer as a stream of events, which starts at once; call it with the loop running.
 
             async with client.stream(request) as stream:
@@ -85,9 +100,11 @@ class AsyncClient:
         Raises:
             InvalidRequestError, UnsupportedFeatureError, MissingCredentialsError, ClientClosedError: at once, nothing was sent.
         """
-        return AsyncResponseStream(
-            self._begin(lambda provider, inbox: provider.start_stream(request, inbox.put_event, inbox.put_completion))
-        )
+
+        def start(provider: Provider, inbox: AsyncInbox) -> RequestHandle:
+            return provider.start_stream(request, inbox.put_event, inbox.put_completion, options=options)
+
+        return AsyncResponseStream(self._begin(start))
 
     async def close(self) -> None:
         """Close every loop's provider. Requests under way, in whatever loop, end with `RequestCancelledError`."""
@@ -111,14 +128,14 @@ class AsyncClient:
             "an AsyncClient cannot be pickled: it holds connections, and may hold a key; make one in each process"
         )
 
-    def _begin(self, start: Callable[[Provider, AsyncInbox], RequestHandle]) -> AsyncExchange:
+    def _begin(self, start: Callable[[Provider, AsyncInbox], RequestHandle]) -> AsyncOpenRequest:
         if self._closed:
             raise ClientClosedError
         seats = self._seats.get()
         seat = seats.of_running_loop()
         inbox = AsyncInbox(seat.loop, limit=self._limit)
         handle = start(seat.provider, inbox)
-        return AsyncExchange(seats, seat, inbox=inbox, handle=handle)
+        return AsyncOpenRequest(seats, seat, inbox=inbox, handle=handle)
 
 
 class AsyncResponseStream(StreamOutcome, AsyncIterator[StreamEvent]):
@@ -131,20 +148,20 @@ class AsyncResponseStream(StreamOutcome, AsyncIterator[StreamEvent]):
 
     _inbox: AsyncInbox
 
-    def __init__(self, exchange: AsyncExchange) -> None:
-        self._exchange = exchange
-        self._inbox = exchange.inbox
+    def __init__(self, opened: AsyncOpenRequest) -> None:
+        self._request = opened
+        self._inbox = opened.inbox
         self._over = False
 
     async def __anext__(self) -> StreamEvent:
         events = self._inbox.events
         while not events and self._inbox.completion is None and not self._over:
-            await self._exchange.changed()
+            await self._request.changed()
         event = events.popleft() if events else None
         if event is None or isinstance(event, StreamError):
             await self._end()
         if isinstance(event, StreamDone):
-            await self._exchange.run()
+            await self._request.run()
         return event
 
     async def texts(self) -> AsyncIterator[str]:
@@ -163,7 +180,7 @@ class AsyncResponseStream(StreamOutcome, AsyncIterator[StreamEvent]):
         """Cancel the request unless it has ended, and drop what was not read."""
         self._over = True
         self._inbox.events.clear()
-        self._exchange.cancel()
+        self._request.cancel()
 
     async def __aenter__(self) -> Self:
         return self
@@ -174,12 +191,12 @@ class AsyncResponseStream(StreamOutcome, AsyncIterator[StreamEvent]):
         await self.aclose()
 
     def __del__(self) -> None:
-        self._exchange.cancel_from_anywhere()
+        self._request.cancel_from_anywhere()
 
     async def _end(self) -> NoReturn:
         if not self._over:
             self._over = True
-            completion = await self._exchange.run()
+            completion = await self._request.run()
             if self._inbox.overflowed:
                 raise self._overflow(completion) from completion.error
             if not completion.ok:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from shim.client.pool import ClientClosedError, Exchange, PerProcess, Pool, StreamOutcome, error_of, result_of
+from shim.client.pool import ClientClosedError, Inbox, OpenRequest, PerProcess, Pool, StreamOutcome, error_of, result_of
 from shim.factory import ProviderKind, name_of, provider_maker
 from shim.model import ModelRequest, ModelResponse, StreamDone, StreamError, StreamEvent, TextDelta
+from shim.provider import CallOptions, Completion, Provider, RequestHandle
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -42,8 +43,12 @@ class Client:
         self._closed = False
         self._pools = PerProcess(lambda: Pool(make))
 
-    def complete(self, request: ModelRequest) -> ModelResponse:
+    def complete(self, request: ModelRequest, *, options: CallOptions | None = None) -> ModelResponse:
         """Ask and wait for the whole answer.
+
+        Args:
+            request: what is asked.
+            options: how this call goes out; None is as the provider has it.
 
         Raises:
             ProviderError: the request failed; `except` its subclasses, such as `RateLimitError`.
@@ -51,12 +56,23 @@ class Client:
             ClientClosedError: the client is closed.
             RequestCancelledError: it was closed meanwhile, by another thread.
         """
-        # Nothing of the exchange stands in this frame: the traceback of its error would hold it, and it the error.
-        return result_of(
-            self._pool().begin(lambda provider, inbox: provider.start_request(request, inbox.put_completion)).run()
-        )
+        # Nothing of the request stands in this frame: the traceback of its error would hold it, and it the error.
+        return result_of(self.completion(request, options=options))
 
-    def stream(self, request: ModelRequest) -> ResponseStream:
+    def completion(self, request: ModelRequest, *, options: CallOptions | None = None) -> Completion:
+        """Ask and wait; return how it ended, with status, headers and timing: a request that failed is one with an `error`.
+
+        Raises:
+            InvalidRequestError, UnsupportedFeatureError, MissingCredentialsError: at once, nothing was sent.
+            ClientClosedError: the client is closed.
+        """
+
+        def start(provider: Provider, inbox: Inbox) -> RequestHandle:
+            return provider.start_request(request, inbox.put_completion, options=options)
+
+        return self._pool().begin(start).run()
+
+    def stream(self, request: ModelRequest, *, options: CallOptions | None = None) -> ResponseStream:
         """Ask for the answer as a stream of events, which starts at once.
 
             with client.stream(request) as stream:
@@ -65,11 +81,11 @@ class Client:
         Raises:
             InvalidRequestError, UnsupportedFeatureError, MissingCredentialsError, ClientClosedError: at once, nothing was sent.
         """
-        return ResponseStream(
-            self._pool().begin(
-                lambda provider, inbox: provider.start_stream(request, inbox.events.append, inbox.put_completion)
-            )
-        )
+
+        def start(provider: Provider, inbox: Inbox) -> RequestHandle:
+            return provider.start_stream(request, inbox.events.append, inbox.put_completion, options=options)
+
+        return ResponseStream(self._pool().begin(start))
 
     def close(self) -> None:
         """Close every thread's providers. Requests under way, in whatever thread, end with `RequestCancelledError`."""
@@ -108,20 +124,20 @@ class ResponseStream(StreamOutcome, Iterator[StreamEvent]):
     One thread at a time may read it.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._inbox = exchange.inbox
+    def __init__(self, opened: OpenRequest) -> None:
+        self._request = opened
+        self._inbox = opened.inbox
         self._over = False
 
     def __next__(self) -> StreamEvent:
         events = self._inbox.events
         while not events and self._inbox.completion is None and not self._over:
-            self._exchange.advance()
+            self._request.advance()
         event = events.popleft() if events else None
         if event is None or isinstance(event, StreamError):
             self._end()
         if isinstance(event, StreamDone):
-            self._exchange.run()
+            self._request.run()
         return event
 
     def texts(self) -> Iterator[str]:
@@ -140,7 +156,7 @@ class ResponseStream(StreamOutcome, Iterator[StreamEvent]):
         """Cancel the request unless it has ended, and drop what was not read."""
         self._over = True
         self._inbox.events.clear()
-        self._exchange.cancel()
+        self._request.cancel()
 
     def __enter__(self) -> Self:
         return self
@@ -156,7 +172,7 @@ class ResponseStream(StreamOutcome, Iterator[StreamEvent]):
     def _end(self) -> NoReturn:
         if not self._over:
             self._over = True
-            completion = self._exchange.run()
+            completion = self._request.run()
             if not completion.ok:
                 raise error_of(completion)
         raise StopIteration

@@ -62,7 +62,7 @@ class AsyncInbox(Inbox):
                 waiter.set_result(None)
 
 
-class AsyncExchange:
+class AsyncOpenRequest:
     """One request on a loop's provider. It keeps the seats alive, so that a stream may outlive the client it came from."""
 
     def __init__(self, seats: LoopSeats, seat: LoopSeat, *, inbox: AsyncInbox, handle: RequestHandle) -> None:

@@ -3,7 +3,7 @@
 Not the client (`shim.client`), whose behaviour this is the machinery of. A provider serves one caller at a time, so that a stream
 nobody reads is not driven and holds its server back. Ownership is what keeps that safe:
 
-- A `Lease` is a provider in somebody's hands: an `Exchange`'s while its request is open, else its thread's `_Seat`'s.
+- A `Lease` is a provider in somebody's hands: an `OpenRequest`'s while its request is open, else its thread's `_Seat`'s.
 - `Lease.lock` is held while the provider is touched, so `Pool.close()` may come from any thread: it rings the alarm that
   every waiting thread also listens to, and then finds the lock free.
 - A provider refers to the `Inbox` of a request, and the inbox to nothing: dropping a stream frees, and so cancels, it at once.
@@ -163,7 +163,7 @@ class Pool:
         self._leases: weakref.WeakSet[Lease] = weakref.WeakSet()
         weakref.finalize(self, self._alarm.close)
 
-    def begin(self, start: Start) -> Exchange:
+    def begin(self, start: Start) -> OpenRequest:
         """Start a request on an idle provider of this thread, or a new one.
 
         Raises:
@@ -177,7 +177,7 @@ class Pool:
         except BaseException:
             self.give_back(lease)
             raise
-        return Exchange(self, lease, inbox=inbox, handle=handle)
+        return OpenRequest(self, lease, inbox=inbox, handle=handle)
 
     def give_back(self, lease: Lease) -> None:
         """Keep an idle lease for its thread's next request, or close it where there is no such thread or enough of them."""
@@ -221,7 +221,7 @@ class Pool:
         return seat
 
 
-class Exchange:
+class OpenRequest:
     """One request on a leased provider, from its start until the lease is given back."""
 
     def __init__(self, pool: Pool, lease: Lease, *, inbox: Inbox, handle: RequestHandle) -> None:

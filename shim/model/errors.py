@@ -6,8 +6,11 @@ Names follow openai-python where it has one; `ProviderError` picks its subclass 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from shim.model.headers import Headers
 
 if TYPE_CHECKING:
     from shim.model.response import ModelResponse
@@ -88,6 +91,7 @@ class ProviderError(ShimError):
         request_id: the server's `x-request-id`.
         retry_after_ms: milliseconds the server asked to wait, None where it did not say.
         body: the error body as received, None where there was none.
+        headers: of the response, found whatever the case of their names, credentials masked; empty where there was none.
         partial: what had arrived of the response before it failed.
     """
 
@@ -111,6 +115,7 @@ class ProviderError(ShimError):
         retry_after_ms: int | None = None,
         body: bytes | None = None,
         partial: ModelResponse | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.category = ErrorCategory(category)
@@ -123,6 +128,7 @@ class ProviderError(ShimError):
         self.retry_after_ms = retry_after_ms
         self.body = body
         self.partial = partial
+        self.headers = Headers(headers)
 
     @property
     def retryable(self) -> bool:

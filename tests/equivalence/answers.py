@@ -23,7 +23,7 @@ from shim.testing.fake_openai import (
     rate_limited,
     stream_failed,
 )
-from tests.legacy_openai.raw_server import END, SSE, chunk, events
+from tests.helpers.raw_server import END, SSE, chunk, events
 
 TEXT = b'{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}'
 FINISH = b'{"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'

@@ -18,9 +18,9 @@ from shim.testing.fake_openai import RawResponse, Respond
 from shim.testing.fake_openai.api import Api
 from shim.testing.fake_openai.behaviours import plan_of
 from shim.testing.fake_openai.choosing import answer_for
+from tests.helpers.driving import Heard, ask
 from tests.helpers.events import assert_well_formed
 from tests.helpers.providers import KEY
-from tests.legacy_adapter.driving import Heard, ask
 
 if TYPE_CHECKING:
     from typing_extensions import Self

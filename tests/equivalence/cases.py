@@ -18,7 +18,7 @@ from shim.wire.json_text import encode_body
 from tests.equivalence.answers import FAULTS, LATE_STALLS, RESETS, STALLS, STATUSES, STREAMS
 from tests.equivalence.questions import EXTRA_HEADERS, ONLY_ON_CHAT, QUESTIONS, TEXT
 from tests.fixtures.reading import is_streamed
-from tests.legacy_adapter.field_values import every_field
+from tests.helpers.field_values import every_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

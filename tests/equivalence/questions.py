@@ -22,7 +22,7 @@ from shim.model import (
     tool_result,
     user,
 )
-from tests.legacy_adapter.field_values import PNG, SCHEMA
+from tests.helpers.field_values import PNG, SCHEMA
 
 CLOSED = SCHEMA | {"additionalProperties": False}
 MODEL = "gpt-4o-mini"

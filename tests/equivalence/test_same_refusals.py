@@ -13,8 +13,8 @@ from shim.model import ImagePart, InvalidRequestError, ModelRequest, Reasoning, 
 from shim.native import NativeProvider
 from tests.equivalence.both import Both
 from tests.equivalence.questions import MODEL, TEXT
+from tests.helpers.driving import start
 from tests.helpers.providers import KEY
-from tests.legacy_adapter.driving import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,9 +18,9 @@ from tests.equivalence.both import differences
 from tests.equivalence.cases import FORMS
 from tests.equivalence.questions import QUESTIONS, TEXT
 from tests.equivalence.table import CHAT_AND_RESPONSES, check
+from tests.helpers.driving import Heard, ask
 from tests.helpers.events import assert_well_formed
 from tests.helpers.providers import KEY
-from tests.legacy_adapter.driving import Heard, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

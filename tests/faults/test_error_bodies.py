@@ -9,9 +9,9 @@ import pytest
 
 from shim.model import ErrorCategory, StreamError
 from shim.testing.fake_openai import FakeOpenAI, Respond, Status, json_answer, stream_answer
+from tests.helpers.driving import arrive, ask, drive, start
 from tests.helpers.events import assert_well_formed
 from tests.helpers.providers import AnyProvider
-from tests.legacy_adapter.driving import arrive, ask, drive, start
 
 AUTH, PERMISSION, QUOTA = ErrorCategory.AUTH, ErrorCategory.PERMISSION, ErrorCategory.QUOTA
 LIMITED, INVALID, MISSING = ErrorCategory.RATE_LIMIT, ErrorCategory.INVALID_REQUEST, ErrorCategory.NOT_FOUND

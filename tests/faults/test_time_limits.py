@@ -8,10 +8,10 @@ import pytest
 
 from shim.model import APITimeoutError, ErrorCategory
 from shim.testing.fake_openai import Behaviour, Drip, FakeOpenAI, Paced, Stall, Where
+from tests.helpers.driving import arrive, ask, drive, start
 from tests.helpers.events import assert_well_formed
+from tests.helpers.places import never_accepting
 from tests.helpers.providers import AnyProvider, Make
-from tests.legacy_adapter.driving import arrive, ask, drive, start
-from tests.legacy_adapter.places import never_accepting
 
 LIMIT = 0.2
 LATE = 1.5  # a loaded machine

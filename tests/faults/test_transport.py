@@ -12,11 +12,11 @@ import pytest
 
 from shim.model import ErrorCategory, StreamError, TextDelta
 from shim.testing.fake_openai import Behaviour, Cut, Drip, FakeOpenAI, Garbage, RawResponse, Reset, Where
+from tests.helpers.driving import HELLO, Heard, arrive, ask, drive, eventually, start
 from tests.helpers.events import assert_well_formed
+from tests.helpers.places import NO_SUCH_NAME, refusing, url_of
 from tests.helpers.providers import AnyProvider, Make
-from tests.legacy_adapter.driving import HELLO, Heard, arrive, ask, drive, eventually, start
-from tests.legacy_adapter.places import NO_SUCH_NAME, refusing, url_of
-from tests.legacy_openai.raw_server import END, SSE, Connection, RawServer, chunk, events
+from tests.helpers.raw_server import END, SSE, Connection, RawServer, chunk, events
 
 NETWORK, TRUNCATED, PROTOCOL = ErrorCategory.NETWORK, ErrorCategory.TRUNCATED, ErrorCategory.PROTOCOL
 TEXT = b'{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}'

@@ -21,8 +21,8 @@ from shim.testing.fake_openai import (
     rate_limited,
     stream_answer,
 )
+from tests.helpers.driving import HELLO, ask
 from tests.helpers.events import assert_well_formed
-from tests.legacy_adapter.driving import HELLO, ask
 
 if TYPE_CHECKING:
     from shim.legacy_adapter import LegacyProvider

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from shim.legacy_adapter import LegacyProvider
 from shim.model import ModelRequest
 from shim.testing.fake_openai import FakeOpenAI, Respond
+from tests.helpers.driving import HELLO, ask
 from tests.helpers.providers import KEY
-from tests.legacy_adapter.driving import HELLO, ask
 from tests.legacy_adapter.test_request_transform import answer_anything
 
 ABSENT = "absent"

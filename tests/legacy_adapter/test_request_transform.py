@@ -13,9 +13,9 @@ from shim.legacy_adapter import LegacyProvider
 from shim.model import ImagePart, ModelRequest, Reasoning, UnsupportedFeatureError, user
 from shim.testing.fake_openai import FakeOpenAI, Respond, json_answer
 from shim.wire import chat
+from tests.helpers.driving import HELLO, ask, drive, start
+from tests.helpers.field_values import NOT_ON_CHAT, VALUES, every_field
 from tests.helpers.providers import KEY
-from tests.legacy_adapter.driving import HELLO, ask, drive, start
-from tests.legacy_adapter.field_values import NOT_ON_CHAT, VALUES, every_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,9 +25,9 @@ from shim.model import (
 from shim.model import assistant as says
 from shim.model import system as told
 from shim.testing.fake_openai import FakeOpenAI, Respond
+from tests.helpers.driving import ask, drive
+from tests.helpers.field_values import PNG, SCHEMA
 from tests.helpers.providers import KEY
-from tests.legacy_adapter.driving import ask, drive
-from tests.legacy_adapter.field_values import PNG, SCHEMA
 from tests.legacy_adapter.test_request_transform import answer_anything
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from legacy_openai import HttpCompletion, MultiClient
-from tests.legacy_openai.raw_server import HELLO
+from tests.helpers.raw_server import HELLO
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from legacy_openai import LegacyOpenAIError, Message, MissingApiKeyError, chat_create
+from tests.helpers.raw_server import END, HELLO, SSE, RawServer, events, json_answer, read
 from tests.legacy_openai.driving import threads
-from tests.legacy_openai.raw_server import END, HELLO, SSE, RawServer, events, json_answer, read
 
 
 def delta(*, finish: str | None = None, **fields: Any) -> bytes:

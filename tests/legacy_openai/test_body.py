@@ -18,7 +18,7 @@ from legacy_openai import (
     UnserializableBodyError,
 )
 from legacy_openai.body import build_body
-from tests.legacy_openai.raw_server import HELLO
+from tests.helpers.raw_server import HELLO
 
 
 def body(cfg: Config, conv: Conversation = HELLO, **options: bool) -> Any:

@@ -15,8 +15,8 @@ from requests.adapters import BaseAdapter
 
 from legacy_openai import Config, HttpCompletion, MultiClient
 from legacy_openai import body_reader as module
+from tests.helpers.raw_server import END, HELLO, KEY, SSE, Action, RawServer, chunk, events, read, wait_for
 from tests.legacy_openai.driving import ask, drive
-from tests.legacy_openai.raw_server import END, HELLO, KEY, SSE, Action, RawServer, chunk, events, read, wait_for
 
 PAYLOADS = [b"a", "é".encode(), b"[DONE]"]
 STREAM = b"".join(b"data: %b\n\n" % payload for payload in PAYLOADS)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from legacy_openai.chunked import ChunkDecoder, ChunkingError
-from tests.legacy_openai.raw_server import END, chunk
+from tests.helpers.raw_server import END, chunk
 
 
 def decode(pieces: list[bytes]) -> tuple[bytes, ChunkDecoder]:

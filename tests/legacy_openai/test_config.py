@@ -7,7 +7,7 @@ import pickle
 from dataclasses import replace
 
 from legacy_openai import Config
-from tests.legacy_openai.raw_server import KEY
+from tests.helpers.raw_server import KEY
 
 
 def secret_config() -> Config:

@@ -14,8 +14,7 @@ import requests
 
 from legacy_openai import MultiClient
 from legacy_openai.connections import ClientSession, CutError, Cutoff
-from tests.legacy_openai.driving import ask, eventually, threads
-from tests.legacy_openai.raw_server import (
+from tests.helpers.raw_server import (
     END,
     HELLO,
     KEY,
@@ -28,6 +27,7 @@ from tests.legacy_openai.raw_server import (
     read,
     stall,
 )
+from tests.legacy_openai.driving import ask, eventually, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from legacy_openai import HttpCompletion, MultiClient
+from tests.helpers.raw_server import END, HELLO, KEY, SSE, RawServer, events, json_answer, read, stall
 from tests.legacy_openai.driving import ask, drive
-from tests.legacy_openai.raw_server import END, HELLO, KEY, SSE, RawServer, events, json_answer, read, stall
 
 
 def test_two_log_lines_for_each_request_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:

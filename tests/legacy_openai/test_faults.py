@@ -12,8 +12,7 @@ import requests
 
 from legacy_openai import HttpCompletion
 from legacy_openai.transport_errors import causes
-from tests.legacy_openai.driving import ask
-from tests.legacy_openai.raw_server import (
+from tests.helpers.raw_server import (
     END,
     KEY,
     SSE,
@@ -26,6 +25,7 @@ from tests.legacy_openai.raw_server import (
     reset,
     stall,
 )
+from tests.legacy_openai.driving import ask
 
 HALF = SSE + events(b"a") + b"ff\r\ndata: b"
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\nab"

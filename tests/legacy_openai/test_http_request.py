@@ -8,7 +8,7 @@ import pytest
 
 from legacy_openai import Config, InvalidApiKeyError, InvalidConfigError, MissingApiKeyError, MultiClient
 from legacy_openai.http_request import HttpRequest, build_request
-from tests.legacy_openai.raw_server import HELLO, KEY
+from tests.helpers.raw_server import HELLO, KEY
 
 
 def build(*, streaming: bool = False, **changes: Any) -> HttpRequest:

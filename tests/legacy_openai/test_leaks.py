@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from legacy_openai import Conversation, HttpCompletion, Message, MultiClient
+from tests.helpers.raw_server import END, HELLO, SSE, RawServer, chunk, events, json_answer, read, reset
 from tests.legacy_openai.driving import descriptors, drive, eventually, threads
-from tests.legacy_openai.raw_server import END, HELLO, SSE, RawServer, chunk, events, json_answer, read, reset
 
 
 class Callback:

@@ -21,8 +21,7 @@ from legacy_openai import (
     MissingApiKeyError,
     MultiClient,
 )
-from tests.legacy_openai.driving import drive, eventually, threads
-from tests.legacy_openai.raw_server import (
+from tests.helpers.raw_server import (
     END,
     HELLO,
     SSE,
@@ -34,6 +33,7 @@ from tests.legacy_openai.raw_server import (
     stall,
     wait_for,
 )
+from tests.legacy_openai.driving import drive, eventually, threads
 
 STREAM: list[Action] = [read, SSE, events(b"a", b"b", b"[DONE]"), END]
 ANSWER: list[Action] = [read, json_answer(b"{}")]

@@ -12,11 +12,11 @@ import requests
 from legacy_openai import HttpCompletion, MultiClient, ResponseTooLargeError
 from legacy_openai import transfer as module
 from legacy_openai.transport_errors import causes
+from tests.helpers.raw_server import END, HELLO, SSE, Action, RawServer, events, flood, json_answer, read, stall
 from tests.legacy_openai.driving import ask, drive, eventually, threads
-from tests.legacy_openai.raw_server import END, HELLO, SSE, Action, RawServer, events, flood, json_answer, read, stall
 
 if TYPE_CHECKING:
-    from tests.legacy_openai.raw_server import Connection
+    from tests.helpers.raw_server import Connection
 
 MEBIBYTE = 1024 * 1024
 

@@ -14,7 +14,7 @@ from urllib3 import exceptions as raw
 from legacy_openai import Config
 from legacy_openai.http_request import build_request
 from legacy_openai.transport_errors import REDACTED, causes, describe, reading_failure, redacted, without_secrets
-from tests.legacy_openai.raw_server import KEY
+from tests.helpers.raw_server import KEY
 
 REQUEST = build_request(
     Config(openai_api_key=KEY, openai_model="m", openai_base_url="http://host:1/v1"), b"", streaming=True

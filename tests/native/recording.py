@@ -1,6 +1,6 @@
 """Receivers for tests of transfers: they write down what they get, and drive until it is there.
 
-Not the callbacks of requests (`tests.legacy_adapter.driving.Heard`).
+Not the callbacks of requests (`tests.helpers.driving.Heard`).
 """
 
 from __future__ import annotations

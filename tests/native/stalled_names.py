@@ -11,7 +11,7 @@ import time
 
 from shim.native import NativeProvider
 from shim.testing.fake_openai import FakeOpenAI
-from tests.legacy_adapter.driving import ask, drive, start
+from tests.helpers.driving import ask, drive, start
 
 SOURCE = r"""
 #define _GNU_SOURCE

@@ -13,8 +13,8 @@ from shim.native.http_multi import HttpMulti
 from shim.native.settings import HttpSettings
 from shim.native.transfer import Fault, Transfer
 from shim.testing.fake_openai import Cut, FakeOpenAI, RawResponse, Reset, Slow, Stall, Where
-from tests.legacy_adapter.places import never_accepting, refusing
-from tests.legacy_openai.raw_server import RawServer, json_answer, read
+from tests.helpers.places import never_accepting, refusing
+from tests.helpers.raw_server import RawServer, json_answer, read
 from tests.native.recording import Recorder, drive, post, turn
 
 TICK = 0.2

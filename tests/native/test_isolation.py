@@ -15,9 +15,9 @@ import pytest
 
 from shim.model import ErrorCategory
 from shim.testing.fake_openai import FakeOpenAI, Stall, Where
+from tests.helpers.driving import arrive, ask, drive, eventually, start
 from tests.helpers.providers import Make
-from tests.legacy_adapter.driving import arrive, ask, drive, eventually, start
-from tests.legacy_openai.raw_server import Connection, RawServer, json_answer, read, stall
+from tests.helpers.raw_server import Connection, RawServer, json_answer, read, stall
 from tests.native import stalled_names
 from tests.native.proxies import Proxy
 

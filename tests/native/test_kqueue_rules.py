@@ -11,7 +11,7 @@ from shim.model import ErrorCategory, ModelRequest, user
 from shim.native import NativeProvider
 from shim.native.poller import KqueuePoller, Poller
 from shim.testing.fake_openai import FakeOpenAI, Stall
-from tests.legacy_adapter.driving import Heard, ask, drive, start
+from tests.helpers.driving import Heard, ask, drive, start
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="the stand-in is made of epoll")
 

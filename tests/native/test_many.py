@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from shim.testing.fake_openai import FakeOpenAI, Paced
+from tests.helpers.canned import canned_server
+from tests.helpers.driving import HELLO, Heard, drive, start
 from tests.helpers.providers import AnyProvider, Make
-from tests.legacy_adapter.canned import canned_server
-from tests.legacy_adapter.driving import HELLO, Heard, drive, start
 
 AT_ONCE = 100
 PROC = Path("/proc/self")

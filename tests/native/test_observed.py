@@ -12,7 +12,7 @@ from shim.native import NativeProvider
 from shim.native.transfer import HttpRequest
 from shim.testing.fake_openai import Cut, FakeOpenAI, Stall, rate_limited
 from shim.transfer_observer import SentRequest
-from tests.legacy_adapter.driving import ask
+from tests.helpers.driving import ask
 
 ASKED = ModelRequest("gpt-4o-mini", [user("Count to 3")])
 

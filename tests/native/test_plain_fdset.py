@@ -13,20 +13,20 @@ from shim.native import NativeProvider
 from shim.provider import Provider
 from shim.testing.fake_openai import FakeOpenAI, Paced, Stall, Where
 from tests.contract.served import ServedContract, misbehaving, plain_server, refusing_url
-from tests.helpers.providers import Make, MakeNative
-from tests.legacy_adapter.driving import ask, drive, start
-from tests.legacy_adapter.test_callbacks import (
+from tests.contract.test_callbacks import (
     test_a_chain_of_requests_started_in_completions,
     test_an_aborted_stream_gives_its_connection_up,
     test_an_interrupt_inside_an_event_loses_no_request,
 )
-from tests.legacy_adapter.test_leaks import test_threads_and_descriptors_are_as_before
-from tests.legacy_adapter.test_phases import (
+from tests.contract.test_leaks import test_threads_and_descriptors_are_as_before
+from tests.contract.test_phases import (
     test_a_connection_is_free_for_the_next_after_a_cancel,
     test_a_provider_is_closed_in_any_phase,
     test_a_request_is_cancelled_in_any_phase,
     test_cancelling_one_leaves_the_others,
 )
+from tests.helpers.driving import ask, drive, start
+from tests.helpers.providers import Make, MakeNative
 from tests.native.test_isolation import (
     test_a_connection_kept_by_one_is_no_matter_to_another,
     test_a_handshake_that_stalls_harms_no_other_request,

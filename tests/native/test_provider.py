@@ -15,9 +15,9 @@ from shim.model import ErrorCategory, InvalidRequestError, ModelRequest, Unsuppo
 from shim.native import NativeProvider, request_writer
 from shim.testing.fake_openai import Cut, FakeOpenAI, JsonToStream, Respond, Slow, Stall, Status, Where, json_answer
 from shim.wire import api_selection, chat, responses
+from tests.helpers.driving import HELLO, Heard, arrive, ask, drive, start
+from tests.helpers.places import refusing
 from tests.helpers.providers import KEY, AnyProvider, Make
-from tests.legacy_adapter.driving import HELLO, Heard, arrive, ask, drive, start
-from tests.legacy_adapter.places import refusing
 
 both_kinds = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 RESPONSE = {

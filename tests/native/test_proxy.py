@@ -6,9 +6,9 @@ import pytest
 
 from shim.model import ErrorCategory
 from shim.testing.fake_openai import FakeOpenAI
+from tests.helpers.driving import ask
+from tests.helpers.places import refusing
 from tests.helpers.providers import KEY, Make
-from tests.legacy_adapter.driving import ask
-from tests.legacy_adapter.places import refusing
 from tests.native.proxies import Proxy
 
 VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "REQUEST_METHOD")

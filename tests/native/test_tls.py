@@ -13,8 +13,8 @@ from shim.model import ErrorCategory
 from shim.native.http_multi import _options
 from shim.native.settings import HttpSettings
 from shim.testing.fake_openai import Cut, FakeOpenAI, Paced
+from tests.helpers.driving import Heard, arrive, ask, drive, start
 from tests.helpers.providers import Make
-from tests.legacy_adapter.driving import Heard, arrive, ask, drive, start
 
 
 def test_a_certificate_is_trusted_by_the_file_given(make: Make) -> None:

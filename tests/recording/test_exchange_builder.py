@@ -12,7 +12,7 @@ from shim.recording.exchange_builder import Left, Recording
 from shim.recording.recorder import Recorder
 from shim.recording.sinks import CallableSink
 from shim.recording.transfer_encoding import Framing
-from tests.legacy_openai.raw_server import chunk
+from tests.helpers.raw_server import chunk
 from tests.recording.tap.tapping import body_of, pieces_of
 
 CHUNKED = Framing(chunked=True)

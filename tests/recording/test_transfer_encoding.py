@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shim.recording.transfer_encoding import Framing, State, Unframed, unframed
-from tests.legacy_openai.raw_server import chunk
+from tests.helpers.raw_server import chunk
 
 CHUNKED = Framing(chunked=True)
 END = b"0\r\n\r\n"

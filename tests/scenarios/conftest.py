@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.helpers.driving import provider, server, uncollected
 from tests.helpers.providers import Make, MakeLegacy, MakeNative
-from tests.legacy_adapter.driving import provider, server, uncollected
 
 __all__ = ["make", "provider", "server", "uncollected"]
 

@@ -14,8 +14,8 @@ import pytest
 from shim.loops import select_loop
 from shim.loops.asyncio_loop import AsyncioDriver
 from shim.testing.fake_openai import FakeOpenAI, Paced, Stall
+from tests.helpers.driving import HELLO, Heard, arrive, drive, start
 from tests.helpers.providers import AnyProvider, Make
-from tests.legacy_adapter.driving import HELLO, Heard, arrive, drive, start
 
 Wait = Callable[[AnyProvider, float], object]
 

@@ -7,9 +7,9 @@ import weakref
 import pytest
 
 from shim.testing.fake_openai import Cut, FakeOpenAI, Status
+from tests.contract.test_leaks import held
+from tests.helpers.driving import Heard, ask, drive, eventually, start
 from tests.helpers.providers import AnyProvider, Make
-from tests.legacy_adapter.driving import Heard, ask, drive, eventually, start
-from tests.legacy_adapter.test_leaks import held
 
 
 def check_freed(provider: AnyProvider, *, ok: bool) -> None:

@@ -7,9 +7,9 @@ import pytest
 from shim.model import ErrorCategory, StreamError
 from shim.testing.fake_openai import Cut, FakeOpenAI, RawResponse, Status
 from shim.testing.fake_openai.answers import sse
+from tests.helpers.driving import ask
+from tests.helpers.places import refusing
 from tests.helpers.providers import AnyProvider, Make
-from tests.legacy_adapter.driving import ask
-from tests.legacy_adapter.places import refusing
 from tests.scenarios.chunks import ROLE, delta, in_segments, opening, streaming
 
 both_kinds = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])

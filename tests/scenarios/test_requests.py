@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from shim.model import InvalidRequestError, MissingCredentialsError, ModelRequest, ToolCallPart, user
 from shim.testing.fake_openai import FakeOpenAI, Slow, Stall, Where
+from tests.helpers.driving import HELLO, Heard, arrive, ask, start
 from tests.helpers.providers import AnyProvider, Make
-from tests.legacy_adapter.driving import HELLO, Heard, arrive, ask, start
 from tests.scenarios.chunks import answering
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 from shim.model import FinishReason, ReasoningDelta, StreamDone, StreamStart, TextDelta, Usage
 from shim.testing.fake_openai import Drip, FakeOpenAI
 from shim.testing.fake_openai.answers import DONE, sse
+from tests.helpers.driving import ask, drive, start
 from tests.helpers.events import assert_well_formed
 from tests.helpers.providers import AnyProvider
-from tests.legacy_adapter.driving import ask, drive, start
 from tests.scenarios.chunks import FINISH, ROLE, delta, envelope, in_segments, streaming
 
 WHOLE_BODIES = Path(__file__).resolve().parents[2] / "fixtures" / "openai"

@@ -17,9 +17,9 @@ from shim.model import (
     user,
 )
 from shim.testing.fake_openai import FakeOpenAI
+from tests.helpers.driving import HELLO, ask
 from tests.helpers.events import assert_well_formed
 from tests.helpers.providers import AnyProvider
-from tests.legacy_adapter.driving import HELLO, ask
 from tests.scenarios.chunks import ROLE, arguments, delta, opening, streaming
 
 CALLS_END = delta("tool_calls")

@@ -17,10 +17,10 @@ from shim.wire import chat, responses
 from shim.wire.json_text import encode_body
 from shim.wire.sse import SSEDecoder
 from tests.comparison.recorded_cases import CHAT, RESPONSES, exchange_of
+from tests.helpers.driving import ask
 from tests.helpers.exchanges import ANSWER, CHUNKS, exchange, sse, streamed
 from tests.helpers.providers import KEY
-from tests.legacy_adapter.driving import ask
-from tests.legacy_openai.raw_server import END, SSE, chunk
+from tests.helpers.raw_server import END, SSE, chunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

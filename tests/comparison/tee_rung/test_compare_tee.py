@@ -19,8 +19,8 @@ from shim.native import NativeProvider
 from shim.recording.exchange import RecordedResponse, Segment
 from tests.comparison.faulty_readers import FAULTS, Retelling
 from tests.comparison.recorded_cases import CHAT, RESPONSES, chat_case, exchange_of
+from tests.helpers.driving import eventually
 from tests.helpers.exchanges import ASKED, CHUNKS, exchange, sse, streamed
-from tests.legacy_adapter.driving import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from shim.comparison.tee_rung.session_reader import SessionReader
 from shim.legacy_adapter import LegacyProvider
 from shim.testing.fake_openai import FakeOpenAI
 from tests.equivalence.answers import FAULTS, RESETS, STREAMS
+from tests.helpers.driving import ask
 from tests.helpers.providers import KEY
-from tests.legacy_adapter.driving import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,8 @@ from shim.recording.exchange import TransportFault, UnreadableExchangeError
 from shim.testing.plays import Hang, Play
 from shim.testing.scripted import ScriptedProvider
 from tests.comparison.recorded_cases import CHAT, READ_OTHERWISE, exchange_of
+from tests.helpers.driving import eventually
 from tests.helpers.exchanges import CHUNKS, exchange, sse, streamed
-from tests.legacy_adapter.driving import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import requests
 
 from shim.recording.exchange import Exchange
 from shim.recording.tap.session_tap import Tap, tap
-from tests.legacy_openai.raw_server import Action, Connection, RawServer, chunk, read
+from tests.helpers.raw_server import Action, Connection, RawServer, chunk, read
 
 KEY = "sk-test-key"
 STREAMED = {"model": "fake-burst-5", "messages": [{"role": "user", "content": "Hi"}], "stream": True}

@@ -17,9 +17,9 @@ from shim.recording.tap.session_tap import tap
 from shim.testing.fake_openai import Burst, FakeOpenAI
 from tests.equivalence.answers import FAULTS, LATE_STALLS, RESETS, STALLS, STATUSES, STREAMS
 from tests.equivalence.both import plan_for_both, told
+from tests.helpers.driving import ask
 from tests.helpers.providers import KEY
-from tests.legacy_adapter.driving import ask
-from tests.legacy_openai.raw_server import RawServer, read
+from tests.helpers.raw_server import RawServer, read
 from tests.recording.tap.tapping import body_of, chunked, sized
 
 HELLO = ModelRequest("gpt-4o", (user("Hello"),))

@@ -19,7 +19,7 @@ import urllib3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.legacy_openai.raw_server import Connection, RawServer, read
+from tests.helpers.raw_server import Connection, RawServer, read
 from tests.recording.tap.conftest import Road
 from tests.recording.tap.tapping import SSE_CLOSED, answering, body_of, chunked, close, pieces_of, sized, tapped
 

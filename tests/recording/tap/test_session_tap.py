@@ -18,7 +18,7 @@ from shim.recording.files import read_exchanges
 from shim.recording.redaction.redaction import Redaction
 from shim.recording.tap.session_tap import tap
 from shim.testing.fake_openai import Cut, Drip, FakeOpenAI, Reset, Slow, Stall, Status, Where
-from tests.legacy_openai.raw_server import RawServer, read
+from tests.helpers.raw_server import RawServer, read
 from tests.recording.tap.conftest import Road
 from tests.recording.tap.tapping import (
     KEY,

@@ -16,7 +16,7 @@ import urllib3
 
 from shim.recording.exchange import Exchange
 from shim.testing.fake_openai import FakeOpenAI
-from tests.legacy_openai.raw_server import Connection, RawServer, chunk, read
+from tests.helpers.raw_server import Connection, RawServer, chunk, read
 from tests.recording.tap.tapping import (
     PLAIN,
     SSE_CLOSED,

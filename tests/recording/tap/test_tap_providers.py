@@ -29,7 +29,7 @@ from shim.testing.fake_openai import (
     Where,
     stream_failed,
 )
-from tests.legacy_adapter.driving import PATIENCE_SECONDS, Heard, ask, drive
+from tests.helpers.driving import PATIENCE_SECONDS, Heard, ask, drive
 from tests.recording.tap.tapping import KEY, body_of
 
 HELLO = ModelRequest("gpt-4o", (user("Hello"),))

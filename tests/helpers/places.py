@@ -1,6 +1,6 @@
 """Places to connect to that are not servers: where nobody listens, where nobody accepts, a name that is none.
 
-Not misbehaving servers (`shim.testing.fake_openai`, `tests.legacy_openai.raw_server`).
+Not misbehaving servers (`shim.testing.fake_openai`, `tests.helpers.raw_server`).
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ import pytest
 
 from shim.model import ErrorCategory, StreamEvent
 from shim.testing.fake_openai import Cut, FakeOpenAI, Respond, Stall, Status, stream_answer
+from tests.helpers.driving import HELLO, Heard, ask, drive, eventually, start
 from tests.helpers.providers import WAYS_TO_END, AnyProvider, Make
-from tests.legacy_adapter.driving import HELLO, Heard, ask, drive, eventually, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable

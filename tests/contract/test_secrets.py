@@ -11,9 +11,9 @@ import pytest
 
 from shim.model import ModelRequest, ProviderError, ShimError, user
 from shim.testing.fake_openai import FakeOpenAI, Garbage, RawResponse, Respond, Status, json_answer, stream_answer
+from tests.helpers.driving import HELLO, Heard, ask, drive, start
+from tests.helpers.places import refusing
 from tests.helpers.providers import AnyProvider, Make
-from tests.legacy_adapter.driving import HELLO, Heard, ask, drive, start
-from tests.legacy_adapter.places import refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
