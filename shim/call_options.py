@@ -71,13 +71,15 @@ class CallOptions(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not (self.api_key is None or isinstance(self.api_key, str) or callable(self.api_key)):
-            raise _wrong("api_key", self.api_key, "give a string, or a function that returns one")
+            raise _wrong("api_key", self.api_key, remedy="give a string, or a function that returns one")
         if not (self.endpoint is None or isinstance(self.endpoint, Endpoint)):
-            raise _wrong("endpoint", self.endpoint, "give an Endpoint")
+            raise _wrong("endpoint", self.endpoint, remedy="give an Endpoint")
         if not (self.deadlines is None or isinstance(self.deadlines, Deadlines)):
-            raise _wrong("deadlines", self.deadlines, "give Deadlines(read=30)")
+            raise _wrong("deadlines", self.deadlines, remedy="give Deadlines(read=30)")
         if self.idempotency_key is not None and not (self.idempotency_key and can_be_sent(self.idempotency_key)):
-            raise _wrong("idempotency_key", self.idempotency_key, "give printable ASCII without spaces around it")
+            raise _wrong(
+                "idempotency_key", self.idempotency_key, remedy="give printable ASCII without spaces around it"
+            )
 
     def __repr__(self) -> str:
         shown = [
@@ -97,6 +99,6 @@ def _is_seconds(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value) and value > 0
 
 
-def _wrong(name: str, value: object, remedy: str) -> InvalidRequestError:
+def _wrong(name: str, value: object, *, remedy: str) -> InvalidRequestError:
     place = f"options.{name}"
     return InvalidRequestError(f"{place} is {kind_of(value)}; {remedy}", field=place)

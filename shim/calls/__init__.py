@@ -5,23 +5,23 @@ one accepted request; `AnswerReader` reads its answer from bytes; `CallTable` ho
 `info_read()`; `ProviderBase` is the part of a provider that does not depend on how bytes travel.
 """
 
-from shim.calls.answer_reader import BODY_LIMIT, AnswerReader, Fault, StreamReader, Wanted, reader_of
-from shim.calls.call import Call, Codec, Ending, StreamCall, StreamDecoder, check_callback
+from shim.calls.answer_reader import BODY_LIMIT, AnswerFault, AnswerReader, StreamReader, Wanted, reader_of
+from shim.calls.call import Call, Codec, Decoder, Ending, StreamCall, check_callback
 from shim.calls.provider_base import NO_OPTIONS, ProviderBase, checked_options, deadlines_of, endpoint_of, find_key
 from shim.calls.table import CallTable
 
 __all__ = [
     "BODY_LIMIT",
     "NO_OPTIONS",
+    "AnswerFault",
     "AnswerReader",
     "Call",
     "CallTable",
     "Codec",
+    "Decoder",
     "Ending",
-    "Fault",
     "ProviderBase",
     "StreamCall",
-    "StreamDecoder",
     "StreamReader",
     "Wanted",
     "check_callback",

@@ -28,7 +28,7 @@ Wanted: TypeAlias = Literal["more", "end", "nothing"]
 call has ended and the transfer can be stopped."""
 
 
-class Fault(Struct, frozen=True):
+class AnswerFault(Struct, frozen=True):
     """Why an answer did not come whole."""
 
     category: ErrorCategory
@@ -51,7 +51,7 @@ class AnswerReader:
         self._at: float | None = None
         self._body: list[bytes] = []
         self._size = 0
-        self._stopped: Fault | None = None
+        self._stopped: AnswerFault | None = None
         self._raised: BaseException | None = None
 
     def head(self, status: int, headers: Mapping[str, str], *, at: float | None = None) -> None:
@@ -72,12 +72,12 @@ class AnswerReader:
             self._call.first_byte = self._at
         return self._collect(segments)
 
-    def stop(self, fault: Fault) -> Wanted:
+    def stop(self, fault: AnswerFault) -> Wanted:
         """Take that the body cannot be read on."""
         self._stopped = fault
         return "nothing"
 
-    def conclude(self, fault: Fault | None = None) -> Completion:
+    def conclude(self, fault: AnswerFault | None = None) -> Completion:
         """Take the end of the body; the last event of a stream is delivered before it returns.
 
         Args:
@@ -88,11 +88,11 @@ class AnswerReader:
     def _collect(self, segments: Sequence[bytes]) -> Wanted:
         self._size += sum(map(len, segments))
         if self._size > BODY_LIMIT:
-            return self.stop(Fault(ErrorCategory.PROTOCOL, f"the body is longer than {BODY_LIMIT} bytes"))
+            return self.stop(AnswerFault(ErrorCategory.PROTOCOL, f"the body is longer than {BODY_LIMIT} bytes"))
         self._body += segments
         return "more"
 
-    def _concluded(self, fault: Fault | None) -> Completion:
+    def _concluded(self, fault: AnswerFault | None) -> Completion:
         told = None if fault is None else (fault.category, fault.message)
         body = b"".join(self._body)
         ending = Ending(status=self._status, headers=self._headers, body=body, fault=told, raised=self._raised)
@@ -136,17 +136,17 @@ class StreamReader(AnswerReader):
             too_large = error
         wanted = self._deliver()
         if too_large is not None and wanted == "more" and not self._call.over:
-            return self.stop(Fault(too_large.category, too_large.message))
+            return self.stop(AnswerFault(too_large.category, too_large.message))
         return wanted
 
-    def conclude(self, fault: Fault | None = None) -> Completion:
+    def conclude(self, fault: AnswerFault | None = None) -> Completion:
         """Take the end of the body; see `AnswerReader.conclude`."""
         if fault is None and self._is_stream and self._stopped is None and not self._finished:
             self._finished = True  # an interrupt in the last event repeats this call
             try:
                 self._sse.finish()
             except ProviderError as error:
-                self._stopped = Fault(error.category, error.message)
+                self._stopped = AnswerFault(error.category, error.message)
         return super().conclude(fault)
 
     def _deliver(self) -> Wanted:

@@ -29,7 +29,7 @@ from shim.wire import failure
 from shim.wire.masking import Secret, credentials_in
 
 
-class StreamDecoder(Protocol):
+class Decoder(Protocol):
     """What `shim.wire.chat.StreamDecoder` and `shim.wire.responses.StreamDecoder` have in common."""
 
     @property
@@ -62,7 +62,7 @@ class Codec(Protocol):
         """Tell a whole answer as a stream would have."""
         ...
 
-    def StreamDecoder(self) -> StreamDecoder:  # noqa: N802 - a class of the codec, called to make one
+    def StreamDecoder(self) -> Decoder:  # noqa: N802 - a class of the codec, called to make one
         """Make the reader of one stream."""
         ...
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from shim import __version__
 from shim.cli.compare_output import Shown
 from shim.cli.compare_reports import Reports
-from shim.cli.main import write_nowhere
-from shim.cli.rendering import UsageError
+from shim.cli.rendering import UsageError, write_nowhere
 from shim.comparison.comparer import RUNGS
 from shim.comparison.runs.ignore_file import IgnoreFileError, read_ignore_rules
 from shim.comparison.runs.journal import Journal, JournalError

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shim.cli.arguments import parse
-from shim.cli.rendering import UsageError, printer
+from shim.cli.rendering import UsageError, printer, write_nowhere
 
 if TYPE_CHECKING:
     import argparse
@@ -100,10 +100,3 @@ def _print_what_the_terminal_can_show() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def write_nowhere() -> None:
-    """Let what is still buffered for standard output go nowhere, or the interpreter would fail on it once more at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)

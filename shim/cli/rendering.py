@@ -103,3 +103,10 @@ def program_name() -> str:
 def plural(count: int, noun: str) -> str:
     """`1 token`, `2 tokens`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def write_nowhere() -> None:
+    """Let what is still buffered for standard output go nowhere, or the interpreter would fail on it once more at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shim.native.transfer import Fault, FaultKind
+from shim.native.transfer import FaultKind, TransferFault
 
 _UNSUPPORTED_PROTOCOL: Final = 1
 _WEIRD_SERVER_REPLY: Final = 8
@@ -34,13 +34,13 @@ _WORDS: tuple[tuple[str, FaultKind], ...] = (
     ("unexpected eof", "truncated"),  # the end of TCP without that of TLS
 )
 
-NO_HEAD: Final = Fault("truncated", "the connection was closed inside the head of the answer")
+NO_HEAD: Final = TransferFault("truncated", "the connection was closed inside the head of the answer")
 _NOT_SENT_AGAIN: Final = "the connection was closed before an answer came"
 
 
-def fault_of(code: int, message: str) -> Fault:
+def fault_of(code: int, message: str) -> TransferFault:
     """The fault of a transfer that libcurl ended."""
     if code == _SEND_FAIL_REWIND:  # it would have sent the request again
-        return Fault("network", _NOT_SENT_AGAIN)
+        return TransferFault("network", _NOT_SENT_AGAIN)
     by_words: FaultKind = next((kind for words, kind in _WORDS if words in message), "network")
-    return Fault(_KINDS.get(code, by_words), f"{message or 'the transfer failed'} (curl error {code})")
+    return TransferFault(_KINDS.get(code, by_words), f"{message or 'the transfer failed'} (curl error {code})")

@@ -31,7 +31,7 @@ from shim.native.poller import READ, WRITE
 from shim.native.settings import HttpSettings
 from shim.native.sockets import Sockets
 from shim.native.timers import Appointments
-from shim.native.transfer import Fault, HttpRequest, Receiver, Transfer
+from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
 
 _KEEPALIVE_SECONDS = 60  # below the idle limits of usual gateways: 350 s at AWS, 120 s at GCP
 _RECEIVE_BUFFER = 64 * 1024
@@ -51,7 +51,7 @@ class HttpMulti:
         self._active: dict[Any, Transfer] = {}
         self._fresh: list[Transfer] = []
         self._touched: deque[Transfer] = deque()
-        self._ended: deque[tuple[Transfer, Fault | None]] = deque()
+        self._ended: deque[tuple[Transfer, TransferFault | None]] = deque()
         self._idle: list[Any] = []
         self._appointments = Appointments()
         self._timer_at = math.inf  # never
@@ -243,20 +243,20 @@ class HttpMulti:
         for transfer in self._appointments.due(now):
             sent = transfer.easy.getinfo(pycurl.PRETRANSFER_TIME)
             outcome = self._review_sent(transfer, now) if sent else self._review_unsent(transfer, now)
-            if isinstance(outcome, Fault):
+            if isinstance(outcome, TransferFault):
                 self._end(transfer, outcome)
             else:
                 self._appointments.make(outcome, transfer)
 
-    def _review_sent(self, transfer: Transfer, now: float) -> float | Fault:
+    def _review_sent(self, transfer: Transfer, now: float) -> float | TransferFault:
         """When to look again at a transfer that has its connection, or why it ends: its server has been silent for too long."""
         if transfer.patience is None:
             return math.inf
         sent_after = transfer.easy.getinfo(pycurl.POSTTRANSFER_TIME_T) / 1e6
         due = transfer.last_sign(now, sent_after=sent_after) + transfer.patience
-        return due if due > now else Fault("timeout", f"the server sent nothing for {transfer.patience:g} s")
+        return due if due > now else TransferFault("timeout", f"the server sent nothing for {transfer.patience:g} s")
 
-    def _review_unsent(self, transfer: Transfer, now: float) -> float | Fault:
+    def _review_unsent(self, transfer: Transfer, now: float) -> float | TransferFault:
         """When to look again at a transfer without a connection, or why it ends: making one takes too long."""
         look = now + self._first_look(transfer)
         if not (transfer.looked_up or transfer.easy.getinfo(pycurl.NAMELOOKUP_TIME)):  # it waits for a connection
@@ -265,7 +265,11 @@ class HttpMulti:
             return look
         queued = transfer.easy.getinfo(pycurl.QUEUE_TIME_T) / 1e6
         due = transfer.started + queued + transfer.connect_limit
-        return min(look, due) if due > now else Fault("timeout", f"no connection within {transfer.connect_limit:g} s")
+        return (
+            min(look, due)
+            if due > now
+            else TransferFault("timeout", f"no connection within {transfer.connect_limit:g} s")
+        )
 
     def _connect_alone(self, transfer: Transfer) -> None:
         """Wait no longer for a connection another is making: that one may hang in its handshake. Nothing was sent yet."""
@@ -280,7 +284,7 @@ class HttpMulti:
         transfer.easy.setopt(pycurl.FRESH_CONNECT, 1)
         self._multi.add_handle(transfer.easy)
 
-    def _end(self, transfer: Transfer, fault: Fault | None) -> None:
+    def _end(self, transfer: Transfer, fault: TransferFault | None) -> None:
         self._release(transfer)
         self._ended.append((transfer, fault))
 

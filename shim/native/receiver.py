@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from shim.calls import BODY_LIMIT, AnswerReader, Call, StreamCall, Wanted, reader_of
-from shim.calls import Fault as AnswerFault
+from shim.calls import BODY_LIMIT, AnswerFault, AnswerReader, Call, StreamCall, Wanted, reader_of
 from shim.model import ErrorCategory, ProviderError
 from shim.native.http_multi import HttpMulti
-from shim.native.transfer import Fault, Transfer
+from shim.native.transfer import Transfer, TransferFault
 from shim.provider import Completion
 from shim.transfer_observer import TransferObserver
 from shim.wire.content_encoding import ContentDecoder, decoder_of
@@ -52,9 +51,9 @@ class CallReceiver:
         fault = None if self._has_head else self._take_head(transfer)
         if fault is None and self._decoder is not None:
             segments, fault = _decoded(self._decoder, segments)
-        self._read(transfer, segments, fault)
+        self._read(transfer, segments, fault=fault)
 
-    def on_end(self, transfer: Transfer, fault: Fault | None) -> None:
+    def on_end(self, transfer: Transfer, fault: TransferFault | None) -> None:
         """Take the end."""
         if transfer.status and not self._has_head:
             self._take_head(transfer)
@@ -94,7 +93,7 @@ class CallReceiver:
             return AnswerFault(error.category, error.message)
         return None
 
-    def _read(self, transfer: Transfer, segments: Sequence[bytes], fault: AnswerFault | None) -> None:
+    def _read(self, transfer: Transfer, segments: Sequence[bytes], *, fault: AnswerFault | None) -> None:
         if segments and self._observers:
             self._show_segments(segments)
         wanted: Wanted = self._reader.feed(segments)

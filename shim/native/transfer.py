@@ -38,7 +38,7 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
         return SentRequest(method="POST", url=self.url, headers=headers, body=self.body)
 
 
-class Fault(Struct, frozen=True):
+class TransferFault(Struct, frozen=True):
     """Why a transfer got no complete response."""
 
     kind: FaultKind
@@ -55,7 +55,7 @@ class Receiver(Protocol):
         """Take body bytes, split as libcurl read them; none where the call is repeated."""
         ...
 
-    def on_end(self, transfer: Transfer, fault: Fault | None) -> None:
+    def on_end(self, transfer: Transfer, fault: TransferFault | None) -> None:
         """Take the end: of a complete response, or the fault."""
         ...
 

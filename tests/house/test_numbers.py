@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import fnmatch
 import re
-import statistics
 import tokenize
-from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ from tests.house.sources import (
     complain,
     definitions_in,
     functions,
-    module_name,
     place,
     python_files,
     tokens,
@@ -29,7 +27,6 @@ from tests.house.sources import (
 
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
-MEDIAN_FUNCTION = 8
 MOST_POSITIONAL = 2
 
 # Signatures that others fix: a contract of the design, or a library whose method is overridden. Patterns of qualified names.
@@ -76,36 +73,21 @@ def test_functions_are_short() -> None:
     assert not findings, complain(findings, "name its steps and make each a function, or turn its cases into a table.")
 
 
-def test_most_functions_are_a_few_lines() -> None:
-    """In each room of the packages half of the functions have at most 8 lines of code."""
-    sizes: defaultdict[str, list[int]] = defaultdict(list)
-    for each, node in functions(*PACKAGES):
-        sizes[room_of(each.path)].append(size_of(each.path, node))
-    medians = {room: statistics.median(found) for room, found in sizes.items()}
-    findings = [f"{room}: the median is {median} lines" for room, median in medians.items() if median > MEDIAN_FUNCTION]
-    assert not findings, complain(findings, "name the steps inside its longer functions, and make each a function.")
-
-
-def room_of(path: Path) -> str:
-    """The package a size counts for: `legacy_openai`, or a room of `shim`."""
-    parts = module_name(path).split(".")
-    return ".".join(parts[: 1 if parts[0] == "legacy_openai" else 2])
-
-
 def size_of(path: Path, node: FunctionNode) -> int:
     """Lines of code of a function, signature included; docstring, comments and blank lines are not."""
     last = node.end_lineno or node.lineno
-    lines = {line for line in code_lines(path) if node.lineno <= line <= last}
+    lines = code_lines(path).intersection(range(node.lineno, last + 1))
     first = node.body[0]
     if ast.get_docstring(node) is not None and first.lineno > node.lineno:
-        lines -= set(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+        lines = lines.difference(range(first.lineno, (first.end_lineno or first.lineno) + 1))
     return len(lines)
 
 
-def code_lines(path: Path) -> set[int]:
+@cache
+def code_lines(path: Path) -> frozenset[int]:
     """The lines of a module that hold code."""
     held = [token for token in tokens(path) if token.type not in _SKIPPED_TOKENS]
-    return {line for token in held for line in range(token.start[0], token.end[0] + 1)}
+    return frozenset(line for token in held for line in range(token.start[0], token.end[0] + 1))
 
 
 def test_booleans_are_named() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from shim.native.http_multi import HttpMulti
-from shim.native.transfer import Fault, HttpRequest, Transfer
+from shim.native.transfer import HttpRequest, Transfer, TransferFault
 
 
 class Recorder:
@@ -20,7 +20,7 @@ class Recorder:
 
     def __init__(self, act: Callable[[str], object] | None = None) -> None:
         self.body = b""
-        self.ends: list[Fault | None] = []
+        self.ends: list[TransferFault | None] = []
         self.cancels = 0
         self._act = act
 
@@ -35,7 +35,7 @@ class Recorder:
         if self._act is not None:
             self._act("segments")
 
-    def on_end(self, transfer: Transfer, fault: Fault | None) -> None:
+    def on_end(self, transfer: Transfer, fault: TransferFault | None) -> None:
         """Take the end."""
         self.ends.append(fault)
         if self._act is not None:

@@ -11,7 +11,7 @@ import pytest
 
 from shim.native.http_multi import HttpMulti
 from shim.native.settings import HttpSettings
-from shim.native.transfer import Fault, Transfer
+from shim.native.transfer import Transfer, TransferFault
 from shim.testing.fake_openai import Cut, FakeOpenAI, RawResponse, Reset, Slow, Stall, Where
 from tests.helpers.places import never_accepting, refusing
 from tests.helpers.raw_server import RawServer, json_answer, read
@@ -268,6 +268,6 @@ def test_a_place_nobody_listens_is_a_fault_of_the_network(multi: HttpMulti) -> N
         multi.submit(post(url), recorder)
         drive(multi, lambda: recorder.done)
     (fault,) = recorder.ends
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, TransferFault)
     assert fault.kind == "network"
     assert "curl error 7" in fault.message

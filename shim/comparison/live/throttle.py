@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 
-class Pace:
+class Throttle:
     """Says how long to rest, so that over any time the work takes at most its share of it.
 
     Args:

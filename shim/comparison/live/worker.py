@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from shim.comparison.live.notifier import Telling, TellingSettings
-from shim.comparison.live.throttle import Pace
+from shim.comparison.live.throttle import Throttle
 from shim.comparison.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Worker:
         self._bytes = 0
         self._at_work = False
         self._counts: Counter[str] = Counter()
-        self._pace = Pace(settings.max_share, burst=_BURST_SECONDS)
+        self._pace = Throttle(settings.max_share, burst=_BURST_SECONDS)
         self._thread: threading.Thread | None = None
         self._comparer: ComparesExchanges | None = None
         self._deadline: float | None = None  # set by close()

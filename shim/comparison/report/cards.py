@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, to_builtins
 
 from shim.comparison.report.exchange_view import LONGEST_BODY, Recorded, Text, cut, one_line, recorded
-from shim.comparison.report.marking import LONGEST_CHANGE, Piece, marked, plain
+from shim.comparison.report.marking import LONGEST_CHANGE, MarkedPiece, marked, plain
 from shim.comparison.rules import RULES
 from shim.comparison.runs.tally import Detail
 from shim.comparison.verdict import ABSENT, Mismatch, Verdict
@@ -29,11 +29,11 @@ class Side(Struct, frozen=True, kw_only=True):
     """What one side has: `kind` in words, the value as pieces; absent is no value."""
 
     kind: str
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[MarkedPiece, ...] = ()
     absent: bool = False
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class CardPlace(Struct, frozen=True, kw_only=True):
     """One mismatch: where, by which rule, and what stands there on either side."""
 
     path: str
@@ -69,7 +69,7 @@ class Card(Struct, frozen=True, kw_only=True):
     rules: str
     title: str
     labels: tuple[tuple[str, str], ...]
-    places: tuple[Place, ...]
+    places: tuple[CardPlace, ...]
     more_places: int
     reason: str
     message: Text
@@ -142,9 +142,9 @@ def _labels(detail: Detail) -> list[tuple[str, str]]:
     return [(name, value) for name, value in labels if value]
 
 
-def _place(mismatch: Mismatch) -> Place:
+def _place(mismatch: Mismatch) -> CardPlace:
     control, candidate = _sides(mismatch.control, mismatch.candidate)
-    return Place(
+    return CardPlace(
         path=one_line(mismatch.path),
         rule=mismatch.rule,
         sentence=RULES.get(mismatch.rule, ""),

@@ -43,7 +43,7 @@ class SegmentRow(Struct, frozen=True):
     text: Text | None
 
 
-class Message(Struct, frozen=True, kw_only=True):
+class ShownMessage(Struct, frozen=True, kw_only=True):
     """A request or response.
 
     Attributes:
@@ -65,8 +65,8 @@ class Message(Struct, frozen=True, kw_only=True):
 class Recorded(Struct, frozen=True, kw_only=True):
     """An exchange: its two messages, and what else is known of it as (name, value)."""
 
-    request: Message
-    response: Message | None
+    request: ShownMessage
+    response: ShownMessage | None
     facts: tuple[tuple[str, str], ...]
 
 
@@ -145,10 +145,10 @@ def _gap(before: str, sign: str, *, depth: int) -> str:
     return ""
 
 
-def _request(request: RecordedRequest) -> Message:
+def _request(request: RecordedRequest) -> ShownMessage:
     size = f"{request.length:,} bytes" if request.length >= 0 else "of unknown length"
     note = size if request.body is not None else f"Body {size}, left out of the recording."
-    return Message(
+    return ShownMessage(
         line=one_line(f"{request.method} {request.url}"),
         headers=_headers(request.headers),
         body=body_text(request.body) if request.body is not None else None,
@@ -156,10 +156,10 @@ def _request(request: RecordedRequest) -> Message:
     )
 
 
-def _response(response: RecordedResponse) -> Message:
+def _response(response: RecordedResponse) -> ShownMessage:
     body = response.body
     streamed = response.is_event_stream
-    return Message(
+    return ShownMessage(
         line=one_line(f"{response.status} {response.reason}".rstrip()),
         headers=_headers(response.headers),
         body=None if body is None or streamed else body_text(body),

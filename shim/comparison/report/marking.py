@@ -32,7 +32,7 @@ Pair: TypeAlias = tuple[str, str, bool]
 """A stretch of either side, and whether it is the same on both."""
 
 
-class Piece(Struct, frozen=True, omit_defaults=True):
+class MarkedPiece(Struct, frozen=True, omit_defaults=True):
     """A stretch of text.
 
     Attributes:
@@ -46,13 +46,13 @@ class Piece(Struct, frozen=True, omit_defaults=True):
     told: bool = False
 
 
-def marked(control: str, candidate: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+def marked(control: str, candidate: str) -> tuple[tuple[MarkedPiece, ...], tuple[MarkedPiece, ...]]:
     """Both texts as pieces; texts that are the same are one piece each, unmarked."""
     pairs = list(_pairs(control, candidate))
     return _side(pairs, 0), _side(pairs, 1)
 
 
-def plain(text: str, *, limit: int) -> tuple[Piece, ...]:
+def plain(text: str, *, limit: int) -> tuple[MarkedPiece, ...]:
     """A text as pieces with nothing marked, cut at `limit` characters."""
     pieces = [*_visible(text[:limit])]
     if len(text) > limit:
@@ -130,9 +130,9 @@ def _longest(most: int, same: Callable[[int], bool]) -> int:
     return low
 
 
-def _side(pairs: list[Pair], index: int) -> tuple[Piece, ...]:
+def _side(pairs: list[Pair], index: int) -> tuple[MarkedPiece, ...]:
     texts = [((control, candidate)[index], same) for control, candidate, same in _merged(pairs)]
-    pieces: list[Piece] = []
+    pieces: list[MarkedPiece] = []
     for place, (text, same) in enumerate(texts):
         if len(pieces) >= MOST_PIECES:
             pieces.append(_left_out(sum(len(rest) for rest, _ in texts[place:]), "more"))
@@ -158,7 +158,7 @@ def _merged(pairs: list[Pair]) -> list[Pair]:
     return merged
 
 
-def _context(text: str, *, first: bool, last: bool) -> Iterator[Piece]:
+def _context(text: str, *, first: bool, last: bool) -> Iterator[MarkedPiece]:
     """What both have: the part next to a change, and how much is left out."""
     head = 0 if first and not last else CONTEXT
     tail = 0 if last else CONTEXT
@@ -170,25 +170,25 @@ def _context(text: str, *, first: bool, last: bool) -> Iterator[Piece]:
     yield from _visible(text[len(text) - tail :] if tail else "")
 
 
-def _change(text: str) -> Iterator[Piece]:
+def _change(text: str) -> Iterator[MarkedPiece]:
     if not text:
-        yield Piece("", changed=True)  # marks where the other side has more
+        yield MarkedPiece("", changed=True)  # marks where the other side has more
     yield from _visible(text[:LONGEST_CHANGE], changed=True)
     if len(text) > LONGEST_CHANGE:
         yield _left_out(len(text) - LONGEST_CHANGE, "more")
 
 
-def _left_out(number: int, what: str) -> Piece:
-    return Piece(f"… {number:,} {what} character{'' if number == 1 else 's'} …", told=True)
+def _left_out(number: int, what: str) -> MarkedPiece:
+    return MarkedPiece(f"… {number:,} {what} character{'' if number == 1 else 's'} …", told=True)
 
 
-def _visible(text: str, *, changed: bool = False) -> Iterator[Piece]:
+def _visible(text: str, *, changed: bool = False) -> Iterator[MarkedPiece]:
     """The text in pieces, with escapes for what cannot be seen; in a change white space shows too."""
     for index, part in enumerate(_UNSEEN.split(text)):
         if index % 2:
-            yield Piece(_escaped(part), changed, told=True)
+            yield MarkedPiece(_escaped(part), changed, told=True)
         elif part:
-            yield Piece(_spaces_shown(part) if changed else part, changed)
+            yield MarkedPiece(_spaces_shown(part) if changed else part, changed)
 
 
 def _spaces_shown(text: str) -> str:

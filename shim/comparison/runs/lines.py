@@ -36,7 +36,7 @@ class Line(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
-class Fault(Struct, frozen=True):
+class LineFault(Struct, frozen=True):
     """Input that cannot be used: the file, the line counted from 1 (0 for the file itself), why, and what to do."""
 
     file: str
@@ -75,7 +75,7 @@ class Source:
         known = [size for size in sizes if size is not None]
         self.size = sum(known) if len(known) == len(sizes) else None
 
-    def lines(self, *, on_fault: Callable[[Fault], None]) -> Generator[Line, None, None]:
+    def lines(self, *, on_fault: Callable[[LineFault], None]) -> Generator[Line, None, None]:
         """Give the lines, once; `on_fault` is told what cannot be read."""
         number = 0
         for file in self.files:
@@ -85,7 +85,7 @@ class Source:
                 yield Line(file, line, number, data)
                 number += 1
 
-    def _lines_of(self, file: str, on_fault: Callable[[Fault], None]) -> Generator[tuple[int, bytes], None, None]:
+    def _lines_of(self, file: str, on_fault: Callable[[LineFault], None]) -> Generator[tuple[int, bytes], None, None]:
         before, number = self.position, 0
         try:
             for number, data, offset in read_lines(file):
@@ -93,9 +93,9 @@ class Source:
                 yield number, data
         except RecordError as error:
             place = error.line or number + 1
-            on_fault(Fault(file, place, str(error).removeprefix(f"{file}:{place}: ")))
+            on_fault(LineFault(file, place, str(error).removeprefix(f"{file}:{place}: ")))
         except OSError as error:
-            on_fault(Fault(file, number + 1, f"it cannot be read: {error.strerror or error}; see to the file"))
+            on_fault(LineFault(file, number + 1, f"it cannot be read: {error.strerror or error}; see to the file"))
 
 
 def _size_of(file: str) -> int | None:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from shim.comparison.runs.judge import ComparerMaker, Judge, Judged, batches
-from shim.comparison.runs.lines import Fault
+from shim.comparison.runs.lines import LineFault
 from shim.comparison.runs.tally import Detail, Tally
 from shim.comparison.runs.workers import WorkerError, Workers
 from shim.recording.files import decode_exchange
@@ -55,7 +55,7 @@ class Run:
     ) -> None:
         self.tally = Tally()
         self.details: list[Detail] = []
-        self.faults: list[Fault] = []
+        self.faults: list[LineFault] = []
         self._make_comparer = make_comparer
         self._workers = workers
         self._wanted = details
@@ -79,7 +79,7 @@ class Run:
                 self._count(line, known)
                 yield line, known
 
-    def fault(self, fault: Fault) -> None:
+    def fault(self, fault: LineFault) -> None:
         """Count input that cannot be used, and keep the first of it."""
         self.tally.unusable += 1
         if len(self.faults) < MOST_FAULTS:
@@ -110,7 +110,7 @@ class Run:
 
     def _count(self, line: Line, judged: Judged) -> None:
         if judged.facts is None:
-            self.fault(Fault(line.file, line.line, judged.fault))
+            self.fault(LineFault(line.file, line.line, judged.fault))
             return
         self.tally.add(judged.facts, judged.verdicts, ignore=self._ignore)
         if judged.wants_attention and len(self.details) < self._wanted and len(line.data) <= self._room:

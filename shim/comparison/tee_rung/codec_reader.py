@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from shim.calls import Call, Fault, StreamCall, reader_of
+from shim.calls import AnswerFault, Call, StreamCall, reader_of
 from shim.comparison.tee_rung.readings import Heard, reading_of
 from shim.model import ErrorCategory, StreamEvent
 from shim.model.response import Api
@@ -70,9 +70,9 @@ def _read(answer: Presented, call: Call) -> Completion:
     return reader.conclude(None if answer.broken is None else _fault(answer.broken))
 
 
-def _fault(broken: Break) -> Fault:
+def _fault(broken: Break) -> AnswerFault:
     words = broken.message or broken.kind or f"the answer broke off ({broken.family})"
-    return Fault(ErrorCategory(broken.family), words)
+    return AnswerFault(ErrorCategory(broken.family), words)
 
 
 def _joined(headers: Headers) -> dict[str, str]:

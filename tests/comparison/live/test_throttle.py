@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from shim.comparison.live.throttle import Pace, Ration
+from shim.comparison.live.throttle import Ration, Throttle
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 @pytest.mark.parametrize("piece", [0.001, 0.07, 3.0])
 def test_work_takes_its_share_of_the_time(share: float, piece: float) -> None:
     """However long a piece of work is, over time the work takes its share and at most the burst and one piece more."""
-    pace, now, worked = Pace(share, burst=0.5), 100.0, 0.0
+    pace, now, worked = Throttle(share, burst=0.5), 100.0, 0.0
     for _ in range(500):
         now += pace.rest(now)
         now += piece
@@ -23,7 +23,7 @@ def test_work_takes_its_share_of_the_time(share: float, piece: float) -> None:
 
 def test_work_that_is_rare_never_rests() -> None:
     """Work below its share comes at once, and a long quiet time saves up the burst alone."""
-    pace, now = Pace(0.1, burst=0.5), 0.0
+    pace, now = Throttle(0.1, burst=0.5), 0.0
     for _ in range(100):
         now += 10
         assert pace.rest(now) == 0
@@ -35,14 +35,14 @@ def test_work_that_is_rare_never_rests() -> None:
 
 def test_the_whole_share_never_rests() -> None:
     """A share of 1 sets no limit."""
-    pace = Pace(1, burst=0.5)
+    pace = Throttle(1, burst=0.5)
     pace.worked(1000, now=1)
     assert pace.rest(1) == 0
 
 
 def test_a_clock_that_stands_still_earns_nothing() -> None:
     """A clock that goes back, or not on, changes no credit."""
-    pace = Pace(0.5, burst=0)
+    pace = Throttle(0.5, burst=0)
     pace.worked(1, now=10)
     assert pace.rest(9) == pace.rest(9) == pytest.approx(2)
 

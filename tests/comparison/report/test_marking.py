@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shim.comparison.report.marking import LONGEST_CHANGE, MOST_PIECES, Piece, marked, plain, seen
+from shim.comparison.report.marking import LONGEST_CHANGE, MOST_PIECES, MarkedPiece, marked, plain, seen
 
 
-def changed(pieces: tuple[Piece, ...]) -> list[str]:
+def changed(pieces: tuple[MarkedPiece, ...]) -> list[str]:
     """The stretches that are marked."""
     return [piece.text for piece in pieces if piece.changed]
 
 
 def test_equal_texts_are_unmarked() -> None:
     """Two texts that are the same are one piece each, with nothing marked."""
-    assert marked("the same\ntwo lines", "the same\ntwo lines") == ((Piece("the same\ntwo lines"),),) * 2
+    assert marked("the same\ntwo lines", "the same\ntwo lines") == ((MarkedPiece("the same\ntwo lines"),),) * 2
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_unseen_characters_are_told() -> None:
     first, _ = marked("pay \u202e100", "pay 100")
     assert "\\u202e" in changed(first)
     assert seen("a\u200bb\x1b\ufeff") == "a\\u200bb\\x1b\\ufeff"
-    assert plain("a\u2066b", limit=9)[1] == Piece("\\u2066", told=True)
+    assert plain("a\u2066b", limit=9)[1] == MarkedPiece("\\u2066", told=True)
 
 
 def test_changed_white_space_is_shown() -> None:

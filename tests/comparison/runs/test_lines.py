@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from shim.comparison.runs.lines import Fault, Line, Source, UnusableFileError
+from shim.comparison.runs.lines import Line, LineFault, Source, UnusableFileError
 from tests.comparison.stand_ins import encoded, recorded
 
 
-def read(source: Source) -> tuple[list[Line], list[Fault]]:
+def read(source: Source) -> tuple[list[Line], list[LineFault]]:
     """All lines and faults of a source."""
-    faults: list[Fault] = []
+    faults: list[LineFault] = []
     return list(source.lines(on_fault=faults.append)), faults
 
 
