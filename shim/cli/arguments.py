@@ -96,7 +96,7 @@ def _add_chat(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     chat.add_argument("prompt", nargs="?", default="-", help="the question; - or none reads standard input")
     chat.add_argument("--model", default=DEFAULT_MODEL, help="the model's name (default: %(default)s)")
     chat.add_argument(
-        "--provider", default="legacy", choices=sorted(KINDS), help="which provider carries it (default: %(default)s)"
+        "--provider", choices=sorted(KINDS), help="which provider carries it (default: legacy; native with --azure)"
     )
     chat.add_argument(
         "--api",
@@ -104,6 +104,14 @@ def _add_chat(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="which API the native provider speaks (default: auto, by the model and what the request needs)",
     )
     chat.add_argument("--base-url", metavar="URL", help="where the API is (default: OPENAI_BASE_URL, or OpenAI's own)")
+    azure = chat.add_argument_group("Azure OpenAI", "The key is read from AZURE_OPENAI_API_KEY, else OPENAI_API_KEY.")
+    azure.add_argument(
+        "--azure", metavar="RESOURCE", help="ask a deployment there: the resource's name, or its address"
+    )
+    azure.add_argument("--deployment", metavar="NAME", help="the deployment's name (default: that of --model)")
+    azure.add_argument(
+        "--api-version", metavar="DATE", help="the API's version (default: OPENAI_API_VERSION, or 2024-10-21)"
+    )
     chat.add_argument("--system", metavar="TEXT", help="instructions put before the question")
     chat.add_argument("--temperature", type=_number, metavar="NUMBER", help="how freely it answers, 0 to 2")
     chat.add_argument("--max-tokens", type=_positive, metavar="COUNT", help="upper bound of the answer")

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from shim.cli.advice import explain
 from shim.cli.chat_request import request_from
@@ -19,6 +19,7 @@ from shim.cli.json_output import JsonEvents, JsonWhole
 from shim.cli.rendering import UsageError
 from shim.cli.text_output import AnswerText
 from shim.client import Client
+from shim.endpoint import Endpoint
 from shim.model import (
     InvalidRequestError,
     MissingCredentialsError,
@@ -28,6 +29,8 @@ from shim.model import (
     StreamEvent,
 )
 from shim.wire import chat as chat_wire
+
+_AZURE_VERSION = "2024-10-21"  # the newest that is generally available, not a preview
 
 
 class Display(Protocol):
@@ -50,7 +53,10 @@ def chat(arguments: argparse.Namespace) -> int:
         UsageError: an option or a file that cannot be used; nothing was sent.
         KeyboardInterrupt: Ctrl-C; what had arrived has been printed.
     """
-    base_url = arguments.base_url or os.environ.get("OPENAI_BASE_URL") or None
+    base_url = arguments.base_url or arguments.azure or os.environ.get("OPENAI_BASE_URL") or None
+    for name in ("deployment", "api_version"):
+        if getattr(arguments, name) is not None and arguments.azure is None:
+            raise UsageError(f"--{name.replace('_', '-')} is Azure's; add --azure RESOURCE")
     request = request_from(arguments)
     streamed = not arguments.json if arguments.stream is None else arguments.stream
     display = _display(as_json=arguments.json, streamed=streamed)
@@ -66,15 +72,25 @@ def chat(arguments: argparse.Namespace) -> int:
 
 
 def _client(arguments: argparse.Namespace, base_url: str | None) -> Client:
-    settings = {"base_url": base_url}
+    settings: dict[str, Any] = {"base_url": base_url} if arguments.azure is None else _azure(arguments)
+    kind = arguments.provider or ("legacy" if arguments.azure is None else "native")
     if arguments.api is not None:
-        if arguments.provider == "legacy":
+        if kind == "legacy":
             raise UsageError("--api: the legacy client knows Chat Completions only; add --provider native")
         settings["api"] = arguments.api
     try:
-        return Client(arguments.provider, **settings)
+        return Client(kind, **settings)
     except ImportError as error:  # the extra it needs is missing, and the message names it
         raise UsageError(f"--provider: {error}") from None
+
+
+def _azure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings for a deployment at Azure."""
+    if arguments.base_url is not None:
+        raise UsageError("--azure and --base-url are both given; give one")
+    version = arguments.api_version or os.environ.get("OPENAI_API_VERSION") or _AZURE_VERSION
+    endpoint = Endpoint.azure(arguments.azure, arguments.deployment or arguments.model, api_version=version)
+    return {"endpoint": endpoint, "api_key": os.environ.get("AZURE_OPENAI_API_KEY") or None}
 
 
 def _display(*, as_json: bool, streamed: bool) -> Display:

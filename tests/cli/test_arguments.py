@@ -27,13 +27,12 @@ def test_wrong_values_are_named(run_shim: RunShim, arguments: tuple[str, ...], n
 
 
 def test_defaults() -> None:
-    """Without options `chat` reads standard input, asks gpt-4o-mini through the legacy provider, and sets nothing else."""
+    """Without options `chat` reads standard input, asks gpt-4o-mini, and sets nothing else."""
     found = vars(parse(["chat"]))
     assert {name: value for name, value in found.items() if value is not None} == {
         "command": "chat",
         "prompt": "-",
         "model": "gpt-4o-mini",
-        "provider": "legacy",
         "json": False,
     }
 

@@ -34,7 +34,7 @@ VOCABULARY = "shim.model shim.endpoint shim.call_options shim.provider"
 TRANSPORTS = f"{VOCABULARY} shim.wire legacy_openai shim.legacy_adapter shim.native"
 BELOW_FACTORY = f"{TRANSPORTS} shim.loops shim.layers shim.recording shim.comparison shim.migration"
 
-# DESIGN section 2, with the packages of section 15 in the rooms that exist for them.
+# docs/architecture.md draws it; the packages stand in the rooms that exist for them.
 TABLE = {
     "legacy_openai": row(third_party="requests urllib3"),
     "shim.model": row(),

@@ -29,13 +29,13 @@ LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
 MOST_POSITIONAL = 2
 
-# Signatures that others fix: a contract of the design, or a library whose method is overridden. Patterns of qualified names.
+# Signatures that others fix: an interface that is built on, or a library whose method is overridden. Patterns of qualified names.
 FIXED_SIGNATURES = {
-    "legacy_openai.*MultiClient.add_request": "DESIGN section 3",
-    "legacy_openai.*chat_create": "DESIGN section 3",
-    "shim.*.start_stream": "DESIGN section 5",
-    "shim.wire.failure.parse_error": "DESIGN section 6",
-    "shim.migration.*MigratingProvider.__init__": "DESIGN section 11",
+    "legacy_openai.*MultiClient.add_request": "the frozen client's own",
+    "legacy_openai.*chat_create": "the frozen client's own",
+    "shim.*.start_stream": "the interface: a request, and who is told of it",
+    "shim.wire.failure.parse_error": "status, headers and body of one answer",
+    "shim.migration.*MigratingProvider.__init__": "control, candidate and what decides between them",
     "shim.model.errors._rebuild": "pickle passes by position",
     "*.__exit__": "the language's",
     "*.__aexit__": "the language's",
