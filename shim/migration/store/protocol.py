@@ -118,6 +118,13 @@ class StoredPin(Struct, frozen=True, kw_only=True):
     share: float
 
 
+class PinPage(Struct, frozen=True, kw_only=True):
+    """Pins in the order in which they were written. `pins`: `Store.unit_key` -> pin; `position`: of the last, to go on from."""
+
+    pins: dict[str, StoredPin]
+    position: int
+
+
 class First(Struct, frozen=True, kw_only=True):
     """An event that is counted once per unit, kind and epoch, whichever process tells it first.
 
@@ -287,6 +294,18 @@ class Store(Protocol):
 
     def read_pins(self, flag: str, units: Sequence[str]) -> dict[str, StoredPin]:
         """The pins that hold; units without one are left out. Reading keeps no pin alive."""
+        ...
+
+    def read_pins_after(self, flag: str, *, after: int = 0, limit: int = 10_000) -> PinPage:
+        """The pins first written after a position, oldest first, lapsed ones left out, at most `limit` of them.
+
+        A rollout reads on with each refresh, so that every process knows what is pinned elsewhere before a request asks: asking
+        the store during a request would block it. Where nothing is left, `position` is `after`.
+        """
+        ...
+
+    def unit_key(self, flag: str, unit: str) -> str:
+        """The name under which a unit's pin is kept: pure and fast, asks nobody, raises nothing for a string."""
         ...
 
     def append_history(self, flag: str, entry: Mapping[str, Any], *, entry_id: str | None = None) -> int:
