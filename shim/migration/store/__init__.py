@@ -6,10 +6,14 @@ many hosts (extra `redis`); both keep the same promises, `Store`. A single proce
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from shim.migration.store.protocol import (
+    BATCH_MEMORY,
     CROSSED,
     EXPOSED,
     KEPT_EPOCHS,
+    LONGEST_PIN,
     MOST_FIRSTS,
     MOST_NAME,
     MOST_TEXT,
@@ -33,10 +37,34 @@ from shim.migration.store.protocol import (
     StoreUnavailableError,
 )
 
+if TYPE_CHECKING:
+    from shim.migration.store.sqlite_store import SqliteStore
+
+# Name -> module it comes from when it is first asked for (PEP 562).
+_ON_DEMAND: dict[str, str] = {
+    "SqliteStore": "sqlite_store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _ON_DEMAND.get(name)
+    if module is None:
+        raise AttributeError(f"module 'shim.migration.store' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"shim.migration.store.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_DEMAND})
+
+
 __all__ = [
+    "BATCH_MEMORY",
     "CROSSED",
     "EXPOSED",
     "KEPT_EPOCHS",
+    "LONGEST_PIN",
     "MOST_FIRSTS",
     "MOST_NAME",
     "MOST_TEXT",
@@ -46,6 +74,7 @@ __all__ = [
     "First",
     "PinPage",
     "Snapshot",
+    "SqliteStore",
     "Store",
     "StoreConflictError",
     "StoreError",

@@ -225,6 +225,12 @@ MOST_UNITS: Final = 1_000_000
 MOST_FIRSTS: Final = 10_000
 """So many firsts and exposures go in one batch: some tens of milliseconds in which nobody else writes."""
 
+BATCH_MEMORY: Final = 3600.0
+"""So many seconds a batch is known again by its id: a flush that timed out is sent again within minutes, or never."""
+
+LONGEST_PIN: Final = 30 * 86400.0
+"""So many seconds may a pin's age be: a bound on how many there are, and no conversation rests longer."""
+
 MOST_TEXT: Final = 64 * 1024
 """So many bytes of JSON has one policy, history entry or evidence: they are read by people, and by each refresh."""
 
@@ -264,7 +270,7 @@ class Store(Protocol):
         ...
 
     def add(self, flag: str, batch: Batch) -> bool:
-        """Add a batch, all of it or nothing; False where its id was added before (within a day), and nothing was done."""
+        """Add a batch, all of it or nothing; False, and nothing done, where its id was added before (within `BATCH_MEMORY`)."""
         ...
 
     def read_epoch(self, flag: str, epoch: str) -> StoredEpoch:
@@ -300,12 +306,16 @@ class Store(Protocol):
         """The pins first written after a position, oldest first, lapsed ones left out, at most `limit` of them.
 
         A rollout reads on with each refresh, so that every process knows what is pinned elsewhere before a request asks: asking
-        the store during a request would block it. Where nothing is left, `position` is `after`.
+        the store during a request would block it. Where nothing is left, `position` is `after`. A position that the store never
+        gave, as one of a store that was emptied since, reads from the beginning.
         """
         ...
 
     def unit_key(self, flag: str, unit: str) -> str:
-        """The name under which a unit's pin is kept: pure and fast, asks nobody, raises nothing for a string."""
+        """The name under which a unit's pin is kept: pure and fast, asks nobody, raises nothing for a string.
+
+        Before the store was reached for the first time the key is not known, and the name is one that no pin has.
+        """
         ...
 
     def append_history(self, flag: str, entry: Mapping[str, Any], *, entry_id: str | None = None) -> int:
