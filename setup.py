@@ -4,6 +4,7 @@ from setuptools import find_packages, setup
 
 NATIVE = ["pycurl>=7.45.3", "certifi"]
 FLAGS = ["openfeature-sdk>=0.8"]
+REDIS = ["redis>=5"]
 OTEL = ["opentelemetry-api>=1.27"]
 CLI = ["rich>=13", "jinja2>=3.1", "h11>=0.14"]
 TESTING = ["h11>=0.14", "h2>=4.1", "trustme>=1.1"]
@@ -38,9 +39,10 @@ setup(
         "native": NATIVE,
         "flags": FLAGS,
         "otel": OTEL,
+        "redis": REDIS,
         "cli": CLI,
         "testing": TESTING,
-        "dev": DEV + NATIVE + FLAGS + OTEL + CLI + TESTING,
+        "dev": DEV + NATIVE + FLAGS + REDIS + OTEL + CLI + TESTING,
     },
     entry_points={
         "console_scripts": ["shim = shim.cli:main"],

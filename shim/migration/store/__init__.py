@@ -38,10 +38,12 @@ from shim.migration.store.protocol import (
 )
 
 if TYPE_CHECKING:
+    from shim.migration.store.redis_store import RedisStore
     from shim.migration.store.sqlite_store import SqliteStore
 
 # Name -> module it comes from when it is first asked for (PEP 562).
 _ON_DEMAND: dict[str, str] = {
+    "RedisStore": "redis_store",
     "SqliteStore": "sqlite_store",
 }
 
@@ -73,6 +75,7 @@ __all__ = [
     "Exposure",
     "First",
     "PinPage",
+    "RedisStore",
     "Snapshot",
     "SqliteStore",
     "Store",

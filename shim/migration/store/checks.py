@@ -30,6 +30,9 @@ from shim.model.checks import kind_of
 
 T = TypeVar("T")
 
+LONGEST_TIME_LIMIT = 60.0
+"""Seconds: a store that may block a refresher for longer is a mistake in units."""
+
 ARMS = ("control", "candidate")
 
 

@@ -314,7 +314,8 @@ class Store(Protocol):
     def unit_key(self, flag: str, unit: str) -> str:
         """The name under which a unit's pin is kept: pure and fast, asks nobody, raises nothing for a string.
 
-        Before the store was reached for the first time the key is not known, and the name is one that no pin has.
+        Before a store that others made was reached for the first time, the name is one that no pin has; afterwards it stays,
+        also where the store is emptied.
         """
         ...
 

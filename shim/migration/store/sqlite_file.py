@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from shim.migration.store import sqlite_schema
+from shim.migration.store import sqlite_schema, units
 from shim.migration.store.protocol import StoreError, StoreUnavailableError
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class SqliteFile:
     Args:
         path: of the file; made, readable by its owner alone, where it is missing. ":memory:" is one process's own.
         time_limit: seconds that a call may wait for locks.
-        hash_key: what units are hashed with, None for a key of the file's own; see `hash_key`.
+        hash_key: what units are hashed with, None for a key of the file's own.
 
     Raises:
         StoreError: it cannot be used, and that will not pass by itself.
@@ -87,15 +87,17 @@ class SqliteFile:
         self.path = path if path == MEMORY else str(Path(path).absolute())
         self.where = f"the store {self.path}"
         self._time_limit = time_limit
-        self._hash_key = hash_key
+        self._given_key = hash_key
+        self.key = hash_key or units.new_key()  # what a file gets that has none
         self._writing = _Seat()
         self._reading = self._writing if path == MEMORY else _Seat()
         self._held: list[_Seat] = []
         _close_before_forks(self)
 
-    def hash_key(self, connection: sqlite3.Connection) -> bytes:
-        """The key of the units' hashes."""
-        return sqlite_schema.hash_key(connection, self._hash_key, where=self.where)
+    def learn_key(self, connection: sqlite3.Connection) -> bytes:
+        """The key of the units' hashes as the file has it, and `key` from now on. Inside a transaction."""
+        self.key = sqlite_schema.hash_key(connection, self._given_key, where=self.where)
+        return self.key
 
     def reading(self, work: Work[T]) -> T:
         """What `work` reads, all of one moment."""
@@ -165,7 +167,7 @@ class SqliteFile:
         return connection
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
-        sqlite_schema.set_up(connection, self._hash_key, where=self.where)
+        sqlite_schema.set_up(connection, self.key, keep_key=self._given_key is None, where=self.where)
 
     def _make_file(self) -> None:
         """Make it before SQLite does, who would let everybody read it."""

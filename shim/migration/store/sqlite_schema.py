@@ -43,8 +43,10 @@ CREATE INDEX pins_lapse ON pins (lapses_at);
 """
 
 
-def set_up(connection: sqlite3.Connection, given_key: bytes | None, *, where: str) -> None:
+def set_up(connection: sqlite3.Connection, key: bytes, *, keep_key: bool, where: str) -> None:
     """Give a new file its tables and the key of its units; leave one that has them. Inside a writing transaction.
+
+    `keep_key` is False where the caller brings the key each time: the file then holds its name alone.
 
     Raises:
         StoreError: it is another program's, or of a newer schema.
@@ -54,9 +56,8 @@ def set_up(connection: sqlite3.Connection, given_key: bytes | None, *, where: st
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
-        key = given_key or units.new_key()
         connection.execute("INSERT INTO meta VALUES ('key_name', ?)", (units.name_of_key(key),))
-        if given_key is None:
+        if keep_key:
             connection.execute("INSERT INTO meta VALUES ('key', ?)", (key,))
 
 

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from shim.migration.decision import Arm
 
-LONGEST_TIME_LIMIT = 60.0
-"""Seconds: a store that may block a refresher for longer is a mistake in units."""
-
 # Lapsed pins that one call removes: more than it can add in the long run, and a millisecond or two.
 _LAPSED_AT_ONCE = 200
 
@@ -58,7 +55,7 @@ class SqliteStore(BackedStore):
         hash_key: bytes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        limit = checks.seconds("time_limit", time_limit, most=LONGEST_TIME_LIMIT)
+        limit = checks.seconds("time_limit", time_limit, most=checks.LONGEST_TIME_LIMIT)
         file = SqliteFile(_checked_path(path), time_limit=limit, hash_key=units.checked_key(hash_key))
         super().__init__(SqliteBackend(file), clock=clock)
 
@@ -68,11 +65,10 @@ class SqliteBackend:
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
-        self._key = units.new_key()  # until the file's own is known, one that no pin was hashed with
         try:
             # What may pass does not keep a service from starting: the first call asks again.
             with contextlib.suppress(StoreUnavailableError):
-                file.writing(self._learn_key)
+                file.writing(file.learn_key)
         finally:
             file.close()  # a process that only makes the store, and forks, has nothing open
 
@@ -119,7 +115,7 @@ class SqliteBackend:
         """See `Backend.add`."""
         return self._file.writing(
             lambda connection: sqlite_evidence.add(
-                connection, flag, batch=batch, key=self._learn_key(connection), now=now
+                connection, flag, batch=batch, key=self._file.learn_key(connection), now=now
             )
         )
 
@@ -130,7 +126,7 @@ class SqliteBackend:
 
     def unit_key(self, unit: str) -> str:
         """See `Backend.unit_key`."""
-        return units.text_of(units.digest(unit, self._key))
+        return units.text_of(units.digest(unit, self._file.key))
 
     def pin(
         self, flag: str, pins: Mapping[str, StoredPin], *, now: float, lapses_at: float
@@ -138,7 +134,7 @@ class SqliteBackend:
         """See `Backend.pin`."""
 
         def write(connection: sqlite3.Connection) -> dict[str, tuple[Arm, float]]:
-            key = self._learn_key(connection)
+            key = self._file.learn_key(connection)
             _drop_lapsed(connection, now)
             rows = [
                 (flag, units.digest(unit, key), pin.arm, float(pin.share), lapses_at, now) for unit, pin in pins.items()
@@ -151,7 +147,7 @@ class SqliteBackend:
         """See `Backend.pins`."""
 
         def read(connection: sqlite3.Connection) -> dict[str, tuple[Arm, float]]:
-            key = self._learn_key(connection)
+            key = self._file.learn_key(connection)
             rows = {
                 unit: connection.execute(
                     "SELECT arm, share FROM pins WHERE flag = ? AND unit = ? AND lapses_at > ?",
@@ -167,15 +163,16 @@ class SqliteBackend:
         """See `Backend.pins_after`."""
 
         def read(connection: sqlite3.Connection) -> PinPage:
-            self._learn_key(connection)
+            self._file.learn_key(connection)
             given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'pins'").fetchone()
             begin = after if given is not None and after <= given[0] else 0
             rows = connection.execute(
-                "SELECT position, unit, arm, share FROM pins WHERE flag = ? AND position > ? AND lapses_at > ?"
+                "SELECT position, unit, arm, share, lapses_at FROM pins WHERE flag = ? AND position > ?"
                 " ORDER BY position LIMIT ?",
-                (flag, begin, now, limit),
+                (flag, begin, limit),
             ).fetchall()
-            pins = {units.text_of(unit): StoredPin(arm=arm, share=share) for _, unit, arm, share in rows}
+            held = [row[1:4] for row in rows if row[4] > now]
+            pins = {units.text_of(unit): StoredPin(arm=arm, share=share) for unit, arm, share in held}
             return PinPage(pins=pins, position=rows[-1][0] if rows else begin)
 
         return self._file.reading(read)
@@ -231,10 +228,6 @@ class SqliteBackend:
     def close(self) -> None:
         """See `Backend.close`."""
         self._file.close()
-
-    def _learn_key(self, connection: sqlite3.Connection) -> bytes:
-        self._key = self._file.hash_key(connection)
-        return self._key
 
 
 def _checked_path(path: object) -> str:

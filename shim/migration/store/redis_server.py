@@ -1,0 +1,233 @@
+"""A Redis server as a store talks to it: connections per process, scripts, the time limit, and errors in our words.
+
+Not what the scripts do (`redis_scripts`), not what they are called with (`redis_store`). Redis's error codes begin its
+error replies: https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from shim.migration.store import redis_scripts, units
+from shim.migration.store.protocol import StoreError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    import redis
+    from redis.commands.core import Script
+
+    from shim.migration.store.redis_address import RedisAddress
+
+SCHEMA = 1
+
+Arguments = Callable[[], Sequence[str | int]]
+
+# A refresher, a flusher, and a few threads that ask for pins; more wait for one of these.
+_MOST_CONNECTIONS = 8
+
+# The code of an error reply, or the class redis-py makes of it -> whether it may pass, what is wrong, what to do.
+_FAULTS: dict[str, tuple[bool, str, str]] = {
+    "WRONGPASS": (False, "refuses the user or password", "correct them in the URL"),
+    "NOAUTH": (False, "asks for a password", "give it in the URL"),
+    "AuthenticationError": (False, "refuses the user or password", "correct them in the URL"),
+    "NOPERM": (
+        False,
+        "does not let this user do that",
+        "let the user run scripts, and read and write the store's keys",
+    ),
+    "NoPermissionError": (
+        False,
+        "does not let this user do that",
+        "let the user run scripts, and read and write the store's keys",
+    ),
+    "READONLY": (False, "is a replica, which is read-only", "give the address of the primary"),
+    "ReadOnlyError": (False, "is a replica, which is read-only", "give the address of the primary"),
+    "MOVED": (False, "is part of a cluster, which a store does not know", "give the address of a single server"),
+    "CROSSSLOT": (False, "is part of a cluster, which a store does not know", "give the address of a single server"),
+    "LOADING": (True, "is loading its data", "wait until it has"),
+    "BusyLoadingError": (True, "is loading its data", "wait until it has"),
+    "OOM": (True, "has no memory left", "raise its maxmemory, or make room"),
+    "OutOfMemoryError": (True, "has no memory left", "raise its maxmemory, or make room"),
+    "MISCONF": (True, "cannot write its data to disk, and so refuses to change it", "make room on its disk"),
+    "BUSY": (True, "is busy with somebody's script", "try again"),
+    "MASTERDOWN": (True, "has lost its primary", "wait until it is back"),
+    "NOREPLICAS": (True, "has too few replicas to accept writes", "wait until they are back"),
+    "TimeoutError": (True, "did not answer within the time limit", "look at the server and the way to it"),
+    "ConnectionError": (True, "cannot be reached", "look at the server and the way to it"),
+    "OSError": (True, "cannot be reached", "look at the server and the way to it"),
+    "InvalidResponse": (False, "does not answer as Redis does", "correct host and port in the URL"),
+}
+_CODE = re.compile(r"(?:^|\s-?)([A-Z]{3,})\b")
+
+# Redis forgets any key under these, the kill switch too.
+_FORGETFUL = "allkeys-"
+
+
+class RedisServer:
+    """A server, and what this process knows of the store on it.
+
+    Args:
+        address: where it is.
+        time_limit: seconds; connecting and being answered take at most half of it each.
+        prefix: begins all keys.
+        hash_key: what units are hashed with; None for a key of the store's own.
+
+    Raises:
+        ModuleNotFoundError: the package `redis` is not installed; the message names the extra.
+    """
+
+    def __init__(self, address: RedisAddress, *, time_limit: float, prefix: str, hash_key: bytes | None) -> None:
+        _package()
+        self.where = address.shown
+        self._address = address
+        self._time_limit = time_limit
+        self._meta = f"{prefix}:store"
+        self._given_key = hash_key
+        self._process: _Process | None = None
+        self.key = hash_key or units.new_key()  # what a store gets that has none
+        self._key_name = ""
+
+    def run(self, script: str, base: str, *, arguments: Arguments) -> Any:
+        """Run a script for a flag, whose keys begin with `base`. `arguments` are made anew where the units' key changed.
+
+        Raises:
+            StoreError: it cannot be done.
+        """
+        if not self._key_name:
+            self.learn()
+        try:
+            return self._call(script, [self._meta, base], [SCHEMA, self._key_name, *arguments()])
+        except _ChangedError:
+            self.learn()  # emptied, restored or upgraded since
+        return self._call(script, [self._meta, base], [SCHEMA, self._key_name, *arguments()])
+
+    def learn(self) -> None:
+        """Learn schema and key of the store, and give a new one both.
+
+        Raises:
+            StoreError: it is of a newer schema, was made with another key, or cannot be reached.
+        """
+        kept = "" if self._given_key else self.key.hex()
+        schema, name, key = self._call(redis_scripts.LEARN, [self._meta], [SCHEMA, units.name_of_key(self.key), kept])
+        if not schema.isdigit() or int(schema) > SCHEMA:
+            remedy = "update legacy-openai-shim in this process, or give the store a prefix of its own"
+            found = schema.decode(errors="replace")
+            raise StoreError(
+                f"the store {self.where} has schema {found}, and this version knows schema {SCHEMA}; {remedy}"
+            )
+        mine = self._given_key or bytes.fromhex((key or b"").decode())
+        if not mine or units.name_of_key(mine) != name.decode():
+            remedy = "give each process the same hash_key (or none), or a new prefix"
+            raise StoreError(f"the store {self.where} was made with another hash_key; {remedy}")
+        self.key, self._key_name = mine, name.decode()
+
+    def check_memory(self) -> None:
+        """Refuse a server that forgets what it likes when it is full: a kill switch among it.
+
+        Raises:
+            StoreError: it does.
+        """
+        try:
+            about = self._guarded(lambda: self._client().client.info("memory"))
+        except StoreUnavailableError:
+            raise
+        except StoreError:
+            return  # a user who may not ask, or a server that does not tell
+        policy = str(about.get("maxmemory_policy", ""))
+        if about.get("maxmemory") and policy.startswith(_FORGETFUL):
+            remedy = "set its maxmemory-policy to noeviction or one that begins with volatile-, or give another server"
+            raise StoreError(f"the store {self.where} drops any key when it is full ({policy}); {remedy}")
+
+    def close(self) -> None:
+        """Disconnect; a later call connects again."""
+        process, self._process = self._process, None
+        if process is not None and process.pid == os.getpid():
+            process.client.connection_pool.disconnect()
+
+    def _call(self, script: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+        return self._guarded(lambda: self._client().script(script)(keys=keys, args=args))
+
+    def _guarded(self, work: Callable[[], Any]) -> Any:
+        fault: Exception
+        try:
+            return work()
+        except (_package().RedisError, OSError, UnicodeError) as error:
+            fault = self._fault_of(error)
+        raise fault  # out here, so that nothing of what the server said hangs on it
+
+    def _fault_of(self, error: Exception) -> Exception:
+        text = str(error)
+        if redis_scripts.CHANGED in text:
+            return _ChangedError()
+        found = next((_FAULTS[code] for code in _codes_of(error) if code in _FAULTS), None)
+        if self._address.password:
+            text = text.replace(self._address.password, "***")
+        if found is None:
+            return StoreError(f"the store {self.where} cannot be used ({text}); look at the server")
+        may_pass, wrong, remedy = found
+        kind = StoreUnavailableError if may_pass else StoreError
+        return kind(f"the store {self.where} {wrong} ({text}); {remedy}")
+
+    def _client(self) -> _Process:
+        process = self._process
+        if process is None or process.pid != os.getpid():
+            process = self._process = _Process(self._address, self._time_limit)
+        return process
+
+
+class _ChangedError(Exception):
+    """The store is not the one this process knew."""
+
+
+class _Process:
+    """The client of one process. After a fork the child makes its own, and leaves its parent's alone."""
+
+    def __init__(self, address: RedisAddress, time_limit: float) -> None:
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        package = _package()
+        kinds = {
+            "redis": package.Connection,
+            "rediss": package.SSLConnection,
+            "unix": package.UnixDomainSocketConnection,
+        }
+        pool = package.BlockingConnectionPool(
+            connection_class=kinds[address.scheme],
+            max_connections=_MOST_CONNECTIONS,
+            timeout=time_limit / 2,
+            socket_timeout=time_limit / 2,
+            socket_connect_timeout=time_limit / 2,
+            retry=Retry(NoBackoff(), 0),  # whoever calls tries again: a flush knows its batch's id
+            protocol=2,
+            **address.options,
+        )
+        self.pid = os.getpid()
+        self.client: redis.Redis = package.Redis(connection_pool=pool)
+        self._scripts: dict[str, Script] = {}
+
+    def script(self, text: str) -> Script:
+        """A script that is sent by its hash, and whole where the server does not know it."""
+        if text not in self._scripts:
+            self._scripts[text] = self.client.register_script(text)
+        return self._scripts[text]
+
+
+def _codes_of(error: Exception) -> list[str]:
+    """What may tell the kind of a fault, the surest first: the classes of redis-py's own, then codes within the message."""
+    text = str(error)
+    classes = [each.__name__ for each in type(error).__mro__]
+    # "Connection" is also the class of several others, and of an OSError that redis-py has not wrapped.
+    return [*classes, *_CODE.findall(text)] if classes[0] != "ResponseError" else _CODE.findall(text)
+
+
+def _package() -> Any:
+    try:
+        import redis
+    except ModuleNotFoundError as missing:
+        raise ModuleNotFoundError(
+            "a RedisStore needs redis: pip install 'legacy-openai-shim[redis]'", name=missing.name
+        ) from None
+    return redis
