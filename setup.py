@@ -12,6 +12,8 @@ DEV = [
     "coverage[toml]>=7.6",
     "hypothesis>=6.100",
     "mypy>=1.13",
+    "openfeature-flagd-core>=2",
+    "openfeature-provider-env-var>=0.1.1",
     "pytest>=8",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
@@ -34,7 +36,7 @@ setup(
         "shim": ["py.typed"],
         "shim.comparison.report": ["*.jinja", "*.css", "*.js"],
     },
-    install_requires=["requests>=2.32", "urllib3>=2.3", "msgspec>=0.19"],
+    install_requires=["requests>=2.32", "urllib3>=2.3", "msgspec>=0.19", 'tomli>=2; python_version < "3.11"'],
     extras_require={
         "native": NATIVE,
         "flags": FLAGS,

@@ -42,13 +42,17 @@ class GuardPort(Protocol):
         """
         ...
 
+    def expose(self, decision: Decision) -> Answer:
+        """Take a request that has begun: its unit was given to an arm. Never blocks, never raises."""
+        ...
+
     def reset(self, reason: str) -> None:
         """Forget the trip and begin a fresh test."""
         ...
 
     def evidence(self) -> dict[str, Any]:
         """Plain data for `status()`, the CLI and the history: by kind of bad event its e-value, limit and counts per arm, the
-        units per arm, the sample ratio, and `why`: one sentence that explains the answer.
+        units per arm, the sample ratio, `why`: one sentence that explains the answer, and `epoch`: its name in a store.
         """
         ...
 

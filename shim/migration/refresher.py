@@ -25,12 +25,14 @@ class Refresher:
         work: what is done; it may block, nobody waits for it.
         every: seconds of rest between two calls.
         name: of the thread.
+        finish: whether the work is done once more when it is closed.
     """
 
-    def __init__(self, work: Callable[[], None], *, every: float, name: str) -> None:
+    def __init__(self, work: Callable[[], None], *, every: float, name: str, finish: bool = False) -> None:
         self._work = work
         self._every = every
         self._name = name
+        self._finish = finish
         self._runs: dict[int, _Run] = {}  # by process: a lock held at the fork would stay locked in the child
         self._closed = False
 
@@ -38,9 +40,8 @@ class Refresher:
         """Have the thread running in this process; costs some hundred nanoseconds where it is, and never raises."""
         process = os.getpid()
         if process not in self._runs and not self._closed:
-            run = self._runs.setdefault(
-                process, _Run(self._work, every=self._every)
-            )  # one step: others may be here too
+            fresh = _Run(self._work, every=self._every, finish=self._finish)
+            run = self._runs.setdefault(process, fresh)  # one step: another thread may be here too
             run.start(self._name)
 
     def wait(self, timeout: float) -> bool:
@@ -65,9 +66,10 @@ class Refresher:
 class _Run:
     """The thread of one process."""
 
-    def __init__(self, work: Callable[[], None], *, every: float) -> None:
+    def __init__(self, work: Callable[[], None], *, every: float, finish: bool) -> None:
         self._work = work
         self._every = every
+        self._finish = finish
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ended = False
@@ -105,6 +107,8 @@ class _Run:
             self.done_once.set()
             if not self._ended:
                 self.wake.wait(self._every)
+        if self._finish:
+            self._work_once()
 
     def _work_once(self) -> None:
         try:

@@ -6,12 +6,13 @@ Not a way to change a running process: nothing outside can change its environmen
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from shim.migration.policy import Policy, PolicyError
-from shim.migration.sources.source import ConstantPolicy, SourceHealth
+from shim.migration.sources.source import ConstantPolicy
 
 __all__ = ["EnvironmentPolicy"]
 
@@ -46,7 +47,7 @@ class EnvironmentPolicy(ConstantPolicy):
         environ = os.environ if environ is None else environ
         found = {name: value for name, value in environ.items() if name.startswith(prefix)}
         super().__init__(_policy(found, prefix))
-        self.health = SourceHealth(source=f"environment {prefix}*", read_at=time.time())
+        self.health = replace(self.health, source=f"environment {prefix}*", by=f"environment {prefix}*")
 
 
 def _policy(found: Mapping[str, str], prefix: str) -> Policy:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shim.migration.policy import Policy, PolicyError
 
@@ -27,12 +28,15 @@ class SourceHealth(Struct, frozen=True, kw_only=True):
         fault: why the last look failed, so that the last good policy is kept; None where it did not.
         read_at: seconds since the epoch of the last good look; None where there was none yet.
         failed_at: since when it fails, seconds since the epoch; None where it does not.
+        since, by: since when its policy is what it is, seconds since the epoch, and who set it, as far as is known.
     """
 
     source: str
     fault: str | None = None
     read_at: float | None = None
     failed_at: float | None = None
+    since: float | None = None
+    by: str = ""
 
 
 @runtime_checkable
@@ -69,21 +73,24 @@ class Kept:
         self.policy = policy
         self.health = SourceHealth(source=source)
 
-    def read(self, policy: Policy) -> None:
-        """Take a policy that was read without fault."""
-        if self.health.fault is not None:
-            LOGGER.warning("%s can be read again: %s", self.health.source, policy.step)
-        self.policy = policy
-        self.health = SourceHealth(source=self.health.source, read_at=time.time())
+    def read(self, policy: Policy, *, since: float | None = None, by: str | None = None) -> None:
+        """Take a policy that was read without fault, since when it holds, and who set it, where that is known."""
+        before, now = self.health, time.time()
+        if before.fault is not None:
+            LOGGER.warning("%s can be read again: %s", before.source, policy.step)
+        if since is None:
+            since = before.since if before.since is not None and policy == self.policy else now
+        self.policy = (
+            policy if policy != self.policy else self.policy
+        )  # the same object, so that a change is seen at once
+        self.health = SourceHealth(source=before.source, read_at=now, since=since, by=by or before.source)
 
     def failed(self, error: Exception) -> None:
         """Note a fault; the policy stays."""
         fault, before = describe(error), self.health
         if fault != before.fault:
             LOGGER.warning("%s cannot be read, its last policy holds (%s): %s", before.source, self.policy.step, fault)
-        self.health = SourceHealth(
-            source=before.source, fault=fault, read_at=before.read_at, failed_at=before.failed_at or time.time()
-        )
+        self.health = replace(before, fault=fault, failed_at=before.failed_at or time.time())
 
 
 class ConstantPolicy:
@@ -99,7 +106,8 @@ class ConstantPolicy:
                 f"policy is of type {type(policy).__name__}; give a Policy, or Policy.parse(...)", field="policy"
             )
         self._policy = policy
-        self.health = SourceHealth(source="constant", read_at=time.time())
+        now = time.time()
+        self.health = SourceHealth(source="constant", read_at=now, since=now, by="constant")
 
     def policy(self) -> Policy:
         """The policy given."""
