@@ -340,7 +340,6 @@ class Guard:
 
     def _event(self, verdict: GuardVerdict, *, before: Answer, reason: str, why: str) -> GuardEvent:
         evidence = self._seen()
-        kinds = self._settings.signals if verdict.reason == "signal" else self._settings.guardrails
         return GuardEvent(
             answer=verdict.answer,
             before=before,
@@ -349,7 +348,7 @@ class Guard:
             why=why,
             step=self._ledger.step or "",
             enforced=self.mode == "enforce",
-            e_value=e_value_of(evidence.log_e_value(kinds)),
+            e_value=e_value_of(evidence.signals if verdict.reason == "signal" else evidence.guardrails),
             limit=1 / self._settings.alpha,
             control=evidence.answered["control"],
             candidate=evidence.answered["candidate"],

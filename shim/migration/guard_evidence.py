@@ -60,6 +60,8 @@ class Evidence:
         }
         self.answered: dict[Arm, int] = {"control": 0, "candidate": 0}
         self.crossed = 0
+        self._guardrails: float | None = 0.0  # None: not computed since the last bad event
+        self._signals: float | None = 0.0
 
     def expose(self, arm: Arm, *, share: float) -> None:
         """Count a unit that was given to an arm."""
@@ -73,6 +75,7 @@ class Evidence:
     def bad(self, kind: str, arm: Arm, *, share: float) -> None:
         """Count a bad event."""
         self.tests[kind].add(in_candidate=arm == "candidate", share=share)
+        self._guardrails = self._signals = None
 
     def add(self, sums: Mapping[str, float], *, crossed: int = 0) -> None:
         """Add sums of the form of `sums`, of another process or of all of them."""
@@ -84,6 +87,7 @@ class Evidence:
         for arm in self.answered:
             self.answered[arm] += whole.get(f"{ANSWERED}.{arm}", 0)
         self.crossed += crossed
+        self._guardrails = self._signals = None
 
     def sums(self) -> dict[str, int]:
         """All of it but `crossed`, as sums."""
@@ -94,8 +98,22 @@ class Evidence:
         found[SAMPLE_FAILED] = int(self.sample_failed)
         return {name: value for name, value in found.items() if value}
 
-    def log_e_value(self, kinds: Sequence[str]) -> float:
-        """The logarithm of the evidence of some kinds together: of the mean of their e-values."""
+    @property
+    def guardrails(self) -> float:
+        """The logarithm of the evidence of all guardrails together."""
+        if self._guardrails is None:
+            self._guardrails = self._together(self._settings.guardrails)
+        return self._guardrails
+
+    @property
+    def signals(self) -> float:
+        """The logarithm of the evidence of all signals together."""
+        if self._signals is None:
+            self._signals = self._together(self._settings.signals)
+        return self._signals
+
+    def _together(self, kinds: Sequence[str]) -> float:
+        """The logarithm of the mean of their e-values."""
         logs = [self.tests[kind].log_e_value for kind in kinds]
         largest = max(logs, default=0.0)
         return largest + math.log(sum(math.exp(each - largest) for each in logs) / len(logs)) if logs else 0.0

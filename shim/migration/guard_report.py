@@ -23,8 +23,8 @@ def figures(evidence: Evidence, settings: EvidenceSettings) -> dict[str, Any]:
     return {
         "tolerated_ratio": settings.tolerated_ratio,
         "limit": 1 / settings.alpha,
-        "guardrails": e_value_of(evidence.log_e_value(settings.guardrails)),
-        "signals": e_value_of(evidence.log_e_value(settings.signals)),
+        "guardrails": e_value_of(evidence.guardrails),
+        "signals": e_value_of(evidence.signals),
         "kinds": {kind: _kind(evidence, settings, kind=kind) for kind in settings.kinds},
         "units": dict(evidence.answered),
         "crossed": evidence.crossed,

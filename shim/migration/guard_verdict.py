@@ -67,17 +67,17 @@ def judge(
     """
     if evidence.sample_failed:
         return _SAMPLE_RATIO
-    if evidence.crossed >= max(_FEWEST_CROSSED, _MOST_CROSSED * sum(evidence.answered.values())):
+    if evidence.crossed and evidence.crossed >= max(_FEWEST_CROSSED, _MOST_CROSSED * sum(evidence.answered.values())):
         return _CROSSED
     limit = -math.log(settings.alpha)
-    if evidence.log_e_value(settings.guardrails) >= limit:
+    if evidence.guardrails >= limit:
         kind = evidence.strongest(settings.guardrails)
         failed = sum(evidence.tests[each].candidate for each in settings.guardrails)
         if sum(evidence.answered.values()) >= minimum_units and failed >= FEWEST_FAILED:
             return GuardVerdict("roll_back", "guardrail", kind)
         return GuardVerdict("hold", "few_units", kind)
     # A signal that was given is taken back when nothing of the evidence is left, not each time it is a little less.
-    if evidence.log_e_value(settings.signals) >= (limit if before != "signal" else 0.0) and settings.signals:
+    if settings.signals and evidence.signals >= (limit if before != "signal" else 0.0):
         return GuardVerdict("hold", "signal", evidence.strongest(settings.signals))
     if blind:
         return _BLIND
@@ -109,7 +109,7 @@ def explain(verdict: GuardVerdict, evidence: Evidence, *, settings: EvidenceSett
 def _told(verdict: GuardVerdict, evidence: Evidence, settings: EvidenceSettings) -> str:
     kinds = settings.signals if verdict.reason == "signal" else settings.guardrails
     test = evidence.tests[verdict.kind or kinds[0]]
-    e_value = math.exp(min(evidence.log_e_value(kinds), 700.0))
+    e_value = math.exp(min(evidence.signals if verdict.reason == "signal" else evidence.guardrails, 700.0))
     return (
         f"{verdict.kind} in {test.candidate:,} conversations of the candidate and {test.control:,} of the control is more "
         f"than {settings.tolerated_ratio:g} times as frequent there (evidence {e_value:.3g}, limit {1 / settings.alpha:.3g})"

@@ -45,6 +45,7 @@ class MixtureTest:
         self._ratios = tuple(ratios)
         self._names = tuple(f"log.{ratio!r}" for ratio in self._ratios)
         self._logs = [0] * len(self._ratios)
+        self._limit = math.floor(-math.log(alpha) / LOG_UNIT)
         self._control = 0
         self._candidate = 0
         self._log_e_value: float | None = 0.0  # None: not computed since the last event
@@ -139,7 +140,8 @@ class MixtureTest:
     @property
     def tripped(self) -> bool:
         """Whether the evidence is at least 1/alpha now. Who acts on it remembers that it was."""
-        return self.log_e_value >= -math.log(self.alpha)
+        # A mean is at most its largest part, so most of the time there is nothing to compute.
+        return max(self._logs) >= self._limit and self.log_e_value >= -math.log(self.alpha)
 
     def __repr__(self) -> str:
         return (
