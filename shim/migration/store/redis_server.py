@@ -98,10 +98,10 @@ class RedisServer:
         if not self._key_name:
             self.learn()
         try:
-            return self._call(script, [self._meta, base], [SCHEMA, self._key_name, *arguments()])
+            return self._call(script, [self._meta, base], args=[SCHEMA, self._key_name, *arguments()])
         except _ChangedError:
             self.learn()  # emptied, restored or upgraded since
-        return self._call(script, [self._meta, base], [SCHEMA, self._key_name, *arguments()])
+        return self._call(script, [self._meta, base], args=[SCHEMA, self._key_name, *arguments()])
 
     def learn(self) -> None:
         """Learn schema and key of the store, and give a new one both.
@@ -110,7 +110,9 @@ class RedisServer:
             StoreError: it is of a newer schema, was made with another key, or cannot be reached.
         """
         kept = "" if self._given_key else self.key.hex()
-        schema, name, key = self._call(redis_scripts.LEARN, [self._meta], [SCHEMA, units.name_of_key(self.key), kept])
+        schema, name, key = self._call(
+            redis_scripts.LEARN, [self._meta], args=[SCHEMA, units.name_of_key(self.key), kept]
+        )
         if not schema.isdigit() or int(schema) > SCHEMA:
             remedy = "update legacy-openai-shim in this process, or give the store a prefix of its own"
             found = schema.decode(errors="replace")
@@ -146,7 +148,7 @@ class RedisServer:
         if process is not None and process.pid == os.getpid():
             process.client.connection_pool.disconnect()
 
-    def _call(self, script: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+    def _call(self, script: str, keys: Sequence[str], *, args: Sequence[str | int]) -> Any:
         return self._guarded(lambda: self._client().script(script)(keys=keys, args=args))
 
     def _guarded(self, work: Callable[[], Any]) -> Any:

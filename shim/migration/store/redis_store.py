@@ -117,13 +117,13 @@ class RedisBackend:
     def swap(self, flag: str, expected: Mapping[str, str | None], *, new: Mapping[str, str | None]) -> bool:
         """See `Backend.swap`."""
         pairs = [json.dumps([[name, text or False] for name, text in each.items()]) for each in (expected, new)]
-        return bool(self._run(redis_scripts.SWAP, flag, lambda: pairs))
+        return bool(self._run(redis_scripts.SWAP, flag, arguments=lambda: pairs))
 
     def add(self, flag: str, batch: Batch, *, now: float) -> bool:
         """See `Backend.add`."""
         begin = (batch.batch_id, _quoted(batch.epoch), repr(now))
         limits = (MOST_UNITS, KEPT_EPOCHS, int(BATCH_MEMORY * 1000))
-        added = self._run(redis_scripts.ADD, flag, lambda: (*begin, self._content(batch), *limits))
+        added = self._run(redis_scripts.ADD, flag, arguments=lambda: (*begin, self._content(batch), *limits))
         return bool(added)
 
     def _content(self, batch: Batch) -> str:
@@ -137,7 +137,7 @@ class RedisBackend:
 
     def epoch(self, flag: str, name: str) -> StoredEpoch:
         """See `Backend.epoch`."""
-        return _epoch(self._run(redis_scripts.EPOCH, flag, lambda: (_quoted(name),)))[1]
+        return _epoch(self._run(redis_scripts.EPOCH, flag, arguments=lambda: (_quoted(name),)))[1]
 
     def unit_key(self, unit: str) -> str:
         """See `Backend.unit_key`."""
@@ -152,18 +152,18 @@ class RedisBackend:
             given = [[self.unit_key(unit), pin.arm, repr(float(pin.share))] for unit, pin in pins.items()]
             return repr(now), repr(lapses_at), json.dumps(given), _LAPSED_AT_ONCE
 
-        held = self._run(redis_scripts.PIN, flag, arguments)
+        held = self._run(redis_scripts.PIN, flag, arguments=arguments)
         return {unit: _pin(*each) for unit, each in zip(pins, held, strict=True)}
 
     def pins(self, flag: str, wanted: Sequence[str], *, now: float) -> dict[str, tuple[Arm, float]]:
         """See `Backend.pins`."""
-        found = self._run(redis_scripts.PINS, flag, lambda: (repr(now), *map(self.unit_key, wanted)))
+        found = self._run(redis_scripts.PINS, flag, arguments=lambda: (repr(now), *map(self.unit_key, wanted)))
         names = {self.unit_key(unit): unit for unit in wanted}
         return {names[name.decode()]: _pin(arm, share) for name, arm, share in found}
 
     def pins_after(self, flag: str, *, after: int, limit: int, now: float) -> PinPage:
         """See `Backend.pins_after`."""
-        position, found = self._run(redis_scripts.PINS_AFTER, flag, lambda: (repr(now), after, limit))
+        position, found = self._run(redis_scripts.PINS_AFTER, flag, arguments=lambda: (repr(now), after, limit))
         held = {name.decode(): _pin(arm, share) for name, arm, share in found}
         return PinPage(
             pins={name: StoredPin(arm=arm, share=share) for name, (arm, share) in held.items()}, position=position
@@ -171,26 +171,28 @@ class RedisBackend:
 
     def append(self, flag: str, text: str, *, entry_id: str | None) -> int:
         """See `Backend.append`."""
-        return int(self._run(redis_scripts.APPEND, flag, lambda: (text, entry_id or "")))
+        return int(self._run(redis_scripts.APPEND, flag, arguments=lambda: (text, entry_id or "")))
 
     def entries(self, flag: str, *, after: int, limit: int) -> Sequence[tuple[int, str]]:
         """See `Backend.entries`."""
-        texts = self._run(redis_scripts.ENTRIES, flag, lambda: (after, after + limit - 1))
+        texts = self._run(redis_scripts.ENTRIES, flag, arguments=lambda: (after, after + limit - 1))
         return [(position, text.decode()) for position, text in enumerate(texts, after + 1)]
 
     def approve(self, flag: str, *, step: str, by: str, text: str) -> None:
         """See `Backend.approve`."""
-        self._run(redis_scripts.APPROVE, flag, lambda: (json.dumps([step, by]), text))
+        self._run(redis_scripts.APPROVE, flag, arguments=lambda: (json.dumps([step, by]), text))
 
     def withdraw(self, flag: str, *, step: str) -> int:
         """See `Backend.withdraw`."""
-        return int(self._run(redis_scripts.WITHDRAW, flag, lambda: (step,)))
+        return int(self._run(redis_scripts.WITHDRAW, flag, arguments=lambda: (step,)))
 
     def purge(self, flag: str, *, now: float, before: float) -> int:
         """See `Backend.purge`."""
         gone = 0
         # In bites, so that others come in between.
-        while dropped := self._run(redis_scripts.PURGE, flag, lambda: (repr(now), repr(before), _LAPSED_AT_ONCE)):
+        while dropped := self._run(
+            redis_scripts.PURGE, flag, arguments=lambda: (repr(now), repr(before), _LAPSED_AT_ONCE)
+        ):
             gone += dropped
         return gone
 
@@ -198,7 +200,7 @@ class RedisBackend:
         """See `Backend.close`."""
         self._server.close()
 
-    def _run(self, script: str, flag: str, arguments: Arguments = tuple) -> Any:
+    def _run(self, script: str, flag: str, *, arguments: Arguments = tuple) -> Any:
         return self._server.run(script, f"{self._prefix}:flag:{_quoted(flag)}", arguments=arguments)
 
 

@@ -101,15 +101,15 @@ class SqliteFile:
 
     def reading(self, work: Work[T]) -> T:
         """What `work` reads, all of one moment."""
-        return self._run(self._reading, "BEGIN", work)
+        return self._run(self._reading, work, begin="BEGIN")
 
     def writing(self, work: Work[T]) -> T:
         """Do `work` as a whole or not at all."""
-        return self._run(self._writing, "BEGIN IMMEDIATE", work)
+        return self._run(self._writing, work, begin="BEGIN IMMEDIATE")
 
     def writing_through(self, work: Work[T]) -> T:
         """The same, and on the disk before it returns: what a person or the guard decided outlives a power cut."""
-        return self._run(self._writing, "BEGIN IMMEDIATE", work, synchronous="FULL")
+        return self._run(self._writing, work, begin="BEGIN IMMEDIATE", synchronous="FULL")
 
     def close(self) -> None:
         """Close what this process has open; a later call opens it again. What stands in memory alone is kept."""
@@ -123,7 +123,7 @@ class SqliteFile:
                 finally:
                     seat.lock.release()
 
-    def _run(self, seat: _Seat, begin: str, work: Work[T], *, synchronous: str = "NORMAL") -> T:
+    def _run(self, seat: _Seat, work: Work[T], *, begin: str, synchronous: str = "NORMAL") -> T:
         deadline = time.monotonic() + self._time_limit
         if not seat.lock.acquire(timeout=self._time_limit):
             raise StoreUnavailableError(
@@ -132,7 +132,7 @@ class SqliteFile:
         try:
             while True:
                 try:
-                    return _transaction(self._connected(seat), begin, work, synchronous=synchronous)
+                    return _transaction(self._connected(seat), work, begin=begin, synchronous=synchronous)
                 except sqlite3.Error as error:
                     if not _is_locked(error) or time.monotonic() >= deadline:
                         if seat.pid == os.getpid() and self.path != MEMORY:
@@ -159,7 +159,7 @@ class SqliteFile:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
             if not sqlite_schema.is_ours(connection, self.where):
-                _transaction(connection, "BEGIN IMMEDIATE", self._set_up)
+                _transaction(connection, self._set_up, begin="BEGIN IMMEDIATE")
         except BaseException:
             connection.close()
             raise
@@ -209,7 +209,7 @@ class SqliteFile:
         self.after_fork()
 
 
-def _transaction(connection: sqlite3.Connection, begin: str, work: Work[T], *, synchronous: str = "NORMAL") -> T:
+def _transaction(connection: sqlite3.Connection, work: Work[T], *, begin: str, synchronous: str = "NORMAL") -> T:
     if synchronous != "NORMAL":
         connection.execute(f"PRAGMA synchronous = {synchronous}")
     try:
