@@ -11,10 +11,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shim.migration.guard_events import Announcer, GuardEvent, OnAnswer, Telemetry
 from shim.migration.guard_evidence import Evidence, EvidenceSettings
@@ -110,7 +112,8 @@ class Guard:
         self._failed_why = ""  # of the sample ratio
         self._reset_awaited: int | None = None
         self._blind: str | None = None
-        self._lock = threading.Lock()
+        # Re-entrant: a signal handler that makes a request may strike while its own thread is here.
+        self._lock = threading.RLock()
         self._pid = os.getpid()
 
     @property
@@ -224,9 +227,10 @@ class Guard:
             if found.step is not None:
                 self._ledger.begin(found.step)
             self._ledger.resets = found.resets
+            before = self.answer, self.reason
             self._latch = found.latch
             self._ledger.evidence.add(found.sums, crossed=found.crossed)
-            event = self._judge()
+            event = self._judge(before)
         self._tell(event)
 
     # A guard with a store; the rollout's thread carries between the two.
@@ -243,12 +247,13 @@ class Guard:
     def share(self, snapshot: Snapshot) -> None:
         """Take the sums of all processes, the latch and the resets, as they stand in the store after all that `take` gave."""
         with self._held():
+            before = self.answer, self.reason
             self._follow(0 if snapshot.reset is None else snapshot.reset.count, snapshot.latch)
             if self._reset_awaited is None:
                 epoch = snapshot.epochs.get(self._ledger.epoch)
                 self._ledger.absorb(epoch.sums if epoch else {}, crossed=epoch.crossed if epoch else 0)
             self._blind = None
-            event = self._judge()
+            event = self._judge(before)
         self._tell(event)
 
     def blind(self, reason: str) -> None:
@@ -301,20 +306,22 @@ class Guard:
             self._announcer.fault("a kind of bad event that is neither in guardrails nor in signals", ValueError())
         return () if isinstance(bad, str) else known
 
-    def _judge(self) -> GuardEvent | None:
-        """Judge anew; the event where the answer or its reason has changed."""
-        before, reason_before = self.answer, self.reason
+    def _judge(self, before: tuple[Answer, Reason] | None = None) -> GuardEvent | None:
+        """Judge anew; the event where the answer or its reason is another than before."""
+        before = before or (self.answer, self.reason)
         self._judged_step = self._ledger.step
         self._verdict = judge(
             self._seen(),
             settings=self._settings,
             minimum_units=self._minimum_units,
-            before=reason_before,
+            before=before[1],
             blind=self._blind is not None,
         )
-        if self._latch or (self._verdict.answer, self._verdict.reason) == (before, reason_before):
+        if before == (self.answer, self.reason):
             return None
-        event = self._event(self._verdict, before=before, reason=self._verdict.reason, why=self._why())
+        if self._latch is not None:  # that of another process, or of a former life
+            return replace(self._latch, before=before[0])
+        event = self._event(self._verdict, before=before[0], reason=self._verdict.reason, why=self._why())
         if event.answer == "roll_back":
             self._latch = event
         if event.reason == "sample_ratio":
@@ -359,11 +366,11 @@ class Guard:
         if event is not None:
             self._announcer.tell(event)
 
-    def _held(self) -> threading.Lock:
+    def _held(self) -> AbstractContextManager[object]:
         """The lock; a new one in a forked child, since another thread of the parent may have held it."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            self._lock = threading.Lock()
+            self._lock = threading.RLock()
         return self._lock
 
     def __repr__(self) -> str:

@@ -16,8 +16,8 @@ __all__ = ["SampleRatioTest"]
 # takes some seven thousand units, told 5 % and really 10 % some three hundred, and nobody in the candidate at all 147.
 ODDS = (0.1, 0.5, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0, 4.0)
 
-# In what the told shares of the units are summed: whole numbers add up to the same in any order.
-_SHARE_UNIT = 1e-9
+# The told shares of the units are summed in billionths: whole numbers add up to the same in any order.
+_BILLION = 10**9
 
 
 class SampleRatioTest(MixtureTest):
@@ -55,7 +55,7 @@ class SampleRatioTest(MixtureTest):
             ValueError: the share is no number from 0 to 1.
         """
         found = super().increments(in_candidate=in_candidate, share=share)
-        return {**found, "told": round(share / _SHARE_UNIT)} if found else found
+        return {**found, "told": round(share * _BILLION)} if found else found
 
     def add(self, *, in_candidate: bool, share: float) -> None:
         """Count one unit.
@@ -69,7 +69,7 @@ class SampleRatioTest(MixtureTest):
         """
         super().add(in_candidate=in_candidate, share=share)
         if 0 < share < 1:
-            self._told += round(share / _SHARE_UNIT)
+            self._told += round(share * _BILLION)
 
     def add_state(self, state: Mapping[str, int]) -> None:
         """Add sums of the form of `state`; what is not there counts as 0."""
@@ -88,7 +88,7 @@ class SampleRatioTest(MixtureTest):
     @property
     def told_share(self) -> float | None:
         """The mean of the told shares, 0 to 1; None without a unit."""
-        return self._told * _SHARE_UNIT / self._units if self._units else None
+        return self._told / _BILLION / self._units if self._units else None
 
     @property
     def real_share(self) -> float | None:
