@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from shim.migration.guard_port import Answer
+from shim.migration.guard_port import Answer
 
 LOGGER = logging.getLogger("shim.migration")
 
