@@ -30,12 +30,12 @@ def bucket_v1(unit: str, *, flag: str, salt: str = "") -> int:
     Raises:
         TypeError: an argument is no string.
     """
-    text = f"{_checked(salt, 'salt')}\0{_checked(flag, 'flag')}\0{_checked(unit, 'unit')}"
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    if not (isinstance(unit, str) and isinstance(flag, str) and isinstance(salt, str)):
+        raise TypeError(_complaint(unit=unit, flag=flag, salt=salt))
+    digest = hashlib.blake2b(f"{salt}\0{flag}\0{unit}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") % BUCKETS
 
 
-def _checked(value: str, name: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is of type {type(value).__name__}; give a string, such as str({name})")
-    return value
+def _complaint(**arguments: object) -> str:
+    name, value = next(item for item in arguments.items() if not isinstance(item[1], str))
+    return f"{name} is of type {type(value).__name__}; give a string, such as str({name})"

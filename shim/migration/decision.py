@@ -40,7 +40,7 @@ Reason: TypeAlias = Literal[
 ]
 
 
-class SlowAfter(Struct, frozen=True):
+class SlowAfter(Struct, frozen=True, gc=False):
     """When a request counts as slow, in seconds, fixed before it starts; None where the control has not told enough yet.
 
     Attributes:
@@ -55,7 +55,7 @@ class SlowAfter(Struct, frozen=True):
 _UNKNOWN = SlowAfter()
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):  # no cycles, and many a second
     """Where one request goes.
 
     Attributes:

@@ -81,7 +81,7 @@ class Governor:
 
     Args:
         source: of the policy.
-        switches: each gives the state of a kill switch.
+        switches: each looks at a kill switch.
         on_change: told when another policy comes into force: the one before, None at first, and the new one.
         settle_seconds: how long it takes until this process knows the pins of all others; 0 where none are shared.
 
@@ -122,9 +122,7 @@ class Governor:
 
     def switch(self) -> SwitchState:
         """The state of the kill switch: the worst of all of them."""
-        if len(self._switches) == 1:
-            return self._switches[0]()
-        return worst(*[switch() for switch in self._switches])
+        return worst(self._switches)
 
     def _settle(self, inputs: _Inputs) -> InForce:
         policy, reason = self._allowed(inputs)

@@ -67,7 +67,7 @@ class Keeper:
         self._has_work = store is not None or history is not None
         self.governor = Governor(
             source,
-            switches=(kill_switch.state,) if store is None else (kill_switch.state, self._store_switch),
+            switches=kill_switch.looks if store is None else (*kill_switch.looks, self._store_switch),
             on_change=self._changed,
             settle_seconds=3 * REFRESH_SECONDS if store is not None and pins is not None else 0.0,
         )

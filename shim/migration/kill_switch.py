@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -47,12 +47,18 @@ class SwitchState(Struct, frozen=True):
 
 
 CLEAR = SwitchState("clear")
-_ORDER: dict[Position, int] = {"clear": 0, "unknown": 1, "thrown": 2}
 
 
-def worst(*states: SwitchState) -> SwitchState:
-    """The state that counts of several: any thrown one, else any unknown one."""
-    return max(states, key=lambda state: _ORDER[state.position])
+def worst(looks: Iterable[Callable[[], SwitchState]]) -> SwitchState:
+    """The state that counts of several switches: any thrown one, else any unknown one."""
+    found = CLEAR
+    for look in looks:
+        state = look()
+        if state.position == "thrown":
+            return state
+        if state.position == "unknown":
+            found = state
+    return found
 
 
 class KillSwitch:
@@ -67,6 +73,9 @@ class KillSwitch:
         check_every: seconds between two looks at the file, in the caller's thread.
         max_age: seconds after which the flag is evaluated again, on a thread of its own.
         wait: seconds to wait here for the flag's first answer.
+
+    Attributes:
+        looks: a look at each switch there is, for whoever has more of them.
 
     Raises:
         PolicyError: an argument cannot be, or the file's place cannot be read (a directory, say).
@@ -85,14 +94,17 @@ class KillSwitch:
     ) -> None:
         value = (os.environ if environ is None else environ).get(environment, "")
         self._environment = SwitchState("thrown", f"environment {environment}") if _throws(value) else CLEAR
-        self._file = None if file is None else _FileSwitch(file, check_every=check_every)
+        file_switch = None if file is None else _FileSwitch(file, check_every=check_every)
         self._flag = None if flag is None else _FlagSwitch(*flag, max_age=max_age, wait=wait)
+        self.looks: tuple[Callable[[], SwitchState], ...] = tuple(
+            each.state for each in (file_switch, self._flag) if each is not None
+        )
+        if self._environment is not CLEAR:
+            self.looks = (lambda: self._environment, *self.looks)
 
     def state(self) -> SwitchState:
         """Where it stands now: never blocks, never raises."""
-        if self._file is None and self._flag is None:
-            return self._environment
-        return worst(*(each.state() for each in (self._file, self._flag) if each is not None), self._environment)
+        return worst(self.looks)
 
     def close(self) -> None:
         """End the flag's thread, where there is one."""

@@ -24,7 +24,7 @@ _MAX_PINS = 100_000
 _MAX_UNSENT = 10_000
 
 
-class Pin(Struct):
+class Pin(Struct, gc=False):
     """Where a conversation is, and the share under which it was given to that arm. `seen` is monotonic seconds."""
 
     arm: Arm

@@ -21,7 +21,7 @@ __all__ = ["Policy", "PolicyError", "Stage"]
 
 # So many values of one attribute, so many attributes: a policy is read often and kept in a store, it is no list of customers.
 MAX_VALUES = 1000
-MAX_SALT_CHARACTERS = 200
+MAX_SALT_CHARACTERS = 100
 
 
 class Stage(str, Enum):
@@ -187,7 +187,7 @@ def _percent(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PolicyError(f"{name} is of type {type(value).__name__}; give a number from 0 to 100", field=name)
     if not 0 <= value <= 100:  # NaN too
-        raise PolicyError(f"{name} is {value!r}; give a number from 0 to 100", field=name)
+        raise PolicyError(f"{name} is {_shown(value)}; give a number from 0 to 100", field=name)
     if not math.isclose(value * 100, round(value * 100), abs_tol=1e-6):
         raise PolicyError(f"{name} is {value!r}; the finest step is 0.01, give at most two decimals", field=name)
     return float(value)
@@ -196,9 +196,10 @@ def _percent(value: object, name: str) -> float:
 def _salt(value: object) -> str:
     if not isinstance(value, str):
         raise PolicyError(f"salt is of type {type(value).__name__}; give a string", field="salt")
-    if "\0" in value or len(value) > MAX_SALT_CHARACTERS:
+    if not value.isprintable() or len(value) > MAX_SALT_CHARACTERS:  # it is part of the step's name
         raise PolicyError(
-            f"salt holds a NUL or has over {MAX_SALT_CHARACTERS} characters; give a short word", field="salt"
+            f"salt is {_shown(value)}; give a short word of at most {MAX_SALT_CHARACTERS} printable characters",
+            field="salt",
         )
     return value
 
