@@ -279,7 +279,8 @@ class Guard:
             self._reset_awaited = None
         if latch is not None and self._latch is None and self._reset_awaited is None:
             verdict = GuardVerdict("roll_back", "guardrail", latch.evidence.get("kind"))
-            self._latch = self._event(verdict, before=self.answer, reason="guardrail", why=latch.reason)
+            event = self._event(verdict, before=self.answer, reason="guardrail", why=latch.reason)
+            self._latch = replace(event, step=latch.epoch, at=latch.at)
 
     def _take_note(self, noted: Callable[[], bool], *, bad: bool) -> Answer:
         event = None
