@@ -75,7 +75,8 @@ def run(scenario: Scenario, *, seed: str, requests: int) -> Run:
             return Run(rolled_back=number - scenario.worse_from, held=held)
         if held is None and guard.reason in ("signal", "sample_ratio", "crossed"):
             held = number - scenario.worse_from
-            if scenario.slower is not None:
+            # What is looked for was found; or nothing is believed any more, and no error rolls back.
+            if guard.reason == ("sample_ratio" if scenario.slower is None else "signal") and len(scenario.legs) == 1:
                 break
     return Run(rolled_back=None, held=held)
 

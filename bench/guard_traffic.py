@@ -66,13 +66,14 @@ class Scenario:
 
 
 class _Conversation:
-    __slots__ = ("left", "position", "rate", "unit")
+    __slots__ = ("decision", "left", "position", "rate", "unit")
 
     def __init__(self, unit: str, *, position: float, rate: float | None, left: int) -> None:
         self.unit = unit
         self.position = position  # where it lies between 0 and 1: below the share it is the candidate's
         self.rate = rate
         self.left = left
+        self.decision: Decision | None = None  # its last one
 
 
 class Traffic:
@@ -102,7 +103,9 @@ class Traffic:
         conversation = self._next()
         share = leg.share if scenario.real_share is None else scenario.real_share
         in_candidate = conversation.position < share
-        decision = _decision(conversation.unit, leg, in_candidate=in_candidate)
+        decision = conversation.decision
+        if decision is None or decision.step != leg.step:
+            decision = conversation.decision = _decision(conversation.unit, leg, in_candidate=in_candidate)
         if scenario.slower is not None:
             return decision, self._slow(scenario.slower if in_candidate else 1.0, in_candidate=in_candidate)
         return decision, self._failed(self._rate(number, conversation, in_candidate=in_candidate))

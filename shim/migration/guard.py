@@ -36,6 +36,9 @@ GuardMode: TypeAlias = Literal["observe", "enforce"]
 GUARDRAILS = ("error",)
 SIGNALS = ("slow", "mismatch", "refused")
 
+# What another good conversation does not change.
+_ONLY_BAD_EVENTS_CHANGE: frozenset[Reason] = frozenset({"fine", "signal"})
+
 
 class GuardState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a guard without a store keeps over a restart; see `Guard.state`."""
@@ -297,6 +300,8 @@ class Guard:
         """Whether what was noted can change the answer; with a store it counts when the store has told it."""
         if self._ledger.step != self._judged_step:
             return True
+        if not bad and self._verdict.reason in _ONLY_BAD_EVENTS_CHANGE and self._ledger.evidence.trusted:
+            return False
         return not self._ledger.shared if self._blind is None else bad
 
     def _known(self, bad: Collection[str]) -> Collection[str]:

@@ -63,6 +63,11 @@ class Evidence:
         self._guardrails: float | None = 0.0  # None: not computed since the last bad event
         self._signals: float | None = 0.0
 
+    @property
+    def trusted(self) -> bool:
+        """Whether nothing is known against the assignment of the units."""
+        return not self.sample_failed and not self.crossed
+
     def expose(self, arm: Arm, *, share: float) -> None:
         """Count a unit that was given to an arm."""
         self.sample.add(in_candidate=arm == "candidate", share=share)

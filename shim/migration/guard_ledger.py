@@ -110,22 +110,29 @@ class GuardLedger:
         """Count that a unit was given to an arm; whether that was news."""
         if not self._counts(decision):
             return False
-        return self._exposed(decision.unit or "", decision.arm, share=decision.share)
+        return self._mark(decision, answered=False)
 
     def note(self, decision: Decision, bad: Iterable[str]) -> bool:
         """Count that a request has ended, and its bad events; whether that was news."""
         if not self._counts(decision):
             return False
-        unit, arm, share = decision.unit or "", decision.arm, decision.share
-        news = self._exposed(unit, arm, share=share)
-        if self._memory.mark(unit, _ANSWERED_BIT) is not None:
-            news = True
-            self._answered(unit, arm)
+        news = self._mark(decision, answered=True)
         for kind in bad:
-            if self._memory.mark(unit, self._bits[kind]) is not None:
+            if self._memory.mark(decision.unit or "", self._bits[kind]) is not None:
                 news = True
-                self._bad(kind, unit, arm=arm, share=share)
+                self._bad(kind, decision)
         return news
+
+    def _mark(self, decision: Decision, *, answered: bool) -> bool:
+        unit, arm_bit = decision.unit or "", _ARM_BITS[decision.arm]
+        before = self._memory.mark(unit, arm_bit | _ANSWERED_BIT if answered else arm_bit)
+        if before is None:
+            return False
+        if not before & arm_bit:
+            self._exposed(unit, decision, crosses=bool(before & _BOTH_ARMS))
+        if answered and not before & _ANSWERED_BIT:
+            self._answered(unit, decision.arm)
+        return True
 
     def _counts(self, decision: Decision) -> bool:
         if not is_eligible(decision):
@@ -142,18 +149,15 @@ class GuardLedger:
                 return False
         return self.begin(step)
 
-    def _exposed(self, unit: str, arm: Arm, *, share: float) -> bool:
-        marks = self._memory.mark(unit, _ARM_BITS[arm])
-        if marks is None:
-            return False
+    def _exposed(self, unit: str, decision: Decision, *, crosses: bool) -> None:
+        arm, share = decision.arm, decision.share
         if self._queues:
             self._queue(Exposure(unit=unit, arm=arm, sums=exposure_sums(arm, share=share)))
         if not self.shared:
-            if marks & _BOTH_ARMS:
+            if crosses:
                 self.evidence.crossed += 1
             else:
                 self.evidence.expose(arm, share=share)
-        return True
 
     def _answered(self, unit: str, arm: Arm) -> None:
         if self._queues:
@@ -161,10 +165,11 @@ class GuardLedger:
         if not self.shared:
             self.evidence.answer(arm)
 
-    def _bad(self, kind: str, unit: str, *, arm: Arm, share: float) -> None:
+    def _bad(self, kind: str, decision: Decision) -> None:
+        arm, share = decision.arm, decision.share
         if self._queues:
             sums = bad_sums(kind, arm, share=share, tolerated_ratio=self._settings.tolerated_ratio)
-            self._queue(First(kind=kind, unit=unit, sums=sums))
+            self._queue(First(kind=kind, unit=decision.unit or "", sums=sums))
         if not self.shared:
             self.evidence.bad(kind, arm, share=share)
 

@@ -21,18 +21,18 @@ class UnitMemory:
         self._young: dict[int, int] = {}
         self._old: dict[int, int] = {}
 
-    def mark(self, unit: str, bit: int) -> int | None:
-        """Mark a unit; the marks it had before, None where it had this one already."""
+    def mark(self, unit: str, bits: int) -> int | None:
+        """Give a unit some marks; those it had before, None where it had all of these already."""
         key = hash(unit)
         marks = self._young.get(key)
         if marks is None:
             marks = self._old.get(key, 0)
             if len(self._young) >= self._most:
                 self._old, self._young = self._young, {}
-        elif marks & bit:
+        elif marks & bits == bits:
             return None
-        self._young[key] = marks | bit
-        return None if marks & bit else marks
+        self._young[key] = marks | bits
+        return None if marks & bits == bits else marks
 
     def forget(self) -> None:
         """Forget all units."""
