@@ -56,6 +56,10 @@ _FAULTS: tuple[tuple[str, bool, str, str], ...] = (
 )
 
 
+# While a new file is open other than by SQLite, no thread of ours opens it by SQLite.
+_making = threading.Lock()
+
+
 class _Seat:
     """A connection, and the lock of whoever uses it."""
 
@@ -170,15 +174,22 @@ class SqliteFile:
         sqlite_schema.set_up(connection, self.key, keep_key=self._given_key is None, where=self.where)
 
     def _make_file(self) -> None:
-        """Make it before SQLite does, who would let everybody read it."""
+        """Where the file is missing, make it before SQLite does, who would let everybody read it.
+
+        A file that is there is opened by SQLite alone: closing any other descriptor of it would drop every lock that this process
+        has on it, and updates would be lost (https://sqlite.org/howtocorrupt.html, 2.2).
+        """
         if Path(self.path).is_dir():
             raise StoreError(f"{self.where} is a directory; give the path of a file")
-        try:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        except OSError as error:
-            raise StoreError(
-                f"{self.where} cannot be opened ({error.strerror}); let this process read and write the file and its folder"
-            ) from None
+        with _making:
+            try:
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            except FileExistsError:
+                return
+            except OSError as error:
+                remedy = "let this process read and write the file and its folder"
+                raise StoreError(f"{self.where} cannot be made ({error.strerror}); {remedy}") from None
+            os.close(descriptor)
 
     def _fail(self, error: sqlite3.Error) -> NoReturn:
         for words, may_pass, wrong, remedy in _FAULTS:

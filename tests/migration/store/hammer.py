@@ -1,16 +1,20 @@
-"""One of several processes that write to one store at once.
+"""Several processes that write to one store at once.
 
-`python -m tests.migration.store.hammer KIND ADDRESS PREFIX NUMBER TURNS`. Not the test (`test_processes`), which starts eight and
-looks at what is left. Waits for a line on its standard input before it begins, so that all begin together. Prints what it saw as JSON: the arms of its
-pins, and how long `add` and `snapshot` took, in microseconds, half and 99 of 100.
+`python -m tests.migration.store.hammer KIND ADDRESS PREFIX PROCESSES TURNS`. Not the test (`test_processes`), which looks at
+what is left. Prints as JSON what each process saw: the arms of its pins, and how long `add` and `snapshot` took, in
+microseconds, half and 99 of 100.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from multiprocessing.synchronize import Barrier
+from typing import Any
 
 from shim.migration.store import (
     Batch,
@@ -72,27 +76,49 @@ def shown(took: list[float]) -> list[float]:
     return [round(ordered[len(ordered) // 2]), round(ordered[len(ordered) * 99 // 100])]
 
 
-def main() -> None:
-    """Hammer."""
-    kind, address, prefix, number, turns = *sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5])
-    store = opened(kind, address, prefix)
+def hammer(place: tuple[str, str, str], number: int, *, turns: int, together: Barrier) -> dict[str, Any]:
+    """Write as fast as it goes, once all are ready; what was seen."""
+    store = opened(*place)
     adding: list[float] = []
     looking: list[float] = []
-    print("ready", flush=True)  # noqa: T201 - the parent waits for it
-    sys.stdin.readline()
     arm = StoredPin(arm="candidate" if number % 2 else "control", share=0.5)
     held = {}
+    together.wait()
     for turn in range(turns):
-        timed(adding, lambda turn=turn: store.add(FLAG, batch(number, turn)))  # type: ignore[misc]  # a default binds the turn
-        timed(looking, lambda: store.snapshot(FLAG))
+        timed(adding, partial(store.add, FLAG, batch(number, turn)))
+        timed(looking, partial(store.snapshot, FLAG))
         if turn % 10 == 0:
             held.update(store.pin(FLAG, {f"unit {turn}": arm}, max_age=600))
             store.append_history(FLAG, {"by": number, "turn": turn})
     for _ in range(POLICIES):
         raise_policy(store, number)
     store.close()
-    arms = {unit: pin.arm for unit, pin in held.items()}
-    print(json.dumps({"arms": arms, "add": shown(adding), "snapshot": shown(looking)}), flush=True)  # noqa: T201 - likewise
+    return {
+        "arms": {unit: pin.arm for unit, pin in held.items()},
+        "add": shown(adding),
+        "snapshot": shown(looking),
+    }
+
+
+def main() -> None:
+    """Hammer. The processes are forked before any of them opens the store, so that each is as if started apart."""
+    place, count, turns = (sys.argv[1], sys.argv[2], sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
+    opened(*place).close()
+    context = multiprocessing.get_context("fork")
+    together, seen = context.Barrier(count), context.SimpleQueue()
+    processes = [
+        context.Process(
+            target=lambda number=number: seen.put(hammer(place, number, turns=turns, together=together)), daemon=True
+        )
+        for number in range(count)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    if any(process.exitcode for process in processes):
+        sys.exit("a process has failed")
+    print(json.dumps([seen.get() for _ in processes]))  # noqa: T201 - read by the test
 
 
 if __name__ == "__main__":

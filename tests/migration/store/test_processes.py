@@ -15,7 +15,7 @@ from tests.house.sources import ROOT
 from tests.migration.store.hammer import FLAG, POLICIES, opened
 from tests.migration.store.redis_process import RedisProcess
 
-PROCESSES, TURNS = 8, 20
+PROCESSES, TURNS = 8, 30
 
 Place = tuple[str, str, str]
 
@@ -38,25 +38,10 @@ def left(where: Place) -> Iterator[Store]:
 
 def test_eight_processes_lose_no_update(where: Place, left: Store) -> None:
     """Of eight processes that write at once every sum, entry and policy is kept, and each unit counts and is pinned once."""
-    processes = [
-        subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "tests.migration.store.hammer", *where, str(number), str(TURNS)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(PROCESSES)
-    ]
-    try:
-        for process in processes:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        outputs = [json.loads(each) for each in all_at_once(processes)]
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
+    program = run("hammer", *where, str(PROCESSES), str(TURNS))
+    assert program.returncode == 0, program.stderr
+    outputs = json.loads(program.stdout)
+    assert len(outputs) == PROCESSES
     found = left.snapshot(FLAG)
     epoch = found.epochs["ramp 5"]
     written = PROCESSES * TURNS
@@ -74,29 +59,22 @@ def test_eight_processes_lose_no_update(where: Place, left: Store) -> None:
     assert all(each["arms"] == outputs[0]["arms"] for each in outputs)
 
 
-def all_at_once(processes: list[subprocess.Popen[str]]) -> Iterator[str]:
-    """Let all of them go, and give what each prints."""
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        output, _ = process.communicate(timeout=15)
-        assert process.returncode == 0
-        yield output
-
-
 def test_a_store_survives_forks_in_the_midst_of_writing(where: Place) -> None:
     """Children forked while threads of the parent write use the store they inherited, and nothing is lost on either side."""
-    program = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "tests.migration.store.forking", *where],
+    program = run("forking", *where)
+    assert program.returncode == 0, program.stderr
+
+
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the programs beside this file."""
+    return subprocess.run(  # noqa: S603 - our own programs
+        [sys.executable, "-m", f"tests.migration.store.{program}", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
         timeout=18,
     )
-    assert program.returncode == 0, program.stderr
 
 
 KILLED = """
