@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
 
+from shim.model.exhaustive import assert_never
+
 if TYPE_CHECKING:
     from shim.migration.guard_evidence import Evidence, EvidenceSettings
     from shim.migration.guard_port import Answer
@@ -72,7 +74,7 @@ def judge(
     limit = -math.log(settings.alpha)
     if evidence.guardrails >= limit:
         kind = evidence.strongest(settings.guardrails)
-        failed = sum(evidence.tests[each].candidate for each in settings.guardrails)
+        failed = max(evidence.tests[each].candidate for each in settings.guardrails)
         if sum(evidence.answered.values()) >= minimum_units and failed >= FEWEST_FAILED:
             return GuardVerdict("roll_back", "guardrail", kind)
         return GuardVerdict("hold", "few_units", kind)
@@ -95,7 +97,11 @@ def explain(verdict: GuardVerdict, evidence: Evidence, *, settings: EvidenceSett
             return f"not enough yet: {arms}; {minimum_units:,} are needed in each"
         case "guardrail" | "signal" | "few_units":
             few = f", but from too few conversations ({minimum_units:,} needed, {FEWEST_FAILED} of them failed)"
-            return _told(verdict, evidence, settings) + (few if verdict.reason == "few_units" else "") + f": {arms}"
+            return (
+                _told(verdict, evidence, settings=settings)
+                + (few if verdict.reason == "few_units" else "")
+                + f": {arms}"
+            )
         case "sample_ratio":
             sample = evidence.sample
             told, real = sample.told_share or 0.0, sample.real_share or 0.0
@@ -104,9 +110,11 @@ def explain(verdict: GuardVerdict, evidence: Evidence, *, settings: EvidenceSett
             return f"{evidence.crossed:,} conversations were seen in both arms; find out why, then reset"
         case "blind":
             return "the store cannot be reached, so what other processes see is not known"
+        case _:
+            assert_never(verdict.reason)
 
 
-def _told(verdict: GuardVerdict, evidence: Evidence, settings: EvidenceSettings) -> str:
+def _told(verdict: GuardVerdict, evidence: Evidence, *, settings: EvidenceSettings) -> str:
     kinds = settings.signals if verdict.reason == "signal" else settings.guardrails
     test = evidence.tests[verdict.kind or kinds[0]]
     e_value = math.exp(min(evidence.signals if verdict.reason == "signal" else evidence.guardrails, 700.0))
