@@ -6,6 +6,7 @@ Without a store the guard's latch is read from here again, so that it outlives a
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import time
@@ -158,8 +159,14 @@ class StoreHistory:
     def append(self, entry: Entry) -> bool:
         """Append an entry, once for all processes that tell the same within about ten seconds."""
         event, flag, came_from, to = entry.what
-        moment = f"{entry.at:.6f}" if event == "reset" else f"{entry.at // _SAME_WITHIN:.0f}"
-        entry_id = f"{event} {flag} {came_from} {to} {moment}"[-200:]
+        if event == "reset":
+            moment = f"{entry.at:.6f}"
+        elif event == "roll_back" and "epoch" in entry.evidence:
+            moment = str(entry.evidence["epoch"])
+        else:
+            moment = f"{entry.at // _SAME_WITHIN:.0f}"
+        told = f"{event} {flag} {came_from} {to} {moment}"
+        entry_id = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         before = self._position()
         return self._store.append_history(self._flag, msgspec.to_builtins(entry), entry_id=entry_id) > before
 

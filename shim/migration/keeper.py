@@ -214,6 +214,12 @@ class Keeper:
             self._follow_history()
 
     def _keep_store(self, local: LocalState) -> None:
+        self._exchange(local)
+        self.heed("")
+        if self._untold is not None:  # what was brought back has tripped the guard: the others are to know at once
+            self._exchange(local)
+
+    def _exchange(self, local: LocalState) -> None:
         sync, untold = self.sync(), self._untold
         if sync is None:
             return
@@ -227,7 +233,6 @@ class Keeper:
             local.fault("store", error)  # told in the log by the sync
         else:
             self._agree(latch, local=local, told=untold)
-        self.heed("")
 
     def _agree(self, latch: Latch | None, *, local: LocalState, told: tuple[Latch, dict[str, Any]] | None) -> None:
         """Take the latch that holds for all, unless this process has tripped since it was asked for."""

@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +156,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     def needs(self, standing: Standing, *, now: float) -> Needs:
         """What the next step needs, given what is known at `now`, in seconds since the epoch."""
-        reached = [step for step in self.steps if not step.policy.is_beyond(standing.policy)]
+        reached = list(takewhile(lambda step: not step.policy.is_beyond(standing.policy), self.steps))
         current = reached[-1] if reached else None
         ahead = self.steps[len(reached) :]
         if not ahead:
