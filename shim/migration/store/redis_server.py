@@ -27,38 +27,45 @@ Arguments = Callable[[], Sequence[str | int]]
 # A refresher, a flusher, and a few threads that ask for pins; more wait for one of these.
 _MOST_CONNECTIONS = 8
 
-# The code of an error reply, or the class redis-py makes of it -> whether it may pass, what is wrong, what to do.
+# The code of an error reply, or one of ours for what is none -> whether it may pass, what is wrong, what to do.
 _FAULTS: dict[str, tuple[bool, str, str]] = {
-    "WRONGPASS": (False, "refuses the user or password", "correct them in the URL"),
-    "NOAUTH": (False, "asks for a password", "give it in the URL"),
-    "AuthenticationError": (False, "refuses the user or password", "correct them in the URL"),
+    "WRONGPASS": (False, "refuses the user or password, or asks for one", "give the right ones in the URL"),
     "NOPERM": (
         False,
         "does not let this user do that",
         "let the user run scripts, and read and write the store's keys",
     ),
-    "NoPermissionError": (
-        False,
-        "does not let this user do that",
-        "let the user run scripts, and read and write the store's keys",
-    ),
     "READONLY": (False, "is a replica, which is read-only", "give the address of the primary"),
-    "ReadOnlyError": (False, "is a replica, which is read-only", "give the address of the primary"),
     "MOVED": (False, "is part of a cluster, which a store does not know", "give the address of a single server"),
-    "CROSSSLOT": (False, "is part of a cluster, which a store does not know", "give the address of a single server"),
     "LOADING": (True, "is loading its data", "wait until it has"),
-    "BusyLoadingError": (True, "is loading its data", "wait until it has"),
     "OOM": (True, "has no memory left", "raise its maxmemory, or make room"),
-    "OutOfMemoryError": (True, "has no memory left", "raise its maxmemory, or make room"),
     "MISCONF": (True, "cannot write its data to disk, and so refuses to change it", "make room on its disk"),
     "BUSY": (True, "is busy with somebody's script", "try again"),
     "MASTERDOWN": (True, "has lost its primary", "wait until it is back"),
     "NOREPLICAS": (True, "has too few replicas to accept writes", "wait until they are back"),
-    "TimeoutError": (True, "did not answer within the time limit", "look at the server and the way to it"),
-    "ConnectionError": (True, "cannot be reached", "look at the server and the way to it"),
-    "OSError": (True, "cannot be reached", "look at the server and the way to it"),
-    "InvalidResponse": (False, "does not answer as Redis does", "correct host and port in the URL"),
+    "TIMEOUT": (True, "did not answer within the time limit", "look at the server and the way to it"),
+    "UNREACHABLE": (True, "cannot be reached", "look at the server and the way to it"),
+    "FOREIGN": (False, "does not answer as Redis does", "correct host and port in the URL"),
 }
+
+# redis-py's class, or a base of it -> the code, which redis-py takes out of the message.
+_CODES: dict[str, str] = {
+    "AuthenticationError": "WRONGPASS",
+    "NoPermissionError": "NOPERM",
+    "ReadOnlyError": "READONLY",
+    "AskError": "MOVED",
+    "ClusterCrossSlotError": "MOVED",
+    "ClusterDownError": "MOVED",
+    "MovedError": "MOVED",
+    "BusyLoadingError": "LOADING",
+    "OutOfMemoryError": "OOM",
+    "MasterDownError": "MASTERDOWN",
+    "TimeoutError": "TIMEOUT",
+    "ConnectionError": "UNREACHABLE",
+    "OSError": "UNREACHABLE",
+    "InvalidResponse": "FOREIGN",
+}
+# Where it knows no class, and where an older server wraps the error of a command in that of its script.
 _CODE = re.compile(r"(?:^|\s-?)([A-Z]{3,})\b")
 
 # Redis forgets any key under these, the kill switch too.
@@ -218,11 +225,9 @@ class _Process:
 
 
 def _codes_of(error: Exception) -> list[str]:
-    """What may tell the kind of a fault, the surest first: the classes of redis-py's own, then codes within the message."""
-    text = str(error)
-    classes = [each.__name__ for each in type(error).__mro__]
-    # "Connection" is also the class of several others, and of an OSError that redis-py has not wrapped.
-    return [*classes, *_CODE.findall(text)] if classes[0] != "ResponseError" else _CODE.findall(text)
+    """What may tell the kind of a fault: the code of the nearest class that has one, then what looks like codes in the message."""
+    classes = [_CODES[each.__name__] for each in type(error).__mro__ if each.__name__ in _CODES]
+    return [*classes, *_CODE.findall(str(error))]
 
 
 def _package() -> Any:

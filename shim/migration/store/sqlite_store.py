@@ -68,9 +68,13 @@ class SqliteBackend:
         try:
             # What may pass does not keep a service from starting: the first call asks again.
             with contextlib.suppress(StoreUnavailableError):
-                file.writing(file.learn_key)
+                file.writing(self._try_to_write)
         finally:
             file.close()  # a process that only makes the store, and forks, has nothing open
+
+    def _try_to_write(self, connection: sqlite3.Connection) -> None:
+        self._file.learn_key(connection)
+        connection.execute("DELETE FROM meta WHERE name = ''")  # there is none; a read-only file says so
 
     @property
     def where(self) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from shim.migration.store import (
-    BATCH_MEMORY,
     KEPT_EPOCHS,
     MOST_FIRSTS,
     Batch,
@@ -362,17 +361,6 @@ def test_full_kinds_count_no_further(make_store: MakeStore, monkeypatch: pytest.
     store.add(FLAG, batch(firsts=[First(kind="error", unit=unit, sums={"e": 1}) for unit in ("a", "b", "a", "c", "d")]))
     found = store.read_epoch(FLAG, "ramp 5")
     assert (found.sums, found.units, found.dropped) == ({"e": 2}, {"error": 2}, 2)
-
-
-def test_a_batch_id_is_forgotten_in_time(make_store: MakeStore) -> None:
-    """A file forgets a batch's id after a time, so that ids do not pile up."""
-    clock = Clock()
-    store = make_store(clock=clock)
-    if type(store).__name__ == "RedisStore":
-        pytest.skip("Redis forgets by its own clock, which no test waits for")
-    store.add(FLAG, batch())
-    clock.now += BATCH_MEMORY + 1
-    assert store.add(FLAG, batch())
 
 
 @pytest.mark.parametrize(
