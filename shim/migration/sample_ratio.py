@@ -13,8 +13,11 @@ from shim.migration.sequential_test import MixtureTest
 __all__ = ["SampleRatioTest"]
 
 # Odds of the candidate, as multiples of the told ones. The nearer to 1, the longer until it is seen: told 5 % and really 6 %
-# takes some seven thousand units, told 5 % and really 10 % some three hundred, and nobody in the candidate at all 147.
+# takes some seven thousand units, told 5 % and really 10 % some three hundred, and nobody in the candidate at all 150.
 ODDS = (0.1, 0.5, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0, 4.0)
+
+# Fewer units are not judged: a few in a row that went to one arm are soon evidence for the arithmetic, and for nobody else.
+FEWEST_UNITS = 100
 
 # The told shares of the units are summed in billionths: whole numbers add up to the same in any order.
 _BILLION = 10**9
@@ -24,7 +27,8 @@ class SampleRatioTest(MixtureTest):
     """Whether the arms of the units agree with the shares that were told for them; either direction fails.
 
     Each unit counts once, at the first request of it. Under the told shares the evidence is a martingale, so it may be looked
-    at after every unit, and the chance of ever failing without cause is at most alpha.
+    at after every unit, and the chance of ever failing without cause is at most alpha. It fails with the hundredth unit at the
+    earliest.
 
     Args:
         alpha: the chance of ever failing without cause, over all looks: above 0, below 1.
@@ -83,7 +87,7 @@ class SampleRatioTest(MixtureTest):
     @property
     def failed(self) -> bool:
         """Whether the arms do not agree with the told shares, by the evidence so far."""
-        return self.tripped
+        return self._units >= FEWEST_UNITS and self.tripped
 
     @property
     def told_share(self) -> float | None:

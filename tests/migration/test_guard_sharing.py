@@ -180,10 +180,10 @@ def test_a_blind_guard_still_rolls_back() -> None:
 def test_a_wrong_share_is_known_to_all_and_for_the_whole_step(store: SqliteStore) -> None:
     """That the sample ratio has failed is kept in the store, though later sums look right."""
     guard = sharing()
-    note(guard, "candidate", 30, share=0.25)
+    note(guard, "candidate", 100, share=0.25)
     sync(store, guard)
     sync(store, guard)
-    note(guard, "control", 90, share=0.25)
+    note(guard, "control", 300, share=0.25)
     late = sharing()
     late.begin("ramp@50")
     sync(store, guard, late)

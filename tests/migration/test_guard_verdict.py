@@ -130,11 +130,20 @@ def test_a_wrong_share_holds_and_errors_are_not_believed() -> None:
 def test_a_failed_sample_ratio_stays_failed_in_its_step() -> None:
     """What was counted under a wrong share stays wrong, though later conversations make the shares look right."""
     guard = Guard()
-    note(guard, "candidate", 20, share=0.05)
+    note(guard, "candidate", 100, share=0.05)
     assert guard.reason == "sample_ratio"
-    note(guard, "control", 380, share=0.05)
+    note(guard, "control", 1900, share=0.05)
     assert guard.reason == "sample_ratio"
     assert "100.00%" in why(guard)
+
+
+def test_the_share_of_a_few_conversations_is_not_judged() -> None:
+    """Conversations that by chance all went to one arm are no wrong share before there are a hundred."""
+    guard = Guard()
+    assert note(guard, "candidate", 40, bad=("error",), share=0.05) == "roll_back"
+    calm = Guard()
+    note(calm, "control", 50)
+    assert note(calm, "candidate", 50) == "fine"
 
 
 def test_a_trip_before_the_share_is_doubted_stays() -> None:

@@ -37,6 +37,16 @@ def test_a_kept_share_is_believed(share: float) -> None:
     assert sum(number is not None for number in failed) <= 1
 
 
+def test_fewer_than_a_hundred_units_do_not_fail() -> None:
+    """Ninety-nine units in one arm are not judged, and the hundredth fails the test."""
+    test = SampleRatioTest()
+    for _ in range(99):
+        test.add(in_candidate=True, share=0.05)
+        assert not test.failed
+    test.add(in_candidate=True, share=0.05)
+    assert test.failed
+
+
 def test_shares_may_change_on_the_way() -> None:
     """Each unit is judged by its own told share, so a ramp that is kept does not fail."""
     chance = random.Random(5)  # noqa: S311 - chance, not secrets
