@@ -133,7 +133,7 @@ class BackedStore:
         checks.name("epoch", epoch)
         checks.reason(reason)
         checks.name("by", by)
-        plain = checks.plain("evidence", evidence or {})
+        plain = checks.figures("evidence", {} if evidence is None else evidence)
 
         def change(documents: Mapping[str, str]) -> StoredLatch:
             standing = self._read(documents, StoredLatch)
@@ -176,7 +176,10 @@ class BackedStore:
     def pin(self, flag: str, pins: Mapping[str, StoredPin], *, max_age: float) -> dict[str, StoredPin]:
         """See `Store.pin`."""
         age, now = checks.pins(pins, max_age), self._clock()
-        held = self._backend.pin(checks.name("flag", flag), pins, now=now, lapses_at=now + age)
+        checks.name("flag", flag)
+        if not pins:
+            return {}
+        held = self._backend.pin(flag, pins, now=now, lapses_at=now + age)
         return {unit: StoredPin(arm=arm, share=share) for unit, (arm, share) in held.items()}
 
     def read_pins(self, flag: str, units: Sequence[str]) -> dict[str, StoredPin]:

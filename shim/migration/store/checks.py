@@ -97,6 +97,21 @@ def plain(field: str, value: object) -> dict[str, Any]:
     return found
 
 
+def figures(field: str, value: object) -> dict[str, Any]:
+    """The same, for figures: those that are not finite, which JSON has not, become strings."""
+    return plain(field, _spelled(value))
+
+
+def _spelled(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _spelled(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(each) for each in value]
+    return value
+
+
 def whole(field: str, value: object, *, least: int) -> int:
     """A whole number of at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool):

@@ -216,8 +216,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     position: int = 0
 
 
-KEPT_EPOCHS: Final = 8
-"""So many epochs per flag are kept, those added to last: the step that runs, and those that late answers still belong to."""
+KEPT_EPOCHS: Final = 16
+"""So many epochs per flag are kept, those added to last: of the step that runs, of those before it, and for late answers."""
 
 MOST_UNITS: Final = 1_000_000
 """So many units are known again per epoch and kind: any verdict has long been given by then, and it is some 100 MB."""
@@ -280,7 +280,10 @@ class Store(Protocol):
     def latch(
         self, flag: str, *, epoch: str, reason: str, by: str, evidence: Mapping[str, Any] | None = None
     ) -> StoredLatch:
-        """Latch the guard. The first one holds: where it is latched already, that latch is given back, and nothing changes."""
+        """Latch the guard. The first one holds: where it is latched already, that latch is given back, and nothing changes.
+
+        A figure in `evidence` that is not finite is kept as a string ("inf"): no figure keeps a guard from latching.
+        """
         ...
 
     def read_latch(self, flag: str) -> StoredLatch | None:

@@ -225,7 +225,7 @@ class _Process:
 
 
 def _codes_of(error: Exception) -> list[str]:
-    """What may tell the kind of a fault: the code of the nearest class that has one, then what looks like codes in the message."""
+    """What may tell the kind of a fault: the code of the nearest class that has one, then what looks like it in the message."""
     classes = [_CODES[each.__name__] for each in type(error).__mro__ if each.__name__ in _CODES]
     return [*classes, *_CODE.findall(str(error))]
 

@@ -82,11 +82,11 @@ class _Counting:
 
     def write(self, now: float) -> None:
         self._connection.executemany(
-            "INSERT INTO sums VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+            "INSERT INTO sums VALUES (?, ?, ?) ON CONFLICT (epoch, name) DO UPDATE SET value = value + excluded.value",
             [(self._epoch, name, float(value)) for name, value in self._sums.items()],
         )
         self._connection.executemany(
-            "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT (epoch, kind) DO UPDATE SET count = count + excluded.count",
             [(self._epoch, kind, count) for kind, count in self._new.items() if count],
         )
         self._connection.execute(
@@ -105,8 +105,8 @@ def _epoch_id(connection: sqlite3.Connection, flag: str, *, name: str, now: floa
     if row is not None:
         return int(row[0])
     made = connection.execute(
-        "INSERT INTO epochs (flag, name, began, at) VALUES (?, ?, ?, ?) RETURNING id", (flag, name, now, now)
-    ).fetchone()[0]
+        "INSERT INTO epochs (flag, name, began, at) VALUES (?, ?, ?, ?)", (flag, name, now, now)
+    ).lastrowid
     # The new one stays, even where another host's clock is ahead of ours.
     old = connection.execute(
         "SELECT id FROM epochs WHERE flag = ? ORDER BY id = ? DESC, at DESC, id DESC LIMIT -1 OFFSET ?",
@@ -114,7 +114,7 @@ def _epoch_id(connection: sqlite3.Connection, flag: str, *, name: str, now: floa
     ).fetchall()
     for (each,) in old:
         discard(connection, each)
-    return int(made)
+    return made or 0
 
 
 def discard(connection: sqlite3.Connection, epoch: int) -> None:

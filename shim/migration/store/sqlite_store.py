@@ -256,10 +256,13 @@ def _pinned(connection: sqlite3.Connection, row: tuple[str, bytes, str, float, f
     """The pin that holds; `row` is flag, unit, arm, share, when it lapses, and now."""
     flag, unit, _, _, lapses_at, now = row
     connection.execute("DELETE FROM pins WHERE flag = ? AND unit = ? AND lapses_at <= ?", (flag, unit, now))
-    found: tuple[Arm, float] = connection.execute(
+    connection.execute(
         "INSERT INTO pins (flag, unit, arm, share, lapses_at) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (flag, unit) DO UPDATE SET lapses_at = max(lapses_at, excluded.lapses_at) RETURNING arm, share",
+        " ON CONFLICT (flag, unit) DO UPDATE SET lapses_at = max(lapses_at, excluded.lapses_at)",
         (*row[:4], lapses_at),
+    )
+    found: tuple[Arm, float] = connection.execute(
+        "SELECT arm, share FROM pins WHERE flag = ? AND unit = ?", (flag, unit)
     ).fetchone()
     return found
 
