@@ -74,6 +74,10 @@ class _Seat:
         if connection is not None:
             connection.close()
 
+    def __del__(self) -> None:
+        if self.pid == os.getpid():  # a store that nobody closed, as one in memory
+            self.close()
+
 
 class SqliteFile:
     """The file of one store, and what this process has open of it.
@@ -179,8 +183,10 @@ class SqliteFile:
         A file that is there is opened by SQLite alone: closing any other descriptor of it would drop every lock that this process
         has on it, and updates would be lost (https://sqlite.org/howtocorrupt.html, 2.2).
         """
-        if Path(self.path).is_dir():
-            raise StoreError(f"{self.where} is a directory; give the path of a file")
+        found = Path(self.path)
+        if found.exists() and not found.is_file():
+            what = "a directory" if found.is_dir() else "no regular file"
+            raise StoreError(f"{self.where} is {what}; give the path of a file")
         with _making:
             try:
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -142,6 +142,13 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
         SqliteStore(tmp_path)
 
 
+def test_what_is_no_regular_file_is_refused(path: Path) -> None:
+    """A pipe, on which reading would wait for ever, is told apart from a file."""
+    os.mkfifo(path)
+    with pytest.raises(StoreError, match="is no regular file; give the path of a file"):
+        SqliteStore(path)
+
+
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     """A folder that is not there is not made up, and the remedy says what is needed."""
     with pytest.raises(
