@@ -1,4 +1,4 @@
-"""Migration: traffic moves from a control to a candidate in stages, sticky by conversation, with a kill switch and a guard.
+"""Migration: traffic moves from control to candidate in stages, sticky by conversation, with kill switch and guard.
 
 Not the proof beforehand (`shim.comparison`), not the providers that serve: they arrive as arguments. What is exported is
 loaded when it is first asked for, so that a service pays for the store or the flag library it uses, and for no other.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shim.migration.history import Entry, HistoryFile, StoreHistory
     from shim.migration.kill_switch import KillSwitch, SwitchState
     from shim.migration.pins import PinSettings
-    from shim.migration.plan import Needs, Plan, Standing, Step
+    from shim.migration.plan import Needs, PlanStep, RolloutPlan, Standing
     from shim.migration.policy import Policy, PolicyError, Stage
     from shim.migration.rollout import Rollout
     from shim.migration.sample_ratio import SampleRatioTest
@@ -51,7 +51,7 @@ _ON_DEMAND: dict[str, str] = {
     "Needs": "plan",
     "OpenFeaturePolicy": "sources.openfeature",
     "PinSettings": "pins",
-    "Plan": "plan",
+    "RolloutPlan": "plan",
     "Policy": "policy",
     "PolicyError": "policy",
     "PolicySource": "sources.source",
@@ -64,7 +64,7 @@ _ON_DEMAND: dict[str, str] = {
     "SqliteStore": "store.sqlite_store",
     "Stage": "policy",
     "Standing": "plan",
-    "Step": "plan",
+    "PlanStep": "plan",
     "Store": "store.protocol",
     "StoreError": "store.protocol",
     "StoreHealth": "status",
@@ -105,11 +105,12 @@ __all__ = [
     "Needs",
     "OpenFeaturePolicy",
     "PinSettings",
-    "Plan",
+    "PlanStep",
     "Policy",
     "PolicyError",
     "PolicySource",
     "Rollout",
+    "RolloutPlan",
     "RolloutStatus",
     "SampleRatioTest",
     "SequentialTest",
@@ -118,7 +119,6 @@ __all__ = [
     "SqliteStore",
     "Stage",
     "Standing",
-    "Step",
     "Store",
     "StoreError",
     "StoreHealth",

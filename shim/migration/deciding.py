@@ -26,9 +26,9 @@ def decide(
 ) -> Decision:
     """Give the arm of a unit, and count it in `local`."""
     if not isinstance(unit, str) or not 0 < len(unit) <= MAX_UNIT_CHARACTERS:
-        decision = _control(None, in_force, "no_unit" if unit is None or unit == "" else "bad_unit", local=local)
+        decision = _control(None, in_force, reason="no_unit" if unit is None or unit == "" else "bad_unit", local=local)
     elif in_force.policy.only and not _is_eligible(in_force.policy.only, attributes):
-        decision = _control(unit, in_force, "not_eligible", local=local)
+        decision = _control(unit, in_force, reason="not_eligible", local=local)
     else:
         return _assigned(unit, in_force, flag=flag, local=local)
     with local.lock:
@@ -49,27 +49,27 @@ def _assigned(unit: str, in_force: InForce, *, flag: str, local: LocalState) -> 
     with local.lock:
         if in_force.threshold and local.pins is None:
             bucket = bucket_v1(unit, flag=flag, salt=in_force.policy.salt)
-            decision = _by_bucket(unit, in_force, bucket, local=local)
+            decision = _by_bucket(unit, in_force, bucket=bucket, local=local)
         elif in_force.threshold and local.pins is not None:
-            decision = _by_pin(unit, in_force, local.pins, flag=flag, local=local)
+            decision = _by_pin(unit, in_force, pins=local.pins, flag=flag, local=local)
         else:
             # A conversation that begins in a stage of control's stays there when the ramp begins. One that a kill switch or the
             # guard has sent back is pinned where it was, and control serves it all the same.
             if local.pins is not None and in_force.reason == "stage" and local.pins.find(unit) is None:
                 local.pins.put(unit, arm="control", share=0.0)
-            decision = _control(unit, in_force, in_force.reason, local=local)
+            decision = _control(unit, in_force, reason=in_force.reason, local=local)
         local.decided[decision.arm, decision.reason] += 1
     return decision
 
 
-def _control(unit: str | None, in_force: InForce, reason: Reason, *, local: LocalState) -> Decision:
+def _control(unit: str | None, in_force: InForce, *, reason: Reason, local: LocalState) -> Decision:
     policy = in_force.policy
     return Decision(
         unit, "control", policy.stage, policy.percent, 0.0, None, reason, in_force.step, local.slowness.slow_after
     )
 
 
-def _by_bucket(unit: str, in_force: InForce, bucket: int, *, local: LocalState) -> Decision:
+def _by_bucket(unit: str, in_force: InForce, *, bucket: int, local: LocalState) -> Decision:
     policy = in_force.policy
     arm: Arm = "candidate" if bucket < in_force.threshold else "control"
     reason: Reason = "complete" if in_force.threshold == BUCKETS and policy.stage is Stage.COMPLETE else "bucket"
@@ -77,7 +77,7 @@ def _by_bucket(unit: str, in_force: InForce, bucket: int, *, local: LocalState) 
     return Decision(unit, arm, policy.stage, policy.percent, in_force.share, bucket, reason, in_force.step, slow_after)
 
 
-def _by_pin(unit: str, in_force: InForce, pins: Pins, *, flag: str, local: LocalState) -> Decision:
+def _by_pin(unit: str, in_force: InForce, *, pins: Pins, flag: str, local: LocalState) -> Decision:
     bucket = bucket_v1(unit, flag=flag, salt=in_force.policy.salt)
     pin = pins.find(unit)
     if pin is None:
@@ -88,7 +88,7 @@ def _by_pin(unit: str, in_force: InForce, pins: Pins, *, flag: str, local: Local
         arm: Arm = "candidate" if bucket < threshold else "control"
         pins.put(unit, arm=arm, share=share)
         if threshold == in_force.threshold:
-            return _by_bucket(unit, in_force, bucket, local=local)
+            return _by_bucket(unit, in_force, bucket=bucket, local=local)
     else:
         arm, share = pin.arm, pin.share
     policy, slow_after = in_force.policy, local.slowness.slow_after

@@ -25,7 +25,7 @@ from shim.migration.policy import PolicyError
 if TYPE_CHECKING:
     from shim.migration.store import Store
 
-__all__ = ["Entry", "Event", "History", "HistoryFile", "StoreHistory", "latch_of"]
+__all__ = ["Entry", "Event", "HistoryFile", "KeepsHistory", "StoreHistory", "latch_of"]
 
 # What happened:
 #   began        a process that uses the rollout saw its first policy
@@ -76,7 +76,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.event, self.flag, self.came_from, self.to
 
 
-class History(Protocol):
+class KeepsHistory(Protocol):
     """Where entries go and come from. May block: a rollout uses it off the request path."""
 
     def append(self, entry: Entry) -> bool:

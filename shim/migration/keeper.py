@@ -1,4 +1,4 @@
-"""Keeper: what a rollout remembers, in this process and beyond it: local state, latch, store, history, and the thread for them.
+"""RolloutKeeper: what a rollout remembers, here and beyond: state, latch, store, history, and the thread for them.
 
 Not the decisions (`deciding`), not the statistics (`guard`). It acts on the guard's answer: it latches, and only ever goes back.
 """
@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from shim.migration.governor import Governor, InForce, Latch, stage_before
-from shim.migration.history import Entry, Event, History, HistoryFile, latch_of
+from shim.migration.history import Entry, Event, HistoryFile, KeepsHistory, latch_of
 from shim.migration.kill_switch import CLEAR, KillSwitch, SwitchState
 from shim.migration.local_state import LocalState
 from shim.migration.pins import PinSettings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shim.migration.guard_port import GuardPort
     from shim.migration.store import Store
 
-__all__ = ["REFRESH_SECONDS", "Keeper"]
+__all__ = ["REFRESH_SECONDS", "RolloutKeeper"]
 
 LOGGER = logging.getLogger("shim.migration")
 
@@ -34,7 +34,7 @@ LOGGER = logging.getLogger("shim.migration")
 REFRESH_SECONDS = 0.4
 
 
-class Keeper:
+class RolloutKeeper:
     """Keeps one rollout's state; arguments as `Rollout` has them.
 
     Attributes:
@@ -49,7 +49,7 @@ class Keeper:
         flag: str,
         guard: GuardPort | None,
         store: Store | None,
-        history: History | None,
+        history: KeepsHistory | None,
         pins: PinSettings | None,
     ) -> None:
         self._source = source
@@ -62,6 +62,7 @@ class Keeper:
         self._locals: dict[int, LocalState] = {}  # by process
         self._syncs: dict[int, StoreSync] = {}  # by process
         self._untold: tuple[Latch, dict[str, Any]] | None = None  # a latch that the store does not know yet
+        self._resets = 0  # of this process: what was read from the store before one is out of date
         self._observed: str | None = None  # the step in which a guard that observes would have gone back
         self._refresher = Refresher(self._keep, every=REFRESH_SECONDS, name="shim-rollout", finish=True)
         self._has_work = store is not None or history is not None
@@ -124,15 +125,16 @@ class Keeper:
         who, latch = by or _machine(), self.governor.latch
         if self._store is not None:
             self._store.reset(self._flag, reason=reason, by=who)
-        if self._history is not None:
-            while self.local().entries and self._write_history(self.local()):
-                pass
-            step = "" if latch is None else latch.step
-            self._history.append(Entry(event="reset", flag=self._flag, by=who, came_from=step, reason=reason))
-        if self._guard is not None:
-            self._guard.reset(reason)
-        self._untold = self._observed = None
-        self.governor.latch = None
+        self._write_history(self.local())  # what happened before comes before
+        with self.local().writing:  # and nobody reads the history in between
+            if self._history is not None:
+                step = "" if latch is None else latch.step
+                self._history.append(Entry(event="reset", flag=self._flag, by=who, came_from=step, reason=reason))
+            if self._guard is not None:
+                self._guard.reset(reason)
+            self._untold = self._observed = None
+            self._resets += 1
+            self.governor.latch = None
 
     def close(self) -> None:
         """Write what waits, and end the thread."""
@@ -211,7 +213,8 @@ class Keeper:
             self._keep_store(local)
             self._write_history(local)
         elif self._write_history(local):
-            self._follow_history()
+            with local.writing:
+                self._follow_history()
 
     def _keep_store(self, local: LocalState) -> None:
         self._exchange(local)
@@ -220,7 +223,7 @@ class Keeper:
             self._exchange(local)
 
     def _exchange(self, local: LocalState) -> None:
-        sync, untold = self.sync(), self._untold
+        sync, untold, resets = self.sync(), self._untold, self._resets
         if sync is None:
             return
         try:
@@ -232,26 +235,29 @@ class Keeper:
         except StoreError as error:
             local.fault("store", error)  # told in the log by the sync
         else:
-            self._agree(latch, local=local, told=untold)
+            with local.lock:
+                # Unless this process has tripped, or was reset, since the latch that holds for all was asked for.
+                if self._untold is untold and self._resets == resets:
+                    self._untold = None
+                    self._take_latch(latch)
 
-    def _agree(self, latch: Latch | None, *, local: LocalState, told: tuple[Latch, dict[str, Any]] | None) -> None:
-        """Take the latch that holds for all, unless this process has tripped since it was asked for."""
-        with local.lock:
-            if self._untold is told:
-                self._untold = None
-                if latch != self.governor.latch:
-                    self.governor.latch = latch
-                    self._observed = None
+    def _take_latch(self, latch: Latch | None) -> None:
+        if latch != self.governor.latch:
+            self.governor.latch = latch
+            self._observed = None
 
     def _write_history(self, local: LocalState) -> bool:
         """Write the entries that wait; False where that failed, and they wait on."""
-        while self._history is not None and local.entries:
-            try:
-                self._history.append(local.entries[0])
-            except (OSError, StoreError) as error:
-                self.fault("history", error)
-                return False
-            local.entries.popleft()
+        with local.writing:
+            while self._history is not None and local.entries:
+                entry = local.entries[0]
+                try:
+                    self._history.append(entry)
+                except (OSError, StoreError) as error:
+                    self.fault("history", error)
+                    return False
+                if local.entries and local.entries[0] is entry:  # else it was given up for lack of room meanwhile
+                    local.entries.popleft()
         return True
 
     def _follow_history(self) -> None:

@@ -27,7 +27,8 @@ _MAX_ENTRIES = 1000
 
 
 class LocalState:
-    """What one process keeps. `lock` is held for microseconds, and never while anything blocks.
+    """What one process keeps. `lock` is held for microseconds, and never while anything blocks; `writing` while `entries` are
+    written, and never on the request's path.
 
     Args:
         pins: settings, None for no pins.
@@ -37,6 +38,7 @@ class LocalState:
     def __init__(self, pins: PinSettings | None, *, key_of: Callable[[str], str] | None) -> None:
         # Re-entrant: a signal handler that decides on a request may strike while its own thread is here.
         self.lock = threading.RLock()
+        self.writing = threading.Lock()
         self.arms = Arms()
         self.slowness = Slowness()
         self.pins = None if pins is None else Pins(pins, key_of=key_of)

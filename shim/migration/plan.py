@@ -32,7 +32,7 @@ from shim.migration.guard_port import Answer
 from shim.migration.policy import Policy, PolicyError, Stage
 from shim.migration.policy_file import read_toml
 
-__all__ = ["Needs", "Plan", "Standing", "Step"]
+__all__ = ["Needs", "PlanStep", "RolloutPlan", "Standing"]
 
 # A plan has some ten steps; each is a line of the status, and a name in the store.
 _MAX_STEPS = 100
@@ -46,7 +46,7 @@ _GATES = ("minimum_time", "minimum_conversations", "approval")
 _PLAN_KEYS = ("policy", "step")
 
 
-class Step(Struct, frozen=True, kw_only=True):
+class PlanStep(Struct, frozen=True, kw_only=True):
     """One step of a plan.
 
     Attributes:
@@ -75,7 +75,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     Attributes:
         policy: that holds now.
         since: seconds since the epoch since when; None where nobody knows.
-        conversations: seen in this step; see `Step.minimum_conversations`.
+        conversations: seen in this step; see `PlanStep.minimum_conversations`.
         answer, why: the guard's, and the reason; None without a guard.
         latched: why the guard has taken the rollout back; empty where it has not.
         halted: why nothing may go forward: a kill switch, a store that cannot be reached; empty where nothing speaks against it.
@@ -101,8 +101,8 @@ class Needs(Struct, frozen=True, kw_only=True):
         missing: a sentence for each thing that is missing.
     """
 
-    current: Step | None
-    next: Step | None
+    current: PlanStep | None
+    next: PlanStep | None
     missing: tuple[str, ...]
 
     @property
@@ -111,13 +111,13 @@ class Needs(Struct, frozen=True, kw_only=True):
         return self.next is not None and not self.missing
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class RolloutPlan(Struct, frozen=True, kw_only=True):
     """The steps, each further than the one before."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
 
     @classmethod
-    def load(cls, path: str | Path) -> Plan:
+    def load(cls, path: str | Path) -> RolloutPlan:
         """Read a plan file.
 
         Raises:
@@ -136,7 +136,7 @@ class Plan(Struct, frozen=True, kw_only=True):
             raise PolicyError(f"plan {path}: {error}", field=error.field) from None
 
     @classmethod
-    def parse(cls, mapping: Mapping[str, Any]) -> Plan:
+    def parse(cls, mapping: Mapping[str, Any]) -> RolloutPlan:
         """Read a plan from plain data.
 
         Raises:
@@ -165,14 +165,14 @@ class Plan(Struct, frozen=True, kw_only=True):
         return Needs(current=current, next=ahead[0], missing=tuple(missing))
 
 
-def _step(step: object, common: Mapping[str, Any], *, place: str) -> Step:
+def _step(step: object, common: Mapping[str, Any], *, place: str) -> PlanStep:
     if not isinstance(step, Mapping):
         raise PolicyError(f"{place} is of type {type(step).__name__}; write [[step]] before each", field=place)
     try:
         policy = Policy.parse({**common, **{key: value for key, value in step.items() if key not in _GATES}})
     except PolicyError as error:
         raise PolicyError(f"{place}: {error}", field=f"{place}.{error.field}") from None
-    return Step(
+    return PlanStep(
         policy=policy,
         minimum_time=_seconds(step.get("minimum_time", 0), f"{place}.minimum_time"),
         minimum_conversations=_count(step.get("minimum_conversations", 0), f"{place}.minimum_conversations"),
@@ -180,7 +180,7 @@ def _step(step: object, common: Mapping[str, Any], *, place: str) -> Step:
     )
 
 
-def _check_order(steps: tuple[Step, ...]) -> None:
+def _check_order(steps: tuple[PlanStep, ...]) -> None:
     for number, (before, step) in enumerate(pairwise(steps), 1):
         place = f"step[{number}]"
         if not step.policy.is_beyond(before.policy):
@@ -224,7 +224,7 @@ def _of_health(standing: Standing) -> list[str]:
     return missing
 
 
-def _of_stay(current: Step | None, standing: Standing, *, now: float) -> list[str]:
+def _of_stay(current: PlanStep | None, standing: Standing, *, now: float) -> list[str]:
     if current is None:
         return []
     missing = []
@@ -240,7 +240,7 @@ def _of_stay(current: Step | None, standing: Standing, *, now: float) -> list[st
     return missing
 
 
-def _of_approval(step: Step, standing: Standing) -> list[str]:
+def _of_approval(step: PlanStep, standing: Standing) -> list[str]:
     if not step.approval or step.name in standing.approved:
         return []
     return [f"{step.name} waits for an approval"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from msgspec import Struct
@@ -73,7 +73,7 @@ class PolicyError(ShimError, ValueError):
         self.field = field
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild_error, (type(self), self.args[0], self.field)
+        return partial(type(self), *self.args, field=self.field), ()
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -165,10 +165,6 @@ class Policy(Struct, frozen=True, kw_only=True):
 
 _FIELDS = Policy.__struct_fields__
 _STAGES = ", ".join(Stage)
-
-
-def _rebuild_error(cls: type[PolicyError], message: str, field: str | None) -> PolicyError:
-    return cls(message, field=field)
 
 
 def _shown(value: object) -> str:

@@ -16,8 +16,8 @@ from shim.migration.bad_events import MISMATCH, REFUSED, bad_kinds, seconds_of
 from shim.migration.deciding import decide, undecided
 from shim.migration.decision import Arm, Decision
 from shim.migration.governor import Latch
-from shim.migration.history import History, HistoryFile, StoreHistory
-from shim.migration.keeper import Keeper
+from shim.migration.history import HistoryFile, KeepsHistory, StoreHistory
+from shim.migration.keeper import RolloutKeeper
 from shim.migration.kill_switch import KillSwitch, SwitchState
 from shim.migration.pins import PinSettings, pin_settings
 from shim.migration.policy import Policy, PolicyError
@@ -69,14 +69,14 @@ class Rollout:
         guard: GuardPort | None = None,
         store: Store | None = None,
         kill_switch: KillSwitch | str | os.PathLike[str] | None = None,
-        history: History | str | os.PathLike[str] | None = None,
+        history: KeepsHistory | str | os.PathLike[str] | None = None,
         pin: PinSettings | float | None = None,
     ) -> None:
         self.flag = _checked_flag(flag)
         self._source = _source(policy)
         self._guard = guard
         self._kill_switch = kill_switch if isinstance(kill_switch, KillSwitch) else KillSwitch(file=kill_switch)
-        self._keeper = Keeper(
+        self._keeper = RolloutKeeper(
             self._source,
             self._kill_switch,
             flag=flag,
@@ -250,7 +250,9 @@ def _source(policy: object) -> PolicySource:
     )
 
 
-def _history(history: History | str | os.PathLike[str] | None, *, store: Store | None, flag: str) -> History | None:
+def _history(
+    history: KeepsHistory | str | os.PathLike[str] | None, *, store: Store | None, flag: str
+) -> KeepsHistory | None:
     if isinstance(history, str | os.PathLike):
         return HistoryFile(history)
     if history is None and store is not None:

@@ -1,4 +1,4 @@
-"""StoreSync: carries evidence, counts, pins and the latch of one process to a store, and brings back those of all processes.
+"""StoreSync: carries one process's evidence, counts, pins and latch to a store, and brings back those of all.
 
 Not the store (`store`), not the thread that this runs on (`refresher`), not what follows from what is brought back (`keeper`).
 It may block as long as the store does. Where the store fails, what waits is kept, within bounds, and sent again.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shim.migration import Plan, Policy, PolicyError, Stage, Standing
+from shim.migration import Policy, PolicyError, RolloutPlan, Stage, Standing
 
 PLAN = """
 [policy]
@@ -43,11 +43,11 @@ RAMP = {"stage": "ramp", "percent": 5, "salt": "s", "compare_percent": 10}
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
+def plan(tmp_path: Path) -> RolloutPlan:
     """The plan above, from a file."""
     path = tmp_path / "plan.toml"
     path.write_text(PLAN)
-    return Plan.load(path)
+    return RolloutPlan.load(path)
 
 
 def standing(policy: dict[str, Any], **known: Any) -> Standing:
@@ -61,7 +61,7 @@ def standing(policy: dict[str, Any], **known: Any) -> Standing:
     return Standing(policy=Policy.parse(policy), **{**well, **known})
 
 
-def test_a_plan_is_read_from_a_file(plan: Plan) -> None:
+def test_a_plan_is_read_from_a_file(plan: RolloutPlan) -> None:
     """Steps have what all have, their own, and their gates in seconds."""
     assert [step.name for step in plan.steps] == ["wire", "tee", "ramp 5", "ramp 50", "complete"]
     ramp = plan.steps[2]
@@ -70,7 +70,7 @@ def test_a_plan_is_read_from_a_file(plan: Plan) -> None:
     assert plan.steps[1].minimum_time == 3600.0
 
 
-def test_the_first_step_needs_nothing_but_health(plan: Plan) -> None:
+def test_the_first_step_needs_nothing_but_health(plan: RolloutPlan) -> None:
     """From off the first step may begin at once."""
     needs = plan.needs(standing({"stage": "off"}, since=None, conversations=0, answer=None), now=NOW)
     assert needs.current is None
@@ -78,7 +78,7 @@ def test_the_first_step_needs_nothing_but_health(plan: Plan) -> None:
     assert needs.ready
 
 
-def test_a_step_that_has_all_it_needs_is_over(plan: Plan) -> None:
+def test_a_step_that_has_all_it_needs_is_over(plan: RolloutPlan) -> None:
     """Enough time, enough conversations, a guard that is fine and an approval: the next step may begin."""
     needs = plan.needs(standing({"stage": "tee", "salt": "s"}), now=NOW)
     assert needs.current == plan.steps[1]
@@ -100,27 +100,29 @@ def test_a_step_that_has_all_it_needs_is_over(plan: Plan) -> None:
         (RAMP, {"halted": "the store cannot be reached"}, "the store cannot be reached"),
     ],
 )
-def test_what_is_missing_is_said(plan: Plan, policy: dict[str, Any], known: dict[str, Any], missing: str) -> None:
+def test_what_is_missing_is_said(
+    plan: RolloutPlan, policy: dict[str, Any], known: dict[str, Any], missing: str
+) -> None:
     """Each thing that is missing is one sentence, and without it the next step is not ready."""
     needs = plan.needs(standing(policy, **known), now=NOW)
     assert needs.missing == (missing,)
     assert not needs.ready
 
 
-def test_everything_missing_is_said_at_once(plan: Plan) -> None:
+def test_everything_missing_is_said_at_once(plan: RolloutPlan) -> None:
     """Nobody has to find out one thing after the other."""
     known = {"since": NOW, "conversations": 0, "answer": "hold", "approved": frozenset(), "halted": "kill switch"}
     assert len(plan.needs(standing({"stage": "tee"}, **known), now=NOW).missing) == 3
     assert len(plan.needs(standing(RAMP, **known), now=NOW).missing) == 4
 
 
-def test_a_share_between_two_steps_is_in_the_lower_one(plan: Plan) -> None:
+def test_a_share_between_two_steps_is_in_the_lower_one(plan: RolloutPlan) -> None:
     """Where somebody set 20 percent by hand the step of 5 percent still holds, and 50 percent is next."""
     needs = plan.needs(standing({**RAMP, "percent": 20}), now=NOW)
     assert (needs.current, needs.next) == (plan.steps[2], plan.steps[3])
 
 
-def test_after_the_last_step_there_is_none(plan: Plan) -> None:
+def test_after_the_last_step_there_is_none(plan: RolloutPlan) -> None:
     """A plan that is through is not ready for anything."""
     needs = plan.needs(standing({"stage": "complete"}), now=NOW)
     assert (needs.current, needs.next, needs.ready) == (plan.steps[-1], None, False)
@@ -153,7 +155,7 @@ def test_after_the_last_step_there_is_none(plan: Plan) -> None:
 def test_what_cannot_be_is_named(data: dict[str, Any], field: str) -> None:
     """A wrong value, an unknown key, steps out of order and a salt that changes are refused by name."""
     with pytest.raises(PolicyError) as caught:
-        Plan.parse(data)
+        RolloutPlan.parse(data)
     assert caught.value.field == field
 
 
@@ -162,7 +164,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.toml").write_text("[[step")
     for name in ("missing.toml", ".", "broken.toml"):
         with pytest.raises(PolicyError, match="plan ") as caught:
-            Plan.load(tmp_path / name)
+            RolloutPlan.load(tmp_path / name)
         assert caught.value.field in ("plan", "path")
 
 
@@ -170,6 +172,6 @@ def test_times_are_read_and_told() -> None:
     """A number with its unit is as long as it says."""
     times = {"90": 90, "90s": 90, "1.5m": 90, "2 h": 7200, "1d": 86400, 5: 5, 0.5: 0.5}
     for text, seconds in times.items():
-        plan = Plan.parse({"step": [{"stage": "tee", "minimum_time": text}]})
+        plan = RolloutPlan.parse({"step": [{"stage": "tee", "minimum_time": text}]})
         assert plan.steps[0].minimum_time == seconds
     assert plan.steps[0].policy.stage is Stage.TEE

@@ -11,7 +11,7 @@ from typing import Any
 
 from shim.migration.policy import Policy, PolicyError
 from shim.migration.policy_file import parse_policy_file
-from shim.migration.sources.source import Kept, SourceHealth
+from shim.migration.sources.source import LastGood, SourceHealth
 from shim.migration.watched_file import WatchedFile
 
 __all__ = ["FilePolicy"]
@@ -37,7 +37,7 @@ class FilePolicy:
             content = self._file.read_changed()
         except OSError as error:
             raise PolicyError(f"{self._file.path} cannot be read: {error.strerror or error}", field="path") from error
-        self._kept = Kept(f"file {self._file.path}", Policy())
+        self._kept = LastGood(f"file {self._file.path}", Policy())
         self._kept.read(self._parse(content or b""))
 
     @property

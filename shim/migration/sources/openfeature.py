@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from shim.migration.flag_reader import FlagReader
 from shim.migration.policy import Policy, PolicyError
-from shim.migration.sources.source import Kept, SourceHealth
+from shim.migration.sources.source import LastGood, SourceHealth
 
 if TYPE_CHECKING:
     from openfeature.client import OpenFeatureClient
@@ -50,7 +50,7 @@ class OpenFeaturePolicy:
         context: EvaluationContext | None = None,
         wait: float = 1.0,
     ) -> None:
-        self._kept = Kept(f"flag {flag_key}", Policy())
+        self._kept = LastGood(f"flag {flag_key}", Policy())
         self._reader = FlagReader(
             client,
             flag_key,

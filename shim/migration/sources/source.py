@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from shim.migration.policy import Policy, PolicyError
 
-__all__ = ["ConstantPolicy", "Kept", "PolicySource", "SourceHealth"]
+__all__ = ["ConstantPolicy", "LastGood", "PolicySource", "SourceHealth"]
 
 LOGGER = logging.getLogger("shim.migration")
 
@@ -61,7 +61,7 @@ class PolicySource(Protocol):
         ...
 
 
-class Kept:
+class LastGood:
     """The last good policy of a source, and the fault since, told once in the log.
 
     Args:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shim.migration.policy import Policy, PolicyError
 from shim.migration.refresher import Refresher
-from shim.migration.sources.source import Kept, SourceHealth
+from shim.migration.sources.source import LastGood, SourceHealth
 from shim.migration.store import StoreError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class StorePolicy:
             raise PolicyError(f"max_age is {max_age!r}; give seconds from 0.01 to 3600", field="max_age")
         self._store = store
         self._flag = flag
-        self._kept = Kept(f"store, flag {flag}", Policy())
+        self._kept = LastGood(f"store, flag {flag}", Policy())
         self._refresher = Refresher(self._refresh, every=max_age, name="shim-store-policy")
         try:
             self._read()
