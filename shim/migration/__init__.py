@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from shim.migration.sources.openfeature import OpenFeaturePolicy
     from shim.migration.sources.source import ConstantPolicy, PolicySource, SourceHealth
     from shim.migration.sources.stored import StorePolicy
+    from shim.migration.standing import standing_of
     from shim.migration.status import RolloutStatus, StoreHealth
     from shim.migration.store.protocol import Store, StoreError
+    from shim.migration.store.redis_store import RedisStore
     from shim.migration.store.sqlite_store import SqliteStore
 
 # Name -> module it comes from when it is first asked for (PEP 562).
@@ -62,6 +64,8 @@ _ON_DEMAND: dict[str, str] = {
     "SlowAfter": "decision",
     "SourceHealth": "sources.source",
     "SqliteStore": "store.sqlite_store",
+    "RedisStore": "store.redis_store",
+    "standing_of": "standing",
     "Stage": "policy",
     "Standing": "plan",
     "PlanStep": "plan",
@@ -109,6 +113,7 @@ __all__ = [
     "Policy",
     "PolicyError",
     "PolicySource",
+    "RedisStore",
     "Rollout",
     "RolloutPlan",
     "RolloutStatus",
@@ -126,4 +131,5 @@ __all__ = [
     "StorePolicy",
     "SwitchState",
     "bucket_v1",
+    "standing_of",
 ]
