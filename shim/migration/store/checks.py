@@ -19,6 +19,7 @@ from shim.migration.store.protocol import (
     LONGEST_PIN,
     MOST_FIRSTS,
     MOST_NAME,
+    MOST_PINS,
     MOST_TEXT,
     Batch,
     Exposure,
@@ -190,9 +191,9 @@ def _arm(value: object) -> None:
 
 
 def units(values: Collection[object]) -> None:
-    """Refuse units that are no strings, and more than go in one batch."""
-    if len(values) > MOST_FIRSTS:
-        raise ValueError(f"{len(values)} units are given; give at most {MOST_FIRSTS} at a time")
+    """Refuse units that are no strings, and more than go at a time."""
+    if len(values) > MOST_PINS:
+        raise ValueError(f"{len(values)} units are given; give at most {MOST_PINS} at a time")
     for value in values:
         _unit(value)
 

@@ -222,8 +222,11 @@ KEPT_EPOCHS: Final = 16
 MOST_UNITS: Final = 1_000_000
 """So many units are known again per epoch and kind: any verdict has long been given by then, and it is some 100 MB."""
 
-MOST_FIRSTS: Final = 10_000
-"""So many firsts and exposures go in one batch: some tens of milliseconds in which nobody else writes."""
+MOST_FIRSTS: Final = 2_000
+"""So many firsts and exposures go in one batch: some ten milliseconds in which nobody else writes."""
+
+MOST_PINS: Final = 10_000
+"""So many pins are written, or asked for, at a time: they are rarely so many but when a process begins."""
 
 BATCH_MEMORY: Final = 3600.0
 """So many seconds a batch is known again by its id: a flush that timed out is sent again within minutes, or never."""

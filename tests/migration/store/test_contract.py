@@ -13,6 +13,7 @@ import pytest
 from shim.migration.store import (
     KEPT_EPOCHS,
     MOST_FIRSTS,
+    MOST_PINS,
     Batch,
     Exposure,
     First,
@@ -341,7 +342,7 @@ def test_purging_frees_what_has_lapsed(make_store: MakeStore) -> None:
     """Purging drops lapsed pins and rested epochs of any number, and leaves what holds."""
     clock = Clock()
     store = make_store(clock=clock)
-    firsts = [First(kind="error", unit=f"u{number}") for number in range(5000)]
+    firsts = [First(kind="error", unit=f"u{number}") for number in range(2000)]
     store.add(FLAG, batch("1", epoch="old", firsts=firsts))
     store.pin(FLAG, {f"u{number}": CONTROL for number in range(500)}, max_age=60)
     clock.now += 100
@@ -395,7 +396,7 @@ def test_full_kinds_count_no_further(make_store: MakeStore, monkeypatch: pytest.
         (lambda store: store.pin("f", {"a": StoredPin(arm="both", share=1)}, max_age=1), "arm is 'both'"),  # type: ignore[arg-type]  # what is refused
         (lambda store: store.pin("f", {"a": StoredPin(arm="control", share=2)}, max_age=1), "share is 2"),
         (lambda store: store.read_pins("f", [7]), "unit is of type int"),
-        (lambda store: store.read_pins("f", ["a"] * (MOST_FIRSTS + 1)), "give at most"),
+        (lambda store: store.read_pins("f", ["a"] * (MOST_PINS + 1)), "give at most"),
         (lambda store: store.read_history("f", after=-1), "after is -1"),
         (lambda store: store.read_history("f", limit=0), "limit is 0"),
         (lambda store: store.append_history("f", {"a": {1, 2}}), "not plain JSON"),
