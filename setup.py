@@ -10,6 +10,7 @@ CLI = ["rich>=13", "jinja2>=3.1", "h11>=0.14"]
 TESTING = ["h11>=0.14", "h2>=4.1", "trustme>=1.1"]
 DEV = [
     "coverage[toml]>=7.6",
+    "gunicorn>=22",
     "hypothesis>=6.100",
     "mypy>=1.13",
     "openfeature-flagd-core>=2",
