@@ -1,22 +1,28 @@
 """Governor: the policy in force, which is the source's but for the kill switch and the guard's latch.
 
-Not where each of them comes from (`sources`, `kill_switch`, `store_sync`), not what a unit gets under it (`deciding`). Neither
-locks nor threads: what is read here are single references that others replace.
+Not where each of them comes from (`sources`, `kill_switch`, `store_sync`), not what a unit gets under it (`deciding`). While
+nothing changes it takes no lock: what is read are single references that others replace.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import threading
 import time
 from collections.abc import Callable
 
 from msgspec import Struct
 
 from shim.migration.decision import Reason
-from shim.migration.kill_switch import SwitchState, worst
+from shim.migration.kill_switch import CLEAR, SwitchState, worst
 from shim.migration.policy import Policy, Stage
 from shim.migration.sources.source import PolicySource
 
 __all__ = ["Governor", "InForce", "Latch"]
+
+
+LOGGER = logging.getLogger("shim.migration")
 
 
 class Latch(Struct, frozen=True, kw_only=True):
@@ -64,10 +70,13 @@ class Settling(Struct, frozen=True):
     share: float
 
 
-class _Inputs(Struct, frozen=True):
+class _Held(Struct, frozen=True):
+    """What was read, and what follows from it."""
+
     policy: Policy
     switch: SwitchState
     latch: Latch | None
+    in_force: InForce
 
 
 def stage_before(step: str) -> Stage:
@@ -103,37 +112,40 @@ class Governor:
         self._settle_seconds = settle_seconds
         self.latch: Latch | None = None
         self._reached = Policy()  # the furthest that a switch which cannot be read leaves in force
-        self._inputs: _Inputs | None = None
-        self._in_force: InForce | None = None
+        self._held: _Held | None = None
+        self._locks: dict[int, threading.RLock] = {}  # by process
 
     def now(self) -> InForce:
         """The policy in force: never blocks, never raises."""
-        policy, switch, latch = self._source.policy(), self.switch(), self.latch
-        held, in_force = self._inputs, self._in_force
+        held = self._held
         if (
-            in_force is not None
-            and held is not None
-            and policy is held.policy
-            and switch is held.switch
-            and latch is held.latch
+            held is not None
+            and self._source.policy() is held.policy
+            and self.switch() is held.switch
+            and self.latch is held.latch
         ):
-            return in_force
-        return self._settle(_Inputs(policy, switch, latch))
+            return held.in_force
+        with self._locks.setdefault(
+            os.getpid(), threading.RLock()
+        ):  # what a thread of the parent held is not waited for
+            return self._settle(self._source.policy(), switch=self.switch(), latch=self.latch)
 
     def switch(self) -> SwitchState:
         """The state of the kill switch: the worst of all of them."""
         return worst(self._switches)
 
-    def _settle(self, inputs: _Inputs) -> InForce:
-        policy, reason = self._allowed(inputs)
-        before = self._in_force
-        if before is not None and policy == before.policy and reason == before.reason:
-            self._inputs = inputs
+    def _settle(self, policy: Policy, *, switch: SwitchState, latch: Latch | None) -> InForce:
+        allowed, reason = self._allowed(policy, switch=switch, latch=latch)
+        held = self._held
+        before = None if held is None else held.in_force
+        if switch.position != (CLEAR if held is None else held.switch).position:
+            LOGGER.warning("kill switch %s %s", switch.position, switch.why)
+        if before is not None and allowed == before.policy and reason == before.reason:
+            self._held = _Held(policy, switch, latch, before)
             return before
-        after = InForce(
-            policy, policy.threshold, policy.share, policy.step, reason, time.time(), self._settling(before, reason)
-        )
-        self._in_force, self._inputs = after, inputs
+        settling = self._settling(before, reason)
+        after = InForce(allowed, allowed.threshold, allowed.share, allowed.step, reason, time.time(), settling)
+        self._held = _Held(policy, switch, latch, after)
         self._on_change(before, after)
         return after
 
@@ -143,11 +155,10 @@ class Governor:
             return None
         return Settling(time.monotonic() + self._settle_seconds, before.threshold, before.share)
 
-    def _allowed(self, inputs: _Inputs) -> tuple[Policy, Reason]:
-        policy, latch = inputs.policy, inputs.latch
-        if inputs.switch.position == "thrown":
+    def _allowed(self, policy: Policy, *, switch: SwitchState, latch: Latch | None) -> tuple[Policy, Reason]:
+        if switch.position == "thrown":
             return Policy(salt=policy.salt), "kill_switch"
-        if inputs.switch.position == "unknown" and policy.is_beyond(self._reached):
+        if switch.position == "unknown" and policy.is_beyond(self._reached):
             policy = self._reached
         self._reached = policy
         if latch is not None and policy.stage > latch.stage:

@@ -37,6 +37,10 @@ __all__ = ["Rollout"]
 _MAX_FLAG_CHARACTERS = 100
 _NOTED_ALONE = (MISMATCH, REFUSED)
 
+# Requests that have begun and that the guard hears of when one ends. Thousands may have begun: telling it of all of them at once
+# would hold a select loop for a tenth of a second.
+_EXPOSED_AT_ONCE = 20
+
 
 class Rollout:
     """Moves traffic from control to candidate, as a policy says. Use one from any thread, and in forked children.
@@ -50,7 +54,9 @@ class Rollout:
         policy: a `Policy`, or a source of one: `FilePolicy`, `StorePolicy`, ...
         flag: names the rollout: in the store, and in the hash that draws the units.
         guard: a `Guard`; one in mode "enforce" takes the rollout back.
-        store: a `Store`, where more than one process shares the rollout: evidence, kill switch, latch, pins, history.
+        store: a `Store`, where more than one process shares the rollout: evidence, kill switch, latch, pins, history. While it
+            cannot be reached, what was read last holds; where nothing was read yet, control serves all, as nobody knows what
+            its switch says.
         kill_switch: a `KillSwitch`, or the path of a file that throws one by being there. The store's switch, and the
             environment's (`SHIM_KILL_SWITCH`, at the start), are looked at in any case.
         history: a history, or the path of a JSON Lines file; None is the store's, where there is one.
@@ -212,8 +218,8 @@ class Rollout:
     def _tell_guard(self, decision: Decision, bad: tuple[str, ...], *, local: LocalState) -> None:
         if self._guard is None:
             return
-        # Those that have begun are told when one ends: judging takes longer than deciding may.
-        for _ in range(len(local.begun)):
+        # Those that have begun are told when others end: judging takes longer than deciding may.
+        for _ in range(min(len(local.begun), _EXPOSED_AT_ONCE)):
             try:
                 begun = local.begun.popleft()
             except IndexError:  # another thread was faster

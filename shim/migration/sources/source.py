@@ -88,7 +88,7 @@ class LastGood:
     def failed(self, error: Exception) -> None:
         """Note a fault; the policy stays."""
         fault, before = describe(error), self.health
-        if fault != before.fault:
+        if before.fault is None:
             LOGGER.warning("%s cannot be read, its last policy holds (%s): %s", before.source, self.policy.step, fault)
         self.health = replace(before, fault=fault, failed_at=before.failed_at or time.time())
 
