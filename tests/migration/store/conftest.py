@@ -26,6 +26,13 @@ def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisPro
         yield process
 
 
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[RedisProcess]:
+    """A server of the test's own, which it may break."""
+    with RedisProcess(tmp_path) as started:
+        yield started
+
+
 @pytest.fixture(params=["sqlite", "redis"])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
     """Makes stores over the same state, and closes them."""

@@ -1,4 +1,4 @@
-"""Tests of what every store promises, over a real file and a real server."""
+"""Tests of what every store promises, over a real file and a real server; evidence apart (`test_contract_evidence`)."""
 
 from __future__ import annotations
 
@@ -6,44 +6,21 @@ import copy
 import os
 import pickle
 import threading
-from typing import Any
 
 import pytest
 
 from shim.migration.store import (
-    KEPT_EPOCHS,
-    MOST_FIRSTS,
-    MOST_PINS,
-    Batch,
-    Exposure,
     First,
     PinPage,
     Snapshot,
     Store,
     StoreConflictError,
     StoredEpoch,
-    StoredPin,
     StoredPolicy,
     StoreError,
 )
 from tests.migration.store.conftest import MakeStore
-
-FLAG = "openai"
-CONTROL, CANDIDATE = StoredPin(arm="control", share=0.25), StoredPin(arm="candidate", share=0.25)
-
-
-class Clock:
-    """Epoch seconds that go on when told."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def batch(batch_id: str = "1", *, epoch: str = "ramp 5", **parts: Any) -> Batch:
-    return Batch(batch_id=batch_id, epoch=epoch, **parts)
+from tests.migration.store.made import CANDIDATE, CONTROL, FLAG, Clock, batch
 
 
 def test_an_untouched_flag_is_empty(store: Store) -> None:
@@ -131,96 +108,6 @@ def test_the_kill_switch_is_the_last_one_set(make_store: MakeStore) -> None:
     found = other.read_kill_switch(FLAG)
     assert found is not None
     assert not found.on
-
-
-def test_sums_add_up(store: Store) -> None:
-    """Sums of several batches add up as floats do, below zero, tiny and huge ones too."""
-    for number, value in enumerate((0.1, 0.2, -0.05, 1e-30, 3)):
-        assert store.add(FLAG, batch(str(number), sums={"log e/1.5": value, "n": 1, "huge": 1e300}))
-    found = store.read_epoch(FLAG, "ramp 5")
-    assert found.sums == {"log e/1.5": 0.1 + 0.2 - 0.05 + 1e-30 + 3, "n": 5, "huge": 1e300 * 5}
-    store.add(FLAG, batch("tiny", sums={"tiny": 1e-30}))
-    assert store.read_epoch(FLAG, "ramp 5").sums["tiny"] == 1e-30
-
-
-def test_a_batch_counts_once(store: Store) -> None:
-    """A batch that is sent again, as after a time-out, adds nothing, and says so."""
-    sent = batch(sums={"n": 1}, firsts=[First(kind="error", unit="a", sums={"e": 1})])
-    assert store.add(FLAG, sent)
-    before = store.snapshot(FLAG)
-    assert not store.add(FLAG, sent)
-    assert store.snapshot(FLAG) == before
-
-
-def test_epochs_share_nothing(store: Store) -> None:
-    """The same unit counts anew in another epoch, and each epoch has sums of its own."""
-    for number, epoch in enumerate(("ramp 5", "ramp 25")):
-        store.add(FLAG, batch(str(number), epoch=epoch, firsts=[First(kind="error", unit="a", sums={"e": 1})]))
-    found = store.snapshot(FLAG).epochs
-    assert [(name, each.sums, each.units) for name, each in sorted(found.items())] == [
-        ("ramp 25", {"e": 1}, {"error": 1}),
-        ("ramp 5", {"e": 1}, {"error": 1}),
-    ]
-
-
-def test_the_first_event_of_a_unit_counts_whoever_tells_it(make_store: MakeStore) -> None:
-    """Of events of one kind and unit, told twice in one batch and by another process, the first counts; other kinds count too."""
-    one, two = make_store(), make_store()
-    bad = First(kind="error", unit="a", sums={"e": 1.5})
-    one.add(FLAG, batch("1", firsts=[bad, bad, First(kind="slow: 95 %", unit="a", sums={"s": 1})]))
-    two.add(FLAG, batch("2", firsts=[bad, First(kind="error", unit="b", sums={"e": 2})]))
-    found = two.read_epoch(FLAG, "ramp 5")
-    assert found.sums == {"e": 3.5, "s": 1}
-    assert found.units == {"error": 2, "slow: 95 %": 1}
-
-
-def test_exposures_count_distinct_units_of_each_arm(make_store: MakeStore) -> None:
-    """Each unit is exposed once, for the arm it met first; one that met both is counted as crossed, once."""
-    one, two = make_store(), make_store()
-    one.add(
-        FLAG,
-        batch(
-            "1",
-            exposures=[
-                Exposure(unit="a", arm="control", sums={"n": 1, "share": 0.25}),
-                Exposure(unit="a", arm="control", sums={"n": 1, "share": 0.25}),
-                Exposure(unit="b", arm="candidate", sums={"n": 1, "share": 0.25}),
-            ],
-        ),
-    )
-    for number in ("2", "3"):
-        two.add(FLAG, batch(number, exposures=[Exposure(unit="b", arm="control", sums={"n": 1})]))
-    found = two.read_epoch(FLAG, "ramp 5")
-    assert found.exposed == {"control": 1, "candidate": 1}
-    assert found.crossed == 1
-    assert found.sums == {"n": 2, "share": 0.5}
-
-
-def test_an_epoch_tells_when_it_began_and_was_added_to(make_store: MakeStore) -> None:
-    """An epoch's times are those of its first and its last batch, and a clock that is behind takes nothing back."""
-    clock = Clock()
-    store = make_store(clock=clock)
-    for number, now in enumerate((100.0, 300.0, 200.0)):
-        clock.now = now
-        store.add(FLAG, batch(str(number)))
-    found = store.read_epoch(FLAG, "ramp 5")
-    assert (found.began, found.at) == (100.0, 300.0)
-
-
-def test_old_epochs_go(make_store: MakeStore) -> None:
-    """Of more epochs than are kept those go that were added to longest ago, and the newest stays even if its clock is behind."""
-    clock = Clock()
-    store = make_store(clock=clock)
-    for number in range(KEPT_EPOCHS):
-        clock.now += 1
-        store.add(FLAG, batch(str(number), epoch=f"e{number}", firsts=[First(kind="error", unit="a", sums={"e": 1})]))
-    clock.now += 1
-    store.add(FLAG, batch("again", epoch="e0"))
-    clock.now -= 1000
-    store.add(FLAG, batch("new", epoch="new"))
-    assert set(store.snapshot(FLAG).epochs) == {"e0", *(f"e{number}" for number in range(2, KEPT_EPOCHS)), "new"}
-    store.add(FLAG, batch("back", epoch="e1", firsts=[First(kind="error", unit="a", sums={"e": 1})]))
-    assert store.read_epoch(FLAG, "e1").sums == {"e": 1}
 
 
 def test_the_first_latch_holds(make_store: MakeStore) -> None:
@@ -361,79 +248,6 @@ def test_a_unit_of_any_kind_can_be_counted_and_pinned(store: Store) -> None:
     assert store.read_epoch(FLAG, "ramp 5").sums == {"e": len(odd)}
     assert set(store.pin(FLAG, dict.fromkeys(odd, CONTROL), max_age=60)) == set(odd)
     assert set(store.read_pins(FLAG, odd)) == set(odd)
-
-
-def test_full_kinds_count_no_further(make_store: MakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kind with as many units as are known again counts no more, says how many were left out, and knows the old ones still."""
-    for module in ("sqlite_evidence", "redis_store"):
-        monkeypatch.setattr(f"shim.migration.store.{module}.MOST_UNITS", 2)
-    store = make_store()
-    store.add(FLAG, batch(firsts=[First(kind="error", unit=unit, sums={"e": 1}) for unit in ("a", "b", "a", "c", "d")]))
-    found = store.read_epoch(FLAG, "ramp 5")
-    assert (found.sums, found.units, found.dropped) == ({"e": 2}, {"error": 2}, 2)
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda store: store.snapshot(""), "flag has 0 characters"),
-        (lambda store: store.snapshot("x" * 201), "flag has 201 characters"),
-        (lambda store: store.snapshot(7), "flag is of type int"),
-        (lambda store: store.snapshot("\ud800"), "half of a surrogate pair"),
-        (lambda store: store.snapshot("a\0b"), "NUL"),
-        (lambda store: store.write_policy("f", {"p": float("nan")}, expected=0, by="me"), "not plain JSON"),
-        (lambda store: store.write_policy("f", {"p": "x" * 70_000}, expected=0, by="me"), "give at most 65536"),
-        (lambda store: store.write_policy("f", {1: 2}, expected=0, by="me"), "a key that is of type int"),
-        (lambda store: store.write_policy("f", ["ramp"], expected=0, by="me"), "of type list; give a mapping"),
-        (lambda store: store.write_policy("f", {}, expected=-1, by="me"), "expected is -1"),
-        (lambda store: store.write_policy("f", {}, expected=True, by="me"), "expected is of type bool"),
-        (lambda store: store.write_policy("f", {}, expected=0, by=""), "by has 0 characters"),
-        (lambda store: store.write_kill_switch("f", on=1, by="me", reason=""), "on is of type int"),
-        (lambda store: store.latch("f", epoch="e", reason=" ", by="me"), "reason is empty"),
-        (lambda store: store.reset("f", reason="", by="me"), "reason is empty"),
-        (lambda store: store.pin("f", {"a": CONTROL}, max_age=0), "max_age is 0"),
-        (lambda store: store.pin("f", {"a": CONTROL}, max_age=float("nan")), "max_age is nan"),
-        (lambda store: store.pin("f", {"a": StoredPin(arm="both", share=1)}, max_age=1), "arm is 'both'"),  # type: ignore[arg-type]  # what is refused
-        (lambda store: store.pin("f", {"a": StoredPin(arm="control", share=2)}, max_age=1), "share is 2"),
-        (lambda store: store.read_pins("f", [7]), "unit is of type int"),
-        (lambda store: store.read_pins("f", ["a"] * (MOST_PINS + 1)), "give at most"),
-        (lambda store: store.read_history("f", after=-1), "after is -1"),
-        (lambda store: store.read_history("f", limit=0), "limit is 0"),
-        (lambda store: store.append_history("f", {"a": {1, 2}}), "not plain JSON"),
-        (lambda store: store.approve("f", step="", by="me"), "step has 0 characters"),
-        (lambda store: store.purge("f", older_than=-1), "older_than is -1"),
-    ],
-)
-def test_mistakes_are_named(store: Store, call: Any, words: str) -> None:
-    """An argument that cannot be used is refused by its name, with a remedy, and never as a fault of the store."""
-    with pytest.raises((TypeError, ValueError), match=words) as raised:
-        call(store)
-    assert not isinstance(raised.value, StoreError)
-
-
-@pytest.mark.parametrize(
-    ("parts", "words"),
-    [
-        ({"sums": {"n": float("inf")}}, "'n' is not finite"),
-        ({"sums": {"n": 10**400}}, "'n' is not finite"),
-        ({"sums": {"n": "1"}}, "'n' is of type str"),
-        ({"sums": {"n": True}}, "'n' is of type bool"),
-        ({"sums": {"": 1}}, "the name of a sum has 0 characters"),
-        ({"firsts": [First(kind="crossed", unit="a")]}, "give an Exposure"),
-        ({"firsts": [First(kind="exposed.control", unit="a")]}, "give an Exposure"),
-        ({"firsts": [First(kind="error", unit=None)]}, "unit is None"),  # type: ignore[arg-type]  # what is refused
-        ({"firsts": [First(kind="error", unit="a")] * (MOST_FIRSTS + 1)}, "or several batches"),
-        ({"exposures": [Exposure(unit="a", arm="both")]}, "arm is 'both'"),  # type: ignore[arg-type]  # what is refused
-        ({"batch_id": ""}, "batch_id has 0 characters"),
-        ({"epoch": ""}, "epoch has 0 characters"),
-    ],
-)
-def test_a_batch_with_a_mistake_adds_nothing(store: Store, parts: dict[str, Any], words: str) -> None:
-    """Nothing of a batch is added that has a mistake anywhere in it."""
-    good: dict[str, Any] = {"batch_id": "1", "epoch": "e", "sums": {"good": 1}}
-    with pytest.raises((TypeError, ValueError), match=words):
-        store.add(FLAG, Batch(**{**good, **parts}))
-    assert store.snapshot(FLAG) == Snapshot()
 
 
 def test_units_are_not_readable_but_the_same_for_all(make_store: MakeStore) -> None:

@@ -22,15 +22,13 @@ from shim.migration.store import (
     First,
     SqliteStore,
     Store,
-    StoredPin,
     StoreError,
     StoreUnavailableError,
 )
 from shim.migration.store.sqlite_file import SqliteFile
 from tests.house.sources import ROOT
+from tests.migration.store.made import CONTROL, FLAG
 
-FLAG = "openai"
-PIN = StoredPin(arm="control", share=0.5)
 NOBODY = 65534
 
 
@@ -103,7 +101,7 @@ def test_units_do_not_stand_in_the_file(path: Path) -> None:
     with SqliteStore(path) as store:
         first = First(kind="error", unit="conversation-of-ann", sums={"e": 1})
         store.add(FLAG, Batch(batch_id="1", epoch="e", firsts=[first]))
-        store.pin(FLAG, {"conversation-of-ann": PIN}, max_age=60)
+        store.pin(FLAG, {"conversation-of-ann": CONTROL}, max_age=60)
     assert b"conversation-of-ann" not in path.read_bytes()
 
 
