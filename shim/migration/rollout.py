@@ -1,8 +1,8 @@
 """Rollout: decides for each request which arm serves it, and hears how it ended.
 
-Not the provider over both arms (`migrating_provider`), not the parts: what a unit gets (`deciding`), the policy in force
-(`governor`), the evidence (`guard`), what is remembered and shared (`keeper`). Nothing on the request's path blocks or raises:
-stores, flags and the history's file are read and written on threads of their own.
+Not a provider: one over both arms takes a rollout as an argument. Not the parts: what a unit gets (`deciding`), the policy in
+force (`governor`), the evidence (`guard`), what is remembered and shared (`keeper`). Nothing on the request's path blocks or
+raises: stores, flags and the history's file are read and written on threads of their own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NOTED_ALONE = (MISMATCH, REFUSED)
 
 # Requests that have begun and that the guard hears of when one ends. Thousands may have begun: telling it of all of them at once
 # would hold a select loop for a tenth of a second.
-_EXPOSED_AT_ONCE = 20
+_EXPOSED_AT_ONCE = 4
 
 
 class Rollout:
