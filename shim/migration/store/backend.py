@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shim.migration.decision import Arm
 
 
-class Kept(Struct, frozen=True, kw_only=True):
+class KeptFlag(Struct, frozen=True, kw_only=True):
     """All of a flag as it is kept: documents by name, epochs by name, approvals in their order, the last entry's position."""
 
     documents: dict[str, str] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Backend(Protocol):
         """What an error calls it: its address, without a credential."""
         ...
 
-    def everything(self, flag: str) -> Kept:
+    def everything(self, flag: str) -> KeptFlag:
         """All of one moment, in one round trip."""
         ...
 

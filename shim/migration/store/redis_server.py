@@ -27,6 +27,9 @@ Arguments = Callable[[], Sequence[str | int]]
 # A refresher, a flusher, and a few threads that ask for pins; more wait for one of these.
 _MOST_CONNECTIONS = 8
 
+# A store that was emptied is learned anew at once; one that is emptied again and again is an error.
+_MOST_TRIES = 3
+
 # The code of an error reply, or one of ours for what is none -> whether it may pass, what is wrong, what to do.
 _FAULTS: dict[str, tuple[bool, str, str]] = {
     "WRONGPASS": (False, "refuses the user or password, or asks for one", "give the right ones in the URL"),
@@ -102,13 +105,14 @@ class RedisServer:
         Raises:
             StoreError: it cannot be done.
         """
-        if not self._key_name:
-            self.learn()
-        try:
-            return self._call(script, [self._meta, base], args=[SCHEMA, self._key_name, *arguments()])
-        except _ChangedError:
-            self.learn()  # emptied, restored or upgraded since
-        return self._call(script, [self._meta, base], args=[SCHEMA, self._key_name, *arguments()])
+        for _ in range(_MOST_TRIES):
+            if not self._key_name:
+                self.learn()
+            try:
+                return self._call(script, [self._meta, base], args=[SCHEMA, self._key_name, *arguments()])
+            except _ChangedError:
+                self._key_name = ""  # emptied, restored or upgraded since
+        raise StoreUnavailableError(f"the store {self.where} changes under our hands; see who empties or restores it")
 
     def learn(self) -> None:
         """Learn schema and key of the store, and give a new one both.
@@ -126,8 +130,8 @@ class RedisServer:
             raise StoreError(
                 f"the store {self.where} has schema {found}, and this version knows schema {SCHEMA}; {remedy}"
             )
-        mine = self._given_key or bytes.fromhex((key or b"").decode())
-        if not mine or units.name_of_key(mine) != name.decode():
+        mine = self._given_key or _unhex(key)
+        if name is None or not mine or units.name_of_key(mine) != name.decode(errors="replace"):
             remedy = "give each process the same hash_key (or none), or a new prefix"
             raise StoreError(f"the store {self.where} was made with another hash_key; {remedy}")
         self.key, self._key_name = mine, name.decode()
@@ -228,6 +232,15 @@ def _codes_of(error: Exception) -> list[str]:
     """What may tell the kind of a fault: the code of the nearest class that has one, then what looks like it in the message."""
     classes = [_CODES[each.__name__] for each in type(error).__mro__ if each.__name__ in _CODES]
     return [*classes, *_CODE.findall(str(error))]
+
+
+def _unhex(text: bytes | None) -> bytes:
+    """The key as it is kept; empty where there is none that could be one."""
+    try:
+        key = bytes.fromhex((text or b"").decode())
+    except ValueError:
+        return b""
+    return key if len(key) == units.KEY_BYTES else b""
 
 
 def _package() -> Any:

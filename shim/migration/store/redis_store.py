@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 
 from shim.migration.store import checks, redis_address, redis_scripts, units
 from shim.migration.store.backed_store import BackedStore
-from shim.migration.store.backend import Kept
+from shim.migration.store.backend import KeptFlag
 from shim.migration.store.protocol import (
     BATCH_MEMORY,
     CROSSED,
@@ -100,10 +100,10 @@ class RedisBackend:
         """The address, without user and password."""
         return self._server.where
 
-    def everything(self, flag: str) -> Kept:
+    def everything(self, flag: str) -> KeptFlag:
         """See `Backend.everything`."""
         documents, approvals, position, epochs = self._run(redis_scripts.EVERYTHING, flag)
-        return Kept(
+        return KeptFlag(
             documents=_texts(documents),
             epochs=dict(_epoch(each) for each in epochs),
             approvals=[text.decode() for text in approvals],

@@ -86,7 +86,7 @@ def hash_key(connection: sqlite3.Connection, given: bytes | None, *, where: str)
     """
     kept = dict(connection.execute("SELECT name, value FROM meta WHERE name LIKE 'key%'").fetchall())
     key: bytes | None = given or kept.get("key")
-    if key is None or kept["key_name"] != units.name_of_key(key):
+    if key is None or kept.get("key_name") != units.name_of_key(key):
         remedy = "give each process the same hash_key (or none), or a new store"
         raise StoreError(f"{where} was made with another hash_key; {remedy}")
     return key

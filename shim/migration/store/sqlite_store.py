@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from shim.migration.store import checks, sqlite_evidence, units
 from shim.migration.store.backed_store import BackedStore
-from shim.migration.store.backend import Kept
+from shim.migration.store.backend import KeptFlag
 from shim.migration.store.protocol import Batch, PinPage, StoredEpoch, StoredPin, StoreUnavailableError
 from shim.migration.store.sqlite_file import SqliteFile
 from shim.model.checks import kind_of
@@ -81,12 +81,12 @@ class SqliteBackend:
         """The path."""
         return self._file.path
 
-    def everything(self, flag: str) -> Kept:
+    def everything(self, flag: str) -> KeptFlag:
         """See `Backend.everything`."""
 
-        def read(connection: sqlite3.Connection) -> Kept:
+        def read(connection: sqlite3.Connection) -> KeptFlag:
             approvals = connection.execute("SELECT value FROM approvals WHERE flag = ?", (flag,)).fetchall()
-            return Kept(
+            return KeptFlag(
                 documents=_documents(connection, flag),
                 epochs=sqlite_evidence.read(connection, flag),
                 approvals=[text for (text,) in approvals],

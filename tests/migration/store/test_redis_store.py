@@ -171,6 +171,19 @@ def test_a_newer_schema_is_refused(process: RedisProcess) -> None:
 
 
 @needs_redis
+@pytest.mark.parametrize("key", ["zz", "00", ""])
+def test_a_damaged_key_is_refused(process: RedisProcess, key: str) -> None:
+    """Where what the store keeps of its key is damaged, the error is ours, and says what to do."""
+    RedisStore(process.url, time_limit=5).close()
+    assert b":0" in process.command("HSET", "shim:store", "key", key)
+    with pytest.raises(StoreError, match="give each process the same hash_key"):
+        RedisStore(process.url, time_limit=5)
+    assert b":1" in process.command("HDEL", "shim:store", "key_name")
+    with pytest.raises(StoreError, match="give each process the same hash_key"):
+        RedisStore(process.url, time_limit=5)
+
+
+@needs_redis
 def test_an_emptied_server_is_begun_anew(process: RedisProcess) -> None:
     """Where the server was emptied, stores go on, still know units by the same key, and still work together."""
     with RedisStore(process.url, time_limit=5) as one, RedisStore(process.url, time_limit=5) as two:
