@@ -7,10 +7,12 @@ the code default with the reason ERROR, and a flag that is disabled gives it wit
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from shim.migration import refresher
 from shim.migration.policy import PolicyError
 from shim.migration.refresher import Refresher
 
@@ -86,6 +88,8 @@ class FlagReader:
         self._context = context
         self._on_details = on_details
         self._on_error = on_error
+        self._max_age = max_age
+        self._ended = time.monotonic()  # the last evaluation, well or not
         self._events: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_MAX_EVENTS)
         self._refresher = Refresher(self._refresh, every=max_age, name=f"shim-flag-{flag_key[:40]}")
 
@@ -96,6 +100,10 @@ class FlagReader:
     def wait(self, timeout: float) -> bool:
         """Wait for the first evaluation in this process."""
         return self._refresher.wait(timeout)
+
+    def is_silent(self) -> bool:
+        """Whether the provider has not answered, well or not, for `SILENT_SECONDS` more than it should."""
+        return time.monotonic() - self._ended > self._max_age + refresher.SILENT_SECONDS
 
     def track(self, event: str, details: Mapping[str, Any]) -> None:
         """Have the provider track an event, later; never blocks, never raises."""
@@ -111,6 +119,7 @@ class FlagReader:
             self._on_details(self._evaluated())
         except Exception as error:  # noqa: BLE001 - clients and providers are others' code and may raise anything
             self._on_error(error)
+        self._ended = time.monotonic()
         while self._events:
             self._track(*self._events.popleft())
 

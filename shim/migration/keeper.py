@@ -99,7 +99,7 @@ class RolloutKeeper:
             for inherited in list(
                 self._syncs.values()
             ):  # of the process this one was forked from: what it read last holds
-                fresh.switch, fresh.snapshot = inherited.switch, inherited.snapshot
+                fresh.inherit(inherited)
             sync = self._syncs.setdefault(process, fresh)
         return sync
 

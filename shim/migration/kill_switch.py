@@ -161,6 +161,7 @@ class _FlagSwitch:
     def __init__(self, client: OpenFeatureClient, key: str, *, max_age: float, wait: float) -> None:
         self._key = key
         self._state = SwitchState("unknown", f"flag {key} has not answered yet")
+        self._silent = SwitchState("unknown", f"flag {key}: the provider does not answer")
         self._reader = FlagReader(
             client,
             key,
@@ -175,7 +176,7 @@ class _FlagSwitch:
 
     def state(self) -> SwitchState:
         self._reader.ensure()
-        return self._state
+        return self._silent if self._state is CLEAR and self._reader.is_silent() else self._state
 
     def close(self) -> None:
         self._reader.close()

@@ -11,9 +11,13 @@ import os
 import threading
 from collections.abc import Callable
 
-__all__ = ["Refresher"]
+__all__ = ["SILENT_SECONDS", "Refresher"]
 
 LOGGER = logging.getLogger("shim.migration")
+
+
+# What was read last is told as out of date when the next look takes longer than this: a provider hangs, or a disk.
+SILENT_SECONDS = 5.0
 
 
 class Refresher:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from shim.migration import refresher
 from shim.migration.arms import arms_epoch
 from shim.migration.governor import Latch, stage_before
 from shim.migration.kill_switch import CLEAR, SwitchState
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from shim.migration.store import Store
 
 __all__ = ["StoreSync"]
+
+_SILENT = SwitchState("unknown", f"the store's switch was not read for {refresher.SILENT_SECONDS:.0f} s")
 
 LOGGER = logging.getLogger("shim.migration")
 
@@ -48,7 +51,6 @@ class StoreSync:
         pins: settings; None for no pins.
 
     Attributes:
-        switch: the store's kill switch, as it was last read.
         health: how the store is.
         snapshot: what was last read; None before the first time.
     """
@@ -61,9 +63,21 @@ class StoreSync:
         self._position = 0
         self._waiting: deque[Batch] = deque(maxlen=_MAX_WAITING)
         self._dropped = 0
-        self.switch = SwitchState("unknown", "the store was not read yet")
+        self._switch = SwitchState("unknown", "the store was not read yet")
+        self._ended = time.monotonic()  # the last look, well or not
         self.health = StoreHealth(state="unread")
         self.snapshot: Snapshot | None = None
+
+    @property
+    def switch(self) -> SwitchState:
+        """The store's kill switch as it was last read; unknown where it was not read for long."""
+        if self._switch is CLEAR and time.monotonic() - self._ended > refresher.SILENT_SECONDS:
+            return _SILENT
+        return self._switch
+
+    def inherit(self, other: StoreSync) -> None:
+        """Take over what the process that this one was forked from has read last."""
+        self._switch, self._ended, self.snapshot = other._switch, other._ended, other.snapshot
 
     def run(self, local: LocalState, *, tripped: Latch | None, evidence: Mapping[str, Any]) -> Latch | None:
         """Write what waits, read what holds.
@@ -95,6 +109,8 @@ class StoreSync:
         except StoreError as error:
             self._failed(error)
             raise
+        finally:
+            self._ended = time.monotonic()
         self._healthy()
         return None if self.snapshot is None else latch_from(self.snapshot.latch)
 
@@ -143,9 +159,9 @@ class StoreSync:
     def _read(self, snapshot: Snapshot) -> None:
         switch = snapshot.kill_switch
         if switch is None or not switch.on:
-            self.switch = CLEAR
+            self._switch = CLEAR
         else:
-            self.switch = SwitchState("thrown", f"the store's switch, by {switch.by}: {switch.reason}")
+            self._switch = SwitchState("thrown", f"the store's switch, by {switch.by}: {switch.reason}")
         self.snapshot = snapshot
         if self._guard is not None:
             self._guard.share(snapshot)
@@ -164,8 +180,8 @@ class StoreSync:
             )
             self.health = replace(self.health, state="unreachable", since=time.time())
         self.health = replace(self.health, fault=fault, waiting=len(self._waiting), dropped=self._dropped)
-        if self.switch.position != "thrown":  # a switch that cannot be read is not released
-            self.switch = SwitchState("unknown", f"the store's switch cannot be read: {fault}")
+        if self._switch.position != "thrown":  # a switch that cannot be read is not released
+            self._switch = SwitchState("unknown", f"the store's switch cannot be read: {fault}")
         if self._guard is not None:
             self._guard.blind(fault)
 

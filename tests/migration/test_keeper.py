@@ -167,6 +167,21 @@ def counted(store: Store, epoch: str) -> float:
     return sums.get("control.requests", 0) + sums.get("candidate.requests", 0)
 
 
+def test_a_store_that_hangs_promotes_nothing(tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store whose answer does not come is taken for one that cannot be read, and no call waits for it."""
+    monkeypatch.setattr("shim.migration.refresher.SILENT_SECONDS", 0.6)
+    store, switch = switchable(tmp_path / "store")
+    source = SetPolicy(RAMP)
+    rollout = stack.enter_context(Rollout(source, store=store))
+    wait_until(lambda: rollout.decide(CANDIDATE).percent == 5.0)
+    release = stack.enter_context(switch.hang())
+    wait_until(lambda: rollout.status().kill_switch.position == "unknown")
+    source.value = HALF
+    assert rollout.decide(CANDIDATE).percent == 5.0
+    release()
+    wait_until(lambda: rollout.decide(CANDIDATE).percent == 50.0)
+
+
 def test_a_service_starts_without_its_store(tmp_path: Path, stack: ExitStack) -> None:
     """Where the store cannot be reached at the start, control serves all until it can: nobody knows what its switch says."""
     store, switch = switchable(tmp_path / "store")

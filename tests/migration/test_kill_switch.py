@@ -142,6 +142,29 @@ def test_a_flag_that_says_nothing_is_unknown(details: FlagResolutionDetails[Any]
         switch.close()
 
 
+def test_a_flag_that_hangs_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that no longer answers does not keep the switch clear for ever."""
+    monkeypatch.setattr("shim.migration.refresher.SILENT_SECONDS", 0.05)
+    release = threading.Event()
+    provider = Answering(lambda _default: FlagResolutionDetails(value=False, reason=Reason.STATIC))
+    switch = KillSwitch(flag=(client_of(provider), "kill"), environ={}, max_age=0.02)
+
+    def hang(_default: object) -> FlagResolutionDetails[Any]:
+        release.wait(10.0)
+        return FlagResolutionDetails(value=False, reason=Reason.STATIC)
+
+    try:
+        wait_until(lambda: switch.state().position == "clear")
+        provider.answer = hang
+        wait_until(lambda: switch.state().position == "unknown")
+        assert "does not answer" in switch.state().why
+        release.set()
+        wait_until(lambda: switch.state().position == "clear")
+    finally:
+        release.set()
+        switch.close()
+
+
 def test_any_one_wins(path: Path) -> None:
     """Of several switches one that is thrown counts, then one that is unknown."""
     missing = (client_of(in_memory()), "kill")

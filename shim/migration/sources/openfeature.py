@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec.structs import replace
+
 from shim.migration.flag_reader import FlagReader
 from shim.migration.policy import Policy, PolicyError
 from shim.migration.sources.source import LastGood, SourceHealth
@@ -65,8 +67,11 @@ class OpenFeaturePolicy:
 
     @property
     def health(self) -> SourceHealth:
-        """How the last evaluation went."""
-        return self._kept.health
+        """How the last evaluation went, or that there is none for long."""
+        health = self._kept.health
+        if health.fault is None and self._reader.is_silent():
+            return replace(health, fault="the provider does not answer")
+        return health
 
     def policy(self) -> Policy:
         """The policy of the flag, or the last good one."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from shim.migration import SqliteStore, Store
@@ -15,12 +18,24 @@ class Switchable:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.down = False
+        self._answers = threading.Event()
+        self._answers.set()
+
+    @contextmanager
+    def hang(self) -> Iterator[Callable[[], None]]:
+        """Let calls wait until what is given is called, or the block ends; ten seconds at most."""
+        self._answers.clear()
+        try:
+            yield self._answers.set
+        finally:
+            self._answers.set()
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
 
         @functools.wraps(method)
         def call(*args: Any, **named: Any) -> Any:
+            self._answers.wait(10.0)
             if self.down and name != "unit_key":
                 raise StoreUnavailableError("the store is switched off")
             return method(*args, **named)

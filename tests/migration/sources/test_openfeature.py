@@ -145,7 +145,7 @@ def test_a_provider_that_raises_at_the_start_is_off(make: MakeSource) -> None:
     assert source.health.fault is not None
 
 
-def test_a_provider_that_blocks_holds_nobody(make: MakeSource) -> None:
+def test_a_provider_that_blocks_holds_nobody(make: MakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
     """While an evaluation blocks, the last good policy is given at once, and the source can be closed."""
     release = threading.Event()
     provider = Answering(lambda _default: answer(RAMP))
@@ -162,6 +162,8 @@ def test_a_provider_that_blocks_holds_nobody(make: MakeSource) -> None:
     began = time.monotonic()
     assert all(source.policy().percent == 5 for _ in range(1000))
     assert time.monotonic() - began < 1.0
+    monkeypatch.setattr("shim.migration.refresher.SILENT_SECONDS", 0.0)
+    wait_until(lambda: source.health.fault == "the provider does not answer")
     assert not any(name == "MainThread" for name in provider.threads), "no evaluation on the caller's thread"
     release.set()
     wait_until(lambda: source.policy().stage is Stage.COMPLETE)
