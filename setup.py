@@ -4,13 +4,17 @@ from setuptools import find_packages, setup
 
 NATIVE = ["pycurl>=7.45.3", "certifi"]
 FLAGS = ["openfeature-sdk>=0.8"]
+REDIS = ["redis>=5"]
 OTEL = ["opentelemetry-api>=1.27"]
 CLI = ["rich>=13", "jinja2>=3.1", "h11>=0.14"]
 TESTING = ["h11>=0.14", "h2>=4.1", "trustme>=1.1"]
 DEV = [
     "coverage[toml]>=7.6",
+    "gunicorn>=22",
     "hypothesis>=6.100",
     "mypy>=1.13",
+    "openfeature-flagd-core>=2",
+    "openfeature-provider-env-var>=0.1.1",
     "pytest>=8",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
@@ -33,14 +37,15 @@ setup(
         "shim": ["py.typed"],
         "shim.comparison.report": ["*.jinja", "*.css", "*.js"],
     },
-    install_requires=["requests>=2.32", "urllib3>=2.3", "msgspec>=0.19"],
+    install_requires=["requests>=2.32", "urllib3>=2.3", "msgspec>=0.19", 'tomli>=2; python_version < "3.11"'],
     extras_require={
         "native": NATIVE,
         "flags": FLAGS,
         "otel": OTEL,
+        "redis": REDIS,
         "cli": CLI,
         "testing": TESTING,
-        "dev": DEV + NATIVE + FLAGS + OTEL + CLI + TESTING,
+        "dev": DEV + NATIVE + FLAGS + REDIS + OTEL + CLI + TESTING,
     },
     entry_points={
         "console_scripts": ["shim = shim.cli:main"],

@@ -10,7 +10,7 @@ import sys
 import time
 
 from shim.cli.demo_comparison import compare_recording, show_mismatch
-from shim.cli.demo_stage import Stage, UnexpectedOutcomeError
+from shim.cli.demo_stage import DemoStage, UnexpectedOutcomeError
 from shim.cli.demo_steps import STEPS, Step
 from shim.cli.fake_server import require_testing
 from shim.cli.rendering import Printer, printer, program_name
@@ -38,7 +38,7 @@ def demo(_arguments: argparse.Namespace) -> int:
     out = printer(sys.stdout)
     started = time.monotonic()
     out.line(INTRODUCTION)
-    with Stage.open(out) as stage:
+    with DemoStage.open(out) as stage:
         rows = [_play(stage, step, number=number) for number, step in enumerate((*STEPS, *COMPARISON), 1)]
     good = all(row[-1] == _AS_SAID for row in rows)
     _sum_up(out, rows, seconds=time.monotonic() - started)
@@ -49,7 +49,7 @@ def demo(_arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _play(stage: Stage, step: Step, *, number: int) -> tuple[str, str, str, str]:
+def _play(stage: DemoStage, step: Step, *, number: int) -> tuple[str, str, str, str]:
     """Play a step; its row of the summary."""
     stage.out.line(f"{number}. {step.title}", "bold")
     try:

@@ -21,7 +21,7 @@ from shim.factory import create_comparer
 from shim.legacy_adapter import LegacyProvider
 
 if TYPE_CHECKING:
-    from shim.cli.demo_stage import Stage
+    from shim.cli.demo_stage import DemoStage
     from shim.comparison.runs.judge import Judged
     from shim.recording.exchange import Exchange
     from shim.recording.reading import Reading
@@ -47,7 +47,7 @@ def _careless() -> Comparer:
     return Comparer(control=LegacyProvider, candidate=CarelessReader(), rungs=("tee",))
 
 
-def compare_recording(stage: Stage) -> str:
+def compare_recording(stage: DemoStage) -> str:
     """Compare everything that was recorded so far, as `shim compare` does."""
     path = stage.end_recording()
     stage.say("everything above was recorded by tap(provider, …): the bytes, split as they were read", "cyan")
@@ -65,7 +65,7 @@ def compare_recording(stage: Stage) -> str:
     return f"{len(judged)} exchanges match on both rungs"
 
 
-def show_mismatch(stage: Stage) -> str:
+def show_mismatch(stage: DemoStage) -> str:
     """Compare once more, with a candidate that loses a piece of a stream, and write the page."""
     stage.say(f"the same recording, read by a candidate that loses {_LOST!r} on purpose", "cyan")
     run, judged = _run(stage, _careless)
@@ -89,7 +89,7 @@ _MESSAGE_LINES = 14
 _DETAILS = 20
 
 
-def _run(stage: Stage, make: Callable[[], Comparer]) -> tuple[Run, list[Judged]]:
+def _run(stage: DemoStage, make: Callable[[], Comparer]) -> tuple[Run, list[Judged]]:
     run = Run(make, details=_DETAILS)
     judged = [each for _, each in run.judge(Source([str(stage.recording)]))]
     if run.faults:

@@ -34,7 +34,7 @@ class UnexpectedOutcomeError(Exception):
     """Something did not come out as the demo says; the message names it."""
 
 
-class Stage:
+class DemoStage:
     """A server, a provider that talks to it, and a printer."""
 
     def __init__(self, server: FakeOpenAI, provider: LegacyProvider, *, out: Printer) -> None:
@@ -47,7 +47,7 @@ class Stage:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, out: Printer) -> Iterator[Stage]:
+    def open(cls, out: Printer) -> Iterator[DemoStage]:
         """Start the server on a free port and close everything afterwards."""
         from shim.testing.fake_openai import FakeOpenAI
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from shim.cli.demo_output import TwoStreams
-from shim.cli.demo_stage import Stage, UnexpectedOutcomeError
+from shim.cli.demo_stage import DemoStage, UnexpectedOutcomeError
 from shim.loops import select_loop
 from shim.model import (
     ErrorCategory,
@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
     title: str
     asked: str
-    play: Callable[[Stage], str]
+    play: Callable[[DemoStage], str]
 
 
 def _request(*messages: Message, tools: tuple[ToolDefinition, ...] | None = None) -> ModelRequest:
@@ -49,7 +49,7 @@ def _request(*messages: Message, tools: tuple[ToolDefinition, ...] | None = None
     return request if tools is None else ModelRequest(MODEL, messages, tools=tools)
 
 
-def plain_request(stage: Stage) -> str:
+def plain_request(stage: DemoStage) -> str:
     """Ask, and get the whole answer in one completion."""
     response = stage.response_of(stage.ask(_request(user("Hello there"))))
     stage.show_answer(response)
@@ -60,7 +60,7 @@ def plain_request(stage: Stage) -> str:
     return f"{len(response.text)} characters, {response.finish_reason}"
 
 
-def streamed_text(stage: Stage) -> str:
+def streamed_text(stage: DemoStage) -> str:
     """Ask for a stream, and get its pieces as they are made."""
     response = stage.response_of(stage.ask_streamed(_request(user("Count to 12"))))
     counted = ", ".join(map(str, range(1, 13)))
@@ -69,7 +69,7 @@ def streamed_text(stage: Stage) -> str:
     return f"{response.text!r:.24}…, {response.finish_reason}"
 
 
-def tool_round_trip(stage: Stage) -> str:
+def tool_round_trip(stage: DemoStage) -> str:
     """Get a tool call in pieces, run the function here, send its result, get the answer."""
     question = user("What is the weather in Oslo?")
     asked = stage.response_of(stage.ask_streamed(_request(question, tools=(WEATHER,))))
@@ -91,7 +91,7 @@ def run_tool(call: ToolCallPart) -> str:
     return _KNOWN_WEATHER[city]
 
 
-def rate_limit(stage: Stage) -> str:
+def rate_limit(stage: DemoStage) -> str:
     """Be told to wait, by an error with a name, a category and the time to wait."""
     from shim.testing.fake_openai import rate_limited
 
@@ -108,7 +108,7 @@ def rate_limit(stage: Stage) -> str:
     return f"{type(error).__name__}, wait {RETRY_AFTER_SECONDS} s"
 
 
-def two_at_once(stage: Stage) -> str:
+def two_at_once(stage: DemoStage) -> str:
     """Have two streams under way in one select() loop, on one descriptor."""
     stage.say("provider.start_stream(…) twice, then one loop: select, perform(), info_read()", "cyan")
     shown = TwoStreams(stage.out)

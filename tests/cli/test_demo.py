@@ -10,7 +10,7 @@ import time
 import pytest
 
 from shim.cli import demo as demo_module
-from shim.cli.demo_stage import Stage
+from shim.cli.demo_stage import DemoStage
 from shim.cli.demo_steps import STEPS, rate_limit
 from shim.cli.rendering import Printer
 from shim.testing.fake_openai import Behaviour, Respond, Stall, Status, server_error, stream_answer
@@ -99,7 +99,7 @@ def test_what_is_not_as_said_is_told(
     """A step that does not come out as said is named with the reason, and the demo ends with status 1."""
     played = STEPS[step]
 
-    def play(stage: Stage) -> str:
+    def play(stage: DemoStage) -> str:
         stage.server.plan(*behaviours)
         return played.play(stage)
 
@@ -115,7 +115,7 @@ def test_what_is_not_as_said_is_told(
 def test_the_stage_leaves_nothing_behind() -> None:
     """After the demo its server is gone and its provider closed."""
     out = Printer(io.StringIO())
-    with Stage.open(out) as stage:
+    with DemoStage.open(out) as stage:
         rate_limit(stage)
         assert stage.server.request_count == 1
     assert stage.provider.timeout() == -1

@@ -56,7 +56,9 @@ TABLE = {
         f"{VOCABULARY} shim.calls shim.layers shim.transfer_observer shim.recording shim.wire",
         "jinja2 requests urllib3",
     ),
-    "shim.migration": row(f"{VOCABULARY} shim.layers shim.recording shim.comparison", "openfeature"),
+    "shim.migration": row(
+        f"{VOCABULARY} shim.layers shim.recording shim.comparison", "openfeature redis tomli"
+    ),  # tomli: TOML before 3.11
     "shim.factory": row(BELOW_FACTORY),
     "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.wakeup"),
     "shim.compat": row("shim.model shim.wire shim.client shim.factory"),

@@ -26,6 +26,8 @@ HEAVY = {
     "jinja2": "an extra of the report page",
     "opentelemetry": "an extra",
     "openfeature": "an extra",
+    "redis": "an extra",
+    "sqlite3": "only a rollout shared by several processes needs it",
     "h11": "an extra of the loopback server",
     "pytest": "a development tool",
     "legacy_openai": "brings requests",

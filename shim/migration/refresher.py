@@ -1,0 +1,124 @@
+"""Refresher: does one piece of slow work again and again, on a daemon thread of the process that uses it.
+
+Not the work: reading a store (`store_sync`, `sources.stored`), asking a flag provider (`flag_reader`). A thread is not
+inherited by a forked child, so whoever uses the result says `ensure()` each time: in a new process that starts a new thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+__all__ = ["SILENT_SECONDS", "Refresher"]
+
+LOGGER = logging.getLogger("shim.migration")
+
+
+# What was read last is told as out of date when the next look takes longer than this: a provider hangs, or a disk.
+SILENT_SECONDS = 5.0
+
+
+class Refresher:
+    """Calls `work` at once and then every `every` seconds, from the first `ensure()` to `close()`.
+
+    What `work` raises is logged, once for each kind of error in a row, and does not end the thread.
+
+    Args:
+        work: what is done; it may block, nobody waits for it.
+        every: seconds of rest between two calls.
+        name: of the thread.
+        finish: whether the work is done once more when it is closed.
+    """
+
+    def __init__(self, work: Callable[[], None], *, every: float, name: str, finish: bool = False) -> None:
+        self._work = work
+        self._every = every
+        self._name = name
+        self._finish = finish
+        self._runs: dict[int, _Run] = {}  # by process: a lock held at the fork would stay locked in the child
+        self._closed = False
+
+    def ensure(self) -> None:
+        """Have the thread running in this process; costs some hundred nanoseconds where it is, and never raises."""
+        process = os.getpid()
+        if process not in self._runs and not self._closed:
+            fresh = _Run(self._work, every=self._every, finish=self._finish)
+            run = self._runs.setdefault(process, fresh)  # one step: another thread may be here too
+            run.start(self._name)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until the work was done once in this process; False where it was not within `timeout` seconds."""
+        self.ensure()
+        run = self._runs.get(os.getpid())
+        return run is not None and run.done_once.wait(timeout)
+
+    def wake(self) -> None:
+        """Do the work now rather than later."""
+        run = self._runs.get(os.getpid())
+        if run is not None:
+            run.wake.set()
+
+    def close(self, timeout: float = 2.0) -> bool:
+        """End the thread; False where it is still busy after `timeout` seconds: it ends when its work does."""
+        self._closed = True
+        run = self._runs.get(os.getpid())
+        return run is None or run.end(timeout)
+
+
+class _Run:
+    """The thread of one process."""
+
+    def __init__(self, work: Callable[[], None], *, every: float, finish: bool) -> None:
+        self._work = work
+        self._every = every
+        self._finish = finish
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._ended = False
+        self._fault: type[BaseException] | None = None
+        self.wake = threading.Event()
+        self.done_once = threading.Event()
+
+    def start(self, name: str) -> None:
+        with self._lock:
+            if self._thread is not None or self._ended:
+                return
+            thread = threading.Thread(target=self._run, name=name, daemon=True)
+            try:
+                thread.start()
+            except (
+                RuntimeError
+            ):  # the system gives no more threads, or the interpreter is ending: the last result holds
+                LOGGER.warning("no thread for %s: what it read last holds", name)
+            self._thread = thread
+
+    def end(self, timeout: float) -> bool:
+        with self._lock:
+            self._ended = True
+            thread = self._thread
+        self.wake.set()
+        if thread is None or thread.ident is None or thread is threading.current_thread():
+            return True
+        thread.join(timeout)
+        return not thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._ended:
+            self.wake.clear()
+            self._work_once()
+            self.done_once.set()
+            if not self._ended:
+                self.wake.wait(self._every)
+        if self._finish:
+            self._work_once()
+
+    def _work_once(self) -> None:
+        try:
+            self._work()
+            self._fault = None
+        except Exception as error:  # noqa: BLE001 - a provider or a driver may raise anything, and the next look may succeed
+            if type(error) is not self._fault:
+                LOGGER.warning("%s: %s: %s", threading.current_thread().name, type(error).__name__, error)
+            self._fault = type(error)

@@ -1,0 +1,87 @@
+"""A small file that is read again when it changed: what file policies and the file kill switch look at.
+
+Not what is in it (`sources.file`, `kill_switch`). The file is looked at in the calling thread, at most every `check_every`
+seconds, so that it works in a forked child, where no watcher thread would be left. A file counts as changed when its
+modification time, size or inode differ: an older file put in its place is a change too, as a rollback of a config map is.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from pathlib import Path
+
+from shim.migration.policy import PolicyError
+
+__all__ = ["WatchedFile"]
+
+# A policy has some hundred bytes. More is a mistake in the path, and would be read in the caller's thread.
+MAX_BYTES = 256 * 1024
+
+# A file as young as this may be written again without a change of its modification time (a tick of the kernel's clock, or of
+# two seconds on FAT), so it is read again until it is older.
+_RACY_NS = 2_000_000_000
+
+
+class WatchedFile:
+    """The bytes of a file, and whether they are due to be read again. Neither locks nor threads: use it from any thread.
+
+    Args:
+        path: of a regular file; links are followed at each look.
+        check_every: seconds between two looks; 0 looks each time.
+
+    Raises:
+        PolicyError: `path` or `check_every` cannot be.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, check_every: float = 0.2) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise PolicyError(f"path is of type {type(path).__name__}; give a path", field="path")
+        if not 0 <= check_every <= 3600:
+            raise PolicyError(f"check_every is {check_every!r}; give seconds from 0 to 3600", field="check_every")
+        self.path = Path(path)
+        self._check_every = check_every
+        self._look_at = 0.0
+        self._seen: tuple[int, int, int] | None = None  # None: read it, whatever it is
+
+    def due(self) -> bool:
+        """Whether it is time for another look; True once for each."""
+        now = time.monotonic()
+        if now < self._look_at:
+            return False
+        self._look_at = now + self._check_every
+        return True
+
+    def read_changed(self) -> bytes | None:
+        """The content, or None where it is the one read last.
+
+        Raises:
+            OSError: the file is missing, may not be read, is no regular file (a pipe would block), or is too large. The next
+                look reads it again, whatever it is by then.
+        """
+        seen, self._seen = self._seen, None
+        found = self.path.stat()
+        if seen is not None and seen == _signature(found):
+            self._seen = seen
+            return None
+        content, signature, settled = self._read()
+        self._seen = signature if settled else None
+        return content
+
+    def _read(self) -> tuple[bytes, tuple[int, int, int], bool]:
+        # A pipe opened without O_NONBLOCK would hold the caller until somebody writes.
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(f"{self.path} is no regular file")
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise OSError(f"{self.path} has over {MAX_BYTES} bytes")
+        settled = not 0 <= time.time_ns() - found.st_mtime_ns < _RACY_NS
+        return content, _signature(found), settled
+
+
+def _signature(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_mtime_ns, found.st_size, found.st_ino

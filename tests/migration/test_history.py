@@ -1,0 +1,134 @@
+"""Tests of the history: append-only, shared by processes, read again whatever a killed writer left."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from shim.migration import Entry, HistoryFile, PolicyError, SqliteStore, StoreHistory
+from shim.migration.history import latch_of
+
+
+def entry(event: str = "changed", **fields: object) -> Entry:
+    """An entry of flag openai."""
+    return msgspec.convert({"event": event, "flag": "openai", "at": time.time(), **fields}, Entry, strict=False)
+
+
+def test_entries_come_back_as_they_went(tmp_path: Path) -> None:
+    """An entry is one line of JSON with when, who, from, to, evidence and reason."""
+    history = HistoryFile(tmp_path / "history.jsonl")
+    assert list(history.read()) == []
+    told = entry(
+        "roll_back", by="host, process 7", **{"from": "ramp@5", "to": "shadow"}, reason="ü\n", evidence={"e": 21.5}
+    )
+    assert history.append(told)
+    assert list(history.read()) == [told]
+    line = msgspec.json.decode(history.path.read_bytes())
+    assert set(line) == {"at", "event", "flag", "by", "from", "to", "reason", "evidence"}
+
+
+def test_it_is_only_appended_to(tmp_path: Path) -> None:
+    """What stands in the file stays as it is, byte for byte."""
+    history = HistoryFile(tmp_path / "history.jsonl")
+    history.append(entry(to="one"))
+    before = history.path.read_bytes()
+    history.append(entry(to="two"))
+    assert history.path.read_bytes().startswith(before)
+
+
+def test_what_two_processes_tell_is_told_once(tmp_path: Path) -> None:
+    """The same change within ten seconds is one entry; later, for another flag, or after a reset it is another."""
+    history = HistoryFile(tmp_path / "history.jsonl")
+    now = time.time()
+    assert history.append(entry("roll_back", at=now))
+    assert not history.append(entry("roll_back", at=now + 3))
+    assert history.append(entry("roll_back", at=now + 3, flag="other"))
+    assert history.append(entry("reset", at=now + 4))
+    assert history.append(entry("reset", at=now + 4))
+    assert history.append(entry("roll_back", at=now + 5))
+    assert history.append(entry("roll_back", at=now + 16))
+
+
+def test_half_a_line_loses_nothing_else(tmp_path: Path) -> None:
+    """What a killed writer left of its line is passed over, and the next entry begins a line of its own."""
+    history = HistoryFile(tmp_path / "history.jsonl")
+    history.append(entry(to="one"))
+    with history.path.open("ab") as file:
+        file.write(b'{"at": 1.0, "event": "cha')
+    history.append(entry(to="two"))
+    assert [each.to for each in history.read()] == ["one", "two"]
+
+
+def test_an_event_of_a_newer_version_is_passed_over(tmp_path: Path) -> None:
+    """A line that this version does not know hides no other one."""
+    history = HistoryFile(tmp_path / "history.jsonl")
+    history.append(entry(to="one"))
+    with history.path.open("ab") as file:
+        file.write(b'{"at": 1.0, "event": "teleported", "flag": "openai"}\n')
+    assert [each.to for each in history.read()] == ["one"]
+
+
+def test_evidence_without_end_is_left_out(tmp_path: Path) -> None:
+    """An entry that would be far too long is kept without its evidence, and says so."""
+    history = HistoryFile(tmp_path / "history.jsonl")
+    history.append(entry(evidence={"long": "x" * 100_000}))
+    ((kept),) = history.read()
+    assert set(kept.evidence) == {"left_out"}
+
+
+def append_some(path: Path, name: int) -> None:
+    """Append fifty entries of one process."""
+    history = HistoryFile(path)
+    for number in range(50):
+        history.append(entry(to=f"{name}-{number}"))
+
+
+def test_processes_append_at_the_same_time(tmp_path: Path) -> None:
+    """Entries of several processes do not tear each other."""
+    path = tmp_path / "history.jsonl"
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=append_some, args=(path, name)) for name in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(15)
+    assert len({each.to for each in HistoryFile(path).read()}) == 150
+
+
+def test_the_latch_is_the_first_rollback_since_the_reset() -> None:
+    """Rollbacks of other flags and those that were reset do not count."""
+    first, second = entry("roll_back", to="shadow", at=1), entry("roll_back", to="off", at=2)
+    assert latch_of([], flag="openai") is None
+    assert latch_of([first, second, entry("changed")], flag="openai") == first
+    assert latch_of([first, entry("reset"), second], flag="openai") == second
+    assert latch_of([first, entry("reset")], flag="openai") is None
+    assert latch_of([entry("roll_back", flag="other")], flag="openai") is None
+    assert latch_of([first, entry("reset", flag="other")], flag="openai") == first
+
+
+def test_places_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    """A directory, a pipe, a missing folder and what is no path are refused, naming the field."""
+    os.mkfifo(tmp_path / "pipe")
+    for wrong in (tmp_path, tmp_path / "pipe", tmp_path / "no" / "history.jsonl", 7):
+        with pytest.raises(PolicyError) as caught:
+            HistoryFile(wrong)  # type: ignore[arg-type]  # what is no path is refused as well
+        assert caught.value.field == "history"
+
+
+def test_a_history_in_a_store(tmp_path: Path) -> None:
+    """Entries in a store come back as they went, from a position on, and one told twice is there once."""
+    store = SqliteStore(tmp_path / "store")
+    history = StoreHistory(store, flag="openai")
+    rolled = entry("roll_back", evidence={"epoch": "ramp@5#0"}, at=100.0)
+    assert history.append(rolled)
+    assert not history.append(msgspec.structs.replace(rolled, at=150.0)), "an epoch trips once"
+    assert history.append(entry("reset", reason="fixed", at=160.0))
+    assert history.append(entry("reset", reason="fixed", at=161.0))
+    assert [each.event for each in history.read()] == ["roll_back", "reset", "reset"]
+    assert next(history.read()) == rolled
+    assert [each.at for each in history.read(after=2)] == [161.0]
