@@ -86,8 +86,8 @@ class FlagdFile(Answering):
     def resolve_boolean_details(
         self,
         flag_key: str,
-        default_value: bool,
-        evaluation_context: EvaluationContext | None = None,  # noqa: FBT001 - the interface of OpenFeature
+        default_value: bool,  # noqa: FBT001 - OpenFeature's own signature
+        evaluation_context: EvaluationContext | None = None,
     ) -> FlagResolutionDetails[bool]:
         """A boolean flag."""
         return self._resolve("resolve_boolean_value", flag_key, default_value, evaluation_context)
