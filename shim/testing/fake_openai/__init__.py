@@ -12,6 +12,9 @@ Chat Completions and of the Responses API for what it accepts, and the wire fact
     with FakeOpenAI(tls=True, http2=True) as server:
         ...call server.base_url, trusting server.ca_file...
 
+`api` says which path is answered by whom; `chat`, `responses` hold the endpoints, `persona` what is said, `http` how it
+travels, and `behaviours` what may be planned.
+
 Model names that select a benchmark answer (a stream of precomputed events): `fake-burst-1000` sends 1,000 text events at
 once, `fake-paced-20x100` sends 100 text events, 20 a second. A user message with the word "refuse" is refused.
 
@@ -46,8 +49,8 @@ from shim.testing.fake_openai.behaviours import (
     server_error,
     stream_failed,
 )
+from shim.testing.fake_openai.http.server import FakeOpenAI, serve
 from shim.testing.fake_openai.ledger import RecordedRequest
-from shim.testing.fake_openai.server import FakeOpenAI, serve
 
 __all__ = [
     "Answer",

@@ -1,6 +1,6 @@
 """What one request is answered: status, headers and body pieces, and the error bodies of the OpenAI API.
 
-Not how it travels: framing is in `framing`, misbehaviour in `faults`. Shapes: the API's error object
+Not how it travels: framing is in `http.framing`, misbehaviour in `http.faults`. Shapes: the API's error object
 `{"error": {message, type, param, code}}`, pretty-printed JSON bodies ending in a line feed, one SSE event per piece.
 """
 

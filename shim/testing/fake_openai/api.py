@@ -1,6 +1,6 @@
 """The API's own behaviour: routes, keys, models and the default answers to what is asked of them.
 
-Not HTTP (that is `connection` and `http2`) and not misbehaviour (`faults`). It holds a counter and the responses that were
+Not HTTP (that is `http`) and not misbehaviour (`behaviours`). It holds a counter and the responses that were
 stored, so equal requests in equal order are answered alike. Paths and headers follow the OpenAI API reference.
 """
 
@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from shim.testing.fake_openai.answers import Answer, ApiError, Header, error_answer, json_answer, merged, stream_answer
+from shim.testing.fake_openai.chat.rendering import Stamp, completion, completion_chunks
+from shim.testing.fake_openai.chat.steady import STEADY_TEXT, pace_of, steady_answer
+from shim.testing.fake_openai.chat.validation import check_chat_request
 from shim.testing.fake_openai.ledger import RecordedRequest
-from shim.testing.fake_openai.persona import replies_to
-from shim.testing.fake_openai.rendering import Stamp, completion, completion_chunks
+from shim.testing.fake_openai.persona.replies import replies_to
 from shim.testing.fake_openai.responses.endpoint import RESPONSES_PATH, Responses
-from shim.testing.fake_openai.steady import STEADY_TEXT, pace_of, steady_answer
-from shim.testing.fake_openai.validation import check_chat_request
 
 MODELS = ("gpt-*", "o1*", "o3*", "o4*", "chatgpt-*", "fake-*")
 # What GET /v1/models lists: patterns cannot be listed.

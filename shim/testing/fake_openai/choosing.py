@@ -1,7 +1,7 @@
 """Turns the answering part of a plan into an answer; without one, the API answers as it always does.
 
-Not its framing (`framing`, `http2_streams`) nor the faults on top of it, which `faults` applies. Bytes that are to be
-sent as they are need no answer: `framing.raw` takes them.
+Not its framing (`http.framing`, `http.http2_streams`) nor the faults on top of it, which `http.faults` applies. Bytes that
+are to be sent as they are need no answer: `http.framing.raw` takes them.
 """
 
 import dataclasses
@@ -18,11 +18,11 @@ from shim.testing.fake_openai.behaviours import (
     Status,
     StreamFailure,
 )
+from shim.testing.fake_openai.chat.steady import steady_answer
 from shim.testing.fake_openai.failing import failing
 from shim.testing.fake_openai.ledger import RecordedRequest
 from shim.testing.fake_openai.responses.endpoint import RESPONSES_PATH
 from shim.testing.fake_openai.responses.steady import steady_events
-from shim.testing.fake_openai.steady import steady_answer
 from shim.testing.fixtures import Fixture
 
 Answerable = Status | Respond | Replay | JsonToStream | Burst | Paced | StreamFailure

@@ -1,6 +1,6 @@
 """What the server has seen: requests in arrival order and connection counts, with waits instead of sleeps.
 
-Not the connections themselves, which live in `connection`. Written by the server's thread, read by any other.
+Not the connections themselves, which live in `http`. Written by the server's thread, read by any other.
 Both the number of requests kept and their bytes are bounded; the totals keep counting.
 """
 

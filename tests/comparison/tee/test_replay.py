@@ -13,7 +13,7 @@ from shim.comparison.sides import Reader, UnreadableExchangeError
 from shim.comparison.tee.codec_reader import CodecReader
 from shim.comparison.tee.replay import SessionReader, reader_of
 from shim.legacy_adapter import LegacyProvider
-from shim.testing.plays import Hang, Play
+from shim.testing.script import Hang, Play
 from shim.testing.scripted import ScriptedProvider
 from tests.comparison.made import CHUNKS, exchange, sse, streamed
 from tests.comparison.recorded_cases import CHAT, READ_OTHERWISE, exchange_of

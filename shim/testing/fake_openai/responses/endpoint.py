@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from shim.testing.fake_openai.answers import Answer, ApiError, events_answer, json_answer
-from shim.testing.fake_openai.persona import replies_to
-from shim.testing.fake_openai.rendering import Stamp, usage_of
+from shim.testing.fake_openai.chat.rendering import Stamp, usage_of
+from shim.testing.fake_openai.chat.steady import STEADY_TEXT, pace_of
+from shim.testing.fake_openai.persona.replies import replies_to
+from shim.testing.fake_openai.persona.words import text_of
 from shim.testing.fake_openai.responses.as_chat import as_chat
 from shim.testing.fake_openai.responses.events import events_of
 from shim.testing.fake_openai.responses.history import History, Item
@@ -17,8 +19,6 @@ from shim.testing.fake_openai.responses.items import output_items
 from shim.testing.fake_openai.responses.objects import begun, finished, queued, usage_from_chat
 from shim.testing.fake_openai.responses.steady import steady_events
 from shim.testing.fake_openai.responses.validation import check_responses_request
-from shim.testing.fake_openai.steady import STEADY_TEXT, pace_of
-from shim.testing.fake_openai.words import text_of
 
 RESPONSES_PATH = "/v1/responses"
 
