@@ -8,6 +8,7 @@ import re
 import statistics
 import tokenize
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,7 @@ def size_of(path: Path, node: FunctionNode) -> int:
     return len(lines)
 
 
+@cache
 def code_lines(path: Path) -> set[int]:
     """The lines of a module that hold code."""
     held = [token for token in tokens(path) if token.type not in _SKIPPED_TOKENS]
