@@ -24,6 +24,7 @@ at accept, have no meaning there: planning them is a ValueError.
 """
 
 from shim.testing.fake_openai.answers import Answer, events_answer, json_answer, stream_answer
+from shim.testing.fake_openai.api import endpoints
 from shim.testing.fake_openai.behaviours import (
     Behaviour,
     Burst,
@@ -73,6 +74,7 @@ __all__ = [
     "Status",
     "StreamFailure",
     "Where",
+    "endpoints",
     "error_event",
     "events_answer",
     "json_answer",

@@ -4,7 +4,7 @@ Not which parameter has which rule (`chat.validation`, `responses.validation`). 
 own errors.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from shim.testing.fake_openai.answers import ApiError
 
@@ -48,6 +48,22 @@ def missing(name: str) -> ApiError:
 def unknown(name: str) -> ApiError:
     """The error for a field the API does not have."""
     return ApiError(400, f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+
+
+def check_fields(body: Mapping[str, object], rules: Mapping[str, Rule], *, required: Collection[str] = ()) -> None:
+    """Raise the ApiError for a required field that is absent, one the API does not have, or a value against its rule.
+
+    A field that is null counts as absent.
+    """
+    for name in required:
+        if body.get(name) is None:
+            raise missing(name)
+    for name, value in body.items():
+        rule = rules.get(name)
+        if rule is None:
+            raise unknown(name)
+        if value is not None:
+            rule(name, value)
 
 
 def anything(name: str, value: object) -> None:

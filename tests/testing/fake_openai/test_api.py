@@ -3,7 +3,7 @@
 import pytest
 
 from shim.testing.fake_openai import FakeOpenAI
-from shim.testing.fake_openai.api import masked
+from shim.testing.fake_openai.credentials import masked
 from tests.testing.fake_openai.asking import KEY, ask, chat
 
 

@@ -4,6 +4,7 @@ Not the parameters around them (`validation`). The API writes places two ways, `
 read and `messages.[0].role` for a message in the wrong place; both are kept.
 """
 
+import re
 from typing import Any
 
 from shim.testing.fake_openai.answers import ApiError
@@ -15,6 +16,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "assistant": ("text", "refusal"),
 }
 _TEXT_ONLY = ("text",)
+# A participant's name has no white space, nor what marks roles in a prompt.
+_NAME = re.compile(r"[^\s<|\\/>]{1,64}")
 
 
 def check_messages(messages: list[Any]) -> None:
@@ -31,12 +34,22 @@ def _check_message(place: str, message: object, *, dotted: str) -> None:
     if "role" not in message:
         raise missing(f"{place}.role")
     text(*ROLES)(f"{place}.role", message["role"])
+    _check_name(f"{place}.name", message.get("name"))
     _check_calls(f"{place}.tool_calls", message.get("tool_calls"))
     if message["role"] == "tool":
         if "tool_call_id" not in message:
             raise missing(f"{place}.tool_call_id")
         text()(f"{place}.tool_call_id", message["tool_call_id"])
     _check_content(place, message, dotted=dotted)
+
+
+def _check_name(place: str, name: object) -> None:
+    if name is None:
+        return
+    text()(place, name)
+    if isinstance(name, str) and not _NAME.fullmatch(name):
+        message = f"Invalid '{place}': string does not match pattern. Expected a string that matches '{_NAME.pattern}'."
+        raise ApiError(400, message, param=place, code="invalid_value")
 
 
 def _check_content(place: str, message: dict[str, Any], *, dotted: str) -> None:

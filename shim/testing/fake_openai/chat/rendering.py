@@ -6,7 +6,6 @@ opened and then its arguments in pieces, the finish chunk, and the usage chunk o
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
@@ -16,17 +15,10 @@ from shim.testing.fake_openai.persona.calling import Call
 from shim.testing.fake_openai.persona.replies import Reply
 from shim.testing.fake_openai.persona.tokens import count, tokens_of
 from shim.testing.fake_openai.persona.words import text_of
+from shim.testing.fake_openai.question import Stamp
 
 FINGERPRINT = "fp_fa4e0a1b2c"
 _PADDING = "kQ7wXr2LmZ9bTn4V"
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """What makes an answer unique: its number on this server, and when it was made (Unix seconds)."""
-
-    number: int
-    created: int
 
 
 def completion(body: dict[str, Any], replies: list[Reply], *, stamp: Stamp) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from shim.testing.fake_openai.answers import Answer, stream_answer
 from shim.testing.fake_openai.chat.rendering import FINGERPRINT
+from shim.testing.fake_openai.models import no_model
 
 MAX_EVENTS = 100_000
 _BURST = re.compile(r"fake-burst-(\d{1,7})")
@@ -37,6 +38,14 @@ def pace_of(model: str) -> Pace | None:
     if paced:
         return Pace(_checked(int(paced[2])), 1 / _checked(int(paced[1])))
     return None
+
+
+def pace_for(model: str) -> Pace | None:
+    """The same, with the API's error for a model that has no such counts."""
+    try:
+        return pace_of(model)
+    except LookupError as error:
+        raise no_model(model, reason=f": {error}") from None
 
 
 def steady_answer(body: object, *, events: int, text: str, interval: float = 0.0) -> Answer:

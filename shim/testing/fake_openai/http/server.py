@@ -35,7 +35,8 @@ class FakeOpenAI:
     """A loopback server for the time of a `with` block.
 
     `api_key`: the only key accepted; None accepts any, and none. `port`: 0 takes a free one. `models`: names or shell
-    patterns of the models that exist. `delay`: seconds between the events of a default stream.
+    patterns of the models that exist. `deployments`: those of the Azure deployments that exist; None for any name.
+    `delay`: seconds between the events of a default stream.
     `tls`: speak TLS with a certificate made on the spot, which `ca_file` vouches for; `client_certificate`: accept only
     clients that show one it has signed, such as `client_cert_file`; `http2`: offer HTTP/2 in the handshake.
     Raises ValueError for a host that is not loopback or for TLS options without `tls`, ModuleNotFoundError if the extra
@@ -50,6 +51,7 @@ class FakeOpenAI:
         port: int = 0,
         host: str = "127.0.0.1",
         models: Sequence[str] | None = None,
+        deployments: Sequence[str] | None = None,
         delay: float = 0.0,
         tls: bool = False,
         client_certificate: bool = False,
@@ -60,7 +62,9 @@ class FakeOpenAI:
         self._tls_options = TlsOptions(tls=tls, client_certificate=client_certificate, http2=http2)
         self._ledger = Ledger()
         self._plans = Plans(http2=http2)
-        api = Api(api_key=api_key, models=models, delay=delay)
+        api = Api(
+            api_key=api_key, models=models, delay=delay, deployments=deployments, origin=lambda: self.azure_endpoint
+        )
         self._shared = Shared(api, self._plans, self._ledger)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,8 +113,13 @@ class FakeOpenAI:
     @property
     def base_url(self) -> str:
         """What to give a client: `http://127.0.0.1:PORT/v1`, or `https://` with TLS."""
+        return f"{self.azure_endpoint}/v1"
+
+    @property
+    def azure_endpoint(self) -> str:
+        """What to give a client of Azure OpenAI: `http://127.0.0.1:PORT`, or `https://` with TLS."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{self._tls_options.scheme}://{host}:{self._port}/v1"
+        return f"{self._tls_options.scheme}://{host}:{self._port}"
 
     @property
     def ca_file(self) -> str:

@@ -8,7 +8,7 @@ import functools
 from typing import Any
 
 from shim.testing.fake_openai.answers import Answer, events_answer_of, named_sse
-from shim.testing.fake_openai.chat.rendering import Stamp
+from shim.testing.fake_openai.question import Stamp
 from shim.testing.fake_openai.responses.events import Event, events_of, numbered
 from shim.testing.fake_openai.responses.objects import begun, finished
 
