@@ -144,8 +144,20 @@ class Api:
 
 
 def endpoints() -> list[str]:
-    """What the server answers, one line an endpoint: its methods, and its path with `{id}` for a name or an id."""
-    return Api(api_key=None, models=None, delay=0).endpoints()
+    """What the server answers, one line an endpoint: its methods, and its path with `{id}` for a name or an id.
+
+    Older and Azure's paths to the same endpoint follow it. Below `/openai/v1/` everything below `/v1/` is answered too.
+    """
+    table = Api(api_key=None, models=None, delay=0).endpoints()
+    return [
+        f"{methods} {path}" for methods, _, own in (line.rpartition(" ") for line in table) for path in _paths_to(own)
+    ]
+
+
+def _paths_to(path: str) -> list[str]:
+    below = path.removeprefix("/v1/")
+    others = (f"/v1/engines/{{id}}/{below}", f"/openai/deployments/{{id}}/{below}", f"/openai/{below}")
+    return [path, *(other for other in others if below != path and address_of(other).path == path)]
 
 
 def _tuning_table(fine_tunes: FineTunes, jobs: FineTuningJobs) -> Mapping[str, Methods]:

@@ -31,6 +31,8 @@ from shim.testing.fake_openai.value_rules import (
 
 COMPLETIONS_PATH = "/v1/completions"
 DEFAULT_MAX_TOKENS = 16
+# Over all prompts of a request, so that none keeps the server busy for long.
+MOST_CHOICES = 2048
 # What the API completes where a request has no prompt.
 _NO_PROMPT = "<|endoftext|>"
 # How many tokens prompt and completion may have together: a model's name begins so, the last is for every other.
@@ -107,6 +109,7 @@ class Completions:
 
     def _answered(self, body: dict[str, Any], question: Question, *, streamed: bool) -> Answer:
         prompts = prompts_of(_NO_PROMPT if body.get("prompt") is None else body["prompt"])
+        _check_count(body, prompts)
         for prompt in prompts:
             _check_length(body, prompt)
             if question.azure:
@@ -195,6 +198,16 @@ def _check_companions(body: dict[str, Any]) -> None:
     if body.get("stream_options") is not None and not body.get("stream"):
         message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
         raise ApiError(400, message, param="stream_options")
+
+
+def _check_count(body: dict[str, Any], prompts: list[Prompt]) -> None:
+    name = "best_of" if body.get("best_of") else "n"
+    wanted = len(prompts) * (body.get(name) or 1)
+    if wanted > MOST_CHOICES:
+        message = (
+            f"Invalid '{name}': {len(prompts)} prompts would make {wanted} choices, and {MOST_CHOICES} is the most."
+        )
+        raise ApiError(400, message, param=name, code="invalid_value")
 
 
 def _check_length(body: dict[str, Any], prompt: Prompt) -> None:

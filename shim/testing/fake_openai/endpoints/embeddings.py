@@ -19,6 +19,8 @@ from shim.testing.fake_openai.value_rules import Rule, anything, check_fields, i
 
 EMBEDDINGS_PATH = "/v1/embeddings"
 MOST_TOKENS = 8192
+# In all vectors of an answer: what the API's own limits come to, 2,048 texts of 3,072 dimensions.
+MOST_NUMBERS = 2048 * 3072
 _DIMENSIONS = (
     ("text-embedding-3-large", 3072),
     ("text-embedding-", 1536),
@@ -54,6 +56,11 @@ class Embeddings:
             self._models.check(model, Family.EMBEDDING, path=EMBEDDINGS_PATH)
         size = _dimensions(model, body.get("dimensions"))
         prompts = prompts_of(body["input"], name="input")
+        if len(prompts) * size > MOST_NUMBERS:
+            message = (
+                f"Invalid 'input': at most {MOST_NUMBERS // size} inputs of {size} dimensions, but got {len(prompts)}."
+            )
+            raise ApiError(400, message, param="input", code="array_above_max_length")
         for prompt in prompts:
             _check_text(prompt.text, tokens=prompt.tokens)
         vectors = [vector_of(prompt.text, dimensions=size) for prompt in prompts]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shim.testing.fake_openai import Burst, FakeOpenAI, JsonToStream
+from shim.testing.fake_openai import Burst, FakeOpenAI, JsonToStream, stream_failed
 from tests.testing.fake_openai.asking import Got, ask
 
 PATH = "/v1/completions"
@@ -128,6 +128,22 @@ def test_json_can_answer_a_stream_request(server: FakeOpenAI) -> None:
     """Planned so, a stream is answered with one JSON body."""
     server.plan(JsonToStream())
     assert complete(server, stream=True).choice["text"] == " 1, 2, 3, 4, 5."
+
+
+@pytest.mark.parametrize("name", ["n", "best_of"])
+def test_choices_are_bounded(server: FakeOpenAI, name: str) -> None:
+    """More choices over all prompts than the server would make in good time are refused."""
+    got = complete(server, ["x"] * 1025, **{name: 2})
+    assert (got.status, got.error["param"]) == (400, name)
+
+
+def test_a_stream_may_fail_and_an_answer_too(server: FakeOpenAI) -> None:
+    """A planned failure is an error object, in place of a chunk or of the whole answer."""
+    server.plan(stream_failed("server_error", "gone", after_events=2), stream_failed("server_error", "gone"))
+    streamed = complete(server, stream=True).body.split(b"\n\n")
+    assert streamed[2].startswith(b'data: {"error":{"message":"gone"')
+    assert len(streamed) == 4
+    assert complete(server).error["message"] == "gone"
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,12 @@ def test_a_text_too_long_is_refused(server: FakeOpenAI) -> None:
     assert got.error["message"].startswith("This model's maximum context length is 8192 tokens, however you requested ")
 
 
+def test_an_answer_is_bounded(server: FakeOpenAI) -> None:
+    """More vectors than the API's own limits come to are refused before any is made."""
+    got = embed(server, ["x"] * 600, model="text-similarity-davinci-001")
+    assert (got.status, got.error["param"], got.error["code"]) == (400, "input", "array_above_max_length")
+
+
 def test_an_engine_in_the_path_is_the_model(server: FakeOpenAI) -> None:
     """`/v1/engines/NAME/embeddings` is the older way to ask."""
     got = ask(server, {"input": "x"}, path="/v1/engines/text-embedding-ada-002/embeddings")
