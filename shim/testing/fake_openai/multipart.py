@@ -30,7 +30,10 @@ class Upload:
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of a form by name, each a string or, where its name ends in `[]` or it was repeated, a list; and its files."""
+    """The fields of a form by name, each a string or, where its name ends in `[]` or it was repeated, a list; and its files.
+
+    Of several files of one name, which pictures to edit may be, the first stands for all.
+    """
 
     fields: dict[str, Any] = field(default_factory=dict)
     files: dict[str, Upload] = field(default_factory=dict)
@@ -96,7 +99,7 @@ def _add(form: Form, part: bytes) -> None:
         raise _unreadable("a part of it has no name")
     filename = headers.get_param("filename", header="content-disposition")
     if filename is not None:
-        form.files[name] = Upload(collapse_rfc2231_value(filename), data)
+        form.files.setdefault(name.removesuffix("[]"), Upload(collapse_rfc2231_value(filename), data))
         return
     try:
         text = data.decode("utf-8")

@@ -52,6 +52,15 @@ def test_repeated_fields_are_lists() -> None:
     assert form.fields == {"a": ["1", "2"], "b": ["3"], "c": "4"}
 
 
+def test_the_first_of_several_files_stands_for_all() -> None:
+    """Files of one name, with brackets or without, are known by the first."""
+    body = b"".join(
+        b'--b\r\nContent-Disposition: form-data; name="image[]"; filename="%b"\r\n\r\n%b\r\n' % (name, name)
+        for name in (b"one", b"two")
+    )
+    assert form_of(TYPE, body + b"--b--").files == {"image": Upload("one", b"one")}
+
+
 def test_what_stands_before_and_behind_the_parts_is_left_out() -> None:
     """A preamble, blanks behind a boundary and an epilogue are no content (RFC 2046 section 5.1.1)."""
     body = b'preamble\r\n--b \r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\nepilogue'
