@@ -1,7 +1,7 @@
 """The endpoint `/v1/responses`: makes, remembers, returns and deletes responses.
 
-Not routing, keys or which models exist (`fake_openai.api`). It remembers what it has stored, within bounds; everything
-else is as deterministic as the persona.
+Not routing and keys (`fake_openai.api`) or which models exist (`fake_openai.models`). It remembers what it
+has stored, within bounds; everything else is as deterministic as the persona.
 """
 
 from typing import Any
