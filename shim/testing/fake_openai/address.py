@@ -29,7 +29,7 @@ _ALIKE_ON_AZURE = re.compile(r"/openai/((?:files|fine-tunes|fine_tuning/jobs|mod
 
 
 @dataclass(frozen=True)
-class Address:
+class EndpointAddress:
     """Where a request goes.
 
     `path` is the endpoint's, as OpenAI writes it where OpenAI has it. `engine` and `deployment` are the names that stood
@@ -43,22 +43,22 @@ class Address:
     needs_version: bool = False
 
 
-def address_of(path: str) -> Address:
+def address_of(path: str) -> EndpointAddress:
     """Read a path, percent-encoded as it came; one that is unknown comes back as it is."""
     if path.startswith("/openai/v1/"):
-        return Address(path.removeprefix("/openai"), azure=True)
+        return EndpointAddress(path.removeprefix("/openai"), azure=True)
     if path.startswith("/openai/"):
         return _on_azure(path)
     engine = _ENGINE.fullmatch(path)
     if engine and engine[2] in BEHIND_ENGINE:
-        return Address(f"/v1/{engine[2]}", engine=unquote_plus(engine[1]))
-    return Address(path)
+        return EndpointAddress(f"/v1/{engine[2]}", engine=unquote_plus(engine[1]))
+    return EndpointAddress(path)
 
 
-def _on_azure(path: str) -> Address:
+def _on_azure(path: str) -> EndpointAddress:
     deployment = _DEPLOYMENT.fullmatch(path)
     if deployment and deployment[2] in BEHIND_DEPLOYMENT:
         name = unquote_plus(deployment[1])
-        return Address(f"/v1/{deployment[2]}", deployment=name, azure=True, needs_version=True)
+        return EndpointAddress(f"/v1/{deployment[2]}", deployment=name, azure=True, needs_version=True)
     alike = _ALIKE_ON_AZURE.fullmatch(path)
-    return Address(f"/v1/{alike[1]}" if alike else path, azure=True, needs_version=True)
+    return EndpointAddress(f"/v1/{alike[1]}" if alike else path, azure=True, needs_version=True)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
 
-from shim.testing.fake_openai.address import Address, address_of
+from shim.testing.fake_openai.address import EndpointAddress, address_of
 from shim.testing.fake_openai.answers import Answer, ApiError, Header, error_answer, merged
 from shim.testing.fake_openai.azure.deployments import DEPLOYMENTS_PATH, Deployments
 from shim.testing.fake_openai.azure.errors import not_found
@@ -108,19 +108,19 @@ class Api:
         """The table, one line an endpoint: its methods and its path."""
         return str(self._routes).splitlines()
 
-    def _answer(self, request: RecordedRequest, address: Address, *, as_json: bool) -> Answer:
+    def _answer(self, request: RecordedRequest, address: EndpointAddress, *, as_json: bool) -> Answer:
         route = self._azure_route(request, address) if address.azure else self._route(request, address)
         handler = route.methods[request.method]
         stamp = Stamp(number=self._answered + 1, created=int(time.time()))
         model = self._named_model(address)
         return handler(Question(request, address, stamp, identifier=route.identifier, model=model, as_json=as_json))
 
-    def _named_model(self, address: Address) -> str | None:
+    def _named_model(self, address: EndpointAddress) -> str | None:
         if address.deployment is None:
             return address.engine
         return self._deployments.model_of(address.deployment, path=address.path)
 
-    def _route(self, request: RecordedRequest, address: Address) -> Route:
+    def _route(self, request: RecordedRequest, address: EndpointAddress) -> Route:
         route = self._routes.find(address.path)
         if route is None:
             raise ApiError(404, f"Invalid URL ({request.method} {request.path})")
@@ -133,7 +133,7 @@ class Api:
             check_key(request.headers, expected=self._api_key, azure=False)
         return route
 
-    def _azure_route(self, request: RecordedRequest, address: Address) -> Route:
+    def _azure_route(self, request: RecordedRequest, address: EndpointAddress) -> Route:
         """Azure's gateway looks at the key first, and calls everything else that does not fit not found."""
         check_key(request.headers, expected=self._api_key, azure=True)
         route = self._routes.find(address.path)

@@ -29,7 +29,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Form:
+class MultipartForm:
     """The fields of a form by name, each a string or, where its name ends in `[]` or it was repeated, a list; and its files.
 
     Of several files of one name, which pictures to edit may be, the first stands for all.
@@ -39,7 +39,7 @@ class Form:
     files: dict[str, Upload] = field(default_factory=dict)
 
 
-def form_of(content_type: str, body: bytes) -> Form:
+def form_of(content_type: str, body: bytes) -> MultipartForm:
     """Read a body; ApiError 400 says what is wrong with one that is no form."""
     head = _headers([f"content-type: {content_type}"])
     if head.get_content_type() != FORM_TYPE:
@@ -48,7 +48,7 @@ def form_of(content_type: str, body: bytes) -> Form:
     boundary = head.get_param("boundary")
     if not isinstance(boundary, str) or not boundary:
         raise _unreadable("its Content-Type names no boundary")
-    form = Form()
+    form = MultipartForm()
     for part in _parts(body, boundary.encode("latin-1", "replace")):
         _add(form, part)
     return form
@@ -90,7 +90,7 @@ def _parts(body: bytes, boundary: bytes) -> list[bytes]:
     return parts
 
 
-def _add(form: Form, part: bytes) -> None:
+def _add(form: MultipartForm, part: bytes) -> None:
     # Blanks may follow a boundary on its line (RFC 2046 section 5.1.1).
     head, blank, data = part.partition(b"\r\n\r\n")
     headers = _headers(head.decode("utf-8", "replace").split("\r\n")[1:])

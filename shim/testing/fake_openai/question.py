@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from shim.testing.fake_openai.address import Address
+from shim.testing.fake_openai.address import EndpointAddress
 from shim.testing.fake_openai.answers import ApiError
 from shim.testing.fake_openai.ledger import RecordedRequest
-from shim.testing.fake_openai.multipart import Form, form_of
+from shim.testing.fake_openai.multipart import MultipartForm, form_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Question:
     """
 
     request: RecordedRequest
-    address: Address
+    address: EndpointAddress
     stamp: Stamp
     identifier: str = ""
     model: str | None = None
@@ -54,10 +54,10 @@ class Question:
         """The JSON object it carries, its `model` that of the path where there is one; ApiError 400 for anything else."""
         return self._with_model(_parsed(self.request.body))
 
-    def form(self) -> Form:
+    def form(self) -> MultipartForm:
         """The multipart form it carries, its `model` that of the path where there is one; ApiError 400 for anything else."""
         form = form_of(self.request.headers.get("content-type", ""), self.request.body)
-        return Form(self._with_model(form.fields), form.files)
+        return MultipartForm(self._with_model(form.fields), form.files)
 
     def _with_model(self, fields: dict[str, Any]) -> dict[str, Any]:
         if self.model is None:

@@ -2,23 +2,23 @@
 
 import pytest
 
-from shim.testing.fake_openai.address import Address, address_of
+from shim.testing.fake_openai.address import EndpointAddress, address_of
 
 
 @pytest.mark.parametrize(
     ("path", "address"),
     [
-        ("/v1/chat/completions", Address("/v1/chat/completions")),
-        ("/v1/engines", Address("/v1/engines")),
-        ("/v1/engines/davinci", Address("/v1/engines/davinci")),
-        ("/v1/engines/da%3Avinci/completions", Address("/v1/completions", engine="da:vinci")),
-        ("/v1/engines/gpt-4/chat/completions", Address("/v1/chat/completions", engine="gpt-4")),
-        ("/v1/engines/davinci/search", Address("/v1/engines/davinci/search")),
-        ("/nowhere", Address("/nowhere")),
-        ("/openai", Address("/openai")),
+        ("/v1/chat/completions", EndpointAddress("/v1/chat/completions")),
+        ("/v1/engines", EndpointAddress("/v1/engines")),
+        ("/v1/engines/davinci", EndpointAddress("/v1/engines/davinci")),
+        ("/v1/engines/da%3Avinci/completions", EndpointAddress("/v1/completions", engine="da:vinci")),
+        ("/v1/engines/gpt-4/chat/completions", EndpointAddress("/v1/chat/completions", engine="gpt-4")),
+        ("/v1/engines/davinci/search", EndpointAddress("/v1/engines/davinci/search")),
+        ("/nowhere", EndpointAddress("/nowhere")),
+        ("/openai", EndpointAddress("/openai")),
     ],
 )
-def test_openais_own_paths(path: str, address: Address) -> None:
+def test_openais_own_paths(path: str, address: EndpointAddress) -> None:
     """An engine in the path is taken out of it where an endpoint stands behind it; every other path stays as it is."""
     assert address_of(path) == address
 
@@ -41,9 +41,9 @@ def test_openais_own_paths(path: str, address: Address) -> None:
 )
 def test_azures_paths(path: str, endpoint: str, deployment: str | None) -> None:
     """A path of Azure needs a version, and leads to OpenAI's endpoint where Azure has the same."""
-    assert address_of(path) == Address(endpoint, deployment=deployment, azure=True, needs_version=True)
+    assert address_of(path) == EndpointAddress(endpoint, deployment=deployment, azure=True, needs_version=True)
 
 
 def test_azures_newer_paths() -> None:
     """Below `/openai/v1/` everything is as with OpenAI, and no version is needed."""
-    assert address_of("/openai/v1/responses") == Address("/v1/responses", azure=True)
+    assert address_of("/openai/v1/responses") == EndpointAddress("/v1/responses", azure=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shim.testing.fake_openai import multipart
 from shim.testing.fake_openai.answers import ApiError
-from shim.testing.fake_openai.multipart import Form, Upload, form_of, with_numbers
+from shim.testing.fake_openai.multipart import MultipartForm, Upload, form_of, with_numbers
 
 TYPE = "multipart/form-data; boundary=b"
 
@@ -28,7 +28,7 @@ def test_bytes_and_texts_come_through(data: bytes, said: str) -> None:
     """Whatever bytes a file has, and whatever text a field has, are read as they were written."""
     said = said.encode("utf-8", "replace").decode()
     form = form_of(*written({"said": said}, {"file": ("a.bin", data)}))
-    assert form == Form({"said": said}, {"file": Upload("a.bin", data)})
+    assert form == MultipartForm({"said": said}, {"file": Upload("a.bin", data)})
 
 
 @pytest.mark.parametrize("name", ["a b.mp3", "grüße.mp3", 'quo"ted.mp3', "C:\\folder\\a.mp3"])
@@ -100,7 +100,7 @@ def test_parts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_garbage_is_refused_or_read(data: bytes) -> None:
     """No body whatever fails in another way than the API's error."""
     with contextlib.suppress(ApiError):
-        assert isinstance(form_of(TYPE, b"--b\r\n" + data + b"\r\n--b--"), Form)
+        assert isinstance(form_of(TYPE, b"--b\r\n" + data + b"\r\n--b--"), MultipartForm)
 
 
 def test_numbers_are_read() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from shim.testing.fake_openai.persona.calling import Call
+from shim.testing.fake_openai.persona.calling import PersonaCall
 from shim.testing.fake_openai.persona.replies import Reply
 from shim.testing.fake_openai.persona.tokens import count, tokens_of
 from shim.testing.fake_openai.persona.words import text_of
@@ -88,11 +88,11 @@ def _message(reply: Reply) -> dict[str, Any]:
     return {**message, "annotations": []}
 
 
-def _tool_call(call: Call) -> dict[str, Any]:
+def _tool_call(call: PersonaCall) -> dict[str, Any]:
     return {"id": call.id, "type": call.kind, call.kind: {"name": call.name, _input_field(call): call.arguments}}
 
 
-def _input_field(call: Call) -> str:
+def _input_field(call: PersonaCall) -> str:
     return "arguments" if call.kind == "function" else "input"
 
 
@@ -119,7 +119,7 @@ def _call_deltas(reply: Reply) -> Iterator[dict[str, Any]]:
             for piece in tokens_of(call.arguments):
                 yield {"function_call": {"arguments": piece}}
             continue
-        yield {"tool_calls": [{"index": place, **_tool_call(Call(call.id, call.name, "", call.kind))}]}
+        yield {"tool_calls": [{"index": place, **_tool_call(PersonaCall(call.id, call.name, "", call.kind))}]}
         for piece in tokens_of(call.arguments):
             yield {"tool_calls": [{"index": place, call.kind: {_input_field(call): piece}}]}
 

@@ -23,24 +23,24 @@ STEADY_TEXT = " word"
 
 
 @dataclass(frozen=True)
-class Pace:
+class SteadyPace:
     """How many text events a stream has, and the seconds between two of them."""
 
     events: int
     interval: float = 0.0
 
 
-def pace_of(model: str) -> Pace | None:
+def pace_of(model: str) -> SteadyPace | None:
     """The stream that a model's name asks for, None for any other name; LookupError for counts out of bounds."""
     burst, paced = _BURST.fullmatch(model), _PACED.fullmatch(model)
     if burst:
-        return Pace(_checked(int(burst[1])))
+        return SteadyPace(_checked(int(burst[1])))
     if paced:
-        return Pace(_checked(int(paced[2])), 1 / _checked(int(paced[1])))
+        return SteadyPace(_checked(int(paced[2])), 1 / _checked(int(paced[1])))
     return None
 
 
-def pace_for(model: str) -> Pace | None:
+def pace_for(model: str) -> SteadyPace | None:
     """The same, with the API's error for a model that has no such counts."""
     try:
         return pace_of(model)

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from shim.testing.fake_openai.answers import Answer, ApiError, json_answer, text_answer
-from shim.testing.fake_openai.endpoints.subtitles import Segment, srt, vtt
+from shim.testing.fake_openai.endpoints.subtitles import TranscriptSegment, srt, vtt
 from shim.testing.fake_openai.models import Family, Models
 from shim.testing.fake_openai.multipart import Upload, with_numbers
 from shim.testing.fake_openai.persona.tokens import count
@@ -77,13 +77,13 @@ def _checked(recording: Upload | None) -> Upload:
     return recording
 
 
-def _segments(recording: Upload, *, task: str) -> list[Segment]:
+def _segments(recording: Upload, *, task: str) -> list[TranscriptSegment]:
     name = PurePath(recording.filename.replace("\\", "/")).name
     verb = "translated" if task == "translate" else "transcribed"
     sentences = (f"This is {name}.", f"It was {verb} from {len(recording.data)} bytes.")
     share = _seconds(recording.data) / len(sentences)
     return [
-        Segment(place, round(place * share, 2), round((place + 1) * share, 2), said)
+        TranscriptSegment(place, round(place * share, 2), round((place + 1) * share, 2), said)
         for place, said in enumerate(sentences)
     ]
 
@@ -97,11 +97,11 @@ def _seconds(data: bytes) -> float:
         return len(data) / BYTES_PER_SECOND
 
 
-def _text(segments: list[Segment]) -> str:
+def _text(segments: list[TranscriptSegment]) -> str:
     return " ".join(segment.text for segment in segments)
 
 
-def _verbose(segments: list[Segment], fields: dict[str, Any]) -> Answer:
+def _verbose(segments: list[TranscriptSegment], fields: dict[str, Any]) -> Answer:
     wanted = fields.get("timestamp_granularities") or ["segment"]
     translated = fields["task"] == "translate"
     answer = {
@@ -117,7 +117,7 @@ def _verbose(segments: list[Segment], fields: dict[str, Any]) -> Answer:
     return json_answer(answer)
 
 
-def _words(segment: Segment) -> list[dict[str, Any]]:
+def _words(segment: TranscriptSegment) -> list[dict[str, Any]]:
     words = segment.text.split()
     share = (segment.end - segment.start) / len(words)
     starts = [segment.start + place * share for place in range(len(words))]
@@ -127,7 +127,7 @@ def _words(segment: Segment) -> list[dict[str, Any]]:
     ]
 
 
-def _detailed(segment: Segment, *, temperature: float) -> dict[str, Any]:
+def _detailed(segment: TranscriptSegment, *, temperature: float) -> dict[str, Any]:
     return {
         "id": segment.number,
         "seek": 0,
@@ -142,7 +142,7 @@ def _detailed(segment: Segment, *, temperature: float) -> dict[str, Any]:
     }
 
 
-_WRITERS: dict[str, Callable[[list[Segment], dict[str, Any]], Answer]] = {
+_WRITERS: dict[str, Callable[[list[TranscriptSegment], dict[str, Any]], Answer]] = {
     "json": lambda segments, _: json_answer({"text": _text(segments)}),
     "text": lambda segments, _: text_answer(f"{_text(segments)}\n"),
     "srt": lambda segments, _: text_answer(srt(segments)),

@@ -15,7 +15,7 @@ from shim.testing.fake_openai.question import Stamp
 
 
 @dataclass(frozen=True)
-class Choice:
+class CompletionChoice:
     """One completion: its tokens, the first `echoed` of them the prompt's, which begins at character `start`."""
 
     index: int
@@ -26,7 +26,7 @@ class Choice:
 
 
 def completion_of(
-    body: dict[str, Any], choices: list[Choice], *, stamp: Stamp, usage: dict[str, int]
+    body: dict[str, Any], choices: list[CompletionChoice], *, stamp: Stamp, usage: dict[str, int]
 ) -> dict[str, Any]:
     """The whole object."""
     written = [
@@ -42,7 +42,7 @@ def completion_of(
 
 
 def chunks_of(
-    body: dict[str, Any], choices: list[Choice], *, stamp: Stamp, usage: dict[str, int]
+    body: dict[str, Any], choices: list[CompletionChoice], *, stamp: Stamp, usage: dict[str, int]
 ) -> list[dict[str, Any]]:
     """The chunks in order; those of several choices alternate."""
     top = _top(body["model"], stamp)
@@ -72,11 +72,11 @@ def _top(model: str, stamp: Stamp) -> dict[str, Any]:
     return {"id": f"cmpl-{stamp.number:029d}", "object": "text_completion", "created": stamp.created, "model": model}
 
 
-def _choice_chunks(body: dict[str, Any], choice: Choice) -> list[dict[str, Any]]:
+def _choice_chunks(body: dict[str, Any], choice: CompletionChoice) -> list[dict[str, Any]]:
     chunks = []
     offset = choice.start
     for place, token in enumerate(choice.tokens):
-        one = Choice(choice.index, (token,), "", start=offset, echoed=int(place == 0 and choice.echoed > 0))
+        one = CompletionChoice(choice.index, (token,), "", start=offset, echoed=int(place == 0 and choice.echoed > 0))
         chunks.append(_chunk(choice.index, token, logprobs=_logprobs(body, one)))
         offset += len(token)
     return [*chunks, _chunk(choice.index, "", finish=choice.finish)]
@@ -86,7 +86,7 @@ def _chunk(index: int, text: str, *, logprobs: object = None, finish: str | None
     return {"text": text, "index": index, "logprobs": logprobs, "finish_reason": finish}
 
 
-def _logprobs(body: dict[str, Any], choice: Choice) -> dict[str, Any] | None:
+def _logprobs(body: dict[str, Any], choice: CompletionChoice) -> dict[str, Any] | None:
     """The log probabilities of a choice; nothing goes before an echoed prompt, so its first token has none."""
     alternatives = body.get("logprobs")
     if alternatives is None:

@@ -11,7 +11,12 @@ from typing import Any
 from shim.testing.fake_openai.answers import Answer, ApiError, json_answer, stream_answer
 from shim.testing.fake_openai.azure import content_filter
 from shim.testing.fake_openai.chat.steady import STEADY_TEXT, pace_for
-from shim.testing.fake_openai.endpoints.completion_objects import Choice, chunks_of, completion_of, steady_completion
+from shim.testing.fake_openai.endpoints.completion_objects import (
+    CompletionChoice,
+    chunks_of,
+    completion_of,
+    steady_completion,
+)
 from shim.testing.fake_openai.models import Family, Models
 from shim.testing.fake_openai.persona.replies import Reply, replies_to
 from shim.testing.fake_openai.persona.tokens import count, tokens_of
@@ -150,11 +155,13 @@ def _of_tokens(tokens: list[int]) -> Prompt:
     return Prompt("".join(f"<{token}>" for token in tokens), len(tokens))
 
 
-def _completed(body: dict[str, Any], prompts: list[Prompt], *, number: int) -> tuple[list[Choice], dict[str, int]]:
+def _completed(
+    body: dict[str, Any], prompts: list[Prompt], *, number: int
+) -> tuple[list[CompletionChoice], dict[str, int]]:
     n = body.get("n") or 1
     best_of = max(body.get("best_of") or n, n)
     echo = bool(body.get("echo"))
-    choices: list[Choice] = []
+    choices: list[CompletionChoice] = []
     written = 0
     for prompt in prompts:
         replies = _replies(body, prompt, n=best_of, number=number)
@@ -178,12 +185,12 @@ def _replies(body: dict[str, Any], prompt: Prompt, *, n: int, number: int) -> li
     return [replace(one, text=one.text or one.refusal or "", refusal=None) for one in replies_to(asked, number=number)]
 
 
-def _choice(prompt: Prompt, reply: Reply, *, echo: bool, index: int) -> Choice:
+def _choice(prompt: Prompt, reply: Reply, *, echo: bool, index: int) -> CompletionChoice:
     # A model goes on where the prompt ends: with a blank.
     written = tokens_of(f" {reply.text}" if reply.text else "")
     echoed = tokens_of(prompt.text) if echo else []
     start = 0 if echoed else len(prompt.text)
-    return Choice(index, tuple(echoed + written), reply.finish, start=start, echoed=len(echoed))
+    return CompletionChoice(index, tuple(echoed + written), reply.finish, start=start, echoed=len(echoed))
 
 
 def _check_companions(body: dict[str, Any]) -> None:

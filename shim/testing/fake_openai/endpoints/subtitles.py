@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Segment:
+class TranscriptSegment:
     """What is said from `start` to `end`, in seconds."""
 
     number: int
@@ -18,17 +18,17 @@ class Segment:
     text: str
 
 
-def srt(segments: Iterable[Segment]) -> str:
+def srt(segments: Iterable[TranscriptSegment]) -> str:
     """The segments as SubRip."""
     return "".join(f"{one.number + 1}\n{_span(one, mark=',')}\n{one.text}\n\n" for one in segments)
 
 
-def vtt(segments: Iterable[Segment]) -> str:
+def vtt(segments: Iterable[TranscriptSegment]) -> str:
     """The segments as WebVTT."""
     return "WEBVTT\n\n" + "".join(f"{_span(one, mark='.')}\n{one.text}\n\n" for one in segments)
 
 
-def _span(segment: Segment, *, mark: str) -> str:
+def _span(segment: TranscriptSegment, *, mark: str) -> str:
     return f"{_time(segment.start, mark=mark)} --> {_time(segment.end, mark=mark)}"
 
 

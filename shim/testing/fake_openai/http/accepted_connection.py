@@ -11,7 +11,7 @@ from typing import cast
 from shim.testing.fake_openai.behaviours import Point
 from shim.testing.fake_openai.http.faults import at_accept
 from shim.testing.fake_openai.http.http1 import Http1Connection
-from shim.testing.fake_openai.http.player import Ending, Player, Timeline
+from shim.testing.fake_openai.http.player import ConnectionEnding, Player, Timeline
 from shim.testing.fake_openai.http.shared import ALPN_HTTP2, Shared, Speaker, reset_on_close
 from shim.testing.fake_openai.http.tls import TlsLayer
 
@@ -92,9 +92,9 @@ class AcceptedConnection(asyncio.Protocol):
         self._player = Player(self._transport, timeline, on_end=self._ended)
         self._player.advance()
 
-    def _ended(self, ending: Ending) -> None:
-        if ending is Ending.CLOSE:
+    def _ended(self, ending: ConnectionEnding) -> None:
+        if ending is ConnectionEnding.CLOSE:
             self._transport.close()
-        elif ending is Ending.RESET:
+        elif ending is ConnectionEnding.RESET:
             reset_on_close(self._transport)
             self._transport.abort()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import h11
 
 from shim.testing.fake_openai.answers import Answer
-from shim.testing.fake_openai.http.player import Ending, Piece
+from shim.testing.fake_openai.http.player import ConnectionEnding, TimelinePiece
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Script:
     """A framed response before anything goes wrong: head, body pieces, end of message, and what follows."""
 
     head: bytes
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TimelinePiece, ...]
     tail: bytes = b""
-    ending: Ending = Ending.KEEP
+    ending: ConnectionEnding = ConnectionEnding.KEEP
     gather: bool = False
 
 
@@ -41,16 +41,16 @@ def frame(connection: h11.Connection, answer: Answer) -> Script:
     return Script(head, pieces, tail, gather=answer.shared and answer.interval == 0)
 
 
-def chunk(payload: bytes) -> Piece:
+def chunk(payload: bytes) -> TimelinePiece:
     """One payload as an HTTP chunk."""
     lead = b"%x\r\n" % len(payload)
-    return Piece(lead + payload + b"\r\n", lead=len(lead), trail=2)
+    return TimelinePiece(lead + payload + b"\r\n", lead=len(lead), trail=2)
 
 
 def raw(segments: Iterable[bytes], *, gap: float) -> Script:
     """Bytes that no HTTP library touches, `gap` seconds apart, then the end of the connection."""
-    pieces = tuple(Piece(segment, at=gap * number) for number, segment in enumerate(segments))
-    return Script(b"", pieces, ending=Ending.CLOSE)
+    pieces = tuple(TimelinePiece(segment, at=gap * number) for number, segment in enumerate(segments))
+    return Script(b"", pieces, ending=ConnectionEnding.CLOSE)
 
 
 def _response(answer: Answer) -> h11.Response:
@@ -62,17 +62,17 @@ def _response(answer: Answer) -> h11.Response:
     return h11.Response(status_code=answer.status, headers=headers, reason=reason)
 
 
-def _framed(connection: h11.Connection, answer: Answer, *, chunked: bool) -> Iterator[Piece]:
+def _framed(connection: h11.Connection, answer: Answer, *, chunked: bool) -> Iterator[TimelinePiece]:
     for number, payload in enumerate(filter(None, answer.pieces)):
         data = _sent(connection, h11.Data(payload))
         trail = 2 if chunked else 0
-        yield Piece(data, at=answer.due(number), lead=len(data) - len(payload) - trail, trail=trail)
+        yield TimelinePiece(data, at=answer.due(number), lead=len(data) - len(payload) - trail, trail=trail)
 
 
 @functools.lru_cache(maxsize=64)
-def _framed_once(pieces: tuple[bytes, ...], interval: float) -> tuple[Piece, ...]:
+def _framed_once(pieces: tuple[bytes, ...], interval: float) -> tuple[TimelinePiece, ...]:
     framed = (chunk(payload) for payload in pieces)
-    return tuple(Piece(one.data, number * interval, one.lead, one.trail) for number, one in enumerate(framed))
+    return tuple(TimelinePiece(one.data, number * interval, one.lead, one.trail) for number, one in enumerate(framed))
 
 
 def _sent(connection: h11.Connection, event: h11.Event) -> bytes:

@@ -17,7 +17,7 @@ from shim.testing.fake_openai.behaviours import Answering, Plan, RawResponse
 from shim.testing.fake_openai.choosing import answer_for
 from shim.testing.fake_openai.http.faults import stage, timeline_of
 from shim.testing.fake_openai.http.framing import Script, frame, raw
-from shim.testing.fake_openai.http.player import Ending, Player, Timeline
+from shim.testing.fake_openai.http.player import ConnectionEnding, Player, Timeline
 from shim.testing.fake_openai.http.shared import MAX_BODY, Received, Shared, broken, recorded, reset_on_close, too_large
 from shim.testing.fake_openai.ledger import RecordedRequest
 
@@ -144,15 +144,15 @@ class Http1Connection:
         self._player = Player(self._transport, timeline, on_end=self._ended)
         self._player.advance()
 
-    def _ended(self, ending: Ending) -> None:
-        if ending is Ending.KEEP:
+    def _ended(self, ending: ConnectionEnding) -> None:
+        if ending is ConnectionEnding.KEEP:
             self._next_cycle()
-        elif ending is Ending.CLOSE:
+        elif ending is ConnectionEnding.CLOSE:
             self._transport.close()
-        elif ending is Ending.RESET:
+        elif ending is ConnectionEnding.RESET:
             reset_on_close(self._transport)
             self._transport.abort()
-        elif ending is Ending.STALL:
+        elif ending is ConnectionEnding.STALL:
             self._deaf = True
         else:
             assert_never(ending)
@@ -183,6 +183,6 @@ class Http1Connection:
         self._player = Player(self._transport, timeline_of(script), on_end=self._farewell)
         self._player.advance()
 
-    def _farewell(self, _ending: Ending) -> None:
+    def _farewell(self, _ending: ConnectionEnding) -> None:
         self._transport.write_eof()
         self._linger = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)

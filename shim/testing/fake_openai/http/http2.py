@@ -22,7 +22,7 @@ from shim.testing.fake_openai.answers import Answer, ApiError, error_answer
 from shim.testing.fake_openai.behaviours import Fault, Plan, RawResponse
 from shim.testing.fake_openai.choosing import answer_for
 from shim.testing.fake_openai.http.http2_streams import Stream, Wire
-from shim.testing.fake_openai.http.player import Ending
+from shim.testing.fake_openai.http.player import ConnectionEnding
 from shim.testing.fake_openai.http.shared import MAX_BODY, Received, Shared, broken, recorded, too_large
 
 MAX_STREAMS = 1000
@@ -167,15 +167,15 @@ class Http2Connection:
         stream = self._streams[number] = Stream(number, answer, wire=self._wire)
         stream.play(faults, on_end=functools.partial(self._ended, number))
 
-    def _ended(self, number: int, ending: Ending) -> None:
-        if ending is Ending.STALL:
+    def _ended(self, number: int, ending: ConnectionEnding) -> None:
+        if ending is ConnectionEnding.STALL:
             return
         stream = self._streams.pop(number)
-        if ending is Ending.KEEP or stream.ended:
+        if ending is ConnectionEnding.KEEP or stream.ended:
             return
-        if ending is Ending.CLOSE:
+        if ending is ConnectionEnding.CLOSE:
             self._http.reset_stream(number, ErrorCodes.CANCEL)
-        elif ending is Ending.RESET:
+        elif ending is ConnectionEnding.RESET:
             self._http.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
         else:
             assert_never(ending)

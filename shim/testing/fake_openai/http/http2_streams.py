@@ -14,7 +14,7 @@ from shim.testing.fake_openai.answers import Answer, Header
 from shim.testing.fake_openai.behaviours import Fault
 from shim.testing.fake_openai.http.faults import struck, timed
 from shim.testing.fake_openai.http.framing import Script
-from shim.testing.fake_openai.http.player import Ending, Piece, Player
+from shim.testing.fake_openai.http.player import ConnectionEnding, Player, TimelinePiece
 
 # Stand in a script where HTTP/1.1 has the head and the end of the message: here these are frames, made when they are due.
 _HEAD = _TAIL = b"#"
@@ -26,13 +26,13 @@ def unframed(answer: Answer) -> Script:
     """The answer as the faults take it, with bare payloads for pieces."""
     if answer.shared:
         return Script(_HEAD, _pieces_once(answer.pieces, answer.interval), _TAIL)
-    pieces = (Piece(payload, answer.due(number)) for number, payload in enumerate(filter(None, answer.pieces)))
+    pieces = (TimelinePiece(payload, answer.due(number)) for number, payload in enumerate(filter(None, answer.pieces)))
     return Script(_HEAD, tuple(pieces), _TAIL)
 
 
 @functools.lru_cache(maxsize=64)
-def _pieces_once(pieces: tuple[bytes, ...], interval: float) -> tuple[Piece, ...]:
-    return tuple(Piece(payload, number * interval) for number, payload in enumerate(pieces))
+def _pieces_once(pieces: tuple[bytes, ...], interval: float) -> tuple[TimelinePiece, ...]:
+    return tuple(TimelinePiece(payload, number * interval) for number, payload in enumerate(pieces))
 
 
 def field_block(answer: Answer) -> list[Header]:
@@ -66,9 +66,9 @@ class Stream:
         self.ended = False
         self.player: Player | None = None
 
-    def play(self, faults: tuple[Fault, ...], *, on_end: Callable[[Ending], None]) -> None:
+    def play(self, faults: tuple[Fault, ...], *, on_end: Callable[[ConnectionEnding], None]) -> None:
         """Begin to send the answer with its faults."""
-        script = struck(unframed(self._answer), faults, wrap=Piece)
+        script = struck(unframed(self._answer), faults, wrap=TimelinePiece)
         timeline = timed(script, faults)
         self._head_at = 1 if script.head else None
         self._tail_at = len(timeline.pieces) if script.tail else None

@@ -13,7 +13,7 @@ from typing import Protocol
 GATHER_LIMIT = 64 * 1024
 
 
-class Ending(enum.Enum):
+class ConnectionEnding(enum.Enum):
     """What happens to the connection after the last byte."""
 
     KEEP = "keep"  # the response was complete: HTTP decides whether the connection goes on
@@ -23,7 +23,7 @@ class Ending(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Piece:
+class TimelinePiece:
     """Bytes of one write, due `at` seconds after the response began.
 
     For a piece of the body, `lead` and `trail` say how many of the bytes are framing around the payload.
@@ -44,12 +44,12 @@ class Piece:
 class Timeline:
     """A whole response as it will be written. `gather` joins pieces that are due together into few writes."""
 
-    pieces: tuple[Piece, ...]
-    ending: Ending
+    pieces: tuple[TimelinePiece, ...]
+    ending: ConnectionEnding
     gather: bool = False
 
 
-class Sink(Protocol):
+class TimelineSink(Protocol):
     """Where a timeline is written to: a transport, or one stream of an HTTP/2 connection."""
 
     def write(self, data: bytes) -> None:
@@ -68,7 +68,7 @@ class Player:
     is ever buffered, and an ending never overtakes the bytes before it.
     """
 
-    def __init__(self, sink: Sink, timeline: Timeline, *, on_end: Callable[[Ending], None]) -> None:
+    def __init__(self, sink: TimelineSink, timeline: Timeline, *, on_end: Callable[[ConnectionEnding], None]) -> None:
         self._sink = sink
         self._timeline = timeline
         self._on_end = on_end

@@ -25,7 +25,7 @@ ALPN_HTTP1 = "http/1.1"
 ALPN_HTTP2 = "h2"
 
 
-class Droppable(Protocol):
+class DroppableConnection(Protocol):
     """A connection as the server sees it on leaving."""
 
     def drop(self) -> None:
@@ -69,7 +69,7 @@ class Shared:
     plans: Plans
     ledger: Ledger
     tls: ssl.SSLContext | None = None
-    connections: set[Droppable] = field(default_factory=set)
+    connections: set[DroppableConnection] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ _COMMON = frozenset(
 
 
 @dataclass(frozen=True)
-class Call:
+class PersonaCall:
     """One tool call: `arguments` is JSON for a function, free text for a custom tool."""
 
     id: str
@@ -33,7 +33,7 @@ class Call:
     kind: Literal["function", "custom"] = "function"
 
 
-def calls_for(body: dict[str, Any], said: Wording, *, number: int) -> tuple[Call, ...]:
+def calls_for(body: dict[str, Any], said: Wording, *, number: int) -> tuple[PersonaCall, ...]:
     """The calls with which request `number` is answered; none when text is the better answer."""
     tool = _chosen_tool(body, said)
     if tool is None:
@@ -43,7 +43,7 @@ def calls_for(body: dict[str, Any], said: Wording, *, number: int) -> tuple[Call
     return tuple(_call(tool, wording, place=f"{number:020d}{place:04d}") for place, wording in enumerate(wordings))
 
 
-def legacy_call_for(body: dict[str, Any], said: Wording) -> Call | None:
+def legacy_call_for(body: dict[str, Any], said: Wording) -> PersonaCall | None:
     """The call of one of the older `functions`, or None."""
     functions = [{"type": "function", "function": function} for function in body.get("functions") or []]
     choice = body.get("function_call")
@@ -107,9 +107,9 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(word for word in re.findall(r"\w+", text.lower()) if len(word) > 2) - _COMMON
 
 
-def _call(tool: dict[str, Any], said: Wording, *, place: str) -> Call:
+def _call(tool: dict[str, Any], said: Wording, *, place: str) -> PersonaCall:
     if tool["type"] == "custom":
-        return Call(f"call_{place}", tool["custom"]["name"], said.subject, kind="custom")
+        return PersonaCall(f"call_{place}", tool["custom"]["name"], said.subject, kind="custom")
     function = tool["function"]
     arguments = fill(function.get("parameters") or {"type": "object"}, said)
-    return Call(f"call_{place}", function["name"], msgspec.json.encode(arguments).decode())
+    return PersonaCall(f"call_{place}", function["name"], msgspec.json.encode(arguments).decode())

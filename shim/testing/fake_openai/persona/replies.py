@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from shim.testing.fake_openai.persona.calling import Call, calls_for, is_named, legacy_call_for
+from shim.testing.fake_openai.persona.calling import PersonaCall, calls_for, is_named, legacy_call_for
 from shim.testing.fake_openai.persona.schema_values import fill
 from shim.testing.fake_openai.persona.thinking import reasoning_tokens
 from shim.testing.fake_openai.persona.tokens import count, tokens_of
@@ -31,7 +31,7 @@ class Reply:
 
     text: str | None = None
     refusal: str | None = None
-    calls: tuple[Call, ...] = ()
+    calls: tuple[PersonaCall, ...] = ()
     finish: str = "stop"
     legacy: bool = False
     reasoned: int = 0
@@ -134,9 +134,9 @@ def _limited(reply: Reply, limit: int | None) -> Reply:
     return replace(reply, text=cut, finish="length") if reply.text else replace(reply, refusal=cut, finish="length")
 
 
-def _cut_calls(calls: tuple[Call, ...], limit: int) -> list[Call]:
+def _cut_calls(calls: tuple[PersonaCall, ...], limit: int) -> list[PersonaCall]:
     """The calls as far as the tokens reach: the last one's arguments may end in the middle."""
-    kept: list[Call] = []
+    kept: list[PersonaCall] = []
     for call in calls:
         limit -= count(call.name)
         if limit < 0 and kept:
