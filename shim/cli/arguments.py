@@ -133,6 +133,7 @@ def _add_fake_server(commands: argparse._SubParsersAction[argparse.ArgumentParse
     server.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
     server.add_argument("--port", type=_port, default=0, help="0 takes a free one (default: %(default)s)")
     server.add_argument("--api-key", metavar="KEY", help="the only key accepted (default: any)")
+    server.add_argument("--endpoints", action="store_true", help="list every path that is served, and end")
     server.add_argument(
         "--delay", type=_seconds, default=0.0, metavar="SECONDS", help="between the events of a stream (default: 0)"
     )

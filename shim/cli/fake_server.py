@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from shlex import quote
+from textwrap import wrap
 
 from shim.cli.rendering import UsageError, printer, program_name
 
@@ -19,12 +20,16 @@ def fake_server(arguments: argparse.Namespace) -> int:
         UsageError: the host is not a loopback address, or the extra `testing` is missing.
     """
     require_testing("the fake server")
-    from shim.testing.fake_openai import serve
+    from shim.testing.fake_openai import endpoints, serve
 
+    if arguments.endpoints:
+        for endpoint in endpoints():
+            printer(sys.stdout).line(endpoint)
+        return 0
     key = arguments.api_key
 
     def announce(base_url: str) -> None:
-        _announce(base_url, key=key or "sk-test")
+        _announce(base_url, key=key or "sk-test", served=endpoints())
 
     try:
         serve(arguments.host, arguments.port, api_key=key, delay=arguments.delay, on_ready=announce)
@@ -46,7 +51,7 @@ def require_testing(what: str) -> None:
         raise UsageError(f"{what} needs {error.name}: pip install 'legacy-openai-shim[testing]'") from None
 
 
-def _announce(base_url: str, *, key: str) -> None:
+def _announce(base_url: str, *, key: str, served: list[str]) -> None:
     out = printer(sys.stdout)
     out.write("The fake OpenAI API listens at ")
     out.line(base_url, "bold")
@@ -57,3 +62,14 @@ def _announce(base_url: str, *, key: str) -> None:
         """       -d '{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]}'""",
         "cyan",
     )
+    out.line("\nIt serves, each whole or streamed as the API does:\n")
+    for line in wrap(", ".join(_named(served)), 76):
+        out.line(f"  {line}")
+    azure = base_url.removesuffix("/v1")
+    out.line(f"\nAzure OpenAI: {azure} with any deployment. Every path: {program_name()} fake-server --endpoints")
+
+
+def _named(served: list[str]) -> list[str]:
+    """What a client would call the endpoints: their paths below `/v1/`, those of single objects left out."""
+    paths = [each.split()[-1] for each in served]
+    return [path.removeprefix("/v1/") for path in paths if path.startswith("/v1/") and "{id}" not in path]

@@ -29,7 +29,7 @@ from shim.testing.contract_parts import (
     Behaviour,
     Build,
     Loop,
-    Recorder,
+    CallbackRecorder,
     check_completion,
     check_events,
 )
@@ -70,7 +70,7 @@ class ProviderContract(LeakContract):
     def test_1_a_request_that_cannot_be_sent_is_refused_at_once(self, build: Build) -> None:
         """A request without messages raises `InvalidRequestError`, and nothing of it remains."""
         loop = Loop(build(Behaviour.ANSWER))
-        recorder = Recorder(loop)
+        recorder = CallbackRecorder(loop)
         request = ModelRequest("contract", ())
         with pytest.raises(InvalidRequestError, match="messages"):
             loop.provider.start_request(request, recorder.on_completion)
@@ -177,7 +177,7 @@ class ProviderContract(LeakContract):
     def test_5_a_closed_provider_starts_nothing_and_drives_quietly(self, build: Build) -> None:
         """After `close()` starting and the descriptor raise `ProviderClosedError`; driving and cancelling do nothing."""
         loop = Loop(build(Behaviour.ANSWER))
-        provider, recorder, request = loop.provider, Recorder(loop), self.request(Behaviour.ANSWER)
+        provider, recorder, request = loop.provider, CallbackRecorder(loop), self.request(Behaviour.ANSWER)
         provider.close()
         with pytest.raises(ProviderClosedError):
             provider.start_request(request, recorder.on_completion)
@@ -195,8 +195,8 @@ class ProviderContract(LeakContract):
     def test_6_a_callback_may_start_a_request(self, build: Build, moment: str) -> None:
         """A request started inside a callback runs like any other."""
         loop = Loop(build(Behaviour.TEXT_STREAM))
-        started: list[Recorder] = []
-        recorder = Recorder(loop)
+        started: list[CallbackRecorder] = []
+        recorder = CallbackRecorder(loop)
 
         def start_once() -> None:
             if not started:
@@ -211,7 +211,7 @@ class ProviderContract(LeakContract):
     def test_6_a_callback_may_cancel_its_own_stream(self, build: Build) -> None:
         """A stream cancelled inside `on_event` gets no further event and ends as cancelled."""
         loop = Loop(build(Behaviour.TEXT_STREAM))
-        recorder = Recorder(loop)
+        recorder = CallbackRecorder(loop)
         recorder.hook("event", lambda: loop.provider.cancel(recorder.handle))
         self.stream(loop, Behaviour.TEXT_STREAM, recorder=recorder)
         loop.until(lambda: recorder.done)
@@ -222,7 +222,7 @@ class ProviderContract(LeakContract):
         """A stream cancelled from another's callback ends as cancelled, and the other goes on."""
         loop = Loop(build(Behaviour.SLOW_STREAM))
         victim = self.stream(loop, Behaviour.SLOW_STREAM)
-        recorder = Recorder(loop)
+        recorder = CallbackRecorder(loop)
         recorder.hook("event", lambda: loop.provider.cancel(victim.handle))
         self.stream(loop, Behaviour.SLOW_STREAM, recorder=recorder)
         loop.until(lambda: recorder.done and victim.done)
@@ -233,7 +233,7 @@ class ProviderContract(LeakContract):
     def test_6_a_callback_may_close_the_provider(self, build: Build, moment: str) -> None:
         """Closing inside a callback ends every other request there and then; nothing is called after it."""
         loop = Loop(build(Behaviour.TEXT_STREAM))
-        recorder = Recorder(loop)
+        recorder = CallbackRecorder(loop)
         recorder.hook(moment, loop.provider.close)
         others = [self.stream(loop, Behaviour.TEXT_STREAM) for _ in range(2)]
         self.stream(loop, Behaviour.TEXT_STREAM, recorder=recorder)
@@ -246,7 +246,7 @@ class ProviderContract(LeakContract):
         """A stream whose `on_event` raises ends as aborted with the exception as cause; its neighbour ends well."""
         loop = Loop(build(Behaviour.TEXT_STREAM))
         neighbour = self.stream(loop, Behaviour.TEXT_STREAM)
-        recorder = Recorder(loop)
+        recorder = CallbackRecorder(loop)
         mistake = ZeroDivisionError("the caller's own")
         recorder.hook("event", _raiser(mistake))
         self.stream(loop, Behaviour.TEXT_STREAM, recorder=recorder)
@@ -261,7 +261,7 @@ class ProviderContract(LeakContract):
     def test_7_on_completion_raising_leaves_the_others_queued(self, build: Build) -> None:
         """What `on_completion` raises comes out of `info_read()`, and the other completions come with the next call."""
         loop = Loop(build(Behaviour.STALL))
-        recorder = Recorder(loop)
+        recorder = CallbackRecorder(loop)
         recorder.hook("completion", _raiser(ZeroDivisionError("the caller's own")))
         self.start(loop, Behaviour.STALL, recorder=recorder)
         others = [self.start(loop, Behaviour.STALL) for _ in range(3)]

@@ -20,7 +20,7 @@ import pytest
 
 from shim.model import ModelRequest, StreamEvent
 from shim.provider import Completion
-from shim.testing.contract_parts import Behaviour, Build, ContractBase, Loop, Recorder
+from shim.testing.contract_parts import Behaviour, Build, ContractBase, Loop, CallbackRecorder
 
 
 class TrackedRequest(ModelRequest, frozen=True, kw_only=True, weakref=True):
@@ -118,7 +118,7 @@ class LeakContract(ContractBase):
 
     def _watched_stream(self, loop: Loop, behaviour: Behaviour) -> list[weakref.ref[Any]]:
         request = TrackedRequest(**msgspec.structs.asdict(self.request(behaviour)))
-        recorder = Recorder(loop)
+        recorder = CallbackRecorder(loop)
         recorder.handle = loop.provider.start_stream(request, recorder.on_event, recorder.on_completion)
         loop.until(lambda: recorder.done)
         return [weakref.ref(each) for each in (request, recorder, recorder.handle)]

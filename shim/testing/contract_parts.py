@@ -129,7 +129,7 @@ class Loop:
         return bool(readable)
 
 
-class Recorder:
+class CallbackRecorder:
     """Callbacks that write down what they were given, and in which phase of the loop, on which thread."""
 
     def __init__(self, loop: Loop) -> None:
@@ -208,21 +208,21 @@ class ContractBase:
         for provider in made:
             provider.close()
 
-    def start(self, loop: Loop, behaviour: Behaviour, *, recorder: Recorder | None = None) -> Recorder:
+    def start(self, loop: Loop, behaviour: Behaviour, *, recorder: CallbackRecorder | None = None) -> CallbackRecorder:
         """Start a request that is not streamed."""
-        recorder = recorder or Recorder(loop)
+        recorder = recorder or CallbackRecorder(loop)
         recorder.handle = loop.provider.start_request(self.request(behaviour), recorder.on_completion)
         return recorder
 
-    def stream(self, loop: Loop, behaviour: Behaviour, *, recorder: Recorder | None = None) -> Recorder:
+    def stream(self, loop: Loop, behaviour: Behaviour, *, recorder: CallbackRecorder | None = None) -> CallbackRecorder:
         """Start a streamed request."""
-        recorder = recorder or Recorder(loop)
+        recorder = recorder or CallbackRecorder(loop)
         provider = loop.provider
         recorder.handle = provider.start_stream(self.request(behaviour), recorder.on_event, recorder.on_completion)
         return recorder
 
 
-def check_completion(recorder: Recorder, behaviour: Behaviour) -> None:
+def check_completion(recorder: CallbackRecorder, behaviour: Behaviour) -> None:
     """One completion, of this request, with the outcome that `behaviour` has, its stages in order."""
     completion = recorder.completion
     assert completion.handle is recorder.handle
@@ -240,7 +240,7 @@ def check_completion(recorder: Recorder, behaviour: Behaviour) -> None:
     assert all(name == name.lower() for name in completion.headers)
 
 
-def check_events(recorder: Recorder, behaviour: Behaviour) -> None:
+def check_events(recorder: CallbackRecorder, behaviour: Behaviour) -> None:
     """The stream's events in their order, agreeing with its completion."""
     events, completion = recorder.events, recorder.completion
     last = events[-1]
@@ -257,20 +257,20 @@ def check_events(recorder: Recorder, behaviour: Behaviour) -> None:
     _SPECIAL.get(behaviour, _nothing_special)(recorder)
 
 
-def _has_text(recorder: Recorder) -> None:
+def _has_text(recorder: CallbackRecorder) -> None:
     assert sum(isinstance(event, TextDelta) for event in recorder.events) >= 2
     assert recorder.completion.response is not None
     assert recorder.text == recorder.completion.response.text != ""
 
 
-def _has_partial_text(recorder: Recorder) -> None:
+def _has_partial_text(recorder: CallbackRecorder) -> None:
     error = recorder.completion.error
     assert error is not None
     assert error.partial is not None
     assert recorder.text == error.partial.text != ""
 
 
-def _has_tool_calls(recorder: Recorder) -> None:
+def _has_tool_calls(recorder: CallbackRecorder) -> None:
     pieces: dict[int, list[str]] = {}
     finished: list[tuple[str, str, str]] = []
     for event in recorder.events:
@@ -290,15 +290,15 @@ def _has_tool_calls(recorder: Recorder) -> None:
     assert [(call.id, call.name, call.arguments) for call in response.tool_calls] == finished
 
 
-def _failed_before_its_start(recorder: Recorder) -> None:
+def _failed_before_its_start(recorder: CallbackRecorder) -> None:
     assert [type(event) for event in recorder.events] == [StreamError]
 
 
-def _nothing_special(_recorder: Recorder) -> None:
+def _nothing_special(_recorder: CallbackRecorder) -> None:
     pass
 
 
-_SPECIAL: dict[Behaviour, Callable[[Recorder], None]] = {
+_SPECIAL: dict[Behaviour, Callable[[CallbackRecorder], None]] = {
     Behaviour.TEXT_STREAM: _has_text,
     Behaviour.SLOW_STREAM: _has_text,
     Behaviour.TRUNCATED_STREAM: _has_partial_text,

@@ -13,7 +13,7 @@ import msgspec
 
 
 @dataclass(frozen=True)
-class Segment:
+class FixtureSegment:
     """Bytes that arrived together, `at` seconds after the headers."""
 
     data: bytes
@@ -30,7 +30,7 @@ class Fixture:
     reason: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
-    segments: tuple[Segment, ...] = field(repr=False)
+    segments: tuple[FixtureSegment, ...] = field(repr=False)
     expected: dict[str, Any] = field(repr=False)
 
     @property
@@ -83,7 +83,7 @@ def _head(path: Path) -> tuple[int, str, tuple[tuple[str, str], ...]]:
     return int(code), reason, tuple((name, value.strip()) for name, _, value in fields)
 
 
-def _segments(path: Path, body: bytes) -> Iterator[Segment]:
+def _segments(path: Path, body: bytes) -> Iterator[FixtureSegment]:
     rows = _json(path, list[_Arrival])
     total = sum(row.length for row in rows)
     if total != len(body) or any(row.length < 1 for row in rows):
@@ -92,7 +92,7 @@ def _segments(path: Path, body: bytes) -> Iterator[Segment]:
         )
     start = 0
     for row in rows:
-        yield Segment(body[start : start + row.length], row.at)
+        yield FixtureSegment(body[start : start + row.length], row.at)
         start += row.length
 
 

@@ -1,7 +1,7 @@
 """A scripted provider: plays what a test wrote down, one play per request, with no network and no thread.
 
 Not a server (`shim.testing.fake_openai` is one) nor a mock: it keeps every invariant of `shim.provider`, so what works on it
-works on the real ones. The plays and their shortcuts live in `shim.testing.plays` and can be imported from here.
+works on the real ones. The plays and their shortcuts live in `shim.testing.script` and can be imported from here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from shim.model import (
 from shim.model.checks import kind_of
 from shim.model.exhaustive import assert_never
 from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, ProviderClosedError, RequestHandle, Timing
-from shim.testing.plays import (
+from shim.testing.script import (
     Answer,
     Emit,
     Fail,

@@ -28,6 +28,9 @@ def test_what_it_announces_works() -> None:
         assert (ran.returncode, ran.stdout) == (0, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10.\n")
         assert asked_as_by(shlex.split(curl))["model"] == "gpt-4o-mini"
         assert base_url in chat
+        served = server.expect("--endpoints\n")
+        assert "chat/completions, responses, completions, embeddings" in served
+        assert f"Azure OpenAI: {base_url.removesuffix('/v1')} with any deployment" in served
         server.interrupt()
         assert server.status() == 0
         assert (server.output, server.errors()) == ("Stopped.\n", "")
@@ -41,6 +44,15 @@ def asked_as_by(curl: list[str]) -> dict[str, object]:
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
         decoded: dict[str, object] = json.load(answer)
     return decoded
+
+
+def test_it_lists_what_it_serves(run_shim: RunShim) -> None:
+    """`--endpoints` prints one line an endpoint, its methods and its path, and starts no server."""
+    ran = run_shim("fake-server", "--endpoints")
+    assert (ran.status, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert {"POST /v1/chat/completions", "GET POST /v1/files", "GET DELETE /v1/files/{id}"} <= set(lines)
+    assert all(re.fullmatch(r"(?:(?:GET|POST|DELETE) )+/\S+", line) for line in lines)
 
 
 def test_it_stays_on_this_machine(run_shim: RunShim) -> None:

@@ -1,4 +1,4 @@
-"""Tests of shim.testing.scripted and shim.testing.plays; the contract tests check its invariants."""
+"""Tests of shim.testing.scripted and shim.testing.script; the contract tests check its invariants."""
 
 import select
 from collections.abc import Callable
@@ -32,7 +32,7 @@ from shim.model import (
     user,
 )
 from shim.provider import Completion
-from shim.testing.plays import accumulate, events_of
+from shim.testing.script import accumulate, events_of
 from shim.testing.scripted import (
     Answer,
     Emit,

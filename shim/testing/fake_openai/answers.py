@@ -1,6 +1,6 @@
 """What one request is answered: status, headers and body pieces, and the error bodies of the OpenAI API.
 
-Not how it travels: framing is in `framing`, misbehaviour in `faults`. Shapes: the API's error object
+Not how it travels: framing is in `http.framing`, misbehaviour in `http.faults`. Shapes: the API's error object
 `{"error": {message, type, param, code}}`, pretty-printed JSON bodies ending in a line feed, one SSE event per piece.
 """
 
@@ -14,6 +14,7 @@ Header = tuple[str, str]
 
 JSON_TYPE = "application/json"
 STREAM_TYPE = "text/event-stream; charset=utf-8"
+TEXT_TYPE = "text/plain; charset=utf-8"
 DONE = b"data: [DONE]\n\n"
 
 
@@ -40,7 +41,7 @@ class Answer:
 
 
 class ApiError(Exception):
-    """A request the API refuses: carries everything its error body says."""
+    """A request the API refuses: carries everything its error body says. `body` takes the place of the usual error object."""
 
     def __init__(
         self,
@@ -51,10 +52,11 @@ class ApiError(Exception):
         code: str | None = None,
         kind: str = "invalid_request_error",
         headers: tuple[Header, ...] = (),
+        body: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+        self.body = body or {"error": {"message": message, "type": kind, "param": param, "code": code}}
         self.headers = headers
 
 
@@ -63,6 +65,12 @@ def json_answer(value: object, *, status: int = 200, headers: Iterable[Header] =
     body = value if isinstance(value, bytes) else pretty(value)
     standard = [("content-type", JSON_TYPE), ("content-length", str(len(body)))]
     return Answer(status, merged(standard, headers), (body,) if body else ())
+
+
+def text_answer(said: str) -> Answer:
+    """Answer with plain text."""
+    body = said.encode()
+    return Answer(200, (("content-type", TEXT_TYPE), ("content-length", str(len(body)))), (body,))
 
 
 def stream_answer(

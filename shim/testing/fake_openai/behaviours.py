@@ -1,6 +1,6 @@
 """The ways a planned response can differ from the default: what is answered, and what goes wrong while it travels.
 
-Values only: `choosing` turns an answering behaviour into a response, `faults` applies the rest. One request takes one
+Values only: `choosing` turns an answering behaviour into a response, `http.faults` applies the rest. One request takes one
 behaviour, or several given as a tuple: at most one of the answering kind, and any faults. A fault at `Where.ACCEPT` is
 taken by the next connection, everything else by the next request.
 """

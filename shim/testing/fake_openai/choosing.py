@@ -1,14 +1,16 @@
 """Turns the answering part of a plan into an answer; without one, the API answers as it always does.
 
-Not its framing (`framing`, `http2_streams`) nor the faults on top of it, which `faults` applies. Bytes that are to be
-sent as they are need no answer: `framing.raw` takes them.
+Not its framing (`http.framing`, `http.http2_streams`) nor the faults on top of it, which `http.faults` applies. Bytes that
+are to be sent as they are need no answer: `http.framing.raw` takes them.
 """
 
 import dataclasses
 
 from shim.model.exhaustive import assert_never
+from shim.testing.fake_openai.address import address_of
 from shim.testing.fake_openai.answers import Answer, status_answer
 from shim.testing.fake_openai.api import Api
+from shim.testing.fake_openai.azure.errors import error_of_status
 from shim.testing.fake_openai.behaviours import (
     Burst,
     JsonToStream,
@@ -18,11 +20,13 @@ from shim.testing.fake_openai.behaviours import (
     Status,
     StreamFailure,
 )
+from shim.testing.fake_openai.chat.steady import steady_answer
+from shim.testing.fake_openai.endpoints.completion_objects import steady_completion
+from shim.testing.fake_openai.endpoints.completions import COMPLETIONS_PATH
 from shim.testing.fake_openai.failing import failing
 from shim.testing.fake_openai.ledger import RecordedRequest
 from shim.testing.fake_openai.responses.endpoint import RESPONSES_PATH
 from shim.testing.fake_openai.responses.steady import steady_events
-from shim.testing.fake_openai.steady import steady_answer
 from shim.testing.fixtures import Fixture
 
 Answerable = Status | Respond | Replay | JsonToStream | Burst | Paced | StreamFailure
@@ -38,27 +42,39 @@ def answer_for(answering: Answerable | None, request: RecordedRequest, *, api: A
 def _answer(answering: Answerable | None, request: RecordedRequest, *, api: Api) -> Answer:
     if answering is None:
         return api.answer(request)
+    azure = address_of(request.path).azure
     if isinstance(answering, Status):
-        return api.stamped(status_answer(answering.code, body=answering.body, headers=answering.headers))
+        return api.stamped(_status(answering, azure=azure), azure=azure)
     if isinstance(answering, Respond):
         return answering.function(request)
     if isinstance(answering, JsonToStream):
         return api.answer(request, as_json=True)
     if isinstance(answering, Burst):
-        return api.stamped(_steady(request, events=answering.events, text=answering.text))
+        return api.stamped(_steady(request, events=answering.events, text=answering.text), azure=azure)
     if isinstance(answering, Paced):
         interval = 1 / answering.per_second
-        return api.stamped(_steady(request, events=answering.events, text=answering.text, interval=interval))
+        return api.stamped(
+            _steady(request, events=answering.events, text=answering.text, interval=interval), azure=azure
+        )
     if isinstance(answering, StreamFailure):
-        return failing(api.answer(request), answering, path=request.path)
+        return failing(api.answer(request), answering, path=address_of(request.path).path)
     if isinstance(answering, Replay):
         return _recorded(answering.fixture, timed=answering.timed)
     assert_never(answering)
 
 
+def _status(status: Status, *, azure: bool) -> Answer:
+    body = error_of_status(status.code).body if azure and status.body is None else status.body
+    return status_answer(status.code, body=body, headers=status.headers)
+
+
 def _steady(request: RecordedRequest, *, events: int, text: str, interval: float = 0.0) -> Answer:
-    make = steady_events if request.path == RESPONSES_PATH else steady_answer
+    make = _STEADY.get(address_of(request.path).path, steady_answer)
     return make(request.json, events=events, text=text, interval=interval)
+
+
+# How the endpoints stream that are not Chat Completions.
+_STEADY = {COMPLETIONS_PATH: steady_completion, RESPONSES_PATH: steady_events}
 
 
 def _recorded(fixture: Fixture, *, timed: bool) -> Answer:

@@ -1,6 +1,6 @@
 """Lets an answer fail inside its body: the first events as usual, then what says that it failed, then a proper end.
 
-Not the faults of transport (`faults`). Shapes per the wire facts of both APIs: `response.failed`, an `error` event flat or
+Not the faults of transport (`http.faults`). Shapes per the wire facts of both APIs: `response.failed`, an `error` event flat or
 nested, and the error object in place of a chunk.
 """
 

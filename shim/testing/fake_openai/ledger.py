@@ -1,6 +1,6 @@
 """What the server has seen: requests in arrival order and connection counts, with waits instead of sleeps.
 
-Not the connections themselves, which live in `connection`. Written by the server's thread, read by any other.
+Not the connections themselves, which live in `http`. Written by the server's thread, read by any other.
 Both the number of requests kept and their bytes are bounded; the totals keep counting.
 """
 
@@ -16,14 +16,14 @@ KEPT_BYTES = 64 * 1024 * 1024
 _SECRET_HEADERS = frozenset({"authorization", "api-key", "proxy-authorization", "cookie"})
 
 
-class Headers(dict[str, str]):
+class ReceivedHeaders(dict[str, str]):
     """Header fields by lower-case name, repeated ones joined by a comma; credentials never show in the repr or a pickle."""
 
     def __repr__(self) -> str:
         return repr(self._masked())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Headers, (self._masked(),))
+        return (ReceivedHeaders, (self._masked(),))
 
     def _masked(self) -> dict[str, str]:
         return {name: "***" if name in _SECRET_HEADERS else value for name, value in self.items()}
@@ -40,7 +40,7 @@ class RecordedRequest:
 
     method: str
     path: str
-    headers: Headers = field(repr=False)
+    headers: ReceivedHeaders = field(repr=False)
     body: bytes = field(repr=False)
     json: Any = field(repr=False)
     connection_id: int

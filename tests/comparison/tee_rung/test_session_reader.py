@@ -13,7 +13,7 @@ from shim.comparison.tee_rung.codec_reader import CodecReader
 from shim.comparison.tee_rung.session_reader import SessionReader, reader_of
 from shim.legacy_adapter import LegacyProvider
 from shim.recording.exchange import TransportFault, UnreadableExchangeError
-from shim.testing.plays import Hang, Play
+from shim.testing.script import Hang, Play
 from shim.testing.scripted import ScriptedProvider
 from tests.comparison.recorded_cases import CHAT, READ_OTHERWISE, exchange_of
 from tests.helpers.driving import eventually

@@ -8,12 +8,12 @@ import pytest
 
 from shim.testing.fake_openai import FakeOpenAI
 from shim.testing.fake_openai import ledger as ledgers
-from shim.testing.fake_openai.ledger import Headers, Ledger, RecordedRequest
+from shim.testing.fake_openai.ledger import ReceivedHeaders, Ledger, RecordedRequest
 from tests.testing.fake_openai.asking import KEY, ask, chat
 
 
 def record(body: bytes) -> RecordedRequest:
-    return RecordedRequest("POST", "/", Headers(), body, None, 1, 0.0)
+    return RecordedRequest("POST", "/", ReceivedHeaders(), body, None, 1, 0.0)
 
 
 def test_requests_are_recorded_as_they_came(server: FakeOpenAI) -> None:

@@ -7,10 +7,10 @@ event; `sequence_number` counts from 0, and deltas are padded by `obfuscation` u
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from shim.testing.fake_openai.rendering import padding
+from shim.testing.fake_openai.chat.rendering import padding
+from shim.testing.fake_openai.persona.tokens import tokens_of
 from shim.testing.fake_openai.responses.history import Item
 from shim.testing.fake_openai.responses.objects import queued
-from shim.testing.fake_openai.tokens import tokens_of
 
 Event = dict[str, Any]
 

@@ -7,7 +7,7 @@ Items the persona never reads (calls of hosted tools, say) are let through with 
 from typing import Any
 
 from shim.testing.fake_openai.answers import ApiError
-from shim.testing.fake_openai.kinds import (
+from shim.testing.fake_openai.value_rules import (
     Rule,
     any_of,
     anything,

@@ -6,13 +6,13 @@ Not the object around them (`objects`) nor the events of a stream (`events`), wh
 import base64
 from typing import Any
 
-from shim.testing.fake_openai.calling import Call
-from shim.testing.fake_openai.persona import Reply
-from shim.testing.fake_openai.rendering import logprobs_of
+from shim.testing.fake_openai.chat.rendering import logprobs_of
+from shim.testing.fake_openai.persona.calling import PersonaCall
+from shim.testing.fake_openai.persona.replies import Reply
+from shim.testing.fake_openai.persona.thinking import summary_of
+from shim.testing.fake_openai.persona.tokens import tokens_of
 from shim.testing.fake_openai.responses.history import Item
 from shim.testing.fake_openai.responses.validation import ENCRYPTED, LOGPROBS
-from shim.testing.fake_openai.thinking import summary_of
-from shim.testing.fake_openai.tokens import tokens_of
 
 
 def output_items(body: dict[str, Any], reply: Reply, *, number: int, said: str) -> list[Item]:
@@ -61,7 +61,7 @@ def _logprobs(body: dict[str, Any], text: str) -> list[dict[str, Any]]:
     return logprobs_of(tokens_of(text), alternatives=body.get("top_logprobs") or 0)
 
 
-def _call(call: Call, *, number: int, place: int, status: str) -> Item:
+def _call(call: PersonaCall, *, number: int, place: int, status: str) -> Item:
     if call.kind == "custom":
         named = {"call_id": call.id, "name": call.name, "input": call.arguments}
         return {"id": _id("ctc", number, place=place), "type": "custom_tool_call", "status": status, **named}

@@ -5,9 +5,9 @@ Not the output items (`items`). Fields and defaults as the API sends them in 202
 
 from typing import Any
 
-from shim.testing.fake_openai.rendering import Stamp
+from shim.testing.fake_openai.persona.thinking import DEFAULT_EFFORT, is_reasoning_model
+from shim.testing.fake_openai.question import Stamp
 from shim.testing.fake_openai.responses.history import Item
-from shim.testing.fake_openai.thinking import DEFAULT_EFFORT, is_reasoning_model
 
 # Echoed from the request, with what stands there when it says nothing.
 _ECHOED: dict[str, object] = {

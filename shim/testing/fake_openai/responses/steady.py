@@ -1,6 +1,6 @@
 """Precomputed Responses streams for benchmarks: many equal text deltas between the events that open and close a stream.
 
-Not the persona, nor the same for Chat Completions (`fake_openai.steady`, which also reads the names of the models).
+Not the persona, nor the same for Chat Completions (`fake_openai.chat.steady`, which also reads the names of the models).
 Each delta has a number of its own, so bytes are made once per (model, length, padding) and kept for few of those.
 """
 
@@ -8,7 +8,7 @@ import functools
 from typing import Any
 
 from shim.testing.fake_openai.answers import Answer, events_answer_of, named_sse
-from shim.testing.fake_openai.rendering import Stamp
+from shim.testing.fake_openai.question import Stamp
 from shim.testing.fake_openai.responses.events import Event, events_of, numbered
 from shim.testing.fake_openai.responses.objects import begun, finished
 

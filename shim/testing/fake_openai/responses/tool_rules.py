@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from shim.testing.fake_openai.answers import ApiError
-from shim.testing.fake_openai.kinds import Rule, boolean, missing, text, thing, unknown
+from shim.testing.fake_openai.value_rules import Rule, boolean, missing, text, thing, unknown
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 MODES = ("none", "auto", "required")

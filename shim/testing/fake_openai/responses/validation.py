@@ -7,7 +7,11 @@ refusal is a 400 with the `param` and `code` the API sends for it.
 from typing import Any
 
 from shim.testing.fake_openai.answers import ApiError
-from shim.testing.fake_openai.kinds import (
+from shim.testing.fake_openai.chat.validation import EFFORTS, TIERS
+from shim.testing.fake_openai.persona.thinking import is_reasoning_model, reasons
+from shim.testing.fake_openai.responses.input_rules import check_input
+from shim.testing.fake_openai.responses.tool_rules import check_strict_schema, check_tools
+from shim.testing.fake_openai.value_rules import (
     Rule,
     any_of,
     anything,
@@ -20,10 +24,6 @@ from shim.testing.fake_openai.kinds import (
     thing,
     unknown,
 )
-from shim.testing.fake_openai.responses.input_rules import check_input
-from shim.testing.fake_openai.responses.tool_rules import check_strict_schema, check_tools
-from shim.testing.fake_openai.thinking import is_reasoning_model, reasons
-from shim.testing.fake_openai.validation import EFFORTS, TIERS
 
 LOGPROBS = "message.output_text.logprobs"
 ENCRYPTED = "reasoning.encrypted_content"

@@ -1,0 +1,1 @@
+"""Tests of what the fake server does as Azure does it."""

@@ -1,0 +1,1 @@
+"""Tests of how the fake server speaks HTTP, over real sockets."""

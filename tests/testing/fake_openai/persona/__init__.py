@@ -1,0 +1,1 @@
+"""Tests of what the fake server says in place of a model."""
