@@ -15,7 +15,7 @@ from shim.provider import Provider
 
 if TYPE_CHECKING:
     from shim.comparison import Comparer, Exchange, IgnoreRule
-    from shim.comparison.readers import Sender
+    from shim.comparison.readers import Reader, Sender
     from shim.comparison.verdict import Rung
     from shim.wire.api_selection import ApiChoice
 
@@ -62,7 +62,8 @@ def create_comparer(
     """Put the real clients into a comparison of recorded exchanges; nothing is ever sent, and no key is needed.
 
     Args:
-        control: what reads the recorded bytes on the control's side: a kind of provider whose settings take a `session`;
+        control: what reads the recorded bytes on the control's side: a kind of provider whose settings take a `session`, or
+            "native", where it is the native provider whose exchanges are compared (the other way round, when it serves);
             None takes what each exchange says its control made of it.
         candidate: "native" reads with the codecs of the native provider, and would send what that writes; any other kind
             reads on a session, and the codecs say what would be sent, without headers. None leaves both to the codecs.
@@ -81,7 +82,7 @@ def create_comparer(
     from shim.comparison.comparer import Comparer
 
     return Comparer(
-        control=None if control is None else _maker_of(control),
+        control=_control_reader(control),
         candidate=None if candidate in (None, "native") else _maker_of(candidate),
         sender_for=_native_senders(api, candidate_settings or {}) if candidate == "native" else None,
         rungs=rungs,
@@ -89,6 +90,14 @@ def create_comparer(
         resplit=resplit,
         truncate=truncate,
     )
+
+
+def _control_reader(control: ProviderKind | None) -> Reader | Callable[..., Provider] | None:
+    from shim.comparison.tee_rung.codec_reader import CodecReader
+
+    if control == "native":
+        return CodecReader()
+    return None if control is None else _maker_of(control)
 
 
 def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str, Any]) -> Callable[[Exchange], Sender]:

@@ -1,6 +1,6 @@
 """A wake-up: a descriptor that whoever waits for others can wait for too, made readable by hand.
 
-Not what is waited for (`shim.native.poller`, `shim.loops`). An eventfd where the system has one (eventfd(2)), else a pair of
+Not what is waited for (`shim.poller`, `shim.loops`). An eventfd where the system has one (eventfd(2)), else a pair of
 sockets.
 """
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shim.migration.pins import PinSettings
     from shim.migration.plan import Needs, PlanStep, RolloutPlan, Standing
     from shim.migration.policy import Policy, PolicyError, Stage
+    from shim.migration.provider import MigratingCounts, MigratingProvider
     from shim.migration.rollout import Rollout
     from shim.migration.sample_ratio import SampleRatioTest
     from shim.migration.sequential_test import SequentialTest
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from shim.migration.store.protocol import Store, StoreError
     from shim.migration.store.redis_store import RedisStore
     from shim.migration.store.sqlite_store import SqliteStore
+    from shim.migration.watching import note_mismatch
 
 # Name -> module it comes from when it is first asked for (PEP 562).
 _ON_DEMAND: dict[str, str] = {
@@ -50,6 +52,8 @@ _ON_DEMAND: dict[str, str] = {
     "HistoryFile": "history",
     "KillSwitch": "kill_switch",
     "Latch": "governor",
+    "MigratingCounts": "provider",
+    "MigratingProvider": "provider",
     "Needs": "plan",
     "OpenFeaturePolicy": "sources.openfeature",
     "PinSettings": "pins",
@@ -65,6 +69,7 @@ _ON_DEMAND: dict[str, str] = {
     "SourceHealth": "sources.source",
     "SqliteStore": "store.sqlite_store",
     "RedisStore": "store.redis_store",
+    "note_mismatch": "watching",
     "standing_of": "standing",
     "Stage": "policy",
     "Standing": "plan",
@@ -106,6 +111,8 @@ __all__ = [
     "HistoryFile",
     "KillSwitch",
     "Latch",
+    "MigratingCounts",
+    "MigratingProvider",
     "Needs",
     "OpenFeaturePolicy",
     "PinSettings",
@@ -131,5 +138,6 @@ __all__ = [
     "StorePolicy",
     "SwitchState",
     "bucket_v1",
+    "note_mismatch",
     "standing_of",
 ]

@@ -92,6 +92,11 @@ class Rollout:
             pins=pin_settings(pin),
         )
 
+    @property
+    def policy(self) -> Policy:
+        """The policy in force: what the source says, held back by kill switch and guard. Costs next to nothing."""
+        return self._keeper.governor.now().policy
+
     def decide(self, unit: object, *, attributes: Mapping[str, object] | None = None) -> Decision:
         """Say which arm serves a request; keep the answer for the request's whole life, retries too.
 

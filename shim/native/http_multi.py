@@ -27,11 +27,11 @@ except ModuleNotFoundError as missing:
     ) from None
 
 from shim.native.curl_faults import NO_HEAD, fault_of
-from shim.native.poller import READ, WRITE
 from shim.native.settings import HttpSettings
 from shim.native.sockets import Sockets
 from shim.native.timers import Appointments
 from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
+from shim.poller import READ, WRITE
 
 _KEEPALIVE_SECONDS = 60  # below the idle limits of usual gateways: 350 s at AWS, 120 s at GCP
 _RECEIVE_BUFFER = 64 * 1024

@@ -18,7 +18,7 @@ import os
 import socket
 import time
 
-from shim.native.poller import READ, WRITE, PlainPoller, make_poller
+from shim.poller import READ, WRITE, PlainPoller, make_poller
 from shim.wakeup import Wakeup
 
 _REMEMBERED_SECONDS = 5.0  # ample for libcurl to look; a port may be another connection's later

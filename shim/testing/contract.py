@@ -28,8 +28,8 @@ from shim.testing.contract_parts import (
     STREAMS,
     Behaviour,
     Build,
-    Loop,
     CallbackRecorder,
+    Loop,
     check_completion,
     check_events,
 )

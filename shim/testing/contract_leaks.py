@@ -20,7 +20,7 @@ import pytest
 
 from shim.model import ModelRequest, StreamEvent
 from shim.provider import Completion
-from shim.testing.contract_parts import Behaviour, Build, ContractBase, Loop, CallbackRecorder
+from shim.testing.contract_parts import Behaviour, Build, CallbackRecorder, ContractBase, Loop
 
 
 class TrackedRequest(ModelRequest, frozen=True, kw_only=True, weakref=True):

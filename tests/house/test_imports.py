@@ -42,11 +42,14 @@ TABLE = {
     "shim.call_options": row("shim.model shim.endpoint"),
     "shim.provider": row("shim.model shim.endpoint shim.call_options"),
     "shim.wakeup": row(),
+    "shim.poller": row(),
     "shim.wire": row("shim.model"),
     "shim.transfer_observer": row(),  # what a transport shows to whoever watches it
     "shim.calls": row(f"{VOCABULARY} shim.wire"),  # what the two transports have in common
     "shim.legacy_adapter": row(f"{VOCABULARY} shim.calls shim.wire legacy_openai", "requests"),  # the type of `session`
-    "shim.native": row(f"{VOCABULARY} shim.calls shim.transfer_observer shim.wakeup shim.wire", "certifi pycurl"),
+    "shim.native": row(
+        f"{VOCABULARY} shim.calls shim.poller shim.transfer_observer shim.wakeup shim.wire", "certifi pycurl"
+    ),
     "shim.loops": row(VOCABULARY),
     "shim.layers": row(VOCABULARY, "opentelemetry"),
     "shim.recording": row(  # the tap is a transport adapter; the proxy frames HTTP with h11
@@ -57,7 +60,7 @@ TABLE = {
         "jinja2 requests urllib3",
     ),
     "shim.migration": row(
-        f"{VOCABULARY} shim.layers shim.recording shim.comparison", "openfeature redis tomli"
+        f"{VOCABULARY} shim.layers shim.poller shim.recording shim.comparison", "openfeature redis tomli"
     ),  # tomli: TOML before 3.11
     "shim.factory": row(BELOW_FACTORY),
     "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.wakeup"),

@@ -9,7 +9,7 @@ import pytest
 
 from shim.model import ErrorCategory, ModelRequest, user
 from shim.native import NativeProvider
-from shim.native.poller import KqueuePoller, Poller
+from shim.poller import KqueuePoller, Poller
 from shim.testing.fake_openai import FakeOpenAI, Stall
 from tests.helpers.driving import Heard, ask, drive, start
 
@@ -26,7 +26,7 @@ def server() -> Iterator[FakeOpenAI]:
 @pytest.fixture
 def provider(server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> Iterator[NativeProvider]:
     """A provider that was made where kqueue is what there is."""
-    from tests.native import kqueue_stand_in  # imports what only epoll's platforms have
+    from tests.helpers import kqueue_stand_in  # imports what only epoll's platforms have
 
     def make(*, plain: bool = False) -> Poller:
         assert not plain

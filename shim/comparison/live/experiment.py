@@ -12,7 +12,7 @@ so that the wire rung holds the control's real bytes against what the candidate 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, final
 
@@ -26,6 +26,7 @@ from shim.recording.exchange import PAIR_HEADER
 
 if TYPE_CHECKING:
     from shim.comparison.live.live_comparison import LiveComparison
+    from shim.comparison.verdict import Rung
     from shim.recording.exchange import Exchange
     from shim.recording.redaction.redaction import Redaction
     from shim.transfer_observer import Observe, SentRequest, TransferObserver
@@ -42,6 +43,8 @@ class Experiment(Layer):
         live: what compares; it may serve any number of experiments. Close it yourself, after them.
         tapped: where the exchanges pass, if the provider is only a layer: the provider inside, or its `requests.Session`.
         redaction: what the tap takes out; None is the tap's own default.
+        rungs: asked when a request starts, which rungs compare it. What was started past the experiment, on the provider itself,
+            is then not compared. None: all that passes is, on all rungs of `live`.
 
     Raises:
         TypeError: the tap cannot be put on it.
@@ -54,11 +57,13 @@ class Experiment(Layer):
         *,
         tapped: object = None,
         redaction: Redaction | None = None,
+        rungs: Callable[[], Sequence[Rung]] | None = None,
     ) -> None:
         from shim.recording.tap.session_tap import tap
 
         super().__init__(provider)
         self._live = live
+        self._rungs = rungs
         self._pairs = Pairs()
         self._starting: Pair | None = None
         self._closed = False
@@ -106,8 +111,13 @@ class Experiment(Layer):
             self._provider.close()
         finally:
             if not closed:
-                self._tap.remove()  # after the control: a request that still waited there carries our header
-                self._pairs.clear()
+                self.detach()  # after the control: a request that still waited there carries our header
+
+    def detach(self) -> None:
+        """Take the tap off, and leave the control open; no request may be started here any more."""
+        self._closed = True
+        self._tap.remove()
+        self._pairs.clear()
 
     def _start(self, request: ModelRequest, on_completion: OnCompletion, *, start: _Start) -> RequestHandle:
         pair, request = self._expected(request)
@@ -129,7 +139,8 @@ class Experiment(Layer):
             return None, request
         try:
             given = _pair_id_in(request)
-            pair = Pair(given or self._pairs.new_id(), request=replace(request), context=copy_context())
+            rungs = None if self._rungs is None else tuple(self._rungs())
+            pair = Pair(given or self._pairs.new_id(), request=replace(request), context=copy_context(), rungs=rungs)
             if given or self._is_watched:
                 return pair, request
             return pair, replace(request, extra_headers={**request.extra_headers, PAIR_HEADER: pair.id})
@@ -147,10 +158,10 @@ class Experiment(Layer):
     def _take(self, exchange: Exchange) -> None:
         """Be the tap's sink; on whatever thread read the body."""
         pair = self._pairs.find(exchange.pair_id)
-        if pair is None:
+        if pair is not None:
+            self._live.submit(exchange, request=pair.request, context=pair.context, rungs=pair.rungs)
+        elif self._rungs is None:
             self._live.submit(exchange)
-        else:
-            self._live.submit(exchange, request=pair.request, context=pair.context)
 
     def _with_pair_id(self, sent: SentRequest) -> SentRequest:
         """What a watched provider says it sends, with the header for the tap: the wire never sees that."""

@@ -20,6 +20,7 @@ from shim.comparison.live.worker import ComparesExchanges, Counts, Item, Worker,
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from shim.comparison.verdict import Rung
     from shim.model import ModelRequest
     from shim.recording.exchange import Exchange
 
@@ -119,7 +120,12 @@ class LiveComparison:
         self.submit(exchange)
 
     def submit(
-        self, exchange: Exchange, *, request: ModelRequest | None = None, context: Context | None = None
+        self,
+        exchange: Exchange,
+        *,
+        request: ModelRequest | None = None,
+        context: Context | None = None,
+        rungs: tuple[Rung, ...] | None = None,
     ) -> None:
         """Take an exchange to compare it later, or drop and count it; never waits for the comparing, never raises.
 
@@ -127,6 +133,7 @@ class LiveComparison:
             exchange: the control's.
             request: what the application asked for, where it is known: the wire rung is then a proof.
             context: what `on_verdict` runs in a copy of; None is the caller's.
+            rungs: whose verdicts count, of those that what compares has; None is all.
         """
         try:
             worker = self._worker()
@@ -134,7 +141,7 @@ class LiveComparison:
             if size > self.max_exchange_bytes or exchange.ended == "overflow" or not self._is_sampled():
                 worker.skip()
             else:
-                worker.put(Item(exchange, request, copy_context() if context is None else context, size))
+                worker.put(Item(exchange, request, copy_context() if context is None else context, size, rungs))
         except Exception as error:  # noqa: BLE001 - the caller is production
             self.note_error(error, what="submit")
 

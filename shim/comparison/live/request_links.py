@@ -12,8 +12,12 @@ import time
 import uuid
 from collections import OrderedDict
 from contextvars import Context
+from typing import TYPE_CHECKING
 
 from shim.model import ModelRequest
+
+if TYPE_CHECKING:
+    from shim.comparison.verdict import Rung
 
 # More open requests than this on one provider are not linked: each may hold images.
 MAX_OPEN = 10_000
@@ -26,12 +30,15 @@ LATE_SECONDS = 10.0
 class Pair:
     """One request on its way, as a copy of its own: what the application holds lives and dies as it likes."""
 
-    __slots__ = ("context", "ended_at", "id", "request", "seen")
+    __slots__ = ("context", "ended_at", "id", "request", "rungs", "seen")
 
-    def __init__(self, pair_id: str, *, request: ModelRequest, context: Context) -> None:
+    def __init__(
+        self, pair_id: str, *, request: ModelRequest, context: Context, rungs: tuple[Rung, ...] | None = None
+    ) -> None:
         self.id = pair_id
         self.request = request
         self.context = context
+        self.rungs = rungs  # that compare it; None: all
         self.seen = False
         self.ended_at = 0.0
 

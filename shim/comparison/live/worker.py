@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from shim.comparison.live.notifier import Telling, TellingSettings
 from shim.comparison.live.throttle import Throttle
-from shim.comparison.verdict import Outcome, Verdict
+from shim.comparison.verdict import Outcome, Rung, Verdict
 
 if TYPE_CHECKING:
     from shim.model import ModelRequest
@@ -90,6 +90,7 @@ class Item(Struct, frozen=True):
     request: ModelRequest | None
     context: Context
     size: int
+    rungs: tuple[Rung, ...] | None = None
 
 
 class WorkerSettings(Struct, frozen=True, kw_only=True):
@@ -239,7 +240,8 @@ class Worker:
     def _compare(self, item: Item) -> Sequence[Verdict]:
         if self._comparer is None:
             self._comparer = self._settings.make_comparer()
-        return list(self._comparer.compare(item.exchange, request=item.request))
+        verdicts = self._comparer.compare(item.exchange, request=item.request)
+        return [each for each in verdicts if item.rungs is None or each.rung in item.rungs]
 
     def _note(self, verdicts: Sequence[Verdict], *, seconds: float) -> None:
         names = [_OUTCOMES[verdict.outcome] for verdict in verdicts]

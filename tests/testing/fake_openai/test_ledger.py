@@ -8,7 +8,7 @@ import pytest
 
 from shim.testing.fake_openai import FakeOpenAI
 from shim.testing.fake_openai import ledger as ledgers
-from shim.testing.fake_openai.ledger import ReceivedHeaders, Ledger, RecordedRequest
+from shim.testing.fake_openai.ledger import Ledger, ReceivedHeaders, RecordedRequest
 from tests.testing.fake_openai.asking import KEY, ask, chat
 
 

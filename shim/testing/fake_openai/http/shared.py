@@ -16,7 +16,7 @@ import msgspec
 
 from shim.testing.fake_openai.answers import ApiError
 from shim.testing.fake_openai.api import Api
-from shim.testing.fake_openai.ledger import ReceivedHeaders, Ledger, RecordedRequest
+from shim.testing.fake_openai.ledger import Ledger, ReceivedHeaders, RecordedRequest
 from shim.testing.fake_openai.plans import Plans
 
 MAX_BODY = 32 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Tests of shim.native.poller and sockets: readiness by every poller the platform has, numbers used again, the bell."""
+"""Tests of shim.poller and sockets: readiness by every poller the platform has, numbers used again, the bell."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from shim.native import poller as pollers
-from shim.native.poller import READ, WRITE, PlainPoller, Poller
+from shim import poller as pollers
 from shim.native.sockets import Sockets
+from shim.poller import READ, WRITE, PlainPoller, Poller
 
 KINDS = [
     pytest.param(
@@ -28,7 +28,7 @@ KINDS = [
     )
 ]
 if hasattr(select, "epoll"):
-    from tests.native import kqueue_stand_in
+    from tests.helpers import kqueue_stand_in
 
     KINDS.append(pytest.param(lambda: pollers.KqueuePoller(kqueue_stand_in), id="kqueue's rules"))
 

@@ -1,8 +1,9 @@
 """What sockets are ready for: epoll, or kqueue where that is what there is, or poll and select as a last resort.
 
-Not the transfers (`http_multi`). epoll and kqueue descriptors are themselves pollable (epoll(7), kqueue(2)), so select, poll
-and every event loop can wait on this one, and waiting costs the same however many sockets are registered. poll and select
-have no descriptor: who waits has to be given the sockets themselves, or to look from time to time (`sockets`).
+Not the transfers (`shim.native.http_multi`). epoll and kqueue descriptors are themselves pollable (epoll(7), kqueue(2)), so
+select, poll and every event loop can wait on this one, and waiting costs the same however many sockets are registered. poll and
+select have no descriptor: who waits has to be given the sockets themselves, or to look from time to time
+(`shim.native.sockets`).
 """
 
 from __future__ import annotations
