@@ -179,6 +179,7 @@ class StoreSync:
                 "the store of %s fails, what was read last holds and nothing is promoted: %s", self._flag, fault
             )
             self.health = replace(self.health, state="unreachable", since=time.time())
+        self._position = 0  # a server that comes back may have lost its pins, and count them anew
         self.health = replace(self.health, fault=fault, waiting=len(self._waiting), dropped=self._dropped)
         if self._switch.position != "thrown":  # a switch that cannot be read is not released
             self._switch = SwitchState("unknown", f"the store's switch cannot be read: {fault}")
