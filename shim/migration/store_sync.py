@@ -191,4 +191,5 @@ def latch_from(stored: StoredLatch | None) -> Latch | None:
     """A latch as the store has it."""
     if stored is None:
         return None
-    return Latch(step=stored.epoch, stage=stage_before(stored.epoch), why=stored.reason, by=stored.by, at=stored.at)
+    step = str(stored.evidence.get("step") or stored.epoch)  # an epoch's name may be a hash
+    return Latch(step=step, stage=stage_before(step), why=stored.reason, by=stored.by, at=stored.at)
