@@ -73,12 +73,12 @@ def test_a_quiet_conversation_has_ended(monkeypatch: pytest.MonkeyPatch) -> None
     now = 1000.0
     monkeypatch.setattr("shim.migration.pins.time.monotonic", lambda: now)
     pins = Pins(PinSettings(idle=60))
-    pins.put("unit", arm="control", share=0.05)
+    pins.put("unit", unit="unit", arm="control", share=0.05)
     for _ in range(5):
         now += 59
-        assert pins.find("unit") is not None
+        assert pins.find("unit", unit="unit") is not None
     now += 61
-    assert pins.find("unit") is None
+    assert pins.find("unit", unit="unit") is None
     assert len(pins) == 0
 
 
@@ -86,17 +86,17 @@ def test_pins_are_bounded() -> None:
     """With too many conversations the one without a request for longest is let go."""
     pins = Pins(PinSettings(idle=60, most=3))
     for unit in ("a", "b", "c"):
-        pins.put(unit, arm="control", share=0.05)
-    pins.find("a")
-    pins.put("d", arm="control", share=0.05)
-    assert [unit for unit in "abcd" if pins.find(unit) is not None] == ["a", "c", "d"]
+        pins.put(unit, unit=unit, arm="control", share=0.05)
+    pins.find("a", unit="a")
+    pins.put("d", unit="d", arm="control", share=0.05)
+    assert [unit for unit in "abcd" if pins.find(unit, unit=unit) is not None] == ["a", "c", "d"]
 
 
 def test_what_waits_for_the_store_is_bounded() -> None:
     """While nobody fetches them, pins for the store are counted rather than kept without end."""
     pins = Pins(PinSettings(idle=60), key_of=str)
     for number in range(10_500):
-        pins.put(str(number), arm="control", share=0.05)
+        pins.put(str(number), unit=str(number), arm="control", share=0.05)
     assert (len(pins.take_unsent()), pins.unshared) == (10_000, 500)
     assert pins.take_unsent() == {}
 
