@@ -19,7 +19,7 @@ from shim.migration.pins import PinSettings
 from shim.migration.policy import PolicyError
 from shim.migration.refresher import Refresher
 from shim.migration.sources.source import PolicySource
-from shim.migration.store import StoreError
+from shim.migration.store import StoreError, StoreUnavailableError
 from shim.migration.store_sync import StoreSync
 
 if TYPE_CHECKING:
@@ -151,7 +151,9 @@ class RolloutKeeper:
     def _first_look(self) -> None:
         """Read what holds, at set-up, so that a restarted process does not begin with something else."""
         if self._store is not None:
-            self._keep_store(self.local())
+            error = self._exchange(self.local())
+            if error is not None and not isinstance(error, StoreUnavailableError):
+                raise error  # it will not pass by itself
         elif self._history is not None:
             try:
                 self._follow_history()
@@ -222,10 +224,11 @@ class RolloutKeeper:
         if self._untold is not None:  # what was brought back has tripped the guard: the others are to know at once
             self._exchange(local)
 
-    def _exchange(self, local: LocalState) -> None:
+    def _exchange(self, local: LocalState) -> StoreError | None:
+        """Write what waits and read what holds; the error where the store failed."""
         sync, untold, resets = self.sync(), self._untold, self._resets
         if sync is None:
-            return
+            return None
         try:
             latch = sync.run(
                 local,
@@ -234,12 +237,13 @@ class RolloutKeeper:
             )
         except StoreError as error:
             local.fault("store", error)  # told in the log by the sync
-        else:
-            with local.lock:
-                # Unless this process has tripped, or was reset, since the latch that holds for all was asked for.
-                if self._untold is untold and self._resets == resets:
-                    self._untold = None
-                    self._take_latch(latch)
+            return error
+        with local.lock:
+            # Unless this process has tripped, or was reset, since the latch that holds for all was asked for.
+            if self._untold is untold and self._resets == resets:
+                self._untold = None
+                self._take_latch(latch)
+        return None
 
     def _take_latch(self, latch: Latch | None) -> None:
         if latch != self.governor.latch:

@@ -106,7 +106,7 @@ class StoreSync:
             self._send()
             self._share_pins(local)
             self._read(self._store.snapshot(self._flag))
-        except StoreError as error:
+        except Exception as error:
             self._failed(error)
             raise
         finally:
@@ -172,7 +172,7 @@ class StoreSync:
         since = self.health.since if self.health.state == "ok" else time.time()
         self.health = StoreHealth(state="ok", since=since, dropped=self._dropped)
 
-    def _failed(self, error: StoreError) -> None:
+    def _failed(self, error: Exception) -> None:
         fault = f"{type(error).__name__}: {error}"[:300]
         if self.health.state != "unreachable":
             LOGGER.warning(
