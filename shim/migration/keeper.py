@@ -74,6 +74,8 @@ class RolloutKeeper:
         )
         if self._has_work:
             self._first_look()
+        if store is not None and pins is not None:
+            self.ensure()  # a worker that is forked later is to know the pins of that moment, not of this one
 
     def ensure(self) -> None:
         """Have the thread running in this process, where there is work for one; cheap, never raises."""
@@ -85,7 +87,10 @@ class RolloutKeeper:
         process = os.getpid()
         local = self._locals.get(process)
         if local is None:
-            local = self._locals.setdefault(process, LocalState(self._pins, key_of=self._key_of()))  # one step
+            fresh = LocalState(self._pins, key_of=self._key_of())
+            for inherited in list(self._locals.values()):  # of the process this one was forked from: what it knew holds
+                fresh.pins = inherited.pins
+            local = self._locals.setdefault(process, fresh)  # one step: another thread may be here too
         return local
 
     def sync(self) -> StoreSync | None:
@@ -96,9 +101,7 @@ class RolloutKeeper:
         sync = self._syncs.get(process)
         if sync is None:
             fresh = StoreSync(self._store, flag=self._flag, guard=self._guard, pins=self._pins)
-            for inherited in list(
-                self._syncs.values()
-            ):  # of the process this one was forked from: what it read last holds
+            for inherited in list(self._syncs.values()):  # as with what is local
                 fresh.inherit(inherited)
             sync = self._syncs.setdefault(process, fresh)
         return sync

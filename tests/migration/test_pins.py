@@ -10,7 +10,7 @@ from shim.migration import PinSettings, Policy, Rollout, Stage
 from shim.migration.pins import Pins
 from tests.migration.helpers.rollouts import HALF, RAMP, SetPolicy, unit_in, units
 from tests.migration.helpers.stores import switchable
-from tests.migration.helpers.waiting import wait_until
+from tests.migration.helpers.waiting import in_child, wait_until
 
 ALWAYS_CANDIDATE = unit_in(0, 5)
 LATER = unit_in(10, 20)
@@ -124,6 +124,16 @@ def test_a_conversation_that_is_not_told_yet_stays_too(tmp_path: Path) -> None:
         source.value = HALF
         assert rollout.decide(LATER).arm == "control"
         wait_until(lambda: rollout.decide(next(fresh)).arm == "candidate", seconds=5)
+
+
+def test_a_forked_worker_knows_the_pins(tmp_path: Path) -> None:
+    """A worker that is forked from a process which decides on nothing knows at its first request what is pinned elsewhere."""
+    store, _ = switchable(tmp_path / "store")
+    source = SetPolicy(HALF)
+    with Rollout(source, store=store, pin=60) as master, Rollout(SetPolicy(RAMP), store=store, pin=60) as elsewhere:
+        assert elsewhere.decide(LATER).arm == "control"
+        wait_until(lambda: master.status().pinned == 1)
+        assert in_child(lambda: master.decide(LATER).arm) == "control"
 
 
 def test_a_restarted_process_knows_the_pins(tmp_path: Path) -> None:
