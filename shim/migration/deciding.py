@@ -55,8 +55,10 @@ def _assigned(unit: str, in_force: InForce, *, flag: str, local: LocalState) -> 
         else:
             # A conversation that begins in a stage of control's stays there when the ramp begins. One that a kill switch or the
             # guard has sent back is pinned where it was, and control serves it all the same.
-            if local.pins is not None and in_force.reason == "stage" and local.pins.find(unit) is None:
-                local.pins.put(unit, arm="control", share=0.0)
+            if local.pins is not None and in_force.reason == "stage":
+                key = local.pins.key_of(unit)
+                if local.pins.find(key, unit=unit) is None:
+                    local.pins.put(key, unit=unit, arm="control", share=0.0)
             decision = _control(unit, in_force, reason=in_force.reason, local=local)
         local.decided[decision.arm, decision.reason] += 1
     return decision
@@ -79,14 +81,15 @@ def _by_bucket(unit: str, in_force: InForce, *, bucket: int, local: LocalState) 
 
 def _by_pin(unit: str, in_force: InForce, *, pins: Pins, flag: str, local: LocalState) -> Decision:
     bucket = bucket_v1(unit, flag=flag, salt=in_force.policy.salt)
-    pin = pins.find(unit)
+    key = pins.key_of(unit)
+    pin = pins.find(key, unit=unit)
     if pin is None:
         threshold, share = in_force.threshold, in_force.share
         settling = in_force.settling
         if settling is not None and time.monotonic() < settling.until:
             threshold, share = settling.threshold, settling.share
         arm: Arm = "candidate" if bucket < threshold else "control"
-        pins.put(unit, arm=arm, share=share)
+        pins.put(key, unit=unit, arm=arm, share=share)
         if threshold == in_force.threshold:
             return _by_bucket(unit, in_force, bucket=bucket, local=local)
     else:

@@ -23,16 +23,23 @@ if TYPE_CHECKING:
 
 __all__ = ["FlagError", "FlagKind", "FlagReader"]
 
-FlagKind: TypeAlias = Literal["object", "string", "boolean"]
+FlagKind: TypeAlias = Literal["object", "string", "boolean", "auto"]
 
 LOGGER = logging.getLogger("shim.migration")
 
-# Kind of flag -> the client's method, and the code default: always the legacy path.
-_EVALUATIONS: dict[FlagKind, tuple[str, Any]] = {
-    "object": ("get_object_details", {"stage": "off"}),
-    "string": ("get_string_details", "off"),
-    "boolean": ("get_boolean_details", False),
+# Kind of flag -> the client's methods, each with the code default: always the legacy path. The next one is asked where the value
+# is of another type.
+_OBJECT = ("get_object_details", {"stage": "off"})
+_STRING = ("get_string_details", "off")
+_EVALUATIONS: dict[FlagKind, tuple[tuple[str, Any], ...]] = {
+    "object": (_OBJECT,),
+    "string": (_STRING,),
+    "boolean": (("get_boolean_details", False),),
+    "auto": (_OBJECT, _STRING),
 }
+
+# The specification's codes for a value of another type; providers of text (the environment's) say the second.
+_OTHER_TYPE = frozenset({"TYPE_MISMATCH", "PARSE_ERROR"})
 
 # Events that wait to be tracked: a rollout has some a day. A provider that hangs must not gather them for ever.
 _MAX_EVENTS = 100
@@ -49,7 +56,7 @@ class FlagReader:
         client: from `openfeature.api.get_client()`. A provider that polls with a thread of its own has to be made after the
             fork, in each worker: it is frozen in the child otherwise, whoever reads it.
         flag_key: of the flag.
-        kind: of its value.
+        kind: of its value; "auto" is an object or a string.
         max_age: seconds after which it is evaluated again.
         context: of the evaluation; the units are ours to bucket, so it holds what is the same for all.
         on_details: gets each evaluation without a fault, `disabled` among them.
@@ -72,8 +79,8 @@ class FlagReader:
     ) -> None:
         if kind not in _EVALUATIONS:
             raise PolicyError(f"kind is {kind!r}; give one of {', '.join(_EVALUATIONS)}", field="kind")
-        method, self._default = _EVALUATIONS[kind]
-        if not callable(getattr(client, method, None)):
+        self._evaluations = _EVALUATIONS[kind]
+        if not all(callable(getattr(client, method, None)) for method, _ in self._evaluations):
             raise PolicyError(
                 f"client is of type {type(client).__name__}; give an OpenFeature client (api.get_client())",
                 field="client",
@@ -83,7 +90,6 @@ class FlagReader:
         if not 0.01 <= max_age <= 3600:
             raise PolicyError(f"max_age is {max_age!r}; give seconds from 0.01 to 3600", field="max_age")
         self._client = client
-        self._method = method
         self._flag_key = flag_key
         self._context = context
         self._on_details = on_details
@@ -124,14 +130,16 @@ class FlagReader:
             self._track(*self._events.popleft())
 
     def _evaluated(self) -> FlagEvaluationDetails[Any]:
-        details: FlagEvaluationDetails[Any] = getattr(self._client, self._method)(
-            self._flag_key, self._default, self._context
-        )
-        if details.reason == "ERROR" or details.error_code is not None:
-            raise FlagError(
-                f"{details.error_code or 'ERROR'}: {details.error_message or 'the provider does not say why'}"
-            )
-        return details
+        fault = ""
+        for method, default in self._evaluations:
+            details: FlagEvaluationDetails[Any] = getattr(self._client, method)(self._flag_key, default, self._context)
+            if details.reason != "ERROR" and details.error_code is None:
+                return details
+            code = str(getattr(details.error_code, "value", details.error_code or "ERROR"))
+            fault = fault or f"{code}: {details.error_message or 'the provider does not say why'}"
+            if code not in _OTHER_TYPE:
+                break
+        raise FlagError(fault)
 
     def _track(self, event: str, details: dict[str, Any]) -> None:
         try:

@@ -19,7 +19,7 @@ from shim.migration.pins import PinSettings
 from shim.migration.policy import PolicyError
 from shim.migration.refresher import Refresher
 from shim.migration.sources.source import PolicySource
-from shim.migration.store import StoreError
+from shim.migration.store import StoreError, StoreUnavailableError
 from shim.migration.store_sync import StoreSync
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class RolloutKeeper:
         )
         if self._has_work:
             self._first_look()
+        if store is not None and pins is not None:
+            self.ensure()  # a worker that is forked later is to know the pins of that moment, not of this one
 
     def ensure(self) -> None:
         """Have the thread running in this process, where there is work for one; cheap, never raises."""
@@ -85,7 +87,10 @@ class RolloutKeeper:
         process = os.getpid()
         local = self._locals.get(process)
         if local is None:
-            local = self._locals.setdefault(process, LocalState(self._pins, key_of=self._key_of()))  # one step
+            fresh = LocalState(self._pins, key_of=self._key_of())
+            for inherited in list(self._locals.values()):  # of the process this one was forked from: what it knew holds
+                fresh.pins = inherited.pins
+            local = self._locals.setdefault(process, fresh)  # one step: another thread may be here too
         return local
 
     def sync(self) -> StoreSync | None:
@@ -96,9 +101,7 @@ class RolloutKeeper:
         sync = self._syncs.get(process)
         if sync is None:
             fresh = StoreSync(self._store, flag=self._flag, guard=self._guard, pins=self._pins)
-            for inherited in list(
-                self._syncs.values()
-            ):  # of the process this one was forked from: what it read last holds
+            for inherited in list(self._syncs.values()):  # as with what is local
                 fresh.inherit(inherited)
             sync = self._syncs.setdefault(process, fresh)
         return sync
@@ -151,7 +154,9 @@ class RolloutKeeper:
     def _first_look(self) -> None:
         """Read what holds, at set-up, so that a restarted process does not begin with something else."""
         if self._store is not None:
-            self._keep_store(self.local())
+            error = self._exchange(self.local())
+            if error is not None and not isinstance(error, StoreUnavailableError):
+                raise error  # it will not pass by itself
         elif self._history is not None:
             try:
                 self._follow_history()
@@ -222,10 +227,11 @@ class RolloutKeeper:
         if self._untold is not None:  # what was brought back has tripped the guard: the others are to know at once
             self._exchange(local)
 
-    def _exchange(self, local: LocalState) -> None:
+    def _exchange(self, local: LocalState) -> StoreError | None:
+        """Write what waits and read what holds; the error where the store failed."""
         sync, untold, resets = self.sync(), self._untold, self._resets
         if sync is None:
-            return
+            return None
         try:
             latch = sync.run(
                 local,
@@ -234,12 +240,13 @@ class RolloutKeeper:
             )
         except StoreError as error:
             local.fault("store", error)  # told in the log by the sync
-        else:
-            with local.lock:
-                # Unless this process has tripped, or was reset, since the latch that holds for all was asked for.
-                if self._untold is untold and self._resets == resets:
-                    self._untold = None
-                    self._take_latch(latch)
+            return error
+        with local.lock:
+            # Unless this process has tripped, or was reset, since the latch that holds for all was asked for.
+            if self._untold is untold and self._resets == resets:
+                self._untold = None
+                self._take_latch(latch)
+        return None
 
     def _take_latch(self, latch: Latch | None) -> None:
         if latch != self.governor.latch:

@@ -7,7 +7,6 @@ that cannot be read never promotes: what it said last holds, and nothing goes fu
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from msgspec import Struct
 from shim.migration.flag_reader import FlagError, FlagReader
 from shim.migration.policy import PolicyError
 from shim.migration.sources.source import describe
+from shim.migration.watched_file import read_regular
 
 if TYPE_CHECKING:
     from openfeature.client import OpenFeatureClient
@@ -138,23 +138,15 @@ class _FileSwitch:
 
     def _look(self) -> SwitchState:
         try:
-            thrown = self._is_thrown()
+            content, _ = read_regular(self._path, most=_MAX_WORD)
         except FileNotFoundError:
             if self._folder.is_dir():
                 return CLEAR
             return SwitchState("unknown", f"file {self._path} cannot be read: its folder is missing")
         except OSError as error:
             return SwitchState("unknown", f"file {self._path} cannot be read: {error.strerror or error}")
+        thrown = _throws(content.decode("utf-8", "replace"), empty=True)
         return SwitchState("thrown", f"file {self._path}") if thrown else CLEAR
-
-    def _is_thrown(self) -> bool:
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError("it is no regular file")
-            return _throws(os.read(descriptor, _MAX_WORD).decode("utf-8", "replace"), empty=True)
-        finally:
-            os.close(descriptor)
 
 
 class _FlagSwitch:

@@ -51,12 +51,16 @@ class Pins:
     Args:
         settings: how long and how many.
         key_of: the key of a unit, as the store has it; None where pins are not shared, and a unit is its own key.
+
+    Attributes:
+        key_of: the same.
+        unshared: pins that were not handed to the store, as too many waited.
     """
 
     def __init__(self, settings: PinSettings, *, key_of: Callable[[str], str] | None = None) -> None:
         self._settings = settings
         self._shared = key_of is not None
-        self._key_of: Callable[[str], str] = key_of or str
+        self.key_of: Callable[[str], str] = key_of or str
         self._pins: OrderedDict[str, Pin] = OrderedDict()  # by key, the one seen longest ago first
         self._unsent: dict[str, Pin] = {}  # by unit
         self.unshared = 0
@@ -64,9 +68,13 @@ class Pins:
     def __len__(self) -> int:
         return len(self._pins)
 
-    def find(self, unit: str) -> Pin | None:
-        """The pin that holds, kept alive by being asked for; None where there is none, or it has lapsed."""
-        key = self._key_of(unit)
+    def find(self, key: str, *, unit: str) -> Pin | None:
+        """The pin that holds, kept alive by being asked for; None where there is none, or it has lapsed.
+
+        Args:
+            key: `key_of(unit)`, which a store hashes: whoever asks computes it once.
+            unit: the unit.
+        """
         pin = self._pins.get(key)
         if pin is None:
             return None
@@ -80,11 +88,11 @@ class Pins:
             self._send(unit, pin, now=now)
         return pin
 
-    def put(self, unit: str, *, arm: Arm, share: float) -> None:
-        """Pin a unit that has no pin."""
+    def put(self, key: str, *, unit: str, arm: Arm, share: float) -> None:
+        """Pin a unit that has no pin; `key` as in `find`."""
         now = time.monotonic()
         pin = Pin(arm, share, now)
-        self._keep(self._key_of(unit), pin)
+        self._keep(key, pin)
         if self._shared:
             self._send(unit, pin, now=now)
 

@@ -65,6 +65,7 @@ class Rollout:
 
     Raises:
         PolicyError: an argument, or what stands in a source, cannot be; `field` names it.
+        StoreError: the store cannot be used, and that will not pass by itself (a read-only file, a newer schema).
     """
 
     def __init__(

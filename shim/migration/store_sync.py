@@ -106,7 +106,7 @@ class StoreSync:
             self._send()
             self._share_pins(local)
             self._read(self._store.snapshot(self._flag))
-        except StoreError as error:
+        except Exception as error:
             self._failed(error)
             raise
         finally:
@@ -172,13 +172,14 @@ class StoreSync:
         since = self.health.since if self.health.state == "ok" else time.time()
         self.health = StoreHealth(state="ok", since=since, dropped=self._dropped)
 
-    def _failed(self, error: StoreError) -> None:
+    def _failed(self, error: Exception) -> None:
         fault = f"{type(error).__name__}: {error}"[:300]
         if self.health.state != "unreachable":
             LOGGER.warning(
                 "the store of %s fails, what was read last holds and nothing is promoted: %s", self._flag, fault
             )
             self.health = replace(self.health, state="unreachable", since=time.time())
+        self._position = 0  # a server that comes back may have lost its pins, and count them anew
         self.health = replace(self.health, fault=fault, waiting=len(self._waiting), dropped=self._dropped)
         if self._switch.position != "thrown":  # a switch that cannot be read is not released
             self._switch = SwitchState("unknown", f"the store's switch cannot be read: {fault}")
@@ -190,4 +191,5 @@ def latch_from(stored: StoredLatch | None) -> Latch | None:
     """A latch as the store has it."""
     if stored is None:
         return None
-    return Latch(step=stored.epoch, stage=stage_before(stored.epoch), why=stored.reason, by=stored.by, at=stored.at)
+    step = str(stored.evidence.get("step") or stored.epoch)  # an epoch's name may be a hash
+    return Latch(step=step, stage=stage_before(step), why=stored.reason, by=stored.by, at=stored.at)

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from shim.migration.policy import PolicyError
 
-__all__ = ["WatchedFile"]
+__all__ = ["WatchedFile", "read_regular"]
+
+# A pipe opened without O_NONBLOCK would hold the caller until somebody writes. Not every system has these.
+_HOW = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 # A policy has some hundred bytes. More is a mistake in the path, and would be read in the caller's thread.
 MAX_BYTES = 256 * 1024
@@ -65,22 +68,25 @@ class WatchedFile:
         if seen is not None and seen == _signature(found):
             self._seen = seen
             return None
-        content, signature, settled = self._read()
-        self._seen = signature if settled else None
-        return content
-
-    def _read(self) -> tuple[bytes, tuple[int, int, int], bool]:
-        # A pipe opened without O_NONBLOCK would hold the caller until somebody writes.
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise OSError(f"{self.path} is no regular file")
-            content = file.read(MAX_BYTES + 1)
+        content, found = read_regular(self.path, most=MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise OSError(f"{self.path} has over {MAX_BYTES} bytes")
-        settled = not 0 <= time.time_ns() - found.st_mtime_ns < _RACY_NS
-        return content, _signature(found), settled
+        is_settled = not 0 <= time.time_ns() - found.st_mtime_ns < _RACY_NS
+        self._seen = _signature(found) if is_settled else None
+        return content
+
+
+def read_regular(path: Path, *, most: int) -> tuple[bytes, os.stat_result]:
+    """The first `most` bytes of a regular file, and what the system says of the file that was read.
+
+    Raises:
+        OSError: the file is missing, may not be read, or is no regular file.
+    """
+    with os.fdopen(os.open(path, _HOW), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(f"{path} is no regular file")
+        return file.read(most), found
 
 
 def _signature(found: os.stat_result) -> tuple[int, int, int]:

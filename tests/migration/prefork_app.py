@@ -1,4 +1,4 @@
-"""A WSGI application with a rollout, made once in the master of a prefork server; each answer says what its worker decided.
+"""A WSGI application with a rollout, made in the master of a prefork server; each answer tells its worker's decision.
 
 Not a test: `test_prefork` serves it with gunicorn.
 """

@@ -19,6 +19,7 @@ from shim.migration import (
     SqliteStore,
     Stage,
     Store,
+    StoreError,
     StoreHistory,
     StorePolicy,
 )
@@ -191,6 +192,20 @@ def test_a_service_starts_without_its_store(tmp_path: Path, stack: ExitStack) ->
     assert rollout.status().store.state == "unreachable"
     switch.down = False
     wait_until(lambda: rollout.decide(CANDIDATE).arm == "candidate")
+
+
+def test_a_store_that_cannot_be_used_is_an_error_at_set_up(tmp_path: Path, stack: ExitStack) -> None:
+    """What will not pass by itself is raised when a rollout is made; met later it changes nothing."""
+    store, switch = switchable(tmp_path / "store")
+    rollout = stack.enter_context(Rollout(RAMP, store=store))
+    assert rollout.decide(CANDIDATE).arm == "candidate"
+    switch.refuses = True
+    for make in (lambda: Rollout(RAMP, store=store), lambda: StorePolicy(store)):
+        with pytest.raises(StoreError, match="may only be read"):
+            make()
+    wait_until(lambda: rollout.status().store.state == "unreachable")
+    assert rollout.decide(CANDIDATE).arm == "candidate"
+    switch.refuses = False
 
 
 def test_a_policy_in_the_store_is_in_the_status(tmp_path: Path, stack: ExitStack) -> None:

@@ -10,7 +10,7 @@ from shim.migration import PinSettings, Policy, Rollout, Stage
 from shim.migration.pins import Pins
 from tests.migration.helpers.rollouts import HALF, RAMP, SetPolicy, unit_in, units
 from tests.migration.helpers.stores import switchable
-from tests.migration.helpers.waiting import wait_until
+from tests.migration.helpers.waiting import in_child, wait_until
 
 ALWAYS_CANDIDATE = unit_in(0, 5)
 LATER = unit_in(10, 20)
@@ -73,12 +73,12 @@ def test_a_quiet_conversation_has_ended(monkeypatch: pytest.MonkeyPatch) -> None
     now = 1000.0
     monkeypatch.setattr("shim.migration.pins.time.monotonic", lambda: now)
     pins = Pins(PinSettings(idle=60))
-    pins.put("unit", arm="control", share=0.05)
+    pins.put("unit", unit="unit", arm="control", share=0.05)
     for _ in range(5):
         now += 59
-        assert pins.find("unit") is not None
+        assert pins.find("unit", unit="unit") is not None
     now += 61
-    assert pins.find("unit") is None
+    assert pins.find("unit", unit="unit") is None
     assert len(pins) == 0
 
 
@@ -86,17 +86,17 @@ def test_pins_are_bounded() -> None:
     """With too many conversations the one without a request for longest is let go."""
     pins = Pins(PinSettings(idle=60, most=3))
     for unit in ("a", "b", "c"):
-        pins.put(unit, arm="control", share=0.05)
-    pins.find("a")
-    pins.put("d", arm="control", share=0.05)
-    assert [unit for unit in "abcd" if pins.find(unit) is not None] == ["a", "c", "d"]
+        pins.put(unit, unit=unit, arm="control", share=0.05)
+    pins.find("a", unit="a")
+    pins.put("d", unit="d", arm="control", share=0.05)
+    assert [unit for unit in "abcd" if pins.find(unit, unit=unit) is not None] == ["a", "c", "d"]
 
 
 def test_what_waits_for_the_store_is_bounded() -> None:
     """While nobody fetches them, pins for the store are counted rather than kept without end."""
     pins = Pins(PinSettings(idle=60), key_of=str)
     for number in range(10_500):
-        pins.put(str(number), arm="control", share=0.05)
+        pins.put(str(number), unit=str(number), arm="control", share=0.05)
     assert (len(pins.take_unsent()), pins.unshared) == (10_000, 500)
     assert pins.take_unsent() == {}
 
@@ -124,6 +124,16 @@ def test_a_conversation_that_is_not_told_yet_stays_too(tmp_path: Path) -> None:
         source.value = HALF
         assert rollout.decide(LATER).arm == "control"
         wait_until(lambda: rollout.decide(next(fresh)).arm == "candidate", seconds=5)
+
+
+def test_a_forked_worker_knows_the_pins(tmp_path: Path) -> None:
+    """A worker that is forked from a process which decides on nothing knows at its first request what is pinned elsewhere."""
+    store, _ = switchable(tmp_path / "store")
+    source = SetPolicy(HALF)
+    with Rollout(source, store=store, pin=60) as master, Rollout(SetPolicy(RAMP), store=store, pin=60) as elsewhere:
+        assert elsewhere.decide(LATER).arm == "control"
+        wait_until(lambda: master.status().pinned == 1)
+        assert in_child(lambda: master.decide(LATER).arm) == "control"
 
 
 def test_a_restarted_process_knows_the_pins(tmp_path: Path) -> None:

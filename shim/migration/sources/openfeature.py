@@ -34,7 +34,7 @@ class OpenFeaturePolicy:
         client, context: see `FlagReader`.
         flag_key: of the flag.
         kind: "object": a mapping as `Policy.parse` takes it. "string": a stage, "ramp 5" for one with its percent, or the
-            mapping as JSON.
+            mapping as JSON. "auto": whichever of them the flag is.
         max_age: seconds after which the flag is evaluated again.
         wait: seconds to wait here for the first answer, so that a restarted worker does not begin with control.
 
@@ -47,7 +47,7 @@ class OpenFeaturePolicy:
         client: OpenFeatureClient,
         flag_key: str,
         *,
-        kind: Literal["object", "string"] = "object",
+        kind: Literal["auto", "object", "string"] = "auto",
         max_age: float = 0.5,
         context: EvaluationContext | None = None,
         wait: float = 1.0,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shim.migration.policy import Policy, PolicyError
 from shim.migration.refresher import Refresher
 from shim.migration.sources.source import LastGood, SourceHealth
-from shim.migration.store import StoreError
+from shim.migration.store import StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from shim.migration.store import Store
@@ -30,6 +30,7 @@ class StorePolicy:
     Raises:
         PolicyError: an argument cannot be, or what stands in the store now is no policy. A store that cannot be reached now is
             no error, since a service has to start without it: the policy is off until it can.
+        StoreError: the store cannot be used, and that will not pass by itself.
     """
 
     def __init__(self, store: Store, *, flag: str = "openai", max_age: float = 0.5) -> None:
@@ -41,7 +42,7 @@ class StorePolicy:
         self._refresher = Refresher(self._refresh, every=max_age, name="shim-store-policy")
         try:
             self._read()
-        except StoreError as error:
+        except StoreUnavailableError as error:
             self._kept.failed(error)
 
     @property

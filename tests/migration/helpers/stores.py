@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from shim.migration import SqliteStore, Store
-from shim.migration.store import StoreUnavailableError
+from shim.migration.store import StoreError, StoreUnavailableError
 
 
 class Switchable:
@@ -18,6 +18,7 @@ class Switchable:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.down = False
+        self.refuses = False
         self._answers = threading.Event()
         self._answers.set()
 
@@ -36,6 +37,8 @@ class Switchable:
         @functools.wraps(method)
         def call(*args: Any, **named: Any) -> Any:
             self._answers.wait(10.0)
+            if self.refuses:
+                raise StoreError("the store may only be read")
             if self.down and name != "unit_key":
                 raise StoreUnavailableError("the store is switched off")
             return method(*args, **named)

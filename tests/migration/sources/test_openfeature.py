@@ -70,6 +70,7 @@ def test_the_in_memory_provider(make: MakeSource) -> None:
 def test_a_string_flag(make: MakeSource, text: str, policy: Policy) -> None:
     """A string flag holds a stage, a stage and its percent, or JSON."""
     assert make(in_memory(rollout=text), kind="string").policy() == policy
+    assert make(in_memory(rollout=text)).policy() == policy, "its type need not be told"
 
 
 def test_the_environment_provider(make: MakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,10 +78,12 @@ def test_the_environment_provider(make: MakeSource, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("rollout", json.dumps(RAMP))
     source = make(EnvVarProvider())
     assert source.policy().percent == 5
+    monkeypatch.setenv("rollout", "ramp 6")
+    wait_until(lambda: source.policy().percent == 6)
     monkeypatch.delenv("rollout")
     wait_until(lambda: source.health.fault)
     assert "FLAG_NOT_FOUND" in str(source.health.fault)
-    assert source.policy().percent == 5
+    assert source.policy().percent == 6
 
 
 def test_flagd_file_mode(make: MakeSource, tmp_path: Path) -> None:
@@ -128,7 +131,7 @@ def test_a_flag_that_vanishes_keeps_the_last_good_policy(make: MakeSource) -> No
     assert source.health.fault is None
 
 
-@pytest.mark.parametrize("value", [{"stage": "ramped"}, {"stage": "ramp", "percent": 101}, ["ramp"], 7, None, "ramp"])
+@pytest.mark.parametrize("value", [{"stage": "ramped"}, {"stage": "ramp", "percent": 101}, ["ramp"], 7, None, "ramped"])
 def test_a_value_that_is_no_policy_keeps_the_last_good_one(make: MakeSource, value: object) -> None:
     """A flag that holds something else changes nothing, and is told."""
     provider = Answering(lambda _default: answer(RAMP))
