@@ -49,7 +49,7 @@ TABLE = {
     "shim.comparison": row(  # the tap is a transport adapter; the proxy frames HTTP with h11
         f"{VOCABULARY} shim.calls shim.observation shim.wire", "h11 jinja2 requests urllib3"
     ),
-    "shim.migration": row(f"{VOCABULARY} shim.comparison", "openfeature"),
+    "shim.migration": row(f"{VOCABULARY} shim.comparison shim.wire", "openfeature"),  # upgrades read and write bodies
     "shim.factory": row(BELOW_FACTORY),
     "shim.client": row(f"{VOCABULARY} shim.factory shim.loops"),
     "shim.compat": row("shim.model shim.wire shim.client shim.factory"),
