@@ -53,10 +53,11 @@ TABLE = {
     "shim.factory": row(BELOW_FACTORY),
     "shim.client": row(f"{VOCABULARY} shim.factory shim.loops"),
     "shim.compat": row("shim.model shim.wire shim.client shim.factory"),
+    "shim.doctor": row("shim.migration shim.compat"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
         f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.comparison", "h11 h2 pytest trustme"
     ),
-    "shim.cli": row(f"{BELOW_FACTORY} shim shim.factory shim.client shim.compat shim.testing", "rich"),
+    "shim.cli": row(f"{BELOW_FACTORY} shim shim.factory shim.client shim.compat shim.doctor shim.testing", "rich"),
     "shim": row(f"{BELOW_FACTORY} shim.factory shim.client"),
 }
 

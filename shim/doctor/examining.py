@@ -1,0 +1,133 @@
+"""The examination of a program: its files walked, read and judged, and the whole counted.
+
+Not the single steps (`walking`, `reading`, `judging`) nor the printing (`shim.cli.doctor`). Nothing is executed or imported.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timezone
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from shim.doctor.by_hand import THIRD_PARTY
+from shim.doctor.finding import Finding, Place, Standing, Unread
+from shim.doctor.judging import judge
+from shim.doctor.reading import UnreadableSourceError, read_source
+from shim.doctor.walking import python_files
+from shim.migration.upgrades import MODELS
+
+# A file that holds none of these words names nothing of ours, and is not parsed.
+_WORDS = re.compile(
+    rb"openai|"
+    + rb"|".join(re.escape(name.encode()) for name in sorted(MODELS) if "-" in name)
+    + rb"|\b(?:"
+    + rb"|".join(name.encode() for name in sorted(THIRD_PARTY))
+    + rb")\b"
+)
+_OURS = re.compile(rb"openai")
+
+
+class Examination(Struct):
+    """What was found.
+
+    Attributes:
+        findings: all of them, by place.
+        unread: files that could not be parsed or read, and cells of notebooks.
+        skipped: files and folders left out, with the reason.
+        files: how many were looked at; `parsed` of them name something, and were parsed.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    skipped: list[Unread] = field(default_factory=list)
+    files: int = 0
+    parsed: int = 0
+
+    def count(self, standing: Standing) -> int:
+        """Findings that stand so."""
+        return self.counts[standing]
+
+    @property
+    def counts(self) -> Counter[Standing]:
+        """Findings by standing."""
+        return Counter(each.standing for each in self.findings)
+
+
+def examine(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    today: date | None = None,
+    skip: Sequence[str] = (),
+    on_file: Callable[[int, int], None] | None = None,
+) -> Examination:
+    """Examine files and trees.
+
+    Args:
+        paths: files, or folders with all below them.
+        today: the day that decides which models are gone; None is the clock's (UTC).
+        skip: patterns of names or paths to leave out.
+        on_file: told after each file how many are done, and how many there are.
+
+    Raises:
+        FileNotFoundError: a path is not there.
+    """
+    roots = [Path(path) for path in paths]
+    for root in roots:
+        if not root.exists():
+            raise FileNotFoundError(f"{root} is not there")
+    examination = Examination()
+    files: list[Path] = []
+    for each in python_files(roots, skip=skip):
+        if isinstance(each, Unread):
+            examination.skipped.append(each)
+        else:
+            files.append(each)
+    day = today or datetime.now(timezone.utc).date()
+    for number, path in enumerate(files, 1):
+        _examine_file(examination, path, today=day)
+        if on_file is not None:
+            on_file(number, len(files))
+    examination.findings.sort(key=lambda each: each.place)
+    return examination
+
+
+def _examine_file(examination: Examination, path: Path, *, today: date) -> None:
+    examination.files += 1
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        examination.unread.append(Unread(str(path), error.strerror or "it cannot be read"))
+        return
+    if not _WORDS.search(content):
+        return
+    try:
+        source = read_source(path, content, shown=str(path))
+    except UnreadableSourceError as error:
+        examination.unread.append(Unread(str(path), str(error)))
+        examination.findings += _unread_findings(path, content, reason=str(error))
+        return
+    examination.parsed += 1
+    for cell, reason in source.left_out:
+        examination.unread.append(Unread(f"{path}:cell {cell}", reason))
+        place = Place(str(path), 1, 1, cell)
+        examination.findings.append(_unread_finding(place, reason))
+    examination.findings += judge(source, today=today)
+
+
+def _unread_findings(path: Path, content: bytes, *, reason: str) -> list[Finding]:
+    """A finding for a file that cannot be parsed and names openai: a person must look."""
+    found = _OURS.search(content)
+    if found is None:
+        return []
+    line = content.count(b"\n", 0, found.start()) + 1
+    return [_unread_finding(Place(str(path), line), reason)]
+
+
+def _unread_finding(place: Place, reason: str) -> Finding:
+    remedy = "Bring it to Python 3, or look by hand."
+    return Finding(place, "unread", "openai", Standing.HAND, f"It cannot be parsed as Python 3: {reason}.", remedy)
