@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from shim.doctor.finding import Finding, Standing
 from shim.doctor.reading import Source
 from shim.doctor.resolving import Resolver
-from shim.doctor.scopes import scoped
+from shim.doctor.scopes import Scope
 from shim.migration.upgrades import RETIRED_ENDPOINTS
 
 _ADDRESS = re.compile(r"(?:api\.openai\.com|\.openai\.azure\.com)(?P<path>[\w./{}-]*)")
@@ -21,7 +21,7 @@ _PATH = re.compile(
     r"(?P<path>/v1/(?:chat/completions|completions|embeddings|edits|moderations|images/\w+|audio/\w+|engines/\S*|fine-tunes)"
     r"|/chat/completions)\Z"
 )
-_SETTINGS = frozenset({"api_base", "base_url", "openai_api_base", "azure_endpoint", "endpoint", "OPENAI_API_BASE"})
+_SETTINGS = frozenset({"api_base", "base_url", "openai_api_base", "azure_endpoint", "OPENAI_API_BASE"})
 
 # Library -> how a call through it is proven and moved.
 HTTP_LIBRARIES: dict[str, str] = {
@@ -72,16 +72,20 @@ THIRD_PARTY: dict[str, str] = {
 _INDEPENDENT = frozenset({"tiktoken"})  # named for OpenAI, and needing nothing: it counts tokens on its own
 
 
-def findings(source: Source, resolver: Resolver) -> Iterator[Finding]:
-    """The addresses and the libraries of one module."""
-    documents = _docstrings(source.tree)
-    settings = _settings(source.tree)
-    libraries = _imported(source.tree, HTTP_LIBRARIES)
-    for node, _ in scoped(source.tree, top=resolver.top):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in documents | settings:
+def findings(source: Source, resolver: Resolver, *, own: Container[str] = ()) -> Iterator[Finding]:
+    """The addresses and the libraries of one module; `own` are packages of the program itself."""
+    nodes = [node for node, _ in resolver.nodes]
+    passed_over = _docstrings(nodes) | _settings(nodes)
+    libraries = _imported(nodes, HTTP_LIBRARIES)
+    imports_openai = bool(_imported(nodes, {"openai": ""}))
+    for node, scope in resolver.nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in passed_over:
             yield from _address(source, node, libraries=libraries)
+        elif isinstance(node, ast.Call) and imports_openai and _posts_somewhere(node, resolver, scope=scope):
+            reason = "Only running tells the address; where it is the API's, the API is called by hand."
+            yield Finding(source.place(node), "http", ast.unparse(node.func), Standing.SUPPORTED, reason)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield from _third_party(source, node)
+            yield from _third_party(source, node, own=own)
 
 
 def _address(source: Source, node: ast.Constant, *, libraries: list[str]) -> Iterator[Finding]:
@@ -100,25 +104,35 @@ def _address(source: Source, node: ast.Constant, *, libraries: list[str]) -> Ite
         yield Finding(source.place(node), "http", found[0], standing, f"The API's address stands here.{lost}", "")
 
 
-def _third_party(source: Source, node: ast.Import | ast.ImportFrom) -> Iterator[Finding]:
+def _posts_somewhere(node: ast.Call, resolver: Resolver, *, scope: Scope) -> bool:
+    """Whether a call posts JSON to an address that is no literal."""
+    if (
+        not node.args
+        or isinstance(node.func, ast.Call)
+        or not {"requests.post", "httpx.post"} & {*resolver.paths(node.func, scope)}
+    ):
+        return False
+    return not any(isinstance(each, ast.Constant) for each in ast.walk(node.args[0]))
+
+
+def _third_party(source: Source, node: ast.Import | ast.ImportFrom, *, own: Container[str]) -> Iterator[Finding]:
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     else:
         names = [node.module] if node.module and node.level == 0 else []
-    for name in names:
-        top = name.partition(".")[0]
-        if top not in THIRD_PARTY or top in _INDEPENDENT:
+    for top in dict.fromkeys(name.partition(".")[0] for name in names):
+        if top not in THIRD_PARTY or top in _INDEPENDENT or top in own:
             continue
         reason = f"{THIRD_PARTY[top]} imports openai itself, and reads its settings."
         remedy = (
             "Start the program with `shim run`, or call openai_v0.install() before this import; an alias is not enough."
         )
-        yield Finding(source.place(node), "third-party", name, Standing.SUPPORTED, reason, remedy)
+        yield Finding(source.place(node), "third-party", top, Standing.SUPPORTED, reason, remedy)
 
 
-def _imported(tree: ast.Module, wanted: dict[str, str]) -> list[str]:
+def _imported(nodes: list[ast.AST], wanted: dict[str, str]) -> list[str]:
     found: dict[str, None] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names = [node.module]
@@ -126,17 +140,15 @@ def _imported(tree: ast.Module, wanted: dict[str, str]) -> list[str]:
     return list(found)
 
 
-def _docstrings(tree: ast.Module) -> set[ast.AST]:
+def _docstrings(nodes: list[ast.AST]) -> set[ast.AST]:
     """Texts that stand alone as statements: documentation, or code commented out."""
-    return {
-        node.value for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
+    return {node.value for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
 
 
-def _settings(tree: ast.Module) -> set[ast.AST]:
+def _settings(nodes: list[ast.AST]) -> set[ast.AST]:
     """Texts that are the base address given to a client."""
     found: set[ast.AST] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if (isinstance(node, ast.keyword) and node.arg in _SETTINGS) or (
             isinstance(node, ast.Assign)
             and any(isinstance(each, ast.Attribute) and each.attr in _SETTINGS for each in node.targets)

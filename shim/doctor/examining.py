@@ -87,16 +87,22 @@ def examine(
             examination.skipped.append(each)
         else:
             files.append(each)
+    own = _own_packages(files)
     day = today or datetime.now(timezone.utc).date()
     for number, path in enumerate(files, 1):
-        _examine_file(examination, path, today=day)
+        _examine_file(examination, path, today=day, own=own)
         if on_file is not None:
             on_file(number, len(files))
     examination.findings.sort(key=lambda each: each.place)
     return examination
 
 
-def _examine_file(examination: Examination, path: Path, *, today: date) -> None:
+def _own_packages(files: list[Path]) -> frozenset[str]:
+    """Names that an import finds in the program itself: its modules, and the folders they are in."""
+    return frozenset(path.stem for path in files) | frozenset(path.parent.name for path in files)
+
+
+def _examine_file(examination: Examination, path: Path, *, today: date, own: frozenset[str]) -> None:
     examination.files += 1
     try:
         content = path.read_bytes()
@@ -116,7 +122,7 @@ def _examine_file(examination: Examination, path: Path, *, today: date) -> None:
         examination.unread.append(Unread(f"{path}:cell {cell}", reason))
         place = Place(str(path), 1, 1, cell)
         examination.findings.append(_unread_finding(place, reason))
-    examination.findings += judge(source, today=today)
+    examination.findings += judge(source, today=today, own=own)
 
 
 def _unread_findings(path: Path, content: bytes, *, reason: str) -> list[Finding]:

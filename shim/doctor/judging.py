@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import date
 
 from shim.compat.v0_names import ERRORS, INHERITED, LATER_NAMES, NAMES, RESOURCES, SUBMODULES, V0Name
@@ -17,7 +17,6 @@ from shim.doctor.finding import Finding, Kind, Standing
 from shim.doctor.reading import Source
 from shim.doctor.resolving import Resolver
 from shim.doctor.scanning import Scanner, Use, canonical
-from shim.doctor.scopes import scoped
 from shim.migration.upgrades import MODELS, ModelFacts, facts_of
 
 _STANDINGS: dict[str, Standing] = {
@@ -34,11 +33,11 @@ _AZURE = re.compile(r"openai\.azure\.com|\A(?:azure|azure_ad|azuread)\Z", re.IGN
 _FOLLOWS = "After an import alias the text names the other module: patch the name the code uses."
 
 
-def judge(source: Source, *, today: date) -> list[Finding]:
-    """Everything found in one module, in the order of its lines."""
+def judge(source: Source, *, today: date, own: Container[str] = ()) -> list[Finding]:
+    """Everything found in one module, in the order of its lines; `own` are the program's own packages."""
     resolver = Resolver(source.tree)
     module = _Module(source, resolver, today=today)
-    found = [*module.findings(), *by_hand.findings(source, resolver)]
+    found = [*module.findings(), *by_hand.findings(source, resolver, own=own)]
     return sorted(dict.fromkeys(found), key=lambda each: each.place)
 
 
@@ -49,9 +48,10 @@ class _Module:
         self._source = source
         self._resolver = resolver
         self._today = today
-        self._uses = list(Scanner(source.tree, resolver).uses())
+        self._uses = list(Scanner(resolver).uses())
         self._azure = self._is_azure()
         self._later = any(_is_later(use) for use in self._uses)
+        self._foreign = {canonical(use.path) for use in self._uses if use.manner == "assign" or _asks_first(use)}
         self._told: set[tuple[int, int, str]] = set()
 
     def findings(self) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ class _Module:
         yield from self._models_named()
 
     def _is_azure(self) -> bool:
-        texts = (node.value for node in ast.walk(self._source.tree) if isinstance(node, ast.Constant))
+        texts = (node.value for node, _ in self._resolver.nodes if isinstance(node, ast.Constant))
         return any(isinstance(text, str) and _AZURE.search(text) for text in texts)
 
     # -- names
@@ -85,6 +85,8 @@ class _Module:
         return Finding(self._source.place(use.node), kind, name, standing, reason, remedy)
 
     def _standing(self, use: Use, path: str) -> tuple[Standing, str, str]:
+        if use.manner == "unseen" and isinstance(use.node, ast.Call) and ast.unparse(use.node.func) == "setattr":
+            return Standing.SUPPORTED, "Only running tells which name is set; a module keeps any.", ""
         if use.manner == "unseen":
             return Standing.HAND, "The name is only known when the program runs.", "Look up which names it may be."
         row, rest = _row_of(path)
@@ -104,12 +106,16 @@ class _Module:
         head = path.partition(".")[0]
         if use.manner in ("assign", "delete") and "." not in path:
             return Standing.SUPPORTED, "0.28 has no such setting; the module keeps the name, and nothing reads it.", ""
-        if head in LATER_NAMES or (head in ERRORS and self._later):
+        if path in self._foreign:
+            return (
+                Standing.SUPPORTED,
+                "0.28.1 has no such name; the program sets it, or asks first whether it is there.",
+                "",
+            )
+        if head in LATER_NAMES or self._later:
             return Standing.OTHER, "It is a name of openai 1.0 and later.", ""
         if head in ERRORS:
             return Standing.HAND, "0.28.1 has it in openai.error alone.", f"Write openai.error.{head}."
-        if isinstance(use.node, ast.Call):
-            return Standing.SUPPORTED, "0.28.1 has no such name; asking for it answers so on both.", ""
         return Standing.HAND, "0.28.1 has no such name.", "See whether the code was written for another version."
 
     # -- models
@@ -126,25 +132,61 @@ class _Module:
             for model in self._resolver.texts(use.call.args[0], use.scope):
                 yield from self._model(model, use.call.args[0])
 
-    def _model(self, model: str, node: ast.AST) -> Iterator[Finding]:
+    def _model(self, model: str, node: ast.AST, *, only_tested: bool = False) -> Iterator[Finding]:
         place = self._source.place(node)
         mark = (place.line, place.cell, model)
         facts = facts_of(model)
         if facts is None or facts.retires is None or mark in self._told:
             return
         self._told.add(mark)
-        yield Finding(place, "model", model, *_fate(facts, self._today))
+        standing, reason, remedy, upgrade = _fate(facts, self._today)
+        if only_tested:
+            standing, remedy, upgrade = (
+                Standing.SUPPORTED,
+                "It is compared or looked up here, and sent from elsewhere.",
+                "",
+            )
+        yield Finding(place, "model", model, standing, reason, remedy, upgrade)
 
     def _models_named(self) -> Iterator[Finding]:
         """Models that stand in the code outside of calls: constants, settings, tables."""
-        for node, _ in scoped(self._source.tree, top=self._resolver.top):
-            if (
-                isinstance(node, ast.Constant)
-                and isinstance(node.value, str)
-                and node.value in MODELS
-                and node.value not in _WORDS
-            ):
-                yield from self._model(node.value, node)
+        tested = _tested(node for node, _ in self._resolver.nodes)
+        for node, _ in self._resolver.nodes:
+            name = _model_named(node)
+            if name is not None:
+                yield from self._model(name, node, only_tested=node in tested)
+
+
+_VENDORS = ("openai/", "openai:")
+
+
+def _model_named(node: ast.AST) -> str | None:
+    """The model that a text is the name of, alone or behind a vendor's prefix."""
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        return None
+    name = node.value
+    for vendor in _VENDORS:
+        name = name.removeprefix(vendor)
+    return name if name in MODELS and name not in _WORDS else None
+
+
+def _tested(nodes: Iterable[ast.AST]) -> set[ast.AST]:
+    """Texts that something is compared with, or looked up by: they are sent nowhere from there."""
+    found: set[ast.AST] = set()
+    for node in nodes:
+        if isinstance(node, ast.Compare):
+            for each in (node.left, *node.comparators):
+                found.update(ast.walk(each))
+        elif isinstance(node, ast.Dict):
+            found.update(key for key in node.keys if key is not None)
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("startswith", "endswith")
+        ):
+            for each in node.args:
+                found.update(ast.walk(each))
+    return found
 
 
 def _fate(facts: ModelFacts, today: date) -> tuple[Standing, str, str, str]:
@@ -179,6 +221,13 @@ def _kind_of(use: Use, path: str) -> Kind:
         return "unseen"
     replaced = use.manner in ("assign", "delete") and "." in path and path.partition(".")[0] in RESOURCES
     return "patch" if use.manner == "patch" or replaced else "name"
+
+
+def _asks_first(use: Use) -> bool:
+    """Whether a use is `hasattr(…)`, or `getattr` with a default."""
+    if not isinstance(use.node, ast.Call) or not isinstance(use.node.func, ast.Name):
+        return False
+    return use.node.func.id == "hasattr" or (use.node.func.id == "getattr" and len(use.node.args) > 2)
 
 
 def _is_later(use: Use) -> bool:

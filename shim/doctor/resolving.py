@@ -14,6 +14,11 @@ from shim.doctor.scopes import FunctionLike, Scope, scope_of, scoped
 
 _FOLLOWED_CALLS = frozenset({"getattr", "import_module", "__import__"})
 _DEFAULTS = frozenset({"getenv", "get", "environ.get", "pop", "setdefault"})
+_GIVING = (
+    *(ast.Import, ast.ImportFrom, ast.Call, ast.ClassDef, *FunctionLike),
+    *(ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension),
+)
+_SUPER = "super()"  # no name that code can have
 _LITERALS = (ast.Tuple, ast.List, ast.Set)
 _DEPTH = 40  # of expressions in expressions; deeper ones are generated, and stand for no module
 
@@ -34,14 +39,16 @@ def _is_followed(path: str) -> bool:
 
 
 class Resolver:
-    """Knows what the names of one module stand for."""
+    """Knows what the names of one module stand for; `nodes` are all of its tree, each with its scope, outer before inner."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.top = Scope()
         self.attributes: dict[str, list[str]] = {}
         self.star = False
+        self.nodes = scoped(tree, top=self.top)
+        giving = [(node, scope) for node, scope in self.nodes if isinstance(node, _GIVING)]
         for _ in range(2):  # a name may be used in a line above the one that gives it
-            for node, scope in scoped(tree, top=self.top):
+            for node, scope in giving:
                 self._note(node, scope)
 
     # -- what names are given
@@ -57,6 +64,9 @@ class Resolver:
             self._note_defaults(node, scope)
         elif isinstance(node, ast.Call):
             self._note_call(node, scope)
+        elif isinstance(node, ast.ClassDef):
+            for path in self._any(node.bases, scope, depth=0):
+                scope_of(node, scope).bind(_SUPER, path)
         else:
             for target, value in _given(node):
                 self._give(target, value, scope)
@@ -201,6 +211,8 @@ class Resolver:
 
     def _called(self, node: ast.Call, scope: Scope, *, depth: int) -> list[str]:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name == "super" and not node.args:
+            return next((each.paths[_SUPER] for each in scope.around() if _SUPER in each.paths), [])
         if name not in _FOLLOWED_CALLS or not node.args:
             return []
         if name == "getattr":

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from shim.compat.v0_names import NAMES, RESOURCE_MODULES, RESOURCES
 from shim.doctor.resolving import Resolver
-from shim.doctor.scopes import Scope, scoped
+from shim.doctor.scopes import Scope
 
 Manner: TypeAlias = Literal["read", "import", "assign", "delete", "patch", "base", "called", "text", "unseen", "value"]
 
@@ -42,8 +42,7 @@ _MOST_TEXT = 200  # characters; longer texts are prose
 class Scanner:
     """Goes once through a module."""
 
-    def __init__(self, tree: ast.Module, resolver: Resolver) -> None:
-        self._tree = tree
+    def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self._inner: set[ast.AST] = set()
         self._patched: set[ast.AST] = set()
@@ -51,7 +50,7 @@ class Scanner:
 
     def uses(self) -> Iterator[Use]:
         """Every use, in the order of the code, outer expressions before inner ones."""
-        for node, scope in scoped(self._tree, top=self._resolver.top):
+        for node, scope in self._resolver.nodes:
             yield from self._uses_of(node, scope)
 
     def _uses_of(self, node: ast.AST, scope: Scope) -> Iterator[Use]:
@@ -185,7 +184,7 @@ class Scanner:
     def _find_wrappers(self) -> dict[str, str]:
         """Functions that hand their own `**kwargs` on to an API: name -> the API; their callers name the arguments."""
         wrappers: dict[str, str] = {}
-        for node, scope in scoped(self._tree, top=self._resolver.top):
+        for node, scope in self._resolver.nodes:
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or node.args.kwarg is None:
                 continue
             path = self._handed_on(node, node.args.kwarg.arg, scope)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 FunctionLike = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_WITH_SCOPE = (*FunctionLike, ast.ClassDef)
 MOST_MEANINGS = 8
 """Things one name is followed to; a name that stands for more is a loop over everything, and the first ones say enough."""
 
@@ -26,6 +27,13 @@ class Scope:
         self.dicts: dict[str, dict[str, ast.expr]] = {}
         self.open_dicts: set[str] = set()
         self.made: dict[ast.AST, Scope] = {}
+
+    def around(self) -> Iterator[Scope]:
+        """This scope and all those around it, classes too."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
 
     def outward(self) -> Iterator[Scope]:
         """This scope and those around it; a class is seen only from itself, as in Python."""
@@ -60,24 +68,29 @@ class Scope:
         return None
 
 
-def scoped(tree: ast.Module, *, top: Scope) -> Iterator[tuple[ast.AST, Scope]]:
+def scoped(tree: ast.Module, *, top: Scope) -> list[tuple[ast.AST, Scope]]:
     """Every node of a tree with the scope it stands in, outer before inner; without recursion, so that depth is no limit."""
+    found: list[tuple[ast.AST, Scope]] = []
     waiting: list[tuple[ast.AST, Scope]] = [(tree, top)]
     while waiting:
-        node, scope = waiting.pop()
-        yield node, scope
-        waiting.extend(reversed(list(_below(node, scope))))
+        pair = waiting.pop()
+        node, scope = pair
+        if isinstance(node, ast.expr_context):
+            continue
+        found.append(pair)
+        below = [(child, scope) for child in ast.iter_child_nodes(node)]
+        if isinstance(node, _WITH_SCOPE):
+            below = _within(node, below, inner=scope_of(node, scope))
+        below.reverse()
+        waiting.extend(below)
+    return found
 
 
-def _below(node: ast.AST, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
-    """The children of a node: a function's body and parameters are in its own scope, its decorators and defaults are not."""
-    if not isinstance(node, (*FunctionLike, ast.ClassDef)):
-        yield from ((child, scope) for child in ast.iter_child_nodes(node))
-        return
-    inner = scope_of(node, scope)
-    body = node.body if isinstance(node.body, list) else [node.body]
-    inside = set(map(id, body))
-    yield from ((child, inner if id(child) in inside else scope) for child in ast.iter_child_nodes(node))
+def _within(node: ast.AST, below: list[tuple[ast.AST, Scope]], *, inner: Scope) -> list[tuple[ast.AST, Scope]]:
+    """The children of a function or class: its body is in its own scope, its decorators, defaults and bases are not."""
+    body = getattr(node, "body", [])
+    inside = set(map(id, body if isinstance(body, list) else [body]))
+    return [(child, inner if id(child) in inside else scope) for child, scope in below]
 
 
 def scope_of(node: ast.AST, parent: Scope) -> Scope:

@@ -286,7 +286,7 @@ _ROWS: list[ModelFacts] = [
         "whisper-1",
         on="2027-02-26",
         successor=None,
-        announced="2026, as the transcription models",
+        announced="2026-08 to 2026-10, with the other transcription models",
         endpoints=("audio/transcriptions",),
     ),
     *_gone(
