@@ -188,7 +188,15 @@ def _rows() -> list[V0Name]:
         rows += [V0Name(module), *(V0Name(f"{module}.{name}") for name in names)]
     rows += [V0Name(module) for module in RESOURCE_MODULES]
     rows += [V0Name(name, "hand", reason, remedy) for name, (reason, remedy) in _BY_HAND.items()]
-    return rows
+    known = {row.name: row for row in rows}
+    return [_as_at_the_top(row, known) for row in rows]
+
+
+def _as_at_the_top(row: V0Name, known: dict[str, V0Name]) -> V0Name:
+    """A class in `api_resources` fares as the same class at the top level."""
+    head, _, resource = row.name.partition(".")
+    same = known[resource] if head == "api_resources" and resource in RESOURCES else row
+    return V0Name(row.name, same.support, same.reason, same.remedy, same.upgrade)
 
 
 def _resource_row(resource: str, name: str) -> V0Name:

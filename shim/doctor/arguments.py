@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct
 from shim.doctor.finding import Finding, Place, Standing
 from shim.doctor.reading import Source
 from shim.doctor.resolving import Resolver
-from shim.doctor.scanning import Use
+from shim.doctor.scanning import Use, canonical
 from shim.doctor.scopes import literal
 from shim.migration.upgrades import UPGRADES, Change, RefusedField, Target, advise, facts_of
 
@@ -70,17 +70,18 @@ def arguments_of(use: Use, resolver: Resolver) -> Arguments:
         if keyword.arg is not None:
             nodes[keyword.arg] = keyword.value
         else:
-            whole &= _add_spread(nodes, keyword.value, use, resolver=resolver)
+            whole &= _add_spread(nodes, keyword.value, use=use, resolver=resolver)
     return Arguments(nodes, whole)
 
 
-def _add_spread(nodes: dict[str, ast.expr], value: ast.expr, use: Use, *, resolver: Resolver) -> bool:
+def _add_spread(nodes: dict[str, ast.expr], value: ast.expr, *, use: Use, resolver: Resolver) -> bool:
     if isinstance(value, ast.Dict):
         entries: dict[str, ast.expr] = {}
-        whole = resolver.add_entries(entries, value)
+        resolver.add_entries(entries, value)
+        whole = all(key is None or isinstance(key, ast.Constant) for key in value.keys)
         for key, inner in zip(value.keys, value.values, strict=True):
             if key is None:
-                whole &= _add_spread(entries, inner, use, resolver=resolver)
+                whole &= _add_spread(entries, inner, use=use, resolver=resolver)
     else:
         known = use.scope.dict_of(value.id) if isinstance(value, ast.Name) else None
         entries, whole = known or ({}, False)
@@ -117,7 +118,7 @@ class Adviser:
 
     def _requests(self, use: Use, arguments: Arguments) -> Iterator[dict[str, Any]]:
         """The requests a call may make: one for each model it may name."""
-        fields: dict[str, Any] = {"prompt": "…"} if use.path.startswith("Completion") else {"messages": []}
+        fields: dict[str, Any] = {"prompt": "…"} if canonical(use.path).startswith("Completion") else {"messages": []}
         for name, node in arguments.nodes.items():
             if name in _CALL_OPTIONS or name in ("model", "engine", "deployment_id"):
                 continue
@@ -133,10 +134,11 @@ class Adviser:
             if name in arguments.nodes
             for text in self._resolver.texts(arguments.nodes[name], use.scope)
         ]
-        if not named and {"engine", "deployment_id"} & arguments.nodes.keys():
-            named = [{"engine": "…"}]
+        addressed = {"engine", "deployment_id"}
+        is_told = any(addressed & each.keys() for each in named)
+        address = {} if is_told else dict.fromkeys(addressed & arguments.nodes.keys(), "…")
         for each in named or [{}]:
-            yield fields | each
+            yield fields | each | address
 
     def _value(self, name: str, node: ast.expr) -> Any:
         try:
@@ -148,7 +150,7 @@ class Adviser:
     def _advised(self, use: Use, fields: dict[str, Any], *, arguments: Arguments) -> Iterator[Finding]:
         advice = advise(fields, target=Target(today=self._today))
         if advice.unknown_model not in (None, "…"):
-            place = self._place(use, arguments, "model")
+            place = self._place(use, arguments, field="model")
             reason = "Nothing is known of this model; what it refuses is not checked."
             yield Finding(place, "model", str(advice.unknown_model), Standing.SUPPORTED, reason)
         for change in advice.changes:
@@ -163,7 +165,7 @@ class Adviser:
         maybe = "" if change.before is not UNKNOWN else "Unless the value is the default: "
         summary = UPGRADES[change.name].summary.rstrip(".")
         return Finding(
-            self._place(use, arguments, change.field),
+            self._place(use, arguments, field=change.field),
             "model" if is_model else "argument",
             str(change.before) if is_model else change.field,
             Standing.UPGRADE,
@@ -178,7 +180,7 @@ class Adviser:
         maybe = "unless the value is the default, " if value is UNKNOWN else ""
         text = f"{maybe}{field} {reason}."
         return Finding(
-            self._place(use, arguments, field),
+            self._place(use, arguments, field=field),
             "argument",
             field,
             Standing.HAND,
@@ -193,10 +195,10 @@ class Adviser:
         if facts is not None and facts.retires is not None and not facts.is_retired(self._today):
             reason = f"It will be shut down on {facts.retires} ({facts.source})."
             remedy = f"Plan for {facts.successor}." if facts.successor else ""
-            place = self._place(use, arguments, "model")
+            place = self._place(use, arguments, field="model")
             yield Finding(place, "model", str(model), Standing.SUPPORTED, reason, remedy)
 
-    def _place(self, use: Use, arguments: Arguments, field: str) -> Place:
+    def _place(self, use: Use, arguments: Arguments, *, field: str) -> Place:
         """Where an argument stands, or the call where it has none."""
         names = ("model", "engine", "deployment_id") if field == "model" else (field.partition("[")[0],)
         node = next((arguments.nodes[name] for name in names if name in arguments.nodes), use.node)

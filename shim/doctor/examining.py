@@ -23,7 +23,7 @@ from shim.migration.upgrades import MODELS
 
 # A file that holds none of these words names nothing of ours, and is not parsed.
 _WORDS = re.compile(
-    rb"openai|"
+    rb"openai|/chat/completions|/v1/(?:completions|embeddings|edits|moderations|images|audio|engines|fine-tunes)|"
     + rb"|".join(re.escape(name.encode()) for name in sorted(MODELS) if "-" in name)
     + rb"|\b(?:"
     + rb"|".join(name.encode() for name in sorted(THIRD_PARTY))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from shim.compat.v0_names import RESOURCES
+from shim.compat.v0_names import NAMES, RESOURCES
 from shim.doctor.scopes import FunctionLike, Scope, scope_of, scoped
 
 _FOLLOWED_CALLS = frozenset({"getattr", "import_module", "__import__"})
@@ -38,13 +38,20 @@ def _is_followed(path: str) -> bool:
     return path == "openai" or any(part in RESOURCES for part in path.split(".")[1:])
 
 
+def _exported(module: str) -> Iterator[str]:
+    """The names a star brings from openai or a module of it."""
+    head, _, below = module.partition(".")
+    if head == "openai":
+        start = f"{below}." if below else ""
+        yield from (rest for name in NAMES if name.startswith(start) and "." not in (rest := name[len(start) :]))
+
+
 class Resolver:
     """Knows what the names of one module stand for; `nodes` are all of its tree, each with its scope, outer before inner."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.top = Scope()
         self.attributes: dict[str, list[str]] = {}
-        self.star = False
         self.nodes = scoped(tree, top=self.top)
         giving = [(node, scope) for node, scope in self.nodes if isinstance(node, _GIVING)]
         for _ in range(2):  # a name may be used in a line above the one that gives it
@@ -69,13 +76,14 @@ class Resolver:
                 scope_of(node, scope).bind(_SUPER, path)
         else:
             for target, value in _given(node):
-                self._give(target, value, scope)
+                self._give(target, value, scope=scope)
 
     def _note_import_from(self, node: ast.ImportFrom, scope: Scope) -> None:
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             if alias.name == "*":
-                self.star = self.star or module == "openai"
+                for name in _exported(module):
+                    scope.bind(name, f"{module}.{name}")
             elif alias.name == "openai" and module != "openai":
                 scope.bind(alias.asname or "openai", "openai")  # handed on by a module of the program's own
             else:
@@ -90,7 +98,7 @@ class Resolver:
             (arg, default) for arg, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default
         ]
         for argument, default in pairs:
-            self._give(ast.Name(argument.arg), default, inner, value_scope=scope)
+            self._give(ast.Name(argument.arg), default, scope=inner, value_scope=scope)
 
     def _note_call(self, node: ast.Call, scope: Scope) -> None:
         """`params.update(…)` and `params.setdefault("x", …)` give entries to a dict that is followed."""
@@ -126,23 +134,23 @@ class Resolver:
                 whole = False
         return whole
 
-    def _give(self, target: ast.expr, value: ast.expr, scope: Scope, *, value_scope: Scope | None = None) -> None:
+    def _give(self, target: ast.expr, value: ast.expr, *, scope: Scope, value_scope: Scope | None = None) -> None:
         where = value_scope or scope
         if isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List)):
             for one, other in zip(target.elts, value.elts, strict=False):
-                self._give(one, other, scope, value_scope=value_scope)
+                self._give(one, other, scope=scope, value_scope=value_scope)
         elif isinstance(target, ast.Name):
-            self._give_name(target.id, value, scope, where=where)
+            self._give_name(target.id, value, scope=scope, where=where)
         elif isinstance(target, ast.Attribute):
-            self._give_attribute(target.attr, value, where)
+            self._give_attribute(target.attr, value, scope=where)
         elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
-            self._give_entry(target, value, scope)
+            self._give_entry(target, value, scope=scope)
 
-    def _give_name(self, name: str, value: ast.expr, scope: Scope, *, where: Scope) -> None:
+    def _give_name(self, name: str, value: ast.expr, *, scope: Scope, where: Scope) -> None:
         for path in self.paths(value, where):
             scope.bind(name, path)
             if scope.is_class and path.startswith("openai"):
-                self._give_attribute(name, value, where)
+                self._give_attribute(name, value, scope=where)
         texts = scope.texts.setdefault(name, []) if (found := self.texts(value, where)) else []
         texts.extend(text for text in found if text not in texts)
         if isinstance(value, ast.Dict):
@@ -157,16 +165,16 @@ class Resolver:
             if value.args or any(keyword.arg is None for keyword in value.keywords):
                 scope.open_dicts.add(name)
 
-    def _give_attribute(self, name: str, value: ast.expr, scope: Scope) -> None:
+    def _give_attribute(self, name: str, value: ast.expr, *, scope: Scope) -> None:
         found = [path for path in self.paths(value, scope) if _is_followed(path)]
         known = self.attributes.setdefault(name, []) if found else []
         known.extend(path for path in found if path not in known)
 
-    def _give_entry(self, target: ast.Subscript, value: ast.expr, scope: Scope) -> None:
+    def _give_entry(self, target: ast.Subscript, value: ast.expr, *, scope: Scope) -> None:
         key = target.slice.value if isinstance(target.slice, ast.Constant) else None
         if not isinstance(key, str):
             return
-        self._give_attribute(key, value, scope)  # values["client"] = …, which pydantic makes an attribute
+        self._give_attribute(key, value, scope=scope)  # values["client"] = …, which pydantic makes an attribute
         entries = scope.dict_of(target.value.id) if isinstance(target.value, ast.Name) else None
         if entries is not None:
             entries[0].setdefault(key, value)

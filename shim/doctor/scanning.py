@@ -1,4 +1,4 @@
-"""The uses of openai in one module: each name through whatever it was reached, import lines, patches, and the calls themselves.
+"""The uses of openai in one module: names through whatever they were reached, import lines, patches, and calls.
 
 Not how they fare (`judging`), not the API called by hand (`by_hand`).
 """
@@ -143,10 +143,8 @@ class Scanner:
     def _expression(self, node: ast.Attribute | ast.Name | ast.Subscript, scope: Scope) -> Iterator[Use]:
         found = list(_openai(self._resolver.paths(node, scope)))
         self._consume(node)
-        if isinstance(node, ast.Subscript) and not _is_openai_module(node, self._resolver, scope):
+        if isinstance(node, ast.Subscript) and not _is_of_sys_modules(node, self._resolver, scope=scope):
             return
-        if isinstance(node, ast.Name) and not found and self._resolver.star and node.id in NAMES:
-            found = [node.id]
         manner: Manner = "read"
         if isinstance(node.ctx, ast.Store):
             manner = "assign"
@@ -187,12 +185,12 @@ class Scanner:
         for node, scope in self._resolver.nodes:
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or node.args.kwarg is None:
                 continue
-            path = self._handed_on(node, node.args.kwarg.arg, scope)
+            path = self._handed_on(node, node.args.kwarg.arg, scope=scope)
             if path is not None:
                 wrappers[node.name] = path
         return wrappers
 
-    def _handed_on(self, function: ast.FunctionDef | ast.AsyncFunctionDef, name: str, scope: Scope) -> str | None:
+    def _handed_on(self, function: ast.FunctionDef | ast.AsyncFunctionDef, name: str, *, scope: Scope) -> str | None:
         inner = scope.made.get(function, scope)
         for node in ast.walk(function):
             if not isinstance(node, ast.Call):
@@ -216,7 +214,7 @@ def _openai(paths: list[str]) -> Iterator[str]:
             yield path.partition(".")[2]
 
 
-def _is_openai_module(node: ast.Subscript, resolver: Resolver, scope: Scope) -> bool:
+def _is_of_sys_modules(node: ast.Subscript, resolver: Resolver, *, scope: Scope) -> bool:
     return resolver.paths(node.value, scope) == ["sys.modules"]
 
 

@@ -1,4 +1,4 @@
-"""The files of a tree that may hold Python, in a steady order; links that loop, other people's code and odd files are told.
+"""The files of a tree that may hold Python, in a steady order; other people's code and odd files are told.
 
 Not their reading (`reading`).
 """
