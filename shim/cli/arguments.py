@@ -242,6 +242,12 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument(
         "--today", type=_date, metavar="DATE", help="the day that decides which models are gone (default: today, UTC)"
     )
+    command.add_argument(
+        "--api",
+        default="chat_completions",
+        choices=("chat_completions", "responses"),
+        help="which API the new path will speak: what it lacks is told (default: %(default)s)",
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object; tables go to standard error")
     command.add_argument("--quiet", action="store_true", help="with --json: no tables at all")
     command.add_argument("--all", action="store_true", help="print what is supported, too, each with its place")

@@ -57,7 +57,9 @@ def exit_status(examination: Examination, *, fail_on: str) -> int:
 def _examined(arguments: argparse.Namespace) -> Examination:
     with progress(wanted=arguments.progress) as bar:
         try:
-            return examine(arguments.paths, today=arguments.today, skip=arguments.skip, on_file=bar.advance)
+            return examine(
+                arguments.paths, today=arguments.today, api=arguments.api, skip=arguments.skip, on_file=bar.advance
+            )
         except FileNotFoundError as error:
             raise UsageError(f"{error}; give a file or a folder that exists") from None
 

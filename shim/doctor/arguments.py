@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -93,10 +92,10 @@ def _add_spread(nodes: dict[str, ast.expr], value: ast.expr, *, use: Use, resolv
 class Adviser:
     """Judges the arguments of calls to Chat Completions and Completions."""
 
-    def __init__(self, source: Source, resolver: Resolver, *, today: date, azure: bool) -> None:
+    def __init__(self, source: Source, resolver: Resolver, *, target: Target, azure: bool) -> None:
         self._source = source
         self._resolver = resolver
-        self._today = today
+        self._target = target
         self._azure = azure
 
     def findings(self, use: Use, arguments: Arguments) -> Iterator[Finding]:
@@ -148,7 +147,7 @@ class Adviser:
             return UNSET if stand_in is None else stand_in
 
     def _advised(self, use: Use, fields: dict[str, Any], *, arguments: Arguments) -> Iterator[Finding]:
-        advice = advise(fields, target=Target(today=self._today))
+        advice = advise(fields, target=self._target)
         if advice.unknown_model not in (None, "…"):
             place = self._place(use, arguments, field="model")
             reason = "Nothing is known of this model; what it refuses is not checked."
@@ -162,7 +161,9 @@ class Adviser:
 
     def _change(self, use: Use, change: Change, *, arguments: Arguments) -> Finding:
         is_model = change.name == "model-successor"
-        maybe = "" if change.before is not UNKNOWN else "Unless the value is the default: "
+        maybe = ""
+        if change.before is UNKNOWN and change.name == "refused-sampling":
+            maybe = "Unless the value is the default: "
         summary = UPGRADES[change.name].summary.rstrip(".")
         return Finding(
             self._place(use, arguments, field=change.field),
@@ -192,7 +193,11 @@ class Adviser:
         """A model that lives, and whose last day is known."""
         model = fields.get("model") or fields.get("engine") or fields.get("deployment_id")
         facts = facts_of(model) if isinstance(model, str) else None
-        if facts is not None and facts.retires is not None and not facts.is_retired(self._today):
+        if (
+            facts is not None
+            and facts.retires is not None
+            and not facts.is_retired(self._target.today or facts.retires)
+        ):
             reason = f"It will be shut down on {facts.retires} ({facts.source})."
             remedy = f"Plan for {facts.successor}." if facts.successor else ""
             place = self._place(use, arguments, field="model")

@@ -16,10 +16,10 @@ from shim.doctor.scopes import Scope
 from shim.migration.upgrades import RETIRED_ENDPOINTS
 
 _ADDRESS = re.compile(r"(?:api\.openai\.com|\.openai\.azure\.com)(?P<path>[\w./{}-]*)")
-# A path of the API without its host, which stands in a setting then.
+# A path of the API whose host stands in a setting; behind a host of its own it is another vendor's.
 _PATH = re.compile(
     r"(?P<path>/v1/(?:chat/completions|completions|embeddings|edits|moderations|images/\w+|audio/\w+|engines/\S*|fine-tunes)"
-    r"|/chat/completions)\Z"
+    r"|/chat/completions)"
 )
 _SETTINGS = frozenset({"api_base", "base_url", "openai_api_base", "azure_endpoint", "OPENAI_API_BASE"})
 
@@ -90,7 +90,7 @@ def findings(source: Source, resolver: Resolver, *, own: Container[str] = ()) ->
 
 def _address(source: Source, node: ast.Constant, *, libraries: list[str]) -> Iterator[Finding]:
     text = str(node.value)
-    found = _ADDRESS.search(text) or (_PATH.search(text) if libraries else None)
+    found = _ADDRESS.search(text) or (_PATH.fullmatch(text) if libraries else None)
     if found is None:
         return
     path = re.sub(r"^/?v1/?", "", found["path"]).strip("/")
@@ -150,8 +150,11 @@ def _settings(nodes: list[ast.AST]) -> set[ast.AST]:
     found: set[ast.AST] = set()
     for node in nodes:
         if (isinstance(node, ast.keyword) and node.arg in _SETTINGS) or (
-            isinstance(node, ast.Assign)
-            and any(isinstance(each, ast.Attribute) and each.attr in _SETTINGS for each in node.targets)
+            isinstance(node, ast.Assign) and any(_name_of(each) in _SETTINGS for each in node.targets)
         ):
             found |= set(ast.walk(node.value))
     return found
+
+
+def _name_of(target: ast.expr) -> str:
+    return target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")

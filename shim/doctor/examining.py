@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -17,9 +18,9 @@ from msgspec import Struct, field
 from shim.doctor.by_hand import THIRD_PARTY
 from shim.doctor.finding import Finding, Place, Standing, Unread
 from shim.doctor.judging import judge
-from shim.doctor.reading import UnreadableSourceError, read_source
+from shim.doctor.reading import Source, UnreadableSourceError, read_source
 from shim.doctor.walking import python_files
-from shim.migration.upgrades import MODELS
+from shim.migration.upgrades import MODELS, TargetApi
 
 # A file that holds none of these words names nothing of ours, and is not parsed.
 _WORDS = re.compile(
@@ -62,6 +63,7 @@ def examine(
     paths: Iterable[str | os.PathLike[str]],
     *,
     today: date | None = None,
+    api: TargetApi = "chat_completions",
     skip: Sequence[str] = (),
     on_file: Callable[[int, int], None] | None = None,
 ) -> Examination:
@@ -70,6 +72,7 @@ def examine(
     Args:
         paths: files, or folders with all below them.
         today: the day that decides which models are gone; None is the clock's (UTC).
+        api: the API the new path will speak: what it lacks is told of the arguments.
         skip: patterns of names or paths to leave out.
         on_file: told after each file how many are done, and how many there are.
 
@@ -90,7 +93,7 @@ def examine(
     own = _own_packages(files)
     day = today or datetime.now(timezone.utc).date()
     for number, path in enumerate(files, 1):
-        _examine_file(examination, path, today=day, own=own)
+        _examine_file(examination, path, judging=partial(judge, today=day, api=api, own=own))
         if on_file is not None:
             on_file(number, len(files))
     examination.findings.sort(key=lambda each: each.place)
@@ -102,7 +105,7 @@ def _own_packages(files: list[Path]) -> frozenset[str]:
     return frozenset(path.stem for path in files) | frozenset(path.parent.name for path in files)
 
 
-def _examine_file(examination: Examination, path: Path, *, today: date, own: frozenset[str]) -> None:
+def _examine_file(examination: Examination, path: Path, *, judging: Callable[[Source], list[Finding]]) -> None:
     examination.files += 1
     try:
         content = path.read_bytes()
@@ -122,7 +125,7 @@ def _examine_file(examination: Examination, path: Path, *, today: date, own: fro
         examination.unread.append(Unread(f"{path}:cell {cell}", reason))
         place = Place(str(path), 1, 1, cell)
         examination.findings.append(_unread_finding(place, reason))
-    examination.findings += judge(source, today=today, own=own)
+    examination.findings += judging(source)
 
 
 def _unread_findings(path: Path, content: bytes, *, reason: str) -> list[Finding]:

@@ -17,7 +17,7 @@ from shim.doctor.finding import Finding, Kind, Standing
 from shim.doctor.reading import Source
 from shim.doctor.resolving import Resolver
 from shim.doctor.scanning import Scanner, Use, canonical
-from shim.migration.upgrades import MODELS, ModelFacts, facts_of
+from shim.migration.upgrades import MODELS, ModelFacts, Target, TargetApi, facts_of
 
 _STANDINGS: dict[str, Standing] = {
     "supported": Standing.SUPPORTED,
@@ -33,10 +33,12 @@ _AZURE = re.compile(r"openai\.azure\.com|\A(?:azure|azure_ad|azuread)\Z", re.IGN
 _FOLLOWS = "After an import alias the text names the other module: patch the name the code uses."
 
 
-def judge(source: Source, *, today: date, own: Container[str] = ()) -> list[Finding]:
+def judge(
+    source: Source, *, today: date, api: TargetApi = "chat_completions", own: Container[str] = ()
+) -> list[Finding]:
     """Everything found in one module, in the order of its lines; `own` are the program's own packages."""
     resolver = Resolver(source.tree)
-    module = _Module(source, resolver, today=today)
+    module = _Module(source, resolver, today=today, api=api)
     found = [*module.findings(), *by_hand.findings(source, resolver, own=own)]
     return sorted(dict.fromkeys(found), key=lambda each: each.place)
 
@@ -44,10 +46,11 @@ def judge(source: Source, *, today: date, own: Container[str] = ()) -> list[Find
 class _Module:
     """The judging of one module."""
 
-    def __init__(self, source: Source, resolver: Resolver, *, today: date) -> None:
+    def __init__(self, source: Source, resolver: Resolver, *, today: date, api: TargetApi) -> None:
         self._source = source
         self._resolver = resolver
         self._today = today
+        self._api = api
         self._uses = list(Scanner(resolver).uses())
         self._azure = self._is_azure()
         self._later = any(_is_later(use) for use in self._uses)
@@ -56,7 +59,8 @@ class _Module:
 
     def findings(self) -> Iterator[Finding]:
         """Names, arguments and models."""
-        adviser = Adviser(self._source, self._resolver, today=self._today, azure=self._azure)
+        target = Target(api=self._api, today=self._today)
+        adviser = Adviser(self._source, self._resolver, target=target, azure=self._azure)
         for use in self._uses:
             yield self._named(use)
             if use.manner != "called":

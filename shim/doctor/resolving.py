@@ -13,6 +13,7 @@ from shim.compat.v0_names import NAMES, RESOURCES
 from shim.doctor.scopes import FunctionLike, Scope, scope_of, scoped
 
 _FOLLOWED_CALLS = frozenset({"getattr", "import_module", "__import__"})
+_SAME_WORD = frozenset({"lower", "strip", "casefold"})
 _DEFAULTS = frozenset({"getenv", "get", "environ.get", "pop", "setdefault"})
 _GIVING = (
     *(ast.Import, ast.ImportFrom, ast.Call, ast.ClassDef, *FunctionLike),
@@ -205,15 +206,16 @@ class Resolver:
         return [path for node in nodes for path in self.paths(node, scope, depth=depth + 1)]
 
     def _member(self, node: ast.Attribute, scope: Scope, *, depth: int) -> list[str]:
-        if node.attr == "openai" and self._is_handed_on(node, scope):
-            return ["openai"]
+        module = node.value
+        if isinstance(module, ast.Attribute) and module.attr == "openai" and self._is_handed_on(module, scope):
+            return [f"openai.{node.attr}"] if node.attr in NAMES else []
         base = self.paths(node.value, scope, depth=depth + 1)
         if base:
             return [f"{path}.{node.attr}" for path in base]
         return list(self.attributes.get(node.attr, ()))
 
     def _is_handed_on(self, node: ast.Attribute, scope: Scope) -> bool:
-        """Whether `module.openai` is the module openai as another of the program's modules imported it."""
+        """Whether `module.openai` may be openai as another module imported it; its members' names tell whether it is."""
         base = self.paths(node.value, scope)
         return bool(base) and not any(path.startswith(("openai", "langchain", "llama_index")) for path in base)
 
@@ -249,6 +251,8 @@ class Resolver:
             return [*self.texts(node.body, scope, depth=depth + 1), *self.texts(node.orelse, scope, depth=depth + 1)]
         if isinstance(node, ast.BoolOp):
             return [text for each in node.values for text in self.texts(each, scope, depth=depth + 1)]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args:
+            return self.texts(node.func.value, scope, depth=depth + 1) if node.func.attr in _SAME_WORD else []
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) == 2:
             return self.texts(node.args[1], scope, depth=depth + 1) if node.func.attr in _DEFAULTS else []
         return []

@@ -174,7 +174,7 @@ class Scanner:
         if found is None:
             return
         path = found["path"][1:]
-        if canonical(path).partition(".")[0] in NAMES:
+        if _is_whole_name(canonical(path)):
             yield Use(path, node, "patch" if node in self._patched else "text", scope)
 
     # -- wrappers
@@ -212,6 +212,12 @@ def _openai(paths: list[str]) -> Iterator[str]:
     for path in paths:
         if path == "openai" or path.startswith("openai."):
             yield path.partition(".")[2]
+
+
+def _is_whole_name(path: str) -> bool:
+    """Whether a path in a text is a name of the table, or a member of a class or module that is one."""
+    parts = path.split(".")
+    return path in NAMES or ".".join(parts[:2]) in NAMES
 
 
 def _is_of_sys_modules(node: ast.Subscript, resolver: Resolver, *, scope: Scope) -> bool:

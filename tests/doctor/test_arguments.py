@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from shim.doctor import Finding, Standing
-from tests.doctor.conftest import Found
+from shim.doctor import Finding, Standing, examine
+from tests.doctor.conftest import TODAY, Found
 
 
 def told(findings: list[Finding]) -> dict[str, tuple[Standing, str]]:
@@ -21,7 +22,6 @@ OLD_CALL: dict[str, tuple[Standing, str]] = {
     "functions": (Standing.UPGRADE, "functions-to-tools"),
     "reasoning_effort": (Standing.UPGRADE, "reasoning-off"),
     "temperature": (Standing.UPGRADE, "refused-sampling"),
-    "presence_penalty": (Standing.UPGRADE, "no-op-values"),
     "max_tokens": (Standing.UPGRADE, "max-completion-tokens"),
     "stop": (Standing.HAND, ""),
 }
@@ -45,7 +45,7 @@ CALLS = {
         openai.ChatCompletion.create(**kw)
         """,
     "constants": """
-        MODEL = os.environ.get("MODEL", "gpt-3.5-turbo-0613")
+        MODEL = os.environ.get("MODEL", os.getenv("OTHER", "gpt-3.5-turbo-0613")).lower()
         def ask():
             openai.ChatCompletion.create(model=MODEL, functions=f, temperature=0, presence_penalty=0, max_tokens=9, stop=["x"])
         """,
@@ -184,3 +184,14 @@ def test_timeout_is_explained(found: Found) -> None:
         if each.name == "timeout"
     ]
     assert (finding.standing, "request_timeout" in finding.remedy) == (Standing.SUPPORTED, True)
+
+
+def test_what_responses_lacks_is_told(tmp_path: Path) -> None:
+    """For the Responses API a field it lacks needs a hand, and one that asks for the default is left out by name."""
+    (tmp_path / "x.py").write_text(
+        "import openai\nopenai.ChatCompletion.create(model='gpt-4.1', messages=m, n=2, stop=None)\n"
+    )
+    findings = told(examine([tmp_path], today=TODAY, api="responses").findings)
+    assert findings["n"] == (Standing.HAND, "")
+    assert findings["stop"] == (Standing.UPGRADE, "no-op-values")
+    assert {"n", "stop"}.isdisjoint(told(examine([tmp_path], today=TODAY).findings))

@@ -46,6 +46,8 @@ def test_a_retired_endpoint_is_named(found: Found) -> None:
         '"""See https://api.openai.com/v1."""\nimport requests',
         'import requests\nx = "https://platform.openai.com/docs"',
         'import requests\nrequests.get("https://example.org/v1/files")',
+        'import requests\nrequests.post("https://api.example.org/v1/embeddings")',
+        'import requests\napi_base = x or "https://api.openai.com/v1"',
     ],
 )
 def test_other_addresses_are_left_alone(found: Found, program: str) -> None:

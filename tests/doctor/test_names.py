@@ -211,6 +211,9 @@ def test_a_name_only_running_tells_is_told(found: Found) -> None:
     [
         "client.create(model='gpt-5.6-sol')",
         "from langchain_core import x\nx.openai_info",
+        "import settings\nsettings.openai.engine_name",
+        'KIND = "pkg.openai.ChatCompletion.Request"',
+        "import pkg.bopenai as openai\nopenai.Completion.create()",
         "my_openai = 3\nmy_openai.ChatCompletion",
         '"openai is fine."',
         "import notopenai\nnotopenai.ChatCompletion.create()",

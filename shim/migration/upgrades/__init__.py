@@ -5,7 +5,7 @@ request would need. Importing this loads no transport; the hook for the wire run
 """
 
 from shim.migration.upgrades.catalogue import UPGRADES, Upgrade
-from shim.migration.upgrades.change import Change, RefusedField, Target
+from shim.migration.upgrades.change import Change, RefusedField, Target, TargetApi
 from shim.migration.upgrades.models import AS_OF, MODELS, RETIRED_ENDPOINTS, ModelFacts, RetiredEndpoint, facts_of
 from shim.migration.upgrades.no_ops import is_no_op
 from shim.migration.upgrades.upgrading import Advice, Upgraded, advise, upgrade_model_request, upgrade_request
@@ -21,6 +21,7 @@ __all__ = [
     "RefusedField",
     "RetiredEndpoint",
     "Target",
+    "TargetApi",
     "Upgrade",
     "Upgraded",
     "advise",

@@ -103,7 +103,7 @@ def upgrade_request(fields: Mapping[str, Any], *, upgrades: Iterable[str], targe
 # Those that no request needs: somebody wants them.
 _ONLY_IF_ASKED = frozenset({"tools-to-functions", "system-to-developer"})
 # Those that a request needs only for some models, which are known once its successor is.
-_BY_MODEL = frozenset({"completion-to-chat", "max-completion-tokens", "reasoning-off"})
+_BY_MODEL = frozenset({"completion-to-chat", "max-completion-tokens", "reasoning-off", "no-op-values"})
 
 
 def advise(fields: Mapping[str, Any], *, target: Target | None = None) -> Advice:
@@ -121,7 +121,9 @@ def advise(fields: Mapping[str, Any], *, target: Target | None = None) -> Advice
         names.append("max-completion-tokens")
     if probe.facts is not None and "completions" not in probe.facts.endpoints:
         names.append("completion-to-chat")
-    if probe.target.api == "chat_completions" and refuses_tools(probe):
+    if probe.target.api == "responses":
+        names.append("no-op-values")  # Chat Completions takes a default that is said aloud
+    elif refuses_tools(probe):
         names.append("reasoning-off")
     refusals: list[RefusedField] = []
     draft = _draft(fields, target, names=names, refusals=refusals)
