@@ -10,6 +10,7 @@ import re
 from collections.abc import Container, Iterator
 
 from shim.doctor.finding import Finding, Standing
+from shim.doctor.libraries import HTTP_LIBRARIES, THIRD_PARTY
 from shim.doctor.reading import Source
 from shim.doctor.resolving import Resolver
 from shim.doctor.scopes import Scope
@@ -22,54 +23,6 @@ _PATH = re.compile(
     r"|/chat/completions)"
 )
 _SETTINGS = frozenset({"api_base", "base_url", "openai_api_base", "azure_endpoint", "OPENAI_API_BASE"})
-
-# Library -> how a call through it is proven and moved.
-HTTP_LIBRARIES: dict[str, str] = {
-    "requests": "Record it (`shim record`, or a tap on its session), compare it, then ask shim.Client.",
-    "aiohttp": "Record it (`shim record`), compare it, then ask shim.AsyncClient.",
-    "httpx": "Record it (`shim record`), compare it, then ask shim.Client or shim.AsyncClient.",
-    "urllib": "Record it (`shim record`), compare it, then ask shim.Client.",
-    "urllib3": "Record it (`shim record`), compare it, then ask shim.Client.",
-    "http": "Record it (`shim record`), compare it, then ask shim.Client.",
-    "pycurl": "Record it (`shim record`), compare it, then ask shim.create_provider('native').",
-    "sseclient": "Record it (`shim record`), compare it, then ask shim.Client, which streams events.",
-}
-
-# Package -> what it is called, where the name of the package alone would not say it.
-THIRD_PARTY: dict[str, str] = {
-    "langchain": "langchain",
-    "llama_index": "llama-index",
-    "gpt_index": "gpt-index (llama-index)",
-    "guidance": "guidance",
-    "litellm": "litellm",
-    "instructor": "instructor",
-    "marvin": "marvin",
-    "autogen": "autogen",
-    "semantic_kernel": "semantic-kernel",
-    "dspy": "dspy",
-    "dsp": "dspy",
-    "lmql": "lmql",
-    "promptflow": "promptflow",
-    "haystack": "haystack",
-    "chromadb": "chromadb",
-    "gptcache": "gptcache",
-    "guardrails": "guardrails",
-    "pandasai": "pandasai",
-    "embedchain": "embedchain",
-    "evals": "openai evals",
-    "llm": "llm",
-    "memgpt": "memgpt",
-    "fastchat": "fastchat",
-    "camel": "camel",
-    "helicone": "helicone",
-    "langfuse": "langfuse",
-    "promptlayer": "promptlayer",
-    "openai_function_call": "openai-function-call (instructor)",
-    "revChatGPT": "revChatGPT",
-    "chatgpt_wrapper": "chatgpt-wrapper",
-    "tiktoken": "",
-}
-_INDEPENDENT = frozenset({"tiktoken"})  # named for OpenAI, and needing nothing: it counts tokens on its own
 
 
 def findings(source: Source, resolver: Resolver, *, own: Container[str] = ()) -> Iterator[Finding]:
@@ -121,7 +74,7 @@ def _third_party(source: Source, node: ast.Import | ast.ImportFrom, *, own: Cont
     else:
         names = [node.module] if node.module and node.level == 0 else []
     for top in dict.fromkeys(name.partition(".")[0] for name in names):
-        if top not in THIRD_PARTY or top in _INDEPENDENT or top in own:
+        if top not in THIRD_PARTY or top in own:
             continue
         reason = f"{THIRD_PARTY[top]} imports openai itself, and reads its settings."
         remedy = (

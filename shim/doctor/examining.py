@@ -15,9 +15,9 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from shim.doctor.by_hand import THIRD_PARTY
 from shim.doctor.finding import Finding, Place, Standing, Unread
 from shim.doctor.judging import judge
+from shim.doctor.libraries import THIRD_PARTY
 from shim.doctor.reading import Source, UnreadableSourceError, read_source
 from shim.doctor.walking import python_files
 from shim.migration.upgrades import MODELS, TargetApi

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from shim.compat.v0_names import LATER_NAMES
-from shim.doctor.by_hand import THIRD_PARTY
+from shim.doctor.libraries import THIRD_PARTY
 from shim.doctor.reading import LINES, parsed
 
 DROP_IN = "shim.compat.openai_v0"

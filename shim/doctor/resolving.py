@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from shim.compat.v0_names import NAMES, RESOURCES
+from shim.doctor.libraries import THIRD_PARTY
 from shim.doctor.scopes import FunctionLike, Scope, scope_of, scoped
 
 _FOLLOWED_CALLS = frozenset({"getattr", "import_module", "__import__"})
@@ -85,7 +86,7 @@ class Resolver:
             if alias.name == "*":
                 for name in _exported(module):
                     scope.bind(name, f"{module}.{name}")
-            elif alias.name == "openai" and module != "openai":
+            elif alias.name == "openai" and module.partition(".")[0] not in ("openai", *THIRD_PARTY):
                 scope.bind(alias.asname or "openai", "openai")  # handed on by a module of the program's own
             else:
                 scope.bind(alias.asname or alias.name, f"{module}.{alias.name}")

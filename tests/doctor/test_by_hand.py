@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shim.doctor import Standing
-from shim.doctor.by_hand import THIRD_PARTY
+from shim.doctor.libraries import THIRD_PARTY
 from tests.doctor.conftest import Found
 
 URL = "https://api.openai.com/v1/chat/completions"
@@ -67,7 +67,7 @@ def test_a_post_to_a_computed_address_is_told(found: Found) -> None:
     assert [each.name for each in findings if each.kind == "http"] == ["requests.post"]
 
 
-@pytest.mark.parametrize("package", sorted(set(THIRD_PARTY) - {"tiktoken"}))
+@pytest.mark.parametrize("package", sorted(THIRD_PARTY))
 def test_libraries_that_import_openai_are_found(found: Found, package: str) -> None:
     """A library that imports openai itself is told, with how to start the program."""
     (finding,) = found(f"from {package}.x import y\n")

@@ -14,10 +14,11 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from shim.migration.upgrades.answers import undone_response
 from shim.migration.upgrades.catalogue import UPGRADES, gate, refuses_tools
 from shim.migration.upgrades.change import Change, Fields, RefusedField, Target, Undo, UpgradeDraft
 from shim.migration.upgrades.models import Endpoint
-from shim.model import InvalidRequestError, ModelRequest, Reasoning
+from shim.model import InvalidRequestError, ModelRequest, ModelResponse, Reasoning
 from shim.model.checks import kind_of
 from shim.wire.chat import parse_request, serialize
 
@@ -36,6 +37,7 @@ class Upgraded(Struct, frozen=True):
     endpoint: Endpoint
     changes: tuple[Change, ...]
     unknown_model: str | None
+    _restored: str | None = None
     _answer: tuple[Undo, ...] = ()
     _chunk: tuple[Callable[[], Undo], ...] = ()
 
@@ -47,6 +49,10 @@ class Upgraded(Struct, frozen=True):
     def undo(self, answer: Mapping[str, Any]) -> Fields:
         """Give a whole answer the form the caller knows; the answer itself is not changed."""
         return _undone(dict(answer), self._answer)
+
+    def undo_response(self, response: ModelResponse) -> ModelResponse:
+        """Give the answer to a `ModelRequest` the form its caller knows: calls as `function_call`, the model as asked."""
+        return undone_response(response, names=self.names, model=self._restored)
 
     def chunk_undo(self) -> Callable[[Mapping[str, Any]], Fields]:
         """Make the undoing of one stream: call it with each chunk in turn, and throw it away with the stream."""
@@ -95,6 +101,7 @@ def upgrade_request(fields: Mapping[str, Any], *, upgrades: Iterable[str], targe
         draft.endpoint,
         tuple(draft.changes),
         _unknown(draft),
+        _restored_model(draft),
         tuple(reversed(draft.undo_answer)),
         tuple(reversed(draft.undo_chunk)),
     )
@@ -187,6 +194,12 @@ def _known(upgrades: Iterable[str]) -> list[str]:
                 f"{name!r} is no upgrade; the upgrades are {', '.join(UPGRADES)}", field="upgrades"
             )
     return names
+
+
+def _restored_model(draft: UpgradeDraft) -> str | None:
+    """The model that was asked for, where another answers and the caller wants the name back."""
+    asked = next((change.before for change in draft.changes if change.name == "model-successor"), None)
+    return asked if draft.target.restore_model and isinstance(asked, str) else None
 
 
 def _unknown(draft: UpgradeDraft) -> str | None:
