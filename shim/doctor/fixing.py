@@ -90,7 +90,10 @@ def write_fix(fix: Fix) -> None:
 
 def _fix_notebook(path: Path, before: bytes) -> Fix | None:
     """A notebook is written anew only where that gives its very bytes when nothing is changed."""
-    text = before.decode("utf-8")
+    try:
+        text = before.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnreadableSourceError(f"its encoding: {error}") from None
     document = json.loads(text)
     write = next((form for form in _forms(text) if form(document) == text), None)
     changed, left = False, []

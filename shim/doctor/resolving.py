@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from shim.compat.v0_names import NAMES, RESOURCES
 from shim.doctor.libraries import THIRD_PARTY
-from shim.doctor.scopes import FunctionLike, Scope, scope_of, scoped
+from shim.doctor.scopes import MOST_MEANINGS, FunctionLike, Scope, scope_of, scoped
 
 _FOLLOWED_CALLS = frozenset({"getattr", "import_module", "__import__"})
 _SAME_WORD = frozenset({"lower", "strip", "casefold"})
@@ -154,7 +154,7 @@ class Resolver:
             if scope.is_class and path.startswith("openai"):
                 self._give_attribute(name, value, scope=where)
         texts = scope.texts.setdefault(name, []) if (found := self.texts(value, where)) else []
-        texts.extend(text for text in found if text not in texts)
+        texts.extend([text for text in found if text not in texts][: MOST_MEANINGS - len(texts)])
         if isinstance(value, ast.Dict):
             entries = scope.dicts.setdefault(name, {})
             if not self.add_entries(entries, value):

@@ -12,8 +12,8 @@ from typing import Any
 
 FunctionLike = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _WITH_SCOPE = (*FunctionLike, ast.ClassDef)
-MOST_MEANINGS = 8
-"""Things one name is followed to; a name that stands for more is a loop over everything, and the first ones say enough."""
+MOST_MEANINGS = 16
+"""Things, or texts, that one name is followed to; one that stands for more is a loop over everything."""
 
 
 class Scope:

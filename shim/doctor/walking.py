@@ -13,8 +13,8 @@ from pathlib import Path
 
 from shim.doctor.finding import Unread
 
-MOST_BYTES = 4 << 20
-"""Of a module: larger ones are data in Python's clothes, and take seconds each to parse."""
+MOST_BYTES = 2 << 20
+"""Of a module: larger ones are data in Python's clothes, and take seconds and hundreds of megabytes to parse."""
 MOST_NOTEBOOK_BYTES = 64 << 20
 """Of a notebook, whose outputs hold images."""
 

@@ -1,4 +1,4 @@
-"""The answer to an upgraded `ModelRequest` in the form its caller knows: calls by their old kind, the model by its old name.
+"""The answer to an upgraded `ModelRequest` in the form its caller knows: calls of the old kind, the model as asked.
 
 Not answers as plain JSON (`functions`, `completions`), which are undone piece by piece. The exact body in `raw` stays as it came.
 """
