@@ -228,17 +228,17 @@ def _is_short(node: ast.AST) -> bool:
     depth = 0
     while isinstance(node, ast.Attribute):
         node, depth = node.value, depth + 1
-    return depth < 8 and isinstance(node, (ast.Name, ast.Call)) and not isinstance(node, ast.Call)
+    return depth < 8 and isinstance(node, ast.Name)
 
 
 def canonical(path: str) -> str:
     """A path by the name of the top level: a resource's own module, and the class in it, are the class."""
+    if not path.startswith("api_resources."):
+        return path
     for module, resource in RESOURCE_MODULES.items():
         if path == module or path.startswith(f"{module}."):
             rest = path[len(module) :].lstrip(".")
             if rest.partition(".")[0] in ("", resource):
                 return rest or path
-    head, _, rest = path.partition(".")
-    if head == "api_resources" and rest.partition(".")[0] in RESOURCES:
-        return rest
-    return path
+    rest = path.partition(".")[2]
+    return rest if rest.partition(".")[0] in RESOURCES else path
