@@ -68,10 +68,11 @@ def _fix(examination: Examination, *, write: bool) -> int:
     """Print the edits of import lines as a diff on standard output, and write them where asked."""
     out, told = printer(sys.stdout), printer(sys.stderr)
     paths = {each.place.path: None for each in examination.findings if each.kind == "import"}
+    libraries = {each.name for each in examination.findings if each.kind == "third-party"}
     changed = 0
     for name in paths:
         try:
-            fix = fix_file(Path(name))
+            fix = fix_file(Path(name), libraries=libraries)
         except (OSError, UnreadableSourceError) as error:
             told.line(f"{name}: not changed: {error}", "yellow")
             continue

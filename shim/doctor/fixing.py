@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 from msgspec import Struct
 
 from shim.doctor.import_lines import rewritten
+from shim.doctor.libraries import THIRD_PARTY
 from shim.doctor.reading import UnreadableSourceError, code_of, decoded
 
 
@@ -41,15 +42,20 @@ class Fix(Struct, frozen=True):
     @property
     def diff(self) -> str:
         """The edit as a unified diff."""
+        name = self.path.as_posix().lstrip("/")
         before, after = (each.decode("utf-8", "backslashreplace") for each in (self.before, self.after))
         lines = difflib.unified_diff(
-            before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{self.path}", f"b/{self.path}"
+            before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{name}", f"b/{name}"
         )
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def fix_file(path: Path) -> Fix | None:
+def fix_file(path: Path, *, libraries: Container[str] = THIRD_PARTY) -> Fix | None:
     """Work out the edit of a file; None where it has no import line to change.
+
+    Args:
+        path: a module or a notebook.
+        libraries: packages that import openai themselves, told in `Fix.left`.
 
     Raises:
         UnreadableSourceError: it cannot be parsed.
@@ -57,9 +63,9 @@ def fix_file(path: Path) -> Fix | None:
     """
     before = path.read_bytes()
     if path.suffix.lower() == ".ipynb":
-        return _fix_notebook(path, before)
+        return _fix_notebook(path, before, libraries=libraries)
     text = decoded(before)
-    after, left = rewritten(text)
+    after, left = rewritten(text, libraries=libraries)
     if after == text:
         return None
     encoding, _ = tokenize.detect_encoding(BytesIO(before).readline)
@@ -88,7 +94,7 @@ def write_fix(fix: Fix) -> None:
         raise
 
 
-def _fix_notebook(path: Path, before: bytes) -> Fix | None:
+def _fix_notebook(path: Path, before: bytes, *, libraries: Container[str]) -> Fix | None:
     """A notebook is written anew only where that gives its very bytes when nothing is changed."""
     try:
         text = before.decode("utf-8")
@@ -102,7 +108,7 @@ def _fix_notebook(path: Path, before: bytes) -> Fix | None:
             continue
         code = code_of(cell)
         with contextlib.suppress(UnreadableSourceError):
-            after, told = rewritten(code)
+            after, told = rewritten(code, libraries=libraries)
             left += told
             if after != code:
                 changed = True

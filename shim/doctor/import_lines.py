@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from shim.compat.v0_names import LATER_NAMES
 from shim.doctor.libraries import THIRD_PARTY
@@ -24,8 +24,12 @@ _IN_TEXT = re.compile(r"(?:\w+\.)*openai(?:\.\w+)*\Z")
 _Import = ast.Import | ast.ImportFrom
 
 
-def rewritten(text: str) -> tuple[str, list[str]]:
+def rewritten(text: str, *, libraries: Container[str] = THIRD_PARTY) -> tuple[str, list[str]]:
     """A module's text with its import lines written anew, and what they do not reach; as it was where it is of openai 1.x.
+
+    Args:
+        text: the module's.
+        libraries: packages that import openai themselves, each told where it is imported.
 
     Raises:
         UnreadableSourceError: it cannot be parsed.
@@ -40,7 +44,7 @@ def rewritten(text: str) -> tuple[str, list[str]]:
             _replace_from(lines, node)
         else:
             _replace_import(lines, node)
-    return b"".join(lines).decode("utf-8"), list(_left(tree))
+    return b"".join(lines).decode("utf-8"), list(dict.fromkeys(_left(tree, libraries)))
 
 
 def _names_openai(node: _Import) -> bool:
@@ -117,7 +121,7 @@ def _statements_of(alias: ast.alias) -> list[str]:
     return [f"from {package} import {name} as {alias.asname}"]
 
 
-def _left(tree: ast.Module) -> Iterator[str]:
+def _left(tree: ast.Module, libraries: Container[str]) -> Iterator[str]:
     """What an import line does not reach: names in texts, and libraries that import openai themselves."""
     for node in ast.walk(tree):
         if (
@@ -129,18 +133,18 @@ def _left(tree: ast.Module) -> Iterator[str]:
             yield f"line {node.lineno}: the text {node.value!r} still names openai"
         elif isinstance(node, ast.Call) and _imports_by_text(node):
             yield f"line {node.lineno}: {ast.unparse(node)} still imports openai"
-        elif isinstance(node, ast.Import):
-            yield from (_library(node, each.name) for each in node.names if each.name.partition(".")[0] in THIRD_PARTY)
-        elif (
-            isinstance(node, ast.ImportFrom)
-            and node.level == 0
-            and (node.module or "").partition(".")[0] in THIRD_PARTY
-        ):
-            yield _library(node, node.module or "")
+        elif isinstance(node, _Import):
+            yield from (f"line {node.lineno}: {_LIBRARY.format(top)}" for top in _tops(node) if top in libraries)
 
 
-def _library(node: _Import, name: str) -> str:
-    return f"line {node.lineno}: {name} imports openai itself; start the program with `shim run` instead"
+_LIBRARY = "{} imports openai itself; start the program with `shim run` instead"
+
+
+def _tops(node: _Import) -> list[str]:
+    """The packages that a statement imports from, each once; none for a relative import."""
+    names = [each.name for each in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+    relative = isinstance(node, ast.ImportFrom) and node.level > 0
+    return [] if relative else list(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
 def _imports_by_text(node: ast.Call) -> bool:

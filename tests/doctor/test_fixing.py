@@ -82,7 +82,7 @@ def test_a_file_is_shown_then_written(tmp_path: Path) -> None:
     before = path.read_bytes()
     fix = fix_file(path)
     assert fix is not None
-    assert f"--- a/{path}" in fix.diff
+    assert f"--- a{path}" in fix.diff
     assert "-import openai" in fix.diff
     assert f"+{DROP_IN}" in fix.diff
     assert path.read_bytes() == before
