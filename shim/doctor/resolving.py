@@ -48,6 +48,11 @@ def _exported(module: str) -> Iterator[str]:
         yield from (rest for name in NAMES if name.startswith(start) and "." not in (rest := name[len(start) :]))
 
 
+def _member_of(path: str, name: str) -> str:
+    """A member of a path; a module called openai of another package hands on openai's own names, and has others of its own."""
+    return f"openai.{name}" if path.endswith(".openai") and name in NAMES else f"{path}.{name}"
+
+
 class Resolver:
     """Knows what the names of one module stand for; `nodes` are all of its tree, each with its scope, outer before inner."""
 
@@ -212,7 +217,7 @@ class Resolver:
             return [f"openai.{node.attr}"] if node.attr in NAMES else []
         base = self.paths(node.value, scope, depth=depth + 1)
         if base:
-            return [f"{path}.{node.attr}" for path in base]
+            return [_member_of(path, node.attr) for path in base]
         return list(self.attributes.get(node.attr, ()))
 
     def _is_handed_on(self, node: ast.Attribute, scope: Scope) -> bool:

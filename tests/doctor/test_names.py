@@ -124,6 +124,7 @@ WAYS = {
     "a choice": "import openai\nc = openai.ChatCompletion if chat else openai.Completion\nc.create()",
     "a loop": "import openai\nfor c in (openai.Completion, openai.ChatCompletion):\n    c.create()",
     "a module that hands it on": "from helpers import openai\nopenai.ChatCompletion.create()",
+    "a library's own": "from gptcache.adapter import openai\nopenai.ChatCompletion.create()",
     "a member of a module": "import helpers\nhelpers.openai.ChatCompletion.create()",
     "super": "import openai\nclass A(openai.ChatCompletion):\n  @classmethod\n  def create(cls):\n    super().create()",
     "a try": "try:\n    import openai\nexcept ImportError:\n    openai = None\nopenai.ChatCompletion.create()",
