@@ -9,6 +9,7 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from shim import __version__
@@ -21,6 +22,7 @@ commands:
   chat         ask a model, and watch the answer arrive
   compare      compare recorded exchanges: would the new path ask, and read, the same?
   demo         watch the legacy client answer through the shim
+  doctor       find what a program uses of openai 0.28, and how it fares
   fake-server  run a loopback server that speaks the OpenAI API
   record       pass requests on to an API, and record them for `shim compare`
   "shim COMMAND --help" tells the options of each.
@@ -46,6 +48,15 @@ _RECORD_NOTE = """\
 FILE is appended to: one exchange a line, in gzip if its name ends in .gz. It holds what was asked and answered, but of
 headers only those that are known to be harmless, and no key. Only HTTP/1.1; proxy environment variables are not read.
 exit status: 0 ended by Ctrl-C or SIGTERM, 1 something could not be written, 2 it could not start.
+"""
+
+
+_DOCTOR_NOTE = """\
+PATH is a file or a folder: modules and notebooks are parsed, nothing is executed or imported. Virtual environments, .git,
+node_modules and the like are left out, and told. Names stand as: supported, upgrade needed, needs a hand, not 0.28.
+--fix writes import lines for the drop-in (shim.compat.openai_v0) and nothing else: a diff first, changed with --write.
+exit status: 0 nothing to do, 1 something needs an upgrade or a hand (see --fail-on), or --fix without --write found something,
+2 used wrongly, or no Python there, 130 interrupted. A file that cannot be parsed and names openai needs a hand.
 """
 
 
@@ -83,6 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_compare(commands)
     _add_record(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -223,6 +235,47 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--max-connections", type=_positive, default=400, metavar="COUNT", help="of clients (default: %(default)s)"
     )
     command.add_argument("--quiet", action="store_true", help="no line per exchange")
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "doctor",
+        description="Find what a program uses of openai 0.28, where, and how it fares on the new path.",
+        epilog=_DOCTOR_NOTE,
+        formatter_class=_Formatter,
+    )
+    command.add_argument("paths", nargs="+", metavar="PATH", help="a module, a notebook, or a folder with all below it")
+    command.add_argument(
+        "--skip", action="append", default=[], metavar="GLOB", help="names or paths to leave out; may be repeated"
+    )
+    command.add_argument(
+        "--today", type=_date, metavar="DATE", help="the day that decides which models are gone (default: today, UTC)"
+    )
+    command.add_argument(
+        "--api",
+        default="chat_completions",
+        choices=("chat_completions", "responses"),
+        help="which API the new path will speak: what it lacks is told (default: %(default)s)",
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object; tables go to standard error")
+    command.add_argument("--quiet", action="store_true", help="with --json: no tables at all")
+    command.add_argument("--all", action="store_true", help="print what is supported, too, each with its place")
+    command.add_argument(
+        "--fail-on",
+        default="upgrade",
+        choices=("upgrade", "hand", "never"),
+        help="what makes the exit status 1: anything to do, only what needs a hand, nothing (default: %(default)s)",
+    )
+    command.add_argument("--fix", action="store_true", help="print the import lines for the drop-in, as a diff")
+    command.add_argument("--write", action="store_true", help="with --fix: change the files")
+    command.add_argument("--no-progress", dest="progress", action="store_false", help="draw no progress bar")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; give one such as 2026-10-23") from None
 
 
 def _number(text: str) -> float:

@@ -59,17 +59,18 @@ TABLE = {
         f"{VOCABULARY} shim.calls shim.layers shim.transfer_observer shim.recording shim.wire",
         "jinja2 requests urllib3",
     ),
-    "shim.migration": row(
-        f"{VOCABULARY} shim.layers shim.poller shim.recording shim.comparison", "openfeature redis tomli"
-    ),  # tomli: TOML before 3.11
+    "shim.migration": row(  # upgrades read and write bodies; tomli: TOML before Python 3.11
+        f"{VOCABULARY} shim.layers shim.poller shim.recording shim.comparison shim.wire", "openfeature redis tomli"
+    ),
     "shim.factory": row(BELOW_FACTORY),
     "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.wakeup"),
     "shim.compat": row("shim.model shim.wire shim.client shim.factory"),
+    "shim.doctor": row("shim.migration shim.compat"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
         f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison shim.wakeup",
         "h11 h2 pytest trustme",
     ),
-    "shim.cli": row(f"{BELOW_FACTORY} shim shim.factory shim.client shim.compat shim.testing", "rich"),
+    "shim.cli": row(f"{BELOW_FACTORY} shim shim.factory shim.client shim.compat shim.doctor shim.testing", "rich"),
     "shim": row(f"{BELOW_FACTORY} shim.factory shim.client"),
 }
 

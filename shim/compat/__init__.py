@@ -1,0 +1,4 @@
+"""Compat: old clients' names on the new path.
+
+Not the clients themselves (`shim.client`).
+"""

@@ -1,0 +1,264 @@
+"""How the uses of one module fare on the new path: each name by the table of names, each model by the table of models.
+
+Not the finding of uses (`scanning`), not the arguments of calls (`arguments`).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Container, Iterable, Iterator
+from datetime import date
+
+from shim.compat.v0_names import ERRORS, INHERITED, LATER_NAMES, NAMES, RESOURCES, SUBMODULES, V0Name
+from shim.doctor import by_hand
+from shim.doctor.arguments import Adviser, arguments_of
+from shim.doctor.finding import Finding, Kind, Support
+from shim.doctor.reading import SourceText
+from shim.doctor.resolving import Resolver
+from shim.doctor.scanning import Scanner, Use, canonical
+from shim.migration.upgrades import MODELS, ModelFacts, Target, TargetApi, facts_of
+
+_STANDINGS: dict[str, Support] = {
+    "supported": Support.SUPPORTED,
+    "upgrade": Support.UPGRADE,
+    "hand": Support.HAND,
+}
+_ADVISED = frozenset({"ChatCompletion.create", "ChatCompletion.acreate", "Completion.create", "Completion.acreate"})
+_WORDS = frozenset(
+    {"ada", "babbage", "curie", "davinci", "llm"}
+)  # models whose names are words, too: only as arguments
+_AZURE = re.compile(r"openai\.azure\.com|\A(?:azure|azure_ad|azuread)\Z", re.IGNORECASE)
+
+_FOLLOWS = "After an import alias the text names the other module: patch the name the code uses."
+
+
+def judge(
+    source: SourceText, *, today: date, api: TargetApi = "chat_completions", own: Container[str] = ()
+) -> list[Finding]:
+    """Everything found in one module, in the order of its lines; `own` are the program's own packages."""
+    resolver = Resolver(source.tree)
+    module = _Module(source, resolver, today=today, api=api)
+    found = [*module.findings(), *by_hand.findings(source, resolver, own=own)]
+    return sorted(dict.fromkeys(found), key=lambda each: each.place)
+
+
+class _Module:
+    """The judging of one module."""
+
+    def __init__(self, source: SourceText, resolver: Resolver, *, today: date, api: TargetApi) -> None:
+        self._source = source
+        self._resolver = resolver
+        self._today = today
+        self._api = api
+        self._uses = list(Scanner(resolver).uses())
+        self._azure = self._is_azure()
+        self._later = any(_is_later(use) for use in self._uses)
+        self._foreign = {canonical(use.path) for use in self._uses if use.manner == "assign" or _asks_first(use)}
+        self._told: set[tuple[int, int, str]] = set()
+
+    def findings(self) -> Iterator[Finding]:
+        """Names, arguments and models."""
+        target = Target(api=self._api, today=self._today)
+        adviser = Adviser(self._source, self._resolver, target=target, azure=self._azure)
+        for use in self._uses:
+            yield self._named(use)
+            if use.manner != "called":
+                continue
+            path = canonical(use.path)
+            if path in _ADVISED:
+                for finding in adviser.findings(use, arguments_of(use, self._resolver)):
+                    if finding.kind == "model":
+                        self._told.add((finding.place.line, finding.place.cell, finding.name))
+                    yield finding
+            else:
+                yield from self._other_model(use, path)
+        yield from self._models_named()
+
+    def _is_azure(self) -> bool:
+        texts = (node.value for node, _ in self._resolver.nodes if isinstance(node, ast.Constant))
+        return any(isinstance(text, str) and _AZURE.search(text) for text in texts)
+
+    # -- names
+
+    def _named(self, use: Use) -> Finding:
+        path = canonical(use.path)
+        name = f"openai.{path}" if path else "openai"
+        kind = _kind_of(use, path)
+        standing, reason, remedy = self._standing(use, path)
+        return Finding(self._source.place(use.node), kind, name, standing, reason, remedy)
+
+    def _standing(self, use: Use, path: str) -> tuple[Support, str, str]:
+        if use.manner == "unseen" and isinstance(use.node, ast.Call) and ast.unparse(use.node.func) == "setattr":
+            return Support.SUPPORTED, "Only running tells which name is set; a module keeps any.", ""
+        if use.manner == "unseen":
+            return Support.HAND, "The name is only known when the program runs.", "Look up which names it may be."
+        row, rest = _row_of(path)
+        if rest and not _is_open(row, rest):
+            return self._unknown(use, path)
+        if _is_private(rest) or path.endswith("__bases__"):
+            return (
+                Support.HAND,
+                "It reaches into 0.28's internals.",
+                "Keep the real openai 0.28 beside for this (`shim run`).",
+            )
+        if use.manner == "patch" and isinstance(use.node, ast.Constant):
+            return _STANDINGS[row.support], row.reason or _FOLLOWS, row.remedy
+        return _STANDINGS[row.support], row.reason, row.remedy
+
+    def _unknown(self, use: Use, path: str) -> tuple[Support, str, str]:
+        head = path.partition(".")[0]
+        if use.manner in ("assign", "delete") and "." not in path:
+            return Support.SUPPORTED, "0.28 has no such setting; the module keeps the name, and nothing reads it.", ""
+        if path in self._foreign:
+            return (
+                Support.SUPPORTED,
+                "0.28.1 has no such name; the program sets it, or asks first whether it is there.",
+                "",
+            )
+        if head in LATER_NAMES or self._later:
+            return Support.OTHER, "It is a name of openai 1.0 and later.", ""
+        if head in ERRORS:
+            return Support.HAND, "0.28.1 has it in openai.error alone.", f"Write openai.error.{head}."
+        return Support.HAND, "0.28.1 has no such name.", "See whether the code was written for another version."
+
+    # -- models
+
+    def _other_model(self, use: Use, path: str) -> Iterator[Finding]:
+        """The model of a call that is neither a chat nor a completion."""
+        if use.call is None or self._azure or path.partition(".")[0] not in RESOURCES:
+            return
+        nodes = arguments_of(use, self._resolver).nodes
+        for name in ("model", "engine"):
+            for model in self._resolver.texts(nodes[name], use.scope) if name in nodes else ():
+                yield from self._model(model, nodes[name])
+        if use.call.args and path.startswith("Audio."):
+            for model in self._resolver.texts(use.call.args[0], use.scope):
+                yield from self._model(model, use.call.args[0])
+
+    def _model(self, model: str, node: ast.AST, *, only_tested: bool = False) -> Iterator[Finding]:
+        place = self._source.place(node)
+        mark = (place.line, place.cell, model)
+        facts = facts_of(model)
+        if facts is None or facts.retires is None or mark in self._told:
+            return
+        self._told.add(mark)
+        standing, reason, remedy, upgrade = _fate(facts, self._today)
+        if only_tested:
+            standing, remedy, upgrade = (
+                Support.SUPPORTED,
+                "It is compared or looked up here, and sent from elsewhere.",
+                "",
+            )
+        yield Finding(place, "model", model, standing, reason, remedy, upgrade)
+
+    def _models_named(self) -> Iterator[Finding]:
+        """Models that stand in the code outside of calls: constants, settings, tables."""
+        tested = _tested(node for node, _ in self._resolver.nodes)
+        for node, _ in self._resolver.nodes:
+            name = _model_named(node)
+            if name is not None:
+                yield from self._model(name, node, only_tested=node in tested)
+
+
+_VENDORS = ("openai/", "openai:")
+
+
+def _model_named(node: ast.AST) -> str | None:
+    """The model that a text is the name of, alone or behind a vendor's prefix."""
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        return None
+    name = node.value
+    for vendor in _VENDORS:
+        name = name.removeprefix(vendor)
+    return name if name in MODELS and name not in _WORDS else None
+
+
+def _tested(nodes: Iterable[ast.AST]) -> set[ast.AST]:
+    """Texts that something is compared with, or looked up by: they are sent nowhere from there."""
+    found: set[ast.AST] = set()
+    for node in nodes:
+        if isinstance(node, ast.Compare):
+            for each in (node.left, *node.comparators):
+                found.update(ast.walk(each))
+        elif isinstance(node, ast.Dict):
+            found.update(key for key in node.keys if key is not None)
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("startswith", "endswith")
+        ):
+            for each in node.args:
+                found.update(ast.walk(each))
+    return found
+
+
+def _fate(facts: ModelFacts, today: date) -> tuple[Support, str, str, str]:
+    """Support, reason, remedy and upgrade of a model whose last day is known."""
+    if not facts.is_retired(today):
+        remedy = f"Plan for {facts.successor}." if facts.successor else ""
+        return Support.SUPPORTED, f"It will be shut down on {facts.retires} ({facts.source}).", remedy, ""
+    reason = f"It was shut down on {facts.retires} ({facts.source})."
+    if facts.successor is None:
+        return Support.HAND, reason, "Choose another model; the table names no successor.", ""
+    if "embeddings" in facts.endpoints:
+        return (
+            Support.HAND,
+            reason,
+            f"Choose {facts.successor}, and embed again what is stored: vectors of two models do not compare.",
+            "",
+        )
+    if "edits" in facts.endpoints:
+        return (
+            Support.HAND,
+            reason,
+            f"Ask ChatCompletion with {facts.successor}, the instruction and the text as messages.",
+            "",
+        )
+    return Support.UPGRADE, reason, f"Ask {facts.successor} (upgrade model-successor)", "model-successor"
+
+
+def _kind_of(use: Use, path: str) -> Kind:
+    if use.manner == "import":
+        return "import"
+    if use.manner == "unseen":
+        return "unseen"
+    replaced = use.manner in ("assign", "delete") and "." in path and path.partition(".")[0] in RESOURCES
+    return "patch" if use.manner == "patch" or replaced else "name"
+
+
+def _asks_first(use: Use) -> bool:
+    """Whether a use is `hasattr(…)`, or `getattr` with a default."""
+    if not isinstance(use.node, ast.Call) or not isinstance(use.node.func, ast.Name):
+        return False
+    return use.node.func.id == "hasattr" or (use.node.func.id == "getattr" and len(use.node.args) > 2)
+
+
+def _is_later(use: Use) -> bool:
+    head = canonical(use.path).partition(".")[0]
+    return head in LATER_NAMES and head not in NAMES and use.manner not in ("assign", "delete")
+
+
+def _row_of(path: str) -> tuple[V0Name, str]:
+    """The table's row of the longest known beginning of a path, and what of the path is left."""
+    parts = path.split(".") if path else []
+    for length in range(len(parts), 0, -1):
+        row = NAMES.get(".".join(parts[:length]))
+        if row is not None:
+            return row, ".".join(parts[length:])
+    return V0Name(""), path
+
+
+def _is_open(row: V0Name, rest: str) -> bool:
+    """Whether anything may follow a name: a value's members are its own; a module's and a class's are those in the table."""
+    member = rest.partition(".")[0]
+    if row.name == "" or row.name in SUBMODULES:
+        return member.startswith("_") and row.name != ""
+    if row.name in RESOURCES:
+        return member in INHERITED or member.startswith("_")
+    return True
+
+
+def _is_private(rest: str) -> bool:
+    member = rest.partition(".")[0]
+    return member.startswith("_") and not (member.startswith("__") and member.endswith("__"))
