@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import functools
 import re
 import statistics
 import tokenize
@@ -40,6 +41,7 @@ FIXED_SIGNATURES = {
     "shim.wire.failure.parse_error": "DESIGN section 6",
     "shim.migration.*MigratingProvider.__init__": "DESIGN section 11",
     "shim.model.errors._rebuild": "pickle passes by position",
+    "shim.compat.openai_v0.*": "openai 0.28.1",
     "*.__exit__": "the language's",
     "*.__aexit__": "the language's",
     "*Adapter.send": "requests.adapters.HTTPAdapter.send",
@@ -102,6 +104,7 @@ def size_of(path: Path, node: FunctionNode) -> int:
     return len(lines)
 
 
+@functools.cache  # asked once for each function of the file
 def code_lines(path: Path) -> set[int]:
     """The lines of a module that hold code."""
     held = [token for token in tokens(path) if token.type not in _SKIPPED_TOKENS]
