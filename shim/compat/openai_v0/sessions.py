@@ -48,8 +48,8 @@ def own_session() -> requests.Session:
     proxies = proxies_of(setting("proxy"))
     if proxies:
         session.proxies = proxies
-    session.mount("https://", CuttableAdapter(max_retries=part("api_requestor").MAX_CONNECTION_RETRIES))
-    session.mount("http://", CuttableAdapter())
+    session.mount("https://", _Adapter(max_retries=part("api_requestor").MAX_CONNECTION_RETRIES))
+    session.mount("http://", _Adapter())
     return session
 
 
@@ -80,3 +80,17 @@ def proxies_of(proxy: Any) -> dict[str, str] | None:
 def _renew(context: Any, now: float) -> None:
     context.session = part("api_requestor")._make_session()  # noqa: SLF001 - the seam under its name in 0.28
     context.session_create_time = now
+
+
+class _Adapter(CuttableAdapter):
+    """Connections that can be cut, in pools that go by their usual names: these stand in messages that old code searches."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        pools = self.poolmanager.pool_classes_by_scheme
+        self.poolmanager.pool_classes_by_scheme = {
+            scheme: type(_POOL_NAMES[scheme], (pool,), {}) for scheme, pool in pools.items()
+        }
+
+
+_POOL_NAMES = {"http": "HTTPConnectionPool", "https": "HTTPSConnectionPool"}

@@ -154,7 +154,7 @@ class Heard:
         self.completion = completion
         if not self.status:
             self._tell(completion)
-        elif completion.error is not None and (not self._listened or _is_ours(completion.error)):
+        elif completion.error is not None and self.status < 400 and not self._speaks_for_itself(completion.error):
             self.fault = self.fault or completion.error
         self.end()
 
@@ -167,9 +167,16 @@ class Heard:
         self.status = told.status
         self.on_segments([told.body])
 
+    def _speaks_for_itself(self, error: ProviderError) -> bool:
+        """Whether the bytes that were heard tell what there is to tell; that the call was ended from here they do not."""
+        return self._listened and error.category not in _ENDED_FROM_HERE
+
     def _keep(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self._waiting += len(piece)
+
+
+_ENDED_FROM_HERE = frozenset({ErrorCategory.CANCELLED, ErrorCategory.ABORTED, ErrorCategory.TIMEOUT})
 
 
 def listen(sent: SentRequest) -> TransferObserver | None:
@@ -202,11 +209,6 @@ _CATEGORIES: dict[str, ErrorCategory] = {
     "protocol": ErrorCategory.PROTOCOL,
     "cancelled": ErrorCategory.CANCELLED,
 }
-
-
-def _is_ours(error: ProviderError) -> bool:
-    """Whether an error is about the call and not about what the answer says: bytes that were heard speak for themselves."""
-    return error.category in (ErrorCategory.CANCELLED, ErrorCategory.ABORTED, ErrorCategory.TIMEOUT)
 
 
 def _nothing(*_arguments: Any) -> None:

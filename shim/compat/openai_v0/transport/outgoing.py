@@ -83,7 +83,9 @@ def chat_request(outgoing: Outgoing) -> ChatRequest:
             raise InexpressibleError("the body has a form that would be sent differently", field=None)
     except InvalidRequestError as refused:
         raise InexpressibleError(str(refused), field=refused.field) from None
-    headers = {"Accept": "*/*", **{name: value for name, value in outgoing.headers.items() if name != "Content-Type"}}
+    # None keeps a provider from sending a bearer of its own where there is none, as with Azure's keys.
+    headers: dict[str, str | None] = {"Accept": "*/*", "Authorization": None, **outgoing.headers}
+    headers.pop("Content-Type")
     return ChatRequest(request=replace(request, extra_headers=headers), base_url=_base_url(outgoing.url), stream=stream)
 
 
