@@ -32,6 +32,16 @@ _OWN = frozenset(
     | {"stream_faults", "transport"}
 )
 
+_LEFT_OUT = {
+    f"{NAME}.{name}": f"{what}; run it with the real openai 0.28, in an environment of its own"
+    for name, what in (
+        ("cli", "the command line of openai 0.28 is no part of this"),
+        ("_openai_scripts", "the command line of openai 0.28 is no part of this"),
+        ("validators", "the preparing of files for the first fine-tunes is no part of this"),
+        ("wandb_logger", "the sending of the first fine-tunes to Weights & Biases is no part of this"),
+    )
+}
+
 Mode = Literal["beside", "instead"]
 
 
@@ -184,6 +194,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         del path, target
         if not _is_under(fullname, NAME) or fullname == NAME:
             return None
+        if fullname in _LEFT_OUT:
+            raise ModuleNotFoundError(f"{fullname} is not there: {_LEFT_OUT[fullname]}", name=fullname)
         ours = PACKAGE + fullname[len(NAME) :]
         if fullname.split(".")[1] in _OWN or importlib.util.find_spec(ours) is None:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)

@@ -1,7 +1,7 @@
 """The calls that are made through the real openai 0.28.1 and through ours: scripts as old code has them, by name.
 
-Not what is answered (`replies`; the part of a name before a `@` says which). Runs in the old library's environment too: nothing but
-the standard library, `requests` and the `openai` it is given.
+Not what is answered (`replies`; the part of a name before a `@` says which). Runs in the old library's environment too: nothing
+but the standard library, `requests` and the `openai` it is given.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import enum
+import functools
 import io
 import json
 import os
@@ -43,30 +44,15 @@ def achat(openai: Any, **params: Any) -> Any:
     return asyncio.run(openai.ChatCompletion.acreate(**{"model": "gpt-4", "messages": HI, **params}))
 
 
-def drained(chunks: Any) -> list[Any]:
-    """What a stream gave, and last what it raised, if it did."""
-    got: list[Any] = []
-    try:
-        got.extend(iter(chunks))
-    except Exception as raised:  # noqa: BLE001 - how it ends is what is told
-        return [*got, raised] if got else _pieces_until(raised)
-    return got
-
-
-def _pieces_until(raised: Exception) -> list[Any]:
-    return [raised]
-
-
 def one_by_one(chunks: Any) -> list[Any]:
     """The same, taken one at a time, so that those before a fault are told."""
     got: list[Any] = []
-    while True:
-        try:
-            got.append(next(chunks))
-        except StopIteration:
-            return got
-        except Exception as raised:  # noqa: BLE001, PERF203 - how it ends is what is told
-            return [*got, raised]
+    try:
+        for each in chunks:
+            got.append(each)  # noqa: PERF402 - those before a fault are told
+    except Exception as raised:  # noqa: BLE001 - how it ends is what is told
+        return [*got, raised]
+    return got
 
 
 async def _adrained(openai: Any, resource: str, params: dict[str, Any]) -> list[Any]:
@@ -86,7 +72,9 @@ def streamed(openai: Any, **params: Any) -> Any:
 
 def astreamed(openai: Any, **params: Any) -> Any:
     """The same from the async generator."""
-    return asyncio.run(_adrained(openai, "ChatCompletion", {"model": "gpt-4", "messages": HI, "stream": True, **params}))
+    return asyncio.run(
+        _adrained(openai, "ChatCompletion", {"model": "gpt-4", "messages": HI, "stream": True, **params})
+    )
 
 
 # --- chat: what is sent ----------------------------------------------------------------------------------------------
@@ -139,14 +127,16 @@ BODIES: dict[str, dict[str, Any]] = {
     "account": {"api_key": "sk-per-call", "organization": "org-1", "api_version": "v9", "request_id": "rq-1"},
 }
 for _name, _params in BODIES.items():
-    CALLS[f"chat@{_name}"] = lambda openai, params=_params: chat(openai, **params)
-    CALLS[f"chat@async {_name}"] = lambda openai, params=_params: achat(openai, **params)
+    CALLS[f"chat@{_name}"] = functools.partial(chat, **_params)
+    CALLS[f"chat@async {_name}"] = functools.partial(achat, **_params)
 
 
 @call("chat@enum role")
 def _(openai: Any) -> Any:
-    role = enum.Enum("Role", {"USER": "user"}, type=str)
-    return chat(openai, messages=[{"role": role.USER, "content": "x"}])
+    class Role(str, enum.Enum):
+        USER = "user"
+
+    return chat(openai, messages=[{"role": Role.USER, "content": "x"}])
 
 
 @call("chat@positional")
@@ -294,25 +284,27 @@ def _(openai: Any) -> Any:
 
 # --- chat: what comes of it ------------------------------------------------------------------------------------------
 
-for _reply in (
+REPLIES = (
     "no_content text_plain text_plain_500 html html_502 empty empty_500 no_error_400 list_400 error_text error_null "
     "error_internal error_no_message error_headers error_in_200 cut redirect empty_strings "
     "status_400 status_401 status_402 status_403 status_404 status_408 status_413 status_415 status_422 status_429 "
     "status_500 status_502 status_503 status_504"
-).split():
-    CALLS[_reply] = lambda openai: chat(openai)
-    CALLS[f"{_reply}@async"] = lambda openai: achat(openai)
+)
+for _reply in REPLIES.split():
+    CALLS[_reply] = chat
+    CALLS[f"{_reply}@async"] = achat
     CALLS[f"{_reply}@completion"] = lambda openai: openai.Completion.create(model="m", prompt="p")
 
-for _reply in (
+STREAMS = (
     "stream stream_resplit stream_crlf stream_no_space stream_noise stream_no_done stream_after_done stream_multi_line "
     "stream_bad_json stream_error stream_error_null stream_empty stream_cut stream_json stream_usage stream_status_429 "
     "stream_status_503 text_plain html no_content"
-).split():
+)
+for _reply in STREAMS.split():
     CALLS[f"{_reply}@streamed"] = streamed
     CALLS[f"{_reply}@astreamed"] = astreamed
 
-CALLS["stream@asked whole"] = lambda openai: chat(openai)
+CALLS["stream@asked whole"] = chat
 CALLS["silent@timeout"] = lambda openai: chat(openai, request_timeout=0.3)
 CALLS["silent@async timeout"] = lambda openai: achat(openai, request_timeout=0.3)
 CALLS["silent@stream timeout"] = lambda openai: streamed(openai, request_timeout=0.3)
@@ -415,8 +407,17 @@ def _(openai: Any) -> Any:
         error.SignatureVerificationError("m", "sig", b"body"),
     ]
     thawed = [pickle.loads(pickle.dumps(each)) for each in made[1:3] + made[-2:]]  # noqa: S301 - pickled just now
-    refused = [_raised(lambda: error.InvalidRequestError("m")).partition(".")[2], _raised(error.SignatureVerificationError)]
+    refused = [
+        _raised(lambda: error.InvalidRequestError("m")).partition(".")[2],
+        _raised(error.SignatureVerificationError),
+    ]
     return {"made": made, "repr": [repr(each) for each in made], "thawed": thawed, "refused": refused[:1]}
+
+
+RESOURCES = (
+    "ChatCompletion Completion Embedding Edit Image Audio File Model Moderation Engine Deployment Customer FineTune "
+    "FineTuningJob ErrorObject"
+)
 
 
 @call("chat@classes")
@@ -424,17 +425,17 @@ def _(openai: Any) -> Any:
     import inspect
 
     told: dict[str, Any] = {}
-    for name in (
-        "ChatCompletion Completion Embedding Edit Image Audio File Model Moderation Engine Deployment Customer FineTune "
-        "FineTuningJob ErrorObject"
-    ).split():
+    for name in RESOURCES.split():
         resource = getattr(openai, name)
         told[name] = {
             "mro": [f"{each.__module__}.{each.__name__}" for each in resource.__mro__],
             "object name": getattr(resource, "OBJECT_NAME", None),
             "url": _raised(resource.class_url) if hasattr(resource, "class_url") else None,
             "methods": {
-                each: [str(inspect.signature(method)).split("->")[0].replace(": ", ":"), inspect.iscoroutinefunction(method)]
+                each: [
+                    str(inspect.signature(method)).split("->")[0].replace(": ", ":"),
+                    inspect.iscoroutinefunction(method),
+                ]
                 for each in sorted(dir(resource))
                 if callable(method := inspect.getattr_static(resource, each, None).__get__(None, resource))
                 if not each.startswith("_") and each not in dir(dict) and hasattr(method, "__func__")
@@ -443,7 +444,12 @@ def _(openai: Any) -> Any:
         for method in told[name]["methods"].values():
             method[0] = "(*args, **kwargs)" if method[0] == "(*args, **kwargs)" else _names_of(method[0])
     create = openai.ChatCompletion.create
-    told["create"] = [create.__func__.__name__, create.__module__, create.__qualname__, openai.ChatCompletion.__module__]
+    told["create"] = [
+        create.__func__.__name__,
+        create.__module__,
+        create.__qualname__,
+        openai.ChatCompletion.__module__,
+    ]
     return told
 
 
@@ -453,7 +459,8 @@ def _names_of(signature: str) -> str:
 
     inner = re.sub(r"\[[^\]]*\]", "", signature.strip().strip("()"))
     return ", ".join(
-        part.split(":")[0].split("=")[0].strip() + ("=" if "=" in part else "") for part in re.split(r",(?![^\[]*\])", inner)
+        part.split(":")[0].split("=")[0].strip() + ("=" if "=" in part else "")
+        for part in re.split(r",(?![^\[]*\])", inner)
     )
 
 
@@ -462,7 +469,7 @@ def _(openai: Any) -> Any:
     seen = []
     whole, convert = openai.ChatCompletion.create, openai.util.convert_to_openai_object
 
-    class Own(openai.ChatCompletion):  # type: ignore[name-defined,misc]  # whichever library it is
+    class Own(openai.ChatCompletion):  # type: ignore[misc]  # whichever library it is
         @classmethod
         def create(cls, *args: Any, **kwargs: Any) -> Any:
             seen.append("own")
@@ -473,7 +480,12 @@ def _(openai: Any) -> Any:
         return convert(*args, **kwargs)
 
     openai.util.convert_to_openai_object = counting
-    openai.ChatCompletion.create = lambda **kwargs: [seen.append("replaced"), whole(**kwargs)][1]
+
+    def replacing(**kwargs: Any) -> Any:
+        seen.append("replaced")
+        return whole(**kwargs)
+
+    openai.ChatCompletion.create = replacing
     try:
         chat(openai)
         Own.create(model="gpt-4", messages=HI)
@@ -488,15 +500,23 @@ def _(openai: Any) -> Any:
 def _(openai: Any) -> Any:
     import requests
 
+    def refreshed(request: Any) -> Any:
+        request.headers["Authorization"] = "Bearer fresh"
+        return request
+
+    def made() -> requests.Session:
+        seen.append("made")
+        return requests.Session()
+
     session = requests.Session()
-    seen = []
+    seen: list[str] = []
     session.headers["X-Session"] = "s"
     session.hooks["response"].append(lambda response, *_args, **_kwargs: seen.append(response.text[:5]))
-    session.auth = lambda request: [request.headers.update({"Authorization": "Bearer fresh"}), request][1]
+    session.auth = refreshed
     openai.requestssession = session
     try:
         first = _in_new_thread(lambda: chat(openai)["id"])
-        openai.requestssession = lambda: [seen.append("made"), requests.Session()][1]
+        openai.requestssession = made
         second = _in_new_thread(lambda: [chat(openai)["id"], chat(openai)["id"]])
     finally:
         openai.requestssession = None

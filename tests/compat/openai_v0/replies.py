@@ -62,8 +62,8 @@ def _raw(body: bytes, status: int = 200, content_type: str = "application/json",
 
 _FLOATS = base64.b64encode(struct.pack("<3f", 0.5, -1.25, 3.0)).decode()
 _EMBEDDING = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": _FLOATS}], "model": "ada"}
-_MODELS = {"object": "list", "data": [{"id": "gpt-4", "object": "model", "owned_by": "openai"}]}
-_JOBS = {
+_MODELS: dict[str, Any] = {"object": "list", "data": [{"id": "gpt-4", "object": "model", "owned_by": "openai"}]}
+_JOBS: dict[str, Any] = {
     "object": "list",
     "data": [{"id": "ftjob-1", "object": "fine_tuning.job", "status": "running"}],
     "has_more": False,

@@ -27,7 +27,15 @@ _ERROR_ATTRIBUTES = (
     "organization",
     "should_retry",
 )
-_CAUGHT_BY = ("OpenAIError", "APIError", "APIConnectionError", "Timeout", "InvalidRequestError", "TryAgain", "RateLimitError")
+_CAUGHT_BY = (
+    "OpenAIError",
+    "APIError",
+    "APIConnectionError",
+    "Timeout",
+    "InvalidRequestError",
+    "TryAgain",
+    "RateLimitError",
+)
 _CAUGHT_BY_REQUESTS = ("RequestException", "ConnectionError", "ChunkedEncodingError")
 _ADDRESS = re.compile(r"0x[0-9a-f]+|127\.0\.0\.1:\d+|port=\d+")
 
@@ -82,7 +90,9 @@ def of_exception(raised: BaseException, openai: Any) -> dict[str, Any]:
 
     told: dict[str, Any] = {"class": type(raised).__name__, "text": _text_of(raised)}
     told["caught by"] = [name for name in _CAUGHT_BY if isinstance(raised, getattr(openai.error, name))]
-    told["caught by"] += [name for name in _CAUGHT_BY_REQUESTS if isinstance(raised, getattr(requests.exceptions, name))]
+    told["caught by"] += [
+        name for name in _CAUGHT_BY_REQUESTS if isinstance(raised, getattr(requests.exceptions, name))
+    ]
     told["caught by"] += [kind.__name__ for kind in (TimeoutError, TypeError, ValueError) if isinstance(raised, kind)]
     if isinstance(raised, openai.error.OpenAIError):
         told |= {name: of_value(getattr(raised, name), openai) for name in _ERROR_ATTRIBUTES if hasattr(raised, name)}

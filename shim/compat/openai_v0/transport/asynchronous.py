@@ -21,7 +21,13 @@ from shim.compat.openai_v0.stream_faults import timed_out
 from shim.compat.openai_v0.transport.answers import AsyncAnswer
 from shim.compat.openai_v0.transport.choice import ProviderPlan, check_session_seam, chosen, plan_of
 from shim.compat.openai_v0.transport.heard import Heard, starting
-from shim.compat.openai_v0.transport.outgoing import ChatRequest, InexpressibleError, Outgoing, chat_request
+from shim.compat.openai_v0.transport.outgoing import (
+    ChatRequest,
+    InexpressibleError,
+    Outgoing,
+    chat_request,
+    spoken_safely,
+)
 from shim.compat.openai_v0.transport.relay import RelayedCall
 from shim.compat.openai_v0.transport.worker import Worker
 from shim.loops.asyncio_loop import AsyncioDriver
@@ -51,8 +57,12 @@ async def send(outgoing: Outgoing) -> AsyncAnswer:
         raised = _as_error(fault)
         if raised is fault:
             raise
-        raise raised from fault
+        raise raised from _safely(fault, outgoing)
     return answer
+
+
+def _safely(fault: BaseException, outgoing: Outgoing) -> BaseException:
+    return spoken_safely(fault, outgoing.headers) if isinstance(fault, requests.RequestException) else fault
 
 
 async def _begun(answer: AsyncAnswer, heard: Heard) -> None:
@@ -96,6 +106,8 @@ def _as_error(fault: BaseException) -> BaseException:
     if isinstance(fault, ProviderError):
         if fault.category == ErrorCategory.TIMEOUT:
             return error.Timeout("Request timed out")
+        if fault.category == ErrorCategory.PROTOCOL and fault.http_status is not None:
+            return error.APIError(fault.message, http_status=fault.http_status)
         return error.APIConnectionError(f"Error communicating with OpenAI: {fault.message}")
     if isinstance(fault, requests.exceptions.RequestException):
         return error.APIConnectionError("Error communicating with OpenAI")
@@ -107,7 +119,8 @@ def _chat_answer(outgoing: Outgoing, session: requests.Session, waiting: _Waitin
     if not choice.is_legacy:
         check_session_seam(choice, setting("requestssession"))
     try:
-        return _ask(chat_request(outgoing), outgoing, session=session, waiting=waiting)
+        chat = chat_request(outgoing, mend_address=not choice.is_legacy)
+        return _ask(chat, outgoing, session=session, waiting=waiting)
     except (InexpressibleError, InvalidRequestError) as refused:
         if choice.is_legacy:
             return None

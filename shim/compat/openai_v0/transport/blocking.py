@@ -18,7 +18,13 @@ from shim.compat.openai_v0.namespace import setting
 from shim.compat.openai_v0.transport.answers import Answer
 from shim.compat.openai_v0.transport.choice import ProviderPlan, check_session_seam, chosen, plan_of
 from shim.compat.openai_v0.transport.heard import Heard, starting
-from shim.compat.openai_v0.transport.outgoing import ChatRequest, InexpressibleError, Outgoing, chat_request
+from shim.compat.openai_v0.transport.outgoing import (
+    ChatRequest,
+    InexpressibleError,
+    Outgoing,
+    chat_request,
+    spoken_safely,
+)
 from shim.compat.openai_v0.transport.relay import RelayedCall
 from shim.model import ErrorCategory, InvalidRequestError, ProviderError
 from shim.provider import Provider
@@ -41,10 +47,13 @@ def send(outgoing: Outgoing) -> Any:
     except requests.exceptions.Timeout as fault:
         raise error.Timeout(f"Request timed out: {fault}") from fault
     except requests.exceptions.RequestException as fault:
-        raise error.APIConnectionError(f"Error communicating with OpenAI: {fault}") from fault
+        told = spoken_safely(fault, outgoing.headers)
+        raise error.APIConnectionError(f"Error communicating with OpenAI: {told}") from told
     except ProviderError as fault:
         if fault.category == ErrorCategory.TIMEOUT:
             raise error.Timeout(f"Request timed out: {fault.message}") from fault
+        if fault.category == ErrorCategory.PROTOCOL and fault.http_status is not None:
+            raise error.APIError(fault.message, http_status=fault.http_status) from fault
         raise error.APIConnectionError(f"Error communicating with OpenAI: {fault.message}") from fault
 
 
@@ -67,7 +76,7 @@ def _send_chat(outgoing: Outgoing) -> Any:
         check_session_seam(choice, setting("requestssession"))
     session = sessions.of_this_thread() if choice.kind in ("legacy", "rollout") else None
     try:
-        chat = chat_request(outgoing)
+        chat = chat_request(outgoing, mend_address=not choice.is_legacy)
         return _ask(chat, outgoing, session)
     except (InexpressibleError, InvalidRequestError) as refused:
         if choice.is_legacy and session is not None:

@@ -7,14 +7,18 @@ again; nothing is changed on the way.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import requests
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from legacy_openai.transport_errors import without_secrets
 from shim.model import InvalidRequestError, ModelRequest
 from shim.wire import chat
+from shim.wire.masking import credentials_in
 
 CHAT_PATH = "/chat/completions"
 # Stands for the model where the address names it; it is never sent.
@@ -67,8 +71,8 @@ class InexpressibleError(Exception):
         self.field = field
 
 
-def chat_request(outgoing: Outgoing) -> ChatRequest:
-    """What a provider is asked so that it sends this request.
+def chat_request(outgoing: Outgoing, *, mend_address: bool = False) -> ChatRequest:
+    """What a provider is asked so that it sends this request; `mend_address` drops a slash at the end of `api_base`.
 
     Raises:
         InexpressibleError: the body or the address has something that would not go out as it is.
@@ -85,8 +89,9 @@ def chat_request(outgoing: Outgoing) -> ChatRequest:
         raise InexpressibleError(str(refused), field=refused.field) from None
     # None keeps a provider from sending a bearer of its own where there is none, as with Azure's keys.
     headers: dict[str, str | None] = {"Accept": "*/*", "Authorization": None, **outgoing.headers}
-    headers.pop("Content-Type")
-    return ChatRequest(request=replace(request, extra_headers=headers), base_url=_base_url(outgoing.url), stream=stream)
+    headers.pop("Content-Type", None)  # every provider has its own
+    base_url = _base_url(outgoing.url, mend=mend_address)
+    return ChatRequest(request=replace(request, extra_headers=headers), base_url=base_url, stream=stream)
 
 
 def _parsed(fields: dict[str, Any]) -> ModelRequest:
@@ -96,9 +101,18 @@ def _parsed(fields: dict[str, Any]) -> ModelRequest:
     return replace(request, extra_body={**request.extra_body, "model": UNSET})
 
 
-def _base_url(url: str) -> str:
+def _base_url(url: str, *, mend: bool) -> str:
     parts = urlsplit(url)
     base = parts.path.removesuffix(CHAT_PATH)
-    if base.endswith("/") or parts.fragment:
-        raise InexpressibleError("api_base ends with a slash; leave it out", field="api_base")
-    return urlunsplit(parts._replace(path=base))
+    if (base.endswith("/") and not mend) or parts.fragment:
+        raise InexpressibleError("api_base ends with a slash, or has a fragment; leave it out", field="api_base")
+    return urlunsplit(parts._replace(path=base.rstrip("/")))
+
+
+def spoken_safely(fault: requests.RequestException, headers: Mapping[str, str]) -> requests.RequestException:
+    """The same fault, in words that hold no credential of the request's headers."""
+    for credential in credentials_in(headers):
+        if credential in str(fault):
+            safe = without_secrets(fault, credential)
+            fault = safe if isinstance(safe, requests.RequestException) else requests.RequestException(str(safe))
+    return fault
