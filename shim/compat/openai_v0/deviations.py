@@ -43,7 +43,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
         name="a broken stream is one exception for both catchers",
         there="requests' ChunkedEncodingError or ConnectionError as it is; async calls aiohttp's, or a bare TimeoutError",
-        here="StreamBrokenError: those of requests and openai.error.APIConnectionError in one; async aiohttp's or TimeoutError too",
+        here="StreamBrokenError: those of requests and openai.error.APIConnectionError in one; async also aiohttp's",
         reason="old code catches the one or the other, and neither may be missed",
         measured=((r"^stream_(cut|stall)@", r"^/outcome/gave/2/"),),
     ),

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import time
 import warnings
+from functools import cache
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
+from requests.adapters import DEFAULT_POOLSIZE
 
 from legacy_openai.connections import CuttableAdapter
 from shim.compat.openai_v0.namespace import part, setting
@@ -42,21 +45,26 @@ def make() -> requests.Session:
     return own_session()
 
 
-def own_session() -> requests.Session:
+def own_session(*, most_connections: int = DEFAULT_POOLSIZE) -> requests.Session:
     """A session of our own: `openai.proxy`, connects that are tried again on https://, connections that can be cut."""
     session = requests.Session()
     proxies = proxies_of(setting("proxy"))
     if proxies:
         session.proxies = proxies
-    session.mount("https://", _Adapter(max_retries=part("api_requestor").MAX_CONNECTION_RETRIES))
-    session.mount("http://", _Adapter())
+    retries = part("api_requestor").MAX_CONNECTION_RETRIES
+    session.mount("https://", _Adapter(max_retries=retries, pool_maxsize=most_connections))
+    session.mount("http://", _Adapter(pool_maxsize=most_connections))
     return session
 
 
-def async_session() -> requests.Session:
-    """The session of one async call. As with aiohttp, the environment's proxies and `.netrc` do not count."""
-    session = own_session()
+def async_session(*, most_connections: int) -> requests.Session:
+    """The session of the async calls of a loop. As with aiohttp, the environment's proxies and `.netrc` do not count.
+
+    It keeps no cookies: with 0.28 each call had a session of its own, and a cookie jar is not safe to share between threads.
+    """
+    session = own_session(most_connections=most_connections)
     session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return session
 
 
@@ -88,9 +96,13 @@ class _Adapter(CuttableAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         pools = self.poolmanager.pool_classes_by_scheme
-        self.poolmanager.pool_classes_by_scheme = {
-            scheme: type(_POOL_NAMES[scheme], (pool,), {}) for scheme, pool in pools.items()
-        }
+        self.poolmanager.pool_classes_by_scheme = {scheme: _named(scheme, pool) for scheme, pool in pools.items()}
 
 
-_POOL_NAMES = {"http": "HTTPConnectionPool", "https": "HTTPSConnectionPool"}
+@cache
+def _named(scheme: str, pool: Any) -> type:
+    of_connection, of_pool = _USUAL_NAMES[scheme]
+    return type(of_pool, (pool,), {"ConnectionCls": type(of_connection, (pool.ConnectionCls,), {})})
+
+
+_USUAL_NAMES = {"http": ("HTTPConnection", "HTTPConnectionPool"), "https": ("HTTPSConnection", "HTTPSConnectionPool")}

@@ -46,10 +46,9 @@ async def send(outgoing: Outgoing) -> AsyncAnswer:
         InvalidRequestError: the provider in use cannot carry this request.
     """
     waiting = _Waiting(outgoing.timeout)
-    session = sessions.async_session()  # here, since what it reads may change once this call is suspended
-    answer = _chat_answer(outgoing, session, waiting) if outgoing.is_chat else None
+    answer = await _chat_answer(outgoing, waiting) if outgoing.is_chat else None
     if answer is None:
-        answer = await _thread_answer(outgoing, session, waiting)
+        answer = await _thread_answer(outgoing, waiting)
     try:
         await _begun(answer, waiting.heard)
     except BaseException as fault:
@@ -108,31 +107,32 @@ def _as_error(fault: BaseException) -> BaseException:
             return error.Timeout("Request timed out")
         if fault.category == ErrorCategory.PROTOCOL and fault.http_status is not None:
             return error.APIError(fault.message, http_status=fault.http_status)
-        return error.APIConnectionError(f"Error communicating with OpenAI: {fault.message}")
+        return error.APIConnectionError("Error communicating with OpenAI")
     if isinstance(fault, requests.exceptions.RequestException):
         return error.APIConnectionError("Error communicating with OpenAI")
     return fault
 
 
-def _chat_answer(outgoing: Outgoing, session: requests.Session, waiting: _Waiting) -> AsyncAnswer | None:
+async def _chat_answer(outgoing: Outgoing, waiting: _Waiting) -> AsyncAnswer | None:
     choice = chosen()
     if not choice.is_legacy:
         check_session_seam(choice, setting("requestssession"))
     try:
         chat = chat_request(outgoing, mend_address=not choice.is_legacy)
-        return _ask(chat, outgoing, session=session, waiting=waiting)
+        return await _ask(chat, outgoing, waiting=waiting)
     except (InexpressibleError, InvalidRequestError) as refused:
         if choice.is_legacy:
             return None
         raise error.InvalidRequestError(str(refused), refused.field) from refused
 
 
-def _ask(chat: ChatRequest, outgoing: Outgoing, *, session: requests.Session, waiting: _Waiting) -> AsyncAnswer:
-    heard = waiting.heard = RelayedCall(outgoing, session, wake=waiting.wake)
+async def _ask(chat: ChatRequest, outgoing: Outgoing, *, waiting: _Waiting) -> AsyncAnswer:
     seat = _seat_of(plan_of(chat, outgoing))
+    heard = waiting.heard = RelayedCall(outgoing, seat.session, wake=waiting.wake)
     provider = seat.provider
     seat.calls += 1
     try:
+        await seat.my_turn()
         with starting(heard):
             if chat.stream:
                 handle = provider.start_stream(chat.request, heard.on_event, heard.on_completion)
@@ -141,10 +141,10 @@ def _ask(chat: ChatRequest, outgoing: Outgoing, *, session: requests.Session, wa
     except BaseException:
         seat.leave()
         raise
-    return AsyncAnswer(heard, changed=waiting.changed, release=_leaver(seat, handle, heard, session))
+    return AsyncAnswer(heard, changed=waiting.changed, release=_leaver(seat, handle, heard))
 
 
-def _leaver(seat: _Seat, handle: RequestHandle, heard: Heard, session: requests.Session) -> Callable[[], None]:
+def _leaver(seat: _Seat, handle: RequestHandle, heard: Heard) -> Callable[[], None]:
     """What ends a call, once: from its own task, or from wherever its stream was dropped."""
     left = False
 
@@ -153,7 +153,6 @@ def _leaver(seat: _Seat, handle: RequestHandle, heard: Heard, session: requests.
             seat.was_cut = True
             seat.provider.cancel(handle)
             seat.provider.info_read()
-        session.close()
         seat.leave()
 
     def release() -> None:
@@ -166,7 +165,8 @@ def _leaver(seat: _Seat, handle: RequestHandle, heard: Heard, session: requests.
     return release
 
 
-async def _thread_answer(outgoing: Outgoing, session: requests.Session, waiting: _Waiting) -> AsyncAnswer:
+async def _thread_answer(outgoing: Outgoing, waiting: _Waiting) -> AsyncAnswer:
+    session = sessions.async_session(most_connections=1)  # now: what it reads may change once this call is suspended
     heard = waiting.heard = Heard(stream=outgoing.stream, wake=waiting.wake)
     threads = _threads_of_running_loop()
     await threads.acquire()
@@ -189,16 +189,26 @@ async def _thread_answer(outgoing: Outgoing, session: requests.Session, waiting:
 
 
 class _Seat:
-    """A provider attached to one loop for as long as calls are open there."""
+    """A provider attached to one loop for as long as calls are open there, and the session it sends through, if it does."""
 
     def __init__(self, plan: ProviderPlan, loop: asyncio.AbstractEventLoop) -> None:
         self.provider = plan.make()
+        self.session = sessions.async_session(most_connections=MAX_THREADS)
         self.calls = 0
         self.was_cut = False
         self._plan = plan
         self._loop = loop
+        self._turn = asyncio.Lock()
         self._process = os.getpid()
         self._driver = AsyncioDriver(self.provider, loop=loop)
+
+    async def my_turn(self) -> None:
+        """Wait until a call may be started: one in each round of the loop, so that a burst of them lets others run between.
+
+        Starting a thread waits for that to run, which takes a while beside a hundred others.
+        """
+        await self._turn.acquire()
+        self._loop.call_soon(self._turn.release)
 
     def leave(self) -> None:
         """One call less; the last one closes."""
@@ -212,6 +222,7 @@ class _Seat:
     def close(self) -> None:
         """Detach and close; where a call was cut off, on a thread, since one that still connects is waited for."""
         self._driver.close()
+        self.session.close()
         if self.was_cut:
             threading.Thread(target=self.provider.close, name="shim-openai-v0-close", daemon=True).start()
         else:

@@ -143,8 +143,9 @@ def check_session_seam(choice: Choice, session: Any) -> None:
 def plan_of(chat: ChatRequest, outgoing: Outgoing) -> ProviderPlan:
     """What provider a call needs."""
     choice = chosen()
-    if choice.is_legacy:  # the session that each call brings has its own limits and proxies
-        return ProviderPlan(choice, chat.base_url, None, None, None)
+    if choice.is_legacy:  # the session brings limits and proxies; async calls share one where they have the same proxy
+        proxy = setting("proxy")
+        return ProviderPlan(choice, chat.base_url, None, None, None if proxy is None else repr(proxy))
     timeout = outgoing.timeout
     connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     return ProviderPlan(choice, chat.base_url, connect, read, _proxy_for(chat.base_url))
