@@ -1,6 +1,6 @@
 """Makes the calls (`calls`) with whichever openai there is, and tells what came of each, one JSON line a call.
 
-    python -m tests.compat.openai_v0.running real|legacy|native URL
+    python -m tests.compat.openai_v0.running real|legacy|native URL [NAME…]
 
 Not the comparing. "real" imports the openai that is installed; "legacy" and "native" put ours in its place. Each call starts from
 the same settings, and its name stands in the address, by which the server knows what to answer.
@@ -47,10 +47,10 @@ def make(openai: Any, name: str, *, url: str) -> dict[str, Any]:
 
 def main() -> None:
     """Make them all."""
-    mode, url = sys.argv[1:3]
+    mode, url, *names = sys.argv[1:]
     warnings.simplefilter("ignore")
     openai = library(mode)
-    for name in CALLS:
+    for name in names or CALLS:
         print(json.dumps(make(openai, name, url=url)), flush=True)  # noqa: T201 - its output is its result
     threads = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
     print(json.dumps({"threads left": threads}), flush=True)  # noqa: T201 - its output is its result

@@ -25,7 +25,6 @@ from shim.compat.openai_v0.transport.outgoing import (
     ChatRequest,
     InexpressibleError,
     Outgoing,
-    chat_request,
     spoken_safely,
 )
 from shim.compat.openai_v0.transport.relay import RelayedCall
@@ -118,7 +117,7 @@ async def _chat_answer(outgoing: Outgoing, waiting: _Waiting) -> AsyncAnswer | N
     if not choice.is_legacy:
         check_session_seam(choice, setting("requestssession"))
     try:
-        chat = chat_request(outgoing, mend_address=not choice.is_legacy)
+        chat = choice.asks(outgoing)
         return await _ask(chat, outgoing, waiting=waiting)
     except (InexpressibleError, InvalidRequestError) as refused:
         if choice.is_legacy:

@@ -22,7 +22,6 @@ from shim.compat.openai_v0.transport.outgoing import (
     ChatRequest,
     InexpressibleError,
     Outgoing,
-    chat_request,
     spoken_safely,
 )
 from shim.compat.openai_v0.transport.relay import RelayedCall
@@ -76,7 +75,7 @@ def _send_chat(outgoing: Outgoing) -> Any:
         check_session_seam(choice, setting("requestssession"))
     session = sessions.of_this_thread() if choice.kind in ("legacy", "rollout") else None
     try:
-        chat = chat_request(outgoing, mend_address=not choice.is_legacy)
+        chat = choice.asks(outgoing)
         return _ask(chat, outgoing, session)
     except (InexpressibleError, InvalidRequestError) as refused:
         if choice.is_legacy and session is not None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from shim.compat.openai_v0.namespace import setting
 from shim.compat.openai_v0.transport.heard import listen
-from shim.compat.openai_v0.transport.outgoing import ChatRequest, Outgoing
+from shim.compat.openai_v0.transport.outgoing import ChatRequest, Outgoing, chat_request
 from shim.compat.openai_v0.transport.relay import relayed_legacy
 from shim.compat.openai_v0.transport.shared_provider import shared
 from shim.factory import provider_maker
@@ -49,6 +49,14 @@ class Choice(Struct, frozen=True, kw_only=True):
     def is_legacy(self) -> bool:
         """Whether the legacy client alone carries them, so that `requests` may where it cannot."""
         return self.kind == "legacy"
+
+    def asks(self, outgoing: Outgoing) -> ChatRequest:
+        """What it is asked so that it sends a request.
+
+        Raises:
+            InexpressibleError: it cannot carry that.
+        """
+        return chat_request(outgoing, mend_address=not self.is_legacy, own_account=self.kind == "provider")
 
     def __repr__(self) -> str:
         return f"<chat through {self.kind}>"  # settings may hold a key

@@ -25,6 +25,12 @@ CHAT_PATH = "/chat/completions"
 _NAMED_BY_ADDRESS = "deployment"
 
 
+_OF_THE_ACCOUNT = frozenset(
+    {"accept", "authorization", "api-key", "openai-organization", "openai-version", "user-agent"}
+    | {"x-openai-client-user-agent"}
+)
+
+
 class Outgoing(Struct, frozen=True, kw_only=True):
     """A request, ready to be sent.
 
@@ -71,8 +77,13 @@ class InexpressibleError(Exception):
         self.field = field
 
 
-def chat_request(outgoing: Outgoing, *, mend_address: bool = False) -> ChatRequest:
-    """What a provider is asked so that it sends this request; `mend_address` drops a slash at the end of `api_base`.
+def chat_request(outgoing: Outgoing, *, mend_address: bool = False, own_account: bool = False) -> ChatRequest:
+    """What a provider is asked so that it sends this request.
+
+    Args:
+        outgoing: the request.
+        mend_address: drop a slash at the end of `api_base`.
+        own_account: the provider has an address and a key of its own: it gets neither the key nor what goes with it.
 
     Raises:
         InexpressibleError: the body or the address has something that would not go out as it is.
@@ -90,6 +101,8 @@ def chat_request(outgoing: Outgoing, *, mend_address: bool = False) -> ChatReque
     # None keeps a provider from sending a bearer of its own where there is none, as with Azure's keys.
     headers: dict[str, str | None] = {"Accept": "*/*", "Authorization": None, **outgoing.headers}
     headers.pop("Content-Type", None)  # every provider has its own
+    if own_account:
+        headers = {name: value for name, value in headers.items() if name.lower() not in _OF_THE_ACCOUNT}
     base_url = _base_url(outgoing.url, mend=mend_address)
     return ChatRequest(request=replace(request, extra_headers=headers), base_url=base_url, stream=stream)
 
