@@ -75,8 +75,9 @@ def _check_aiosession(name: str, value: Any) -> None:
 
 
 def _check_session(_name: str, value: Any) -> None:
-    choice = part("transport.choice")
-    choice.check_session_seam(choice.chosen(), value)
+    if value is not None:
+        choice = part("transport.choice")
+        choice.check_session_seam(choice.chosen(), value)
 
 
 _CHECKS: dict[tuple[str, str], Callable[[str, Any], None]] = {

@@ -5,7 +5,7 @@ Not the hearing (`heard`). `Answer` is for blocking calls and turns its provider
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from shim.compat.openai_v0.stream_faults import broken, broken_async
@@ -13,23 +13,26 @@ from shim.compat.openai_v0.transport.heard import Heard
 
 
 class LineSplitter:
-    """Bytes into lines, however they were split; a line ends with CR, LF or both, and the last one with the body."""
+    """Bytes into lines, however they were split; a line ends with CR, LF or both, and the last one with the body.
+
+    Work is linear in the bytes: what is no whole line yet is kept in pieces, and joined once.
+    """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []
 
-    def feed(self, pieces: Iterable[bytes]) -> list[bytes]:
+    def feed(self, piece: bytes) -> list[bytes]:
         """The lines that ended in these bytes."""
-        data = self._rest + b"".join(pieces)
-        lines = data.splitlines()
-        self._rest = b""
-        if lines and not data.endswith((b"\n", b"\r")):
-            self._rest = lines.pop()
+        if b"\n" not in piece and b"\r" not in piece:
+            self._rest.append(piece)
+            return []
+        lines = b"".join([*self._rest, piece]).splitlines()
+        self._rest = [] if piece.endswith((b"\n", b"\r")) else [lines.pop()]
         return lines
 
     def finish(self) -> list[bytes]:
         """The line that the end of the body ends."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest = b"".join(self._rest), []
         return [rest] if rest else []
 
 
@@ -70,7 +73,7 @@ class Answer:
         splitter = LineSplitter()
         try:
             for piece in self._pieces() if self._content is None else [self._content]:
-                yield from splitter.feed([piece])
+                yield from splitter.feed(piece)
         finally:
             self.close()
         yield from splitter.finish()
@@ -136,7 +139,7 @@ class AsyncAnswer:
         splitter = LineSplitter()
         try:
             async for piece in self._pieces():
-                for line in splitter.feed([piece]):
+                for line in splitter.feed(piece):
                     yield line
         finally:
             self.release()

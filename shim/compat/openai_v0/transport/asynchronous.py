@@ -90,11 +90,14 @@ class _Waiting:
         Raises:
             TimeoutError: the time for the whole call is over.
         """
-        left = self._deadline - self._loop.time()
+        if self._loop.time() >= self._deadline:
+            raise timed_out("Timeout on reading data from socket")
+        # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with what it waits for.
+        timer = self._loop.call_at(self._deadline, self._changed.set)
         try:
-            await asyncio.wait_for(self._changed.wait(), max(left, 0))
-        except asyncio.TimeoutError:
-            raise timed_out("Timeout on reading data from socket") from None
+            await self._changed.wait()
+        finally:
+            timer.cancel()
         self._changed.clear()
 
 

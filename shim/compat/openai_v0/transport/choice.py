@@ -166,6 +166,7 @@ def _choice_of(target: Any, settings: Mapping[str, Any]) -> Choice:
         provider_maker(target, settings)  # a setting that does not exist is found now
         return Choice(kind=_NAMED[target], settings=settings)
     if callable(getattr(target, "decide", None)) and callable(getattr(target, "note", None)):
+        _migrating()  # that it is not there is found now
         return Choice(kind="rollout", target=target, settings=settings)
     if isinstance(target, Provider):
         return Choice(kind="provider", target=target)
@@ -205,14 +206,17 @@ def _given(plan: ProviderPlan) -> Provider:
     return made
 
 
-def _rollout(plan: ProviderPlan) -> Provider:
+def _migrating() -> Any:
     try:
-        migrating = importlib.import_module("shim.migration").MigratingProvider
+        return importlib.import_module("shim.migration").MigratingProvider
     except (ImportError, AttributeError) as missing:
         raise UnsupportedFeatureError(
             "chat through a rollout needs shim.migration.MigratingProvider, which is not there", field="rollout"
         ) from missing
-    made: Provider = migrating(_legacy(plan), _native(plan), plan.choice.target)
+
+
+def _rollout(plan: ProviderPlan) -> Provider:
+    made: Provider = _migrating()(_legacy(plan), _native(plan), plan.choice.target)
     return made
 
 

@@ -6,11 +6,12 @@ Not the verbs beside fetching, which have a class each beside this one. Names an
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from types import FunctionType
 from typing import Any
 from urllib.parse import quote_plus
 
 from shim.compat.openai_v0 import api_requestor, error, util
-from shim.compat.openai_v0.namespace import setting
+from shim.compat.openai_v0.namespace import PACKAGE, setting
 from shim.compat.openai_v0.openai_object import OpenAIObject
 from shim.compat.openai_v0.util import ApiType, is_azure
 
@@ -22,6 +23,14 @@ class APIResource(OpenAIObject):
     api_prefix = ""
     azure_api_prefix = "openai"
     azure_deployments_prefix = "deployments"
+
+    def __init_subclass__(cls) -> None:
+        """Show signatures as 0.28 had them, without annotations: old code compares and prints them."""
+        super().__init_subclass__()
+        for member in vars(cls).values() if cls.__module__.startswith(PACKAGE) else ():
+            plain = getattr(member, "__func__", member)
+            if isinstance(plain, FunctionType):
+                plain.__annotations__ = {}
 
     @classmethod
     def retrieve(
