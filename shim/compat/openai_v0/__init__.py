@@ -16,17 +16,15 @@ import os
 import sys
 from typing import Any
 
-from shim.compat.openai_v0 import (
-    api_requestor,
-    api_resources,
-    datalib,
-    error,
-    object_classes,
-    openai_object,
-    openai_response,
-    util,
-    version,
-)
+from shim.compat.openai_v0 import api_requestor as api_requestor
+from shim.compat.openai_v0 import api_resources as api_resources
+from shim.compat.openai_v0 import datalib as datalib
+from shim.compat.openai_v0 import error as error
+from shim.compat.openai_v0 import object_classes as object_classes
+from shim.compat.openai_v0 import openai_object as openai_object
+from shim.compat.openai_v0 import openai_response as openai_response
+from shim.compat.openai_v0 import util as util
+from shim.compat.openai_v0 import version as version
 from shim.compat.openai_v0.api_resources import (
     Audio,
     ChatCompletion,
@@ -96,27 +94,18 @@ __all__ = [
     "api_base",
     "api_key",
     "api_key_path",
-    "api_requestor",
-    "api_resources",
     "api_type",
     "api_version",
     "app_info",
     "ca_bundle_path",
-    "datalib",
     "debug",
     "enable_telemetry",
-    "error",
     "install",
     "log",
-    "object_classes",
-    "openai_object",
-    "openai_response",
     "organization",
     "proxy",
     "use",
-    "util",
     "verify_ssl_certs",
-    "version",
 ]
 
 sys.modules[__name__].__class__ = GuardedModule

@@ -7,6 +7,7 @@ outside (`patch("openai.util.convert_to_openai_object")`) is the one that is cal
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from typing import Any
@@ -19,7 +20,7 @@ def setting(name: str) -> Any:
     return getattr(sys.modules[PACKAGE], name)
 
 
+@functools.cache
 def part(name: str) -> Any:
     """The module `name` of this package, such as `api_resources.error_object`; it is imported where it was not yet."""
-    full_name = f"{PACKAGE}.{name}"
-    return sys.modules.get(full_name) or importlib.import_module(full_name)
+    return importlib.import_module(f"{PACKAGE}.{name}")

@@ -16,14 +16,13 @@ from shim.compat.openai_v0 import api_requestor, util
 from shim.compat.openai_v0.namespace import setting
 from shim.compat.openai_v0.util import ApiType
 
-# Beside the items every object knows by whom it came, so that it can ask further; these are no items and no fields.
-_OF_THE_CALL = ("api_key", "api_version", "api_type", "organization", "api_base_override", "engine")
-
 
 class OpenAIObject(dict):  # type: ignore[type-arg]  # keys and values are JSON's
     """A JSON object of an answer. `obj.name` is `obj["name"]`; a missing one is an AttributeError, or a KeyError."""
 
     api_base_override: Any = None
+    _response_ms: int | None
+    _retrieve_params: Any
 
     def __init__(
         self,
@@ -40,12 +39,17 @@ class OpenAIObject(dict):  # type: ignore[type-arg]  # keys and values are JSON'
         super().__init__()
         if response_ms is not None and not isinstance(response_ms, int):
             raise TypeError(f"response_ms is a {type(response_ms).__name__}.")
-        self._response_ms = response_ms
-        self._retrieve_params = params
-        for name, value in zip(
-            _OF_THE_CALL, (api_key, api_version, api_type, organization, api_base, engine), strict=True
-        ):
-            object.__setattr__(self, name, value)
+        # Beside the items every object knows by whom it came, so that it can ask further; these are no items and no fields.
+        vars(self).update(
+            _response_ms=response_ms,
+            _retrieve_params=params,
+            api_key=api_key,
+            api_version=api_version,
+            api_type=api_type,
+            organization=organization,
+            api_base_override=api_base,
+            engine=engine,
+        )
         if id:
             self["id"] = id
 
@@ -103,15 +107,19 @@ class OpenAIObject(dict):  # type: ignore[type-arg]  # keys and values are JSON'
         response_ms: int | None = None,
     ) -> None:
         """Take these items in the place of all that are there."""
-        self.api_key = api_key or getattr(values, "api_key", None)
-        self.api_version = api_version or getattr(values, "api_version", None)
-        self.api_type = api_type or getattr(values, "api_type", None)
-        self.organization = organization or getattr(values, "organization", None)
-        self._response_ms = response_ms or getattr(values, "_response_ms", None)
+        vars(self).update(
+            api_key=api_key or getattr(values, "api_key", None),
+            api_version=api_version or getattr(values, "api_version", None),
+            api_type=api_type or getattr(values, "api_type", None),
+            organization=organization or getattr(values, "organization", None),
+            _response_ms=response_ms or getattr(values, "_response_ms", None),
+            _previous=values,
+        )
         self.clear()
+        convert = util.convert_to_openai_object
         for name, value in values.items():
-            self._put(name, util.convert_to_openai_object(value, api_key, api_version, organization))
-        self._previous = values
+            made = convert(value, api_key, api_version, organization) if isinstance(value, dict | list) else value
+            dict.__setitem__(self, name, made)
 
     def request(
         self,

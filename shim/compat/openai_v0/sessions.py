@@ -7,6 +7,7 @@ Not the requests that go through it (`api_requestor`). Seams of openai 0.28.1 th
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from functools import cache
@@ -25,8 +26,8 @@ def of_this_thread() -> requests.Session:
     requestor = part("api_requestor")
     context = requestor._thread_context  # noqa: SLF001 - old code and tests reach for it under this name
     now = time.time()
-    if not hasattr(context, "session"):
-        _renew(context, now)
+    if not hasattr(context, "session") or getattr(context, "process", os.getpid()) != os.getpid():
+        _renew(context, now)  # after a fork the parent's connections are the parent's: they are not touched
     elif now - getattr(context, "session_create_time", 0) >= requestor.MAX_SESSION_LIFETIME_SECS:
         context.session.close()
         _renew(context, now)
@@ -88,6 +89,7 @@ def proxies_of(proxy: Any) -> dict[str, str] | None:
 def _renew(context: Any, now: float) -> None:
     context.session = part("api_requestor")._make_session()  # noqa: SLF001 - the seam under its name in 0.28
     context.session_create_time = now
+    context.process = os.getpid()
 
 
 class _Adapter(CuttableAdapter):

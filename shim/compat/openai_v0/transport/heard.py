@@ -126,11 +126,6 @@ class Heard:
             self.leave()
         self._wake()
 
-    def on_end(self, kind: str, message: str = "") -> None:
-        """Take the end as an observer of a transfer is told it."""
-        if kind != "complete":
-            self.end(fault=ProviderError(_CATEGORIES.get(kind, ErrorCategory.NETWORK), message or kind))
-
     def end(self, *, fault: BaseException | None = None) -> None:
         """Take the end; the first fault is the one that counts."""
         if self.fault is None:
@@ -184,7 +179,31 @@ def listen(sent: SentRequest) -> TransferObserver | None:
     heard = current()
     if heard is None or not heard.stream or not sent.url.partition("?")[0].endswith("/chat/completions"):
         return None
-    return heard
+    return _Listener(heard)
+
+
+class _Listener:
+    """Hands on what a transfer brings, unless the server refuses: a layer may yet ask again, or another, for the answer."""
+
+    def __init__(self, heard: Heard) -> None:
+        self._heard = heard
+        self._refused = False
+
+    def on_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take the head."""
+        self._refused = status >= 400
+        if not self._refused:
+            self._heard.on_head(status, headers)
+
+    def on_segments(self, segments: Sequence[bytes]) -> None:
+        """Take bytes."""
+        if not self._refused:
+            self._heard.on_segments(segments)
+
+    def on_end(self, kind: str, message: str = "") -> None:
+        """Take the end; a fault before the head is told by the completion."""
+        if kind != "complete" and self._heard.status and not self._refused:
+            self._heard.end(fault=ProviderError(_CATEGORIES.get(kind, ErrorCategory.NETWORK), message or kind))
 
 
 def current() -> Heard | None:
