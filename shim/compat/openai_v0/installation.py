@@ -190,15 +190,17 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Be asked for a module; none of ours is a ModuleNotFoundError, since the package's folder must not be searched."""
+        """Be asked for a module. What is ours alone is not there: the next finder would find it in the package's folder."""
         del path, target
         if not _is_under(fullname, NAME) or fullname == NAME:
             return None
         if fullname in _LEFT_OUT:
             raise ModuleNotFoundError(f"{fullname} is not there: {_LEFT_OUT[fullname]}", name=fullname)
         ours = PACKAGE + fullname[len(NAME) :]
-        if fullname.split(".")[1] in _OWN or importlib.util.find_spec(ours) is None:
+        if fullname.split(".")[1] in _OWN:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        if importlib.util.find_spec(ours) is None:
+            return None
         return importlib.machinery.ModuleSpec(fullname, self)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:

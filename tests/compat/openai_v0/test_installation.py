@@ -186,3 +186,11 @@ def test_the_environment_is_read_at_import() -> None:
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=18, env=variables
     )
     assert ran.stdout.split() == ["sk-env", "http://base", "azure", "2023-05-15", "org"]
+
+
+def test_asking_whether_a_module_is_there_is_no_error(installed: Any) -> None:
+    """`importlib.util.find_spec` of a module that 0.28 had not gives None, as code that tells versions apart expects."""
+    import importlib.util
+
+    assert importlib.util.find_spec("openai.types") is None
+    assert importlib.util.find_spec("openai.error") is not None

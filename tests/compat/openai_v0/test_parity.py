@@ -59,7 +59,7 @@ def test_each_deviation_has_its_reason_and_its_own_name() -> None:
 
 def test_a_difference_is_found() -> None:
     """A fact that differs and is not listed is told with its place and both values."""
-    real = {"call": {"outcome": {"gave": 1, "same": [2]}}, "after all": {}}
+    real = {"call": {"outcome": {"gave": 1, "same": [2]}}}
     tally = compare(real, {"call": {"outcome": {"gave": 3, "same": [2]}}}, mode="legacy")
     assert tally.unlisted == [("call", "/outcome/gave", 1, 3)]
     assert (tally.facts, tally.equal, tally.listed) == (2, 1, 0)
