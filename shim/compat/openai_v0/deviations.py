@@ -176,8 +176,8 @@ DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
         name="chat answers of other APIs are written as Chat Completions",
         there="(there is no such thing)",
-        here="answers of the Responses API and of providers of one's own: fields Chat Completions has no place for are left out",
-        reason="old code reads Chat Completions",
+        here="answers of the Responses API, of providers of one's own, and streams of a rollout's candidate, are written anew",
+        reason="old code reads Chat Completions; a field it has no place for is left out",
         modes=("native",),
     ),
     Deviation(

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
+from msgspec.structs import replace
 
 from shim.compat.openai_v0 import error, sessions
 from shim.compat.openai_v0.namespace import setting
@@ -27,7 +28,7 @@ from shim.compat.openai_v0.transport.outgoing import (
     Outgoing,
     spoken_safely,
 )
-from shim.compat.openai_v0.transport.relay import RelayedCall
+from shim.compat.openai_v0.transport.relay import RelayedCall, ticketed
 from shim.compat.openai_v0.transport.worker import Worker
 from shim.loops.asyncio_loop import AsyncioDriver
 from shim.model import ErrorCategory, InvalidRequestError, ProviderError
@@ -130,7 +131,11 @@ async def _chat_answer(outgoing: Outgoing, waiting: _Waiting) -> AsyncAnswer | N
 
 async def _ask(chat: ChatRequest, outgoing: Outgoing, *, waiting: _Waiting) -> AsyncAnswer:
     seat = _seat_of(plan_of(chat, outgoing))
-    heard = waiting.heard = RelayedCall(outgoing, seat.session, wake=waiting.wake)
+    heard = Heard(stream=outgoing.stream, wake=waiting.wake)
+    if chosen().uses_sessions:
+        heard = relayed = RelayedCall(outgoing, seat.session, wake=waiting.wake)
+        chat = replace(chat, request=ticketed(chat.request, relayed))
+    waiting.heard = heard
     provider = seat.provider
     seat.calls += 1
     try:

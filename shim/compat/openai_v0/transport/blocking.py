@@ -11,6 +11,7 @@ from collections import OrderedDict
 from typing import Any
 
 import requests
+from msgspec.structs import replace
 
 from shim.client.pool import Pool
 from shim.compat.openai_v0 import error, sessions
@@ -24,7 +25,7 @@ from shim.compat.openai_v0.transport.outgoing import (
     Outgoing,
     spoken_safely,
 )
-from shim.compat.openai_v0.transport.relay import RelayedCall
+from shim.compat.openai_v0.transport.relay import RelayedCall, ticketed
 from shim.model import ErrorCategory, InvalidRequestError, ProviderError
 from shim.provider import Provider
 
@@ -73,7 +74,7 @@ def _send_chat(outgoing: Outgoing) -> Any:
     choice = chosen()
     if not choice.is_legacy:
         check_session_seam(choice, setting("requestssession"))
-    session = sessions.of_this_thread() if choice.kind in ("legacy", "rollout") else None
+    session = sessions.of_this_thread() if choice.uses_sessions else None
     try:
         chat = choice.asks(outgoing)
         return _ask(chat, outgoing, session)
@@ -84,7 +85,10 @@ def _send_chat(outgoing: Outgoing) -> Any:
 
 
 def _ask(chat: ChatRequest, outgoing: Outgoing, session: requests.Session | None) -> Answer:
-    heard = Heard(stream=outgoing.stream) if session is None else RelayedCall(outgoing, session)
+    heard = Heard(stream=outgoing.stream)
+    if session is not None:
+        heard = relayed = RelayedCall(outgoing, session)
+        chat = replace(chat, request=ticketed(chat.request, relayed))
     plan = plan_of(chat, outgoing)
     with starting(heard):
         open_request = _pools.get(plan).begin(lambda provider, inbox: _start(provider, chat, heard, inbox))

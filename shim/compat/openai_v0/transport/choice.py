@@ -9,18 +9,21 @@ import importlib
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct
 
 from shim.compat.openai_v0.namespace import setting
 from shim.compat.openai_v0.transport.heard import listen
 from shim.compat.openai_v0.transport.outgoing import ChatRequest, Outgoing, chat_request
-from shim.compat.openai_v0.transport.relay import relayed_legacy
+from shim.compat.openai_v0.transport.relay import relayed_legacy, without_tickets
 from shim.compat.openai_v0.transport.shared_provider import shared
 from shim.factory import provider_maker
 from shim.model import UnsupportedFeatureError
 from shim.provider import Provider
+
+if TYPE_CHECKING:
+    from shim.native import NativeProvider
 
 VARIABLE = "SHIM_OPENAI_V0"
 
@@ -49,6 +52,11 @@ class Choice(Struct, frozen=True, kw_only=True):
     def is_legacy(self) -> bool:
         """Whether the legacy client alone carries them, so that `requests` may where it cannot."""
         return self.kind == "legacy"
+
+    @property
+    def uses_sessions(self) -> bool:
+        """Whether some of its calls go through the session of their thread, or of their loop."""
+        return self.kind in ("legacy", "rollout")
 
     def asks(self, outgoing: Outgoing) -> ChatRequest:
         """What it is asked so that it sends a request.
@@ -142,7 +150,7 @@ def check_session_seam(choice: Choice, session: Any) -> None:
     """
     if session is not None and not choice.is_legacy:
         raise UnsupportedFeatureError(
-            f"openai.requestssession is set, but chat goes through {choice.kind}, which does not use it; "
+            f"openai.requestssession is set, but chat goes through {choice.kind}, which does not use it for all calls; "
             'set it to None, or openai.use("legacy")',
             field="requestssession",
         )
@@ -182,22 +190,30 @@ def _proxy_for(base_url: str) -> str | None:
 
 
 def _legacy(plan: ProviderPlan) -> Provider:
-    settings = {"default_temperature": None, "api_key": _KEY_IN_HEADERS, **plan.choice.settings}
+    return _make_legacy(plan, plan.choice.settings)
+
+
+def _make_legacy(plan: ProviderPlan, given: Mapping[str, Any]) -> Provider:
+    settings = {"default_temperature": None, "api_key": _KEY_IN_HEADERS, **given}
     return relayed_legacy(**settings, base_url=plan.base_url, connect_timeout=None, read_timeout=None)
 
 
 def _native(plan: ProviderPlan) -> Provider:
+    provider = _make_native(plan)
+    provider.watch(listen)
+    return provider
+
+
+def _make_native(plan: ProviderPlan) -> NativeProvider:
     from shim.native import NativeProvider
 
     settings = {"proxy": plan.proxy, "api_key": _KEY_IN_HEADERS, **plan.choice.settings}
-    provider = NativeProvider(
+    return NativeProvider(
         **settings,
         base_url=plan.base_url,
         connect_timeout=plan.connect_timeout,
         read_timeout=plan.read_timeout,
     )
-    provider.watch(listen)
-    return provider
 
 
 def _given(plan: ProviderPlan) -> Provider:
@@ -216,7 +232,9 @@ def _migrating() -> Any:
 
 
 def _rollout(plan: ProviderPlan) -> Provider:
-    made: Provider = _migrating()(_legacy(plan), _native(plan), plan.choice.target)
+    # The candidate is not listened to: beside the control, as its shadow, it would be heard as the answer.
+    candidate = without_tickets(_make_native(plan))
+    made: Provider = _migrating()(_make_legacy(plan, {}), candidate, plan.choice.target)
     return made
 
 

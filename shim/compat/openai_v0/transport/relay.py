@@ -15,7 +15,7 @@ from typing import Any, cast
 import requests
 from msgspec.structs import replace
 
-from shim.compat.openai_v0.transport.heard import Heard, current
+from shim.compat.openai_v0.transport.heard import Heard
 from shim.compat.openai_v0.transport.outgoing import Outgoing
 from shim.legacy_adapter import LegacyProvider
 from shim.model import ModelRequest
@@ -56,39 +56,76 @@ _calls: weakref.WeakValueDictionary[str, RelayedCall] = weakref.WeakValueDiction
 _tickets = itertools.count(1)
 
 
+def ticketed(request: ModelRequest, call: RelayedCall) -> ModelRequest:
+    """The request with its call's ticket, by which its session is found whenever a provider comes to send it."""
+    ticket = str(next(_tickets))
+    _calls[ticket] = call
+    return replace(request, extra_headers={**request.extra_headers, _TICKET: ticket})
+
+
 def relayed_legacy(**settings: Any) -> Provider:
-    """Make a legacy provider that carries the calls of this package; `settings` are `LegacyProvider`'s."""
+    """Make a legacy provider that sends through the session each call brings; `settings` are `LegacyProvider`'s."""
     return cast("Provider", _RelayedLegacy(LegacyProvider(session=_RelaySession(), **settings)))
 
 
+def without_tickets(provider: Provider) -> Provider:
+    """A provider that is handed the same requests and sends by itself: it sees no tickets."""
+    return cast("Provider", _WithoutTickets(provider))
+
+
 class _RelayedLegacy:
-    """Gives each call that is being started its ticket; all else is the provider's own."""
+    """Lets a call's bytes wake the provider's loop; all else is the provider's own."""
 
     def __init__(self, provider: LegacyProvider) -> None:
         self._provider = provider
         self.name = provider.name
 
     def start_request(self, request: ModelRequest, *callbacks: Any, **options: Any) -> RequestHandle:
-        return self._provider.start_request(self._with_ticket(request), *callbacks, **options)
+        self._note(request)
+        return self._provider.start_request(request, *callbacks, **options)
 
     def start_stream(self, request: ModelRequest, *callbacks: Any, **options: Any) -> RequestHandle:
-        return self._provider.start_stream(self._with_ticket(request), *callbacks, **options)
+        self._note(request)
+        return self._provider.start_stream(request, *callbacks, **options)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._provider, name)
 
-    def _with_ticket(self, request: ModelRequest) -> ModelRequest:
-        call = current()
-        if not isinstance(call, RelayedCall):
-            raise TypeError("this provider carries the calls of shim.compat.openai_v0 alone; make another for your own")
-        ticket = str(next(_tickets))
-        _calls[ticket] = call
-        # Bytes that are no payload yet wake no loop; the frozen client's `wakeup` may be called from any thread.
-        call.wake_with(self._provider._client.wakeup)  # noqa: SLF001 - the adapter has no public way to it
-        return replace(request, extra_headers={**request.extra_headers, _TICKET: ticket})
-
     def __repr__(self) -> str:
         return f"<relayed {self._provider!r}>"
+
+    def _note(self, request: ModelRequest) -> None:
+        call = _calls.get(request.extra_headers.get(_TICKET) or "")
+        if call is None:
+            raise TypeError("this provider carries the calls of shim.compat.openai_v0 alone; make another for your own")
+        # Bytes that are no payload yet wake no loop; the frozen client's `wakeup` may be called from any thread.
+        call.wake_with(self._provider._client.wakeup)  # noqa: SLF001 - the adapter has no public way to it
+
+
+class _WithoutTickets:
+    """Takes the ticket out of each request; all else is the provider's own."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self.name = provider.name
+
+    def start_request(self, request: ModelRequest, *callbacks: Any, **options: Any) -> RequestHandle:
+        return self._provider.start_request(_without_ticket(request), *callbacks, **options)
+
+    def start_stream(self, request: ModelRequest, *callbacks: Any, **options: Any) -> RequestHandle:
+        return self._provider.start_stream(_without_ticket(request), *callbacks, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        told = getattr(self._provider, name)
+        return (lambda request, **how: told(_without_ticket(request), **how)) if name == "sent_request" else told
+
+    def __repr__(self) -> str:
+        return repr(self._provider)
+
+
+def _without_ticket(request: ModelRequest) -> ModelRequest:
+    kept = {name: value for name, value in request.extra_headers.items() if name != _TICKET}
+    return replace(request, extra_headers=kept)
 
 
 class _RelaySession(requests.Session):

@@ -142,3 +142,33 @@ def test_no_repr_shows_settings(openai: Any) -> None:
     """What was chosen is told without its settings, which may hold a key."""
     openai.use("native", api_key="sk-secret-secret")
     assert "secret" not in repr(choice.chosen())
+
+
+@pytest.mark.parametrize("arm", ["control", "candidate"])
+def test_a_rollout_decides_for_each_call(
+    openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch, arm: str
+) -> None:
+    """With a rollout the control goes through the thread's session, the candidate by itself, and the answers are alike."""
+    import sys
+    import types
+
+    class Rollout:
+        def decide(self, unit: Any) -> str:
+            return arm
+
+        def note(self, decision: Any, completion: Any) -> None: ...
+
+    def migrating(control: Any, candidate: Any, rollout: Rollout) -> Any:
+        return control if rollout.decide(None) == "control" else candidate
+
+    module = types.SimpleNamespace(MigratingProvider=migrating)
+    monkeypatch.setitem(sys.modules, "shim.migration", module)
+    openai.use(Rollout())
+    assert chat(openai).choices[0].message.content == "Grüße"
+    openai.api_base = openai.api_base.replace("/s/chat", "/s/stream")
+    chunks = list(chat(openai, stream=True))
+    assert "".join(each.choices[0].delta.get("content", "") for each in chunks) == "Grüße"
+    assert all(each.header("X-Shim-V0-Call") is None for each in loopback.received)
+    assert all(each.header("Authorization") == f"Bearer {openai.api_key}" for each in loopback.received)
+    with pytest.raises(UnsupportedFeatureError, match="requestssession"):
+        openai.requestssession = object()
