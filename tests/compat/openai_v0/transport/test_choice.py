@@ -159,7 +159,9 @@ def test_a_rollout_decides_for_each_call(
         def note(self, decision: Any, completion: Any) -> None: ...
 
     def migrating(control: Any, candidate: Any, rollout: Rollout) -> Any:
-        return control if rollout.decide(None) == "control" else candidate
+        chosen, other = (control, candidate) if rollout.decide(None) == "control" else (candidate, control)
+        other.close()
+        return chosen
 
     module = types.SimpleNamespace(MigratingProvider=migrating)
     monkeypatch.setitem(sys.modules, "shim.migration", module)
