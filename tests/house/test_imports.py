@@ -60,7 +60,9 @@ TABLE = {
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
         f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.comparison", "h11 h2 pytest trustme"
     ),
-    "shim.cli": row(f"{BELOW_FACTORY} shim shim.factory shim.client shim.compat shim.compat.openai_v0 shim.testing", "rich"),
+    "shim.cli": row(
+        f"{BELOW_FACTORY} shim shim.factory shim.client shim.compat shim.compat.openai_v0 shim.testing", "rich"
+    ),
     "shim": row(f"{BELOW_FACTORY} shim.factory shim.client"),
 }
 
