@@ -6,6 +6,7 @@ NATIVE = ["pycurl>=7.45.3", "certifi"]
 FLAGS = ["openfeature-sdk>=0.8"]
 REDIS = ["redis>=5"]
 OTEL = ["opentelemetry-api>=1.27"]
+V0 = ["numpy>=1.22"]
 CLI = ["rich>=13", "jinja2>=3.1", "h11>=0.14"]
 TESTING = ["h11>=0.14", "h2>=4.1", "trustme>=1.1"]
 DEV = [
@@ -43,9 +44,10 @@ setup(
         "flags": FLAGS,
         "otel": OTEL,
         "redis": REDIS,
+        "v0": V0,
         "cli": CLI,
         "testing": TESTING,
-        "dev": DEV + NATIVE + FLAGS + REDIS + OTEL + CLI + TESTING,
+        "dev": DEV + NATIVE + FLAGS + REDIS + OTEL + V0 + CLI + TESTING,
     },
     entry_points={
         "console_scripts": ["shim = shim.cli:main"],

@@ -1,4 +1,5 @@
-"""Compat: old clients' names on the new path.
+"""Drop-ins for older clients, one package each.
 
-Not the clients themselves (`shim.client`).
+Not the providers they run on (`shim.legacy_adapter`, `shim.native`) nor what puts these together (`shim.factory`).
+Importing this loads none of them.
 """

@@ -1,1 +1,1 @@
-"""Tests of the drop-ins."""
+"""Tests of the drop-ins for older clients."""

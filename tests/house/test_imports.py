@@ -64,13 +64,20 @@ TABLE = {
     ),
     "shim.factory": row(BELOW_FACTORY),
     "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.wakeup"),
-    "shim.compat": row("shim.model shim.wire shim.client shim.factory"),
+    "shim.compat": row(f"{BELOW_FACTORY} shim.client shim.factory"),
+    "shim.compat.openai_v0": row(  # openai 0.28 went over requests; its `embeddings_utils` needed the libraries of data people
+        f"{BELOW_FACTORY} shim.transfer_observer shim.client shim.factory",
+        "matplotlib numpy pandas plotly requests scipy sklearn tenacity",
+    ),
     "shim.doctor": row("shim.migration shim.compat"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
         f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison shim.wakeup",
         "h11 h2 pytest trustme",
     ),
-    "shim.cli": row(f"{BELOW_FACTORY} shim shim.factory shim.client shim.compat shim.doctor shim.testing", "rich"),
+    "shim.cli": row(
+        f"{BELOW_FACTORY} shim shim.factory shim.client shim.compat shim.compat.openai_v0 shim.doctor shim.testing",
+        "rich",
+    ),
     "shim": row(f"{BELOW_FACTORY} shim.factory shim.client"),
 }
 

@@ -37,6 +37,7 @@ FIXED_SIGNATURES = {
     "shim.wire.failure.parse_error": "status, headers and body of one answer",
     "shim.migration.*MigratingProvider.__init__": "control, candidate and what decides between them",
     "shim.model.errors._rebuild": "pickle passes by position",
+    "shim.compat.openai_v0.*": "openai 0.28.1",
     "*.__exit__": "the language's",
     "*.__aexit__": "the language's",
     "*Adapter.send": "requests.adapters.HTTPAdapter.send",

@@ -1,0 +1,44 @@
+"""`Edit`: edits of a text by an instruction.
+
+Not the request itself (`abstract.engine_api_resource`). Names and signatures as in openai 0.28.1. `timeout` is no time
+limit of HTTP: it bounds how long a model that answers 409 is asked again. `request_timeout` is one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shim.compat.openai_v0.api_resources.abstract.engine_api_resource import (
+    EngineAPIResource,
+    until_ready,
+    until_ready_async,
+)
+from shim.compat.openai_v0.error import InvalidAPIType
+from shim.compat.openai_v0.util import is_azure
+
+
+class Edit(EngineAPIResource):
+    """Edits of a text."""
+
+    OBJECT_NAME = "edits"
+
+    @classmethod
+    def create(cls, *args: Any, **kwargs: Any) -> Any:
+        """Ask; the answer, or with `stream=True` a generator of chunks."""
+        timeout = kwargs.pop("timeout", None)
+        cls._check_api_type(kwargs.pop("api_type", None))
+        ask = super().create
+        return until_ready(lambda: ask(*args, **kwargs), timeout)
+
+    @classmethod
+    async def acreate(cls, *args: Any, **kwargs: Any) -> Any:
+        """The same without blocking the loop; chunks come from an async generator."""
+        timeout = kwargs.pop("timeout", None)
+        cls._check_api_type(kwargs.pop("api_type", None))
+        ask = super().acreate
+        return await until_ready_async(lambda: ask(*args, **kwargs), timeout)
+
+    @classmethod
+    def _check_api_type(cls, api_type: Any) -> None:
+        if is_azure(cls._get_api_type_and_version(api_type=api_type)[0]):
+            raise InvalidAPIType("This operation is not supported by the Azure OpenAI API yet.")

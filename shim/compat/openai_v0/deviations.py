@@ -1,0 +1,189 @@
+"""Where this package does not do as openai 0.28.1 did, with the reason: the one table.
+
+Not a list of bugs: each line is on purpose. `bench.parity_v0` counts the facts that differ by it, and finds none that is not
+here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+Way: TypeAlias = Literal["legacy", "native"]
+_BOTH: tuple[Way, ...] = ("legacy", "native")
+
+
+class Deviation(Struct, frozen=True, kw_only=True):
+    """One difference.
+
+    Attributes:
+        name: short, for counting.
+        there, here: what 0.28.1 does, and what this does.
+        reason: why.
+        modes: the providers of chat it holds for.
+        measured: regular expressions of the calls of the parity suite and of the facts in which it shows.
+    """
+
+    name: str
+    there: str
+    here: str
+    reason: str
+    modes: tuple[Way, ...] = _BOTH
+    measured: tuple[tuple[str, str], ...] = ()
+
+
+_ODD_BODY = (
+    r"^chat@(async )?(nan|surrogate|model int|model empty|int content|bad role|no role|no messages|messages text|message text"
+    r"|stream text)$"
+)
+
+DEVIATIONS: tuple[Deviation, ...] = (
+    # --- shown by the parity suite -----------------------------------------------------------------------------------
+    Deviation(
+        name="a broken stream is one exception for both catchers",
+        there="requests' ChunkedEncodingError or ConnectionError as it is; async calls aiohttp's, or a bare TimeoutError",
+        here="StreamBrokenError: those of requests and openai.error.APIConnectionError in one; async also aiohttp's",
+        reason="old code catches the one or the other, and neither may be missed",
+        measured=((r"^stream_(cut|stall)@", r"^/outcome/gave/2/"),),
+    ),
+    Deviation(
+        name="an async answer that is cut is an APIConnectionError",
+        there="aiohttp's ClientPayloadError as it is",
+        here="openai.error.APIConnectionError, as a blocking call always had it",
+        reason="async calls go without aiohttp",
+        measured=((r"^cut@async$", r"^/outcome/raised/"),),
+    ),
+    Deviation(
+        name="headers in the words of an async APIError",
+        there="written as aiohttp writes them: <CIMultiDictProxy(...)>",
+        here="written as a blocking call has them: {...}",
+        reason="async calls go without aiohttp; `headers` itself is case-insensitive either way",
+        measured=((r"^status_\d+@async$", r"^/outcome/raised/(text|user_message)$"),),
+    ),
+    Deviation(
+        name="no line end behind a payload in an async error",
+        there="`http_body` of an error inside an async stream ends with a line end",
+        here="it does not, as in a blocking one",
+        reason="an oddity of how aiohttp reads lines",
+        measured=((r"^stream_\w+@astreamed$", r"^/outcome/gave/\d+/(http_body|text|user_message)$"),),
+    ),
+    Deviation(
+        name="a body that no provider can carry is refused",
+        there="sent all the same; the server's words come back",
+        here="InvalidRequestError that names the place; nothing is sent (with the legacy client: as there, by way of requests)",
+        reason="the native provider writes requests it has checked",
+        modes=("native",),
+        measured=((_ODD_BODY, r"^/"), (r"^chat@key with line end$", r"^/outcome/raised/")),
+    ),
+    Deviation(
+        name="a slash at the end of api_base is dropped",
+        there="two slashes are sent",
+        here="one is (with the legacy client: two)",
+        reason="providers take an address with or without it",
+        modes=("native",),
+        measured=((r"^chat@double slash$", r"^/requests/0/path$"),),
+    ),
+    Deviation(
+        name="a redirect is not followed",
+        there="followed, as requests and aiohttp do",
+        here="APIError or InvalidRequestError of that status (with the legacy client: followed)",
+        reason="a redirected POST may carry the key elsewhere",
+        modes=("native",),
+        measured=((r"^redirect(@async)?$", r"^/"), (r"^chat$", r"^/requests")),
+    ),
+    Deviation(
+        name="requestssession is refused",
+        there="used by every blocking call",
+        here="UnsupportedFeatureError when it is set, or at the call (with the legacy client: used)",
+        reason="libcurl takes no session of requests, and an ignored one would be worse",
+        modes=("native",),
+        measured=((r"^chat@sessions$", r"^/"),),
+    ),
+    Deviation(
+        name="words for what went wrong below HTTP",
+        there="those of requests and urllib3",
+        here="the provider's",
+        reason="another transport; classes and attributes are the same",
+        modes=("native",),
+        measured=((r"^(silent@|cut$|chat@module constant$)", r"^/outcome/raised/(text|user_message)$"),),
+    ),
+    Deviation(
+        name="headers in the words of an APIError",
+        there="names as the server spelled them",
+        here="names in lower case",
+        reason="libcurl and HTTP/2 have them so; `headers` itself is case-insensitive",
+        modes=("native",),
+        measured=((r"^status_\d+$", r"^/outcome/raised/(text|user_message)$"),),
+    ),
+    # --- beside it ---------------------------------------------------------------------------------------------------
+    Deviation(
+        name="a pickle holds no API key",
+        there="an object's pickle holds the key of its call",
+        here="the key is None after unpickling, and openai.api_key counts for further requests of the object",
+        reason="answers are cached on disks and sent to other processes; a key does not belong there",
+    ),
+    Deviation(
+        name="a key is not repeated in an error",
+        there="an error's text has it where the server, or requests, repeats the whole key",
+        here="it is masked there",
+        reason="errors are logged",
+        measured=((r"^chat@key with line end$", r"^/outcome/raised/(text|user_message)$"),),
+    ),
+    Deviation(
+        name="the same JSON in other bytes",
+        there="json.dumps with spaces, other characters escaped",
+        here="compact UTF-8, as providers write it; other endpoints as there",
+        reason="the request goes through the provider's own codec; a server reads the same",
+    ),
+    Deviation(
+        name="hooks and auth of a session run on another thread",
+        there="on the calling thread",
+        here="for chat on the legacy client's thread, one call at a time per caller; other endpoints as there",
+        reason="the legacy client sends from threads of its own",
+    ),
+    Deviation(
+        name="a stream may begin with its first bytes",
+        there="create(stream=True) returns with the head",
+        here="the same on the legacy client; on the native provider with the first bytes of the body",
+        reason="providers tell nothing before there is something to tell",
+        modes=("native",),
+    ),
+    Deviation(
+        name="aiosession takes None alone",
+        there="an aiohttp.ClientSession set there carries async calls",
+        here="UnsupportedFeatureError when it is set",
+        reason="async calls go without aiohttp, and an ignored session would be worse",
+    ),
+    Deviation(
+        name="async calls verify with the certificates of requests",
+        there="with the system's, as aiohttp does",
+        here="with certifi's (on the native provider too); the environment's proxies do not count in either",
+        reason="async calls go without aiohttp",
+    ),
+    Deviation(
+        name="File.adownload works",
+        there="AttributeError: there is no api_requestor.aiohttp_session",
+        here="gives the content",
+        reason="nobody can rely on what never worked",
+    ),
+    Deviation(
+        name="a provider of one's own has its own address and key",
+        there="(there is no such thing)",
+        here="with openai.use(provider) api_base says nothing, and no key is handed to it",
+        reason="a key must not reach a server it was not meant for",
+    ),
+    Deviation(
+        name="chat answers of other APIs are written as Chat Completions",
+        there="(there is no such thing)",
+        here="answers of the Responses API, of providers of one's own, and streams of a rollout's candidate, are written anew",
+        reason="old code reads Chat Completions; a field it has no place for is left out",
+        modes=("native",),
+    ),
+    Deviation(
+        name="no command line",
+        there="openai.cli, openai.validators, openai.wandb_logger",
+        here="ModuleNotFoundError that says where to run them",
+        reason="tools for people at a terminal, and no part of a service",
+    ),
+)

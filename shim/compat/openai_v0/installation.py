@@ -1,0 +1,254 @@
+"""`install`: puts this package where `import openai` finds it, for code nobody edits, and takes it out again.
+
+Not the package's own behaviour, which is the same without (`from shim.compat import openai_v0 as openai`). Modes are kinds of
+installation with one face, `Installation`; "instead" is `Instead`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.metadata
+import importlib.util
+import pkgutil
+import sys
+import threading
+from collections.abc import Sequence
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from shim.compat.openai_v0.namespace import PACKAGE
+from shim.compat.openai_v0.transport import blocking, choice
+from shim.model import UnsupportedFeatureError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+NAME = "openai"
+# Ours alone; `import openai.transport` must not find them.
+_OWN = frozenset(
+    {"choice", "deviations", "installation", "interpretation", "namespace", "request_parts", "seams", "sessions"}
+    | {"stream_faults", "transport"}
+)
+
+_LEFT_OUT = {
+    f"{NAME}.{name}": f"{what}; run it with the real openai 0.28, in an environment of its own"
+    for name, what in (
+        ("cli", "the command line of openai 0.28 is no part of this"),
+        ("_openai_scripts", "the command line of openai 0.28 is no part of this"),
+        ("validators", "the preparing of files for the first fine-tunes is no part of this"),
+        ("wandb_logger", "the sending of the first fine-tunes to Weights & Biases is no part of this"),
+    )
+}
+
+Mode = Literal["beside", "instead"]
+
+
+class _Means(Protocol):
+    """How an installation is done and undone."""
+
+    mode: Mode
+
+    def undo(self) -> None:
+        """Take everything back."""
+        ...
+
+
+class Installation:
+    """An installation in force; leaving it as a context manager takes it back.
+
+    Attributes:
+        mode: "beside" the real openai 0.28, or "instead" of it.
+    """
+
+    def __init__(self, means: _Means) -> None:
+        self.mode: Mode = means.mode
+        self._means: _Means | None = means
+
+    def uninstall(self) -> None:
+        """Take everything back: every module, name and setting is as it was. May be called again."""
+        means, self._means = self._means, None
+        if means is not None:
+            means.undo()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.uninstall()
+
+    def __repr__(self) -> str:
+        return f"<openai 0.28, {self.mode}{'' if self._means else ', uninstalled'}>"
+
+
+def install(*, real: Literal["auto"] | bool = "auto", rollout: Any = None) -> Installation:
+    """Make `import openai` mean openai 0.28.
+
+    Args:
+        real: "auto" stands beside the real openai 0.28 where it can be imported, else in its place; False always takes its place;
+            True wants the real one.
+        rollout: a `shim.migration` rollout that decides for each chat call; None leaves them where they are.
+
+    Raises:
+        UnsupportedFeatureError: standing beside the real one was asked for.
+        RuntimeError: it is installed already.
+    """
+    if real not in ("auto", True, False):
+        raise TypeError(f'real is {real!r}; give "auto", True or False')
+    if real is True or (real == "auto" and real_version() is not None):
+        return _install_beside(rollout)
+    means = Instead()
+    if rollout is not None:
+        try:
+            choice.use(rollout)
+        except BaseException:
+            means.undo()
+            raise
+    return Installation(means)
+
+
+def real_version() -> str | None:
+    """The version of the real openai where that is a 0.28, None where it is another or not there."""
+    try:
+        version = importlib.metadata.version(NAME)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return version if version.startswith("0.28") else None
+
+
+def _install_beside(rollout: Any) -> Installation:
+    del rollout
+    raise UnsupportedFeatureError(
+        "standing beside the real openai 0.28 is not there yet; install(real=False) takes its place",
+        field="real",
+    )
+
+
+class Instead:
+    """The package under the name `openai`, with every submodule: each is one object under both names.
+
+    Classes and functions say `openai.…` as their module meanwhile, so that pickles and messages are those of 0.28.
+    """
+
+    mode: Mode = "instead"
+    _lock = threading.Lock()
+    _installed: Instead | None = None
+
+    def __init__(self) -> None:
+        with self._lock:
+            if Instead._installed is not None:
+                raise RuntimeError("openai 0.28 is installed already; uninstall that first")
+            Instead._installed = self
+        self._before = {name: module for name, module in sys.modules.items() if _is_under(name, NAME)}
+        self._choice = choice.kept()
+        self._renamed: list[tuple[Any, str]] = []
+        for name in self._before:
+            del sys.modules[name]
+        self._finder = _Finder(self)
+        sys.meta_path.insert(0, self._finder)
+        self.take_in(NAME, sys.modules[PACKAGE])
+        for name, module in list(sys.modules.items()):
+            alias = alias_of(name)
+            if alias is not None:
+                self.take_in(alias, module)
+
+    def take_in(self, alias: str, module: ModuleType) -> None:
+        """Put a module under its name below `openai`, and let what it defines say so."""
+        sys.modules[alias] = module
+        for thing in _defined_in(module):
+            self._rename(thing, alias)
+
+    def undo(self) -> None:
+        """Take it all back."""
+        with self._lock:
+            Instead._installed = None
+        sys.meta_path.remove(self._finder)
+        for name in [name for name in sys.modules if _is_under(name, NAME)]:
+            del sys.modules[name]
+        sys.modules.update(self._before)
+        for thing, before in reversed(self._renamed):
+            thing.__module__ = before
+        self._renamed.clear()
+        choice.restore(self._choice)
+        blocking.close_all()
+
+    def _rename(self, thing: Any, alias: str) -> None:
+        self._renamed.append((thing, thing.__module__))
+        thing.__module__ = alias
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds `openai.NAME` as the module of this package, where it is imported for the first time."""
+
+    def __init__(self, installed: Instead) -> None:
+        self._installed = installed
+        self._specs: dict[str, Any] = {}
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Be asked for a module. What is ours alone is not there: the next finder would find it in the package's folder."""
+        del path, target
+        if not _is_under(fullname, NAME) or fullname == NAME:
+            return None
+        if fullname in _LEFT_OUT:
+            raise ModuleNotFoundError(f"{fullname} is not there: {_LEFT_OUT[fullname]}", name=fullname)
+        ours = PACKAGE + fullname[len(NAME) :]
+        if fullname.split(".")[1] in _OWN:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        if importlib.util.find_spec(ours) is None:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        """Give the module of this package."""
+        module = importlib.import_module(PACKAGE + spec.name[len(NAME) :])
+        self._specs[spec.name] = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """It has run already; it keeps its own name and place."""
+        spec = module.__spec__
+        alias = spec.name if spec is not None else NAME
+        module.__spec__ = self._specs.pop(alias)
+        self._installed.take_in(alias, module)
+
+
+def alias_of(name: str) -> str | None:
+    """The name below `openai` of a module of this package; None for one that 0.28 has not."""
+    if not _is_under(name, PACKAGE):
+        return None
+    rest = name[len(PACKAGE) :]
+    return None if rest.split(".")[1:2] and rest.split(".")[1] in _OWN else NAME + rest
+
+
+def submodules() -> list[str]:
+    """The names below `openai` that can be imported."""
+    package = sys.modules[PACKAGE]
+    found = (each.name for each in pkgutil.walk_packages(package.__path__, f"{PACKAGE}.", onerror=_raise))
+    return sorted(alias for alias in map(alias_of, found) if alias is not None)
+
+
+def _raise(name: str) -> None:
+    raise ImportError(f"{name} cannot be imported")
+
+
+def _is_under(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def _defined_in(module: ModuleType) -> list[Any]:
+    """What a module defines: its functions and classes, and the methods of these."""
+    found: list[Any] = []
+    for thing in vars(module).values():
+        if getattr(thing, "__module__", None) != module.__name__ or not hasattr(thing, "__qualname__"):
+            continue
+        found.append(thing)
+        for member in vars(thing).values() if isinstance(thing, type) else ():
+            plain = getattr(member, "__func__", member)
+            if getattr(plain, "__module__", None) == module.__name__ and hasattr(plain, "__code__"):
+                found.append(plain)
+    return found

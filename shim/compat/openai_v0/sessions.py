@@ -1,0 +1,110 @@
+"""The session of each thread: made at its first call, by the caller's factory where there is one, and anew every 180 s.
+
+Not the requests that go through it (`api_requestor`). Seams of openai 0.28.1 that are read here when a session is made:
+`openai.requestssession`, `openai.proxy`, `openai.verify_ssl_certs`, `api_requestor.MAX_CONNECTION_RETRIES` and
+`MAX_SESSION_LIFETIME_SECS`, `api_requestor._make_session`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from functools import cache
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import DEFAULT_POOLSIZE
+
+from legacy_openai.connections import CuttableAdapter
+from shim.compat.openai_v0.namespace import part, setting
+
+
+def of_this_thread() -> requests.Session:
+    """The calling thread's session."""
+    requestor = part("api_requestor")
+    context = requestor._thread_context  # noqa: SLF001 - old code and tests reach for it under this name
+    now = time.time()
+    if not hasattr(context, "session") or getattr(context, "process", os.getpid()) != os.getpid():
+        _renew(context, now)  # after a fork the parent's connections are the parent's: they are not touched
+    elif now - getattr(context, "session_create_time", 0) >= requestor.MAX_SESSION_LIFETIME_SECS:
+        context.session.close()
+        _renew(context, now)
+    session: requests.Session = context.session
+    return session
+
+
+def make() -> requests.Session:
+    """The caller's session, or what the caller's factory gives; else one of our own with `openai.proxy`."""
+    given = setting("requestssession")
+    if given:
+        made: requests.Session = given if isinstance(given, requests.Session) else given()
+        return made
+    if not setting("verify_ssl_certs"):
+        warnings.warn("verify_ssl_certs is ignored; openai always verifies.", stacklevel=2)
+    return own_session()
+
+
+def own_session(*, most_connections: int = DEFAULT_POOLSIZE) -> requests.Session:
+    """A session of our own: `openai.proxy`, connects that are tried again on https://, connections that can be cut."""
+    session = requests.Session()
+    proxies = proxies_of(setting("proxy"))
+    if proxies:
+        session.proxies = proxies
+    retries = part("api_requestor").MAX_CONNECTION_RETRIES
+    session.mount("https://", _Adapter(max_retries=retries, pool_maxsize=most_connections))
+    session.mount("http://", _Adapter(pool_maxsize=most_connections))
+    return session
+
+
+def async_session(*, most_connections: int) -> requests.Session:
+    """The session of the async calls of a loop. As with aiohttp, the environment's proxies and `.netrc` do not count.
+
+    It keeps no cookies: with 0.28 each call had a session of its own, and a cookie jar is not safe to share between threads.
+    """
+    session = own_session(most_connections=most_connections)
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session
+
+
+def proxies_of(proxy: Any) -> dict[str, str] | None:
+    """`openai.proxy` as `requests` takes it.
+
+    Raises:
+        ValueError: neither a URL nor a dict.
+    """
+    if proxy is None:
+        return None
+    if isinstance(proxy, str):
+        return {"http": proxy, "https": proxy}
+    if isinstance(proxy, dict):
+        return proxy.copy()
+    raise ValueError(
+        "'openai.proxy' must be specified as either a string URL or a dict with string URL under the https and/or http keys."
+    )
+
+
+def _renew(context: Any, now: float) -> None:
+    context.session = part("api_requestor")._make_session()  # noqa: SLF001 - the seam under its name in 0.28
+    context.session_create_time = now
+    context.process = os.getpid()
+
+
+class _Adapter(CuttableAdapter):
+    """Connections that can be cut, in pools that go by their usual names: these stand in messages that old code searches."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        pools = self.poolmanager.pool_classes_by_scheme
+        self.poolmanager.pool_classes_by_scheme = {scheme: _named(scheme, pool) for scheme, pool in pools.items()}
+
+
+@cache
+def _named(scheme: str, pool: Any) -> type:
+    of_connection, of_pool = _USUAL_NAMES[scheme]
+    return type(of_pool, (pool,), {"ConnectionCls": type(of_connection, (pool.ConnectionCls,), {})})
+
+
+_USUAL_NAMES = {"http": ("HTTPConnection", "HTTPConnectionPool"), "https": ("HTTPSConnection", "HTTPSConnectionPool")}

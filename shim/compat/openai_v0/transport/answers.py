@@ -1,0 +1,168 @@
+"""An answer as `api_requestor` reads it, with the face of `requests.Response` as far as 0.28 looked at it.
+
+Not the hearing (`heard`). `Answer` is for blocking calls and turns its provider while it waits; `AsyncAnswer` waits on its loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+from shim.compat.openai_v0.stream_faults import broken, broken_async
+from shim.compat.openai_v0.transport.heard import Heard
+
+
+class LineSplitter:
+    """Bytes into lines, however they were split; a line ends with CR, LF or both, and the last one with the body.
+
+    Work is linear in the bytes: what is no whole line yet is kept in pieces, and joined once.
+    """
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The lines that ended in these bytes."""
+        if b"\n" not in piece and b"\r" not in piece:
+            self._rest.append(piece)
+            return []
+        lines = b"".join([*self._rest, piece]).splitlines()
+        self._rest = [] if piece.endswith((b"\n", b"\r")) else [lines.pop()]
+        return lines
+
+    def finish(self) -> list[bytes]:
+        """The line that the end of the body ends."""
+        rest, self._rest = b"".join(self._rest), []
+        return [rest] if rest else []
+
+
+class Answer:
+    """The answer to a blocking call. `advance` waits until more has been heard, `cancel` ends the call."""
+
+    def __init__(self, heard: Heard, *, advance: Callable[[], Any], cancel: Callable[[], Any]) -> None:
+        self._heard = heard
+        self._advance = advance
+        self._cancel = cancel
+        self._content: bytes | None = None
+        while not heard.begun:
+            advance()
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status."""
+        return self._heard.status
+
+    @property
+    def headers(self) -> Any:
+        """The headers, names in any case."""
+        return self._heard.headers
+
+    @property
+    def content(self) -> bytes:
+        """The whole body; of a stream too, which then has nothing left to wait for."""
+        if self._content is None:
+            self._content = b"".join(self._pieces())
+        return self._content
+
+    def iter_lines(self) -> Iterator[bytes]:
+        """The lines of the body as they come.
+
+        Raises:
+            StreamBrokenError: it breaks off.
+        """
+        splitter = LineSplitter()
+        try:
+            for piece in self._pieces() if self._content is None else [self._content]:
+                yield from splitter.feed(piece)
+        finally:
+            self.close()
+        yield from splitter.finish()
+
+    def close(self) -> None:
+        """Want nothing more of it."""
+        if not self._heard.ended:
+            self._heard.leave()
+            self._cancel()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_heard"):
+            self.close()
+
+    def _pieces(self) -> Iterator[bytes]:
+        heard = self._heard
+        while True:
+            ended = heard.ended  # before the last look: what came until then is there
+            yield from heard.take()
+            if ended:
+                break
+            self._advance()
+        if heard.fault is not None:
+            raise broken(heard.fault) from heard.fault
+
+
+class AsyncAnswer:
+    """The answer to an async call. `changed` waits until more has been heard, `release` ends the call."""
+
+    def __init__(self, heard: Heard, *, changed: Callable[[], Awaitable[None]], release: Callable[[], None]) -> None:
+        self._heard = heard
+        self._changed = changed
+        self._release = release
+        self._body: bytes | None = None
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self._heard.status
+
+    @property
+    def headers(self) -> Any:
+        """The headers, names in any case."""
+        return self._heard.headers
+
+    async def begun(self) -> None:
+        """Wait for the head, or for the end where none came."""
+        while not self._heard.begun:
+            await self._changed()
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        if self._body is None:
+            self._body = b"".join([piece async for piece in self._pieces()])
+        return self._body
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """The lines of the body as they come.
+
+        Raises:
+            StreamBrokenError: it breaks off, or its time is over.
+        """
+        splitter = LineSplitter()
+        try:
+            async for piece in self._pieces():
+                for line in splitter.feed(piece):
+                    yield line
+        finally:
+            self.release()
+        for line in splitter.finish():
+            yield line
+
+    def release(self) -> None:
+        """Want nothing more of it; may be called again."""
+        self._heard.leave()
+        self._release()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_release"):
+            self.release()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        heard = self._heard
+        while True:
+            ended = heard.ended
+            for piece in heard.take():
+                yield piece
+            if ended:
+                break
+            await self._changed()
+        if heard.fault is not None:
+            raise broken_async(heard.fault) from heard.fault

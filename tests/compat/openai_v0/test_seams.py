@@ -1,0 +1,60 @@
+"""Tests of seams: those that cannot be honoured are refused when they are set, all others may be set."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+import requests
+
+from shim.model import UnsupportedFeatureError
+
+
+def test_a_session_of_aiohttp_is_refused_when_it_is_set(openai: Any) -> None:
+    """`aiosession.set` takes None and refuses anything else, with the way out."""
+    token = openai.aiosession.set(None)
+    openai.aiosession.reset(token)
+    assert openai.aiosession.get() is None
+    with pytest.raises(UnsupportedFeatureError, match=r"aiosession.*openai\.proxy"):
+        openai.aiosession.set(object())
+
+
+def test_another_aiosession_is_refused(openai: Any) -> None:
+    """The variable itself cannot be replaced by one that would be ignored."""
+    before = openai.aiosession
+    with pytest.raises(UnsupportedFeatureError, match="aiosession"):
+        openai.aiosession = object()
+    assert openai.aiosession is before
+
+
+@pytest.mark.parametrize("name", ["aiohttp", "AioHTTPSession", "parse_stream_async"])
+def test_seams_of_aiohttp_are_refused(openai: Any, name: str) -> None:
+    """What only aiohttp's road would call cannot be put into `api_requestor`."""
+    with pytest.raises(UnsupportedFeatureError, match=name):
+        setattr(openai.api_requestor, name, object())
+
+
+def test_a_session_is_refused_on_native(openai: Any) -> None:
+    """`requestssession` is an error when it is set where chat goes through native, and so is native where one is set."""
+    openai.use("native")
+    with pytest.raises(UnsupportedFeatureError, match="requestssession"):
+        openai.requestssession = requests.Session()
+    openai.use("legacy")
+    openai.requestssession = requests.Session()
+    with pytest.raises(UnsupportedFeatureError, match="requestssession"):
+        openai.use("native")
+
+
+def test_foreign_attributes_are_kept(openai: Any) -> None:
+    """Old code keeps attributes of its own on the module."""
+    with mock.patch.object(openai, "api_deployment_id", "d", create=True):
+        assert openai.api_deployment_id == "d"
+    assert not hasattr(openai, "api_deployment_id")
+
+
+def test_working_seams_may_be_set(openai: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Constants and functions that are looked up at each call are set like any attribute."""
+    monkeypatch.setattr(openai.api_requestor, "TIMEOUT_SECS", 30)
+    monkeypatch.setattr(openai.api_requestor, "_make_session", requests.Session)
+    assert openai.api_requestor.TIMEOUT_SECS == 30

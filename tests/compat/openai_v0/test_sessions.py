@@ -1,0 +1,127 @@
+"""Tests of the session of each thread: who makes it, when it is made anew, what it is given."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from shim.compat.openai_v0 import sessions
+from tests.helpers.loopback import Loopback
+
+HI = [{"role": "user", "content": "hi"}]
+
+
+def chat(openai: Any, **params: Any) -> Any:
+    """A chat call."""
+    return openai.ChatCompletion.create(model="gpt-4", messages=HI, **params)
+
+
+def test_a_factory_is_asked_once_for_each_thread(
+    openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chat and other calls of a thread share the session that its factory made."""
+    made: list[requests.Session] = []
+
+    def factory() -> requests.Session:
+        made.append(requests.Session())
+        return made[-1]
+
+    monkeypatch.setattr(openai, "requestssession", factory)
+    for _ in range(2):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: [chat(openai), openai.Model.list(), chat(openai)]).result()
+    assert len(made) == 2
+    assert len(loopback.received) == 6
+
+
+def test_a_session_is_closed_and_made_anew_after_its_time(openai: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next call after `MAX_SESSION_LIFETIME_SECS` has a new session, and the old one is closed."""
+    monkeypatch.setattr(openai.api_requestor, "MAX_SESSION_LIFETIME_SECS", 0)
+    closed = []
+    first = sessions.of_this_thread()
+    first.close = lambda: closed.append(first)  # type: ignore[method-assign]  # to see it
+    assert sessions.of_this_thread() is not first
+    assert closed == [first]
+
+
+def test_hooks_auth_and_headers_of_a_session_count(
+    openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chat sends through the session: its auth wins, its headers go out, and a hook may read the body."""
+    session = requests.Session()
+    seen: list[str] = []
+
+    def fresh(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = "Bearer fresh"
+        return request
+
+    session.auth = fresh
+    session.headers["X-Own"] = "own"
+    session.hooks["response"].append(lambda response, *_given, **_named: seen.append(response.text))
+    monkeypatch.setattr(openai, "requestssession", session)
+    assert chat(openai).choices[0].message.content == "Grüße"
+    assert list(chat(openai, stream=False)) == list(chat(openai))
+    assert loopback.received[0].header("Authorization") == "Bearer fresh"
+    assert loopback.received[0].header("X-Own") == "own"
+    assert [text[:5] for text in seen] == ['{"id"'] * 3
+
+
+def test_a_hook_may_read_a_stream(openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook that reads the body of a stream un-streams it, and loses nothing of it."""
+    session = requests.Session()
+    session.hooks["response"].append(lambda response, *_given, **_named: response.text and None)
+    monkeypatch.setattr(openai, "requestssession", session)
+    openai.api_base = openai.api_base.replace("/s/chat", "/s/stream")
+    assert len(list(chat(openai, stream=True))) == 4
+
+
+def test_a_mounted_adapter_is_used(openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An adapter that rewrites the address, as code for Azure's own data has it, is what sends."""
+
+    class Rewriting(requests.adapters.HTTPAdapter):
+        def send(self, request: requests.PreparedRequest, *given: Any, **named: Any) -> requests.Response:
+            assert request.url is not None
+            request.url = request.url.replace("/chat/completions", "/extensions/chat/completions")
+            return super().send(request, *given, **named)
+
+    session = requests.Session()
+    session.mount("http://", Rewriting())
+    monkeypatch.setattr(openai, "requestssession", session)
+    chat(openai)
+    assert loopback.received[0].target.endswith("/v1/extensions/chat/completions")
+
+
+def test_proxy_is_a_url_or_one_for_each_scheme(openai: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session is made with `openai.proxy`; what it cannot be is a ValueError."""
+    monkeypatch.setattr(openai, "proxy", "http://127.0.0.1:9")
+    assert sessions.own_session().proxies == {"http": "http://127.0.0.1:9", "https": "http://127.0.0.1:9"}
+    monkeypatch.setattr(openai, "proxy", {"https": "http://127.0.0.1:9"})
+    assert sessions.own_session().proxies == {"https": "http://127.0.0.1:9"}
+    monkeypatch.setattr(openai, "proxy", 9)
+    with pytest.raises(ValueError, match=r"openai\.proxy"):
+        sessions.own_session()
+
+
+def test_chat_goes_through_the_proxy(openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `openai.proxy` set, chat, blocking and streamed, reaches the proxy and not the host that is named."""
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setattr(openai, "proxy", loopback.url)
+    monkeypatch.setattr(openai, "api_base", "http://nowhere.invalid/s/chat/v1")
+    openai.use("legacy")
+    target = "http://nowhere.invalid/s/chat/v1/chat/completions"
+    with pytest.raises(
+        openai.error.APIError
+    ):  # the server answers proxied requests with what it has for "nowhere.invalid"
+        raise openai.error.APIError(chat(openai).id)
+    assert loopback.received[0].target == target
+
+
+def test_connects_are_tried_again_as_often_as_is_said(openai: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`MAX_CONNECTION_RETRIES` holds for https:// alone, in sessions made after it was set."""
+    monkeypatch.setattr(openai.api_requestor, "MAX_CONNECTION_RETRIES", 5)
+    session = sessions.own_session()
+    adapters: list[Any] = [session.get_adapter("https://x"), session.get_adapter("http://x")]
+    assert [each.max_retries.total for each in adapters] == [5, 0]

@@ -1,0 +1,136 @@
+"""Tests of blocking calls: what is let go, and what is not mixed up."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from shim.compat.openai_v0.transport import blocking
+from shim.testing.fake_openai import FakeOpenAI
+from tests.helpers.loopback import Loopback
+
+HI = [{"role": "user", "content": "hi"}]
+
+
+@pytest.fixture(params=["legacy", "native"])
+def carried(openai: Any, request: pytest.FixtureRequest) -> Any:
+    """The library, chat through each provider."""
+    openai.use(request.param)
+    return openai
+
+
+def stream(openai: Any, model: str) -> Any:
+    """A chat stream."""
+    return openai.ChatCompletion.create(model=model, messages=HI, stream=True)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, at most ten seconds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        gc.collect()
+        threading.Event().wait(0.02)
+
+
+def legacy_threads() -> list[str]:
+    """The threads that the library has now."""
+    return [each.name for each in threading.enumerate() if each.name.startswith(("legacy-openai", "shim-"))]
+
+
+def test_calls_of_many_threads_are_kept_apart(carried: Any, fake: FakeOpenAI) -> None:
+    """Each of many threads gets its own answers, whole and streamed."""
+
+    def ask(number: int) -> bool:
+        answer = carried.ChatCompletion.create(
+            model="gpt-4", messages=HI, user=str(number), headers={"X-Number": str(number)}
+        )
+        return bool(answer.choices) and len(list(stream(carried, f"fake-burst-{number}"))) == number + 2
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(1, 25)))
+    until(lambda: not legacy_threads())
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_a_stream_that_is_dropped_ends(carried: Any, fake: FakeOpenAI, read: int) -> None:
+    """Dropping a stream, begun or not, ends its request and leaves no thread."""
+    chunks = stream(carried, "fake-paced-50x100000")
+    for _ in range(read):
+        next(chunks)
+    del chunks
+    until(lambda: not legacy_threads())
+
+
+def test_streams_of_one_thread_are_read_in_turns(carried: Any, fake: FakeOpenAI) -> None:
+    """Several streams open at a time in one thread each give all they have."""
+    open_streams = [stream(carried, "fake-burst-30") for _ in range(5)]
+    counts = [0] * len(open_streams)
+    for _ in range(32):
+        for place, chunks in enumerate(open_streams):
+            counts[place] += next(chunks, None) is not None
+    assert counts == [32] * len(open_streams)
+
+
+def test_a_chunk_without_news_is_not_held_back(openai: Any, loopback: Loopback) -> None:
+    """A chunk is given out when it has come, though it tells nothing a provider has an event for and nothing follows."""
+    openai.api_base = openai.api_base.replace("/s/chat", "/s/stream_stall")
+    chunks = stream(openai, "gpt-4")
+    assert next(chunks).choices[0].delta == {"role": "assistant", "content": ""}
+    assert next(chunks).choices[0].delta == {"content": "Grü"}
+    chunks.close()
+
+
+def test_a_large_line_passes(openai: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single payload larger than all that may wait is given out whole."""
+    import json
+
+    from tests.helpers.loopback import Reply
+
+    big = {"choices": [{"index": 0, "delta": {"content": "x" * 3_000_000}}]}
+    body = b"data: " + json.dumps(big).encode() + b"\n\ndata: [DONE]\n\n"
+    pieces = tuple(body[at : at + 60_000] for at in range(0, len(body), 60_000))
+    reply = Reply(headers=(("Content-Type", "text/event-stream"),), chunks=pieces)
+    with Loopback(lambda _request: reply) as server:
+        monkeypatch.setattr(openai, "api_base", server.url)
+        (chunk,) = list(stream(openai, "gpt-4"))
+        assert chunk == big
+
+
+def test_kept_providers_are_bounded(openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many addresses are called, providers of a few are kept."""
+    monkeypatch.setattr(blocking, "MAX_POOLS", 2)
+    for number in range(5):
+        openai.ChatCompletion.create(model="m", messages=HI, api_base=f"{loopback.url}/s/chat/v{number}")
+    assert len(blocking._pools._by_plan) == 2
+
+
+def test_a_key_is_in_no_error(openai: Any, loopback: Loopback) -> None:
+    """An error body that repeats the whole key has it masked, and so has what requests says of a header."""
+    openai.api_key = "sk-live-0123456789\n"
+    with pytest.raises(openai.error.APIConnectionError) as raised:
+        openai.ChatCompletion.create(model="m", messages=HI)
+    link: BaseException | None = raised.value
+    while link is not None:
+        assert "sk-live" not in str(link) + repr(link)
+        link = link.__cause__
+
+
+def test_a_broken_stream_satisfies_both_catchers(carried: Any, loopback: Loopback) -> None:
+    """A stream that is cut is caught as an exception of requests and as one of openai."""
+    import requests
+
+    carried.api_base = carried.api_base.replace("/s/chat", "/s/stream_cut")
+    for catcher in (
+        requests.exceptions.ConnectionError,
+        requests.exceptions.ChunkedEncodingError,
+        carried.error.APIConnectionError,
+    ):
+        with pytest.raises(catcher):
+            list(stream(carried, "gpt-4"))
