@@ -13,6 +13,7 @@ from shim.calls import Call, Ending, StreamCall
 from shim.model import ErrorCategory, ProviderError
 from shim.native.http_multi import HttpMulti
 from shim.native.transfer import Fault, FaultKind, Transfer
+from shim.wire.bodies import BodyKind, body_kind
 from shim.wire.sse import SSEDecoder
 
 BODY_LIMIT = 64 * 1024 * 1024  # bytes of a body that is collected whole; the legacy client's limit
@@ -78,7 +79,7 @@ class Exchange:
 class StreamExchange(Exchange):
     """Reads an event stream; an answer that is none is collected."""
 
-    __slots__ = ("_failures", "_finished", "_is_stream", "_payloads", "_sse")
+    __slots__ = ("_failures", "_finished", "_held", "_is_stream", "_payloads", "_sse")
 
     call: StreamCall
 
@@ -88,13 +89,19 @@ class StreamExchange(Exchange):
         self._failures: list[bytes] = []
         # Not a method: the decoder would keep this exchange alive, and so its caller's callbacks.
         self._sse = SSEDecoder(on_unknown_field=_error_fields_into(self._failures))
+        self._held: list[bytes] = []  # the first bytes, while they do not tell what the body is
         self._is_stream: bool | None = None
         self._finished = False
 
     def on_segments(self, transfer: Transfer, segments: list[bytes]) -> None:
         """Take body bytes, and deliver the events they complete."""
         if self._is_stream is None:
-            self._is_stream = _is_event_stream(transfer)
+            segments = [*self._held, *segments]
+            kind = _kind_of(transfer, segments)
+            self._held = segments if kind is None else []
+            if kind is None:
+                return
+            self._is_stream = kind == "event_stream"
         if not self._is_stream:
             self._collect(transfer, segments)  # an error: no byte of the stream has come
             return
@@ -113,6 +120,9 @@ class StreamExchange(Exchange):
 
     def on_end(self, transfer: Transfer, fault: Fault | None) -> None:
         """Take the end."""
+        if self._held:  # all there was: no event, but perhaps the beginning of a stream
+            self._is_stream = _kind_of(transfer, self._held, ended=True) == "event_stream"
+            self._body, self._held = [] if self._is_stream else self._held, []
         if fault is None and self._is_stream and not self._finished:
             self._finished = True  # an interrupt in the last event repeats this call
             try:
@@ -152,6 +162,8 @@ def _joined(segments: list[bytes]) -> Iterator[bytes]:
     return (b"".join(segments[start : start + _AT_ONCE]) for start in range(0, len(segments), _AT_ONCE))
 
 
-def _is_event_stream(transfer: Transfer) -> bool:
-    kind = transfer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "text/event-stream" and 200 <= transfer.status < 300
+def _kind_of(transfer: Transfer, segments: list[bytes], *, ended: bool = False) -> BodyKind | None:
+    """What the body is, None while its first bytes do not tell; an error's is collected whatever it is."""
+    if not 200 <= transfer.status < 300:
+        return "other"
+    return body_kind(b"".join(segments), content_type=transfer.headers.get("content-type", ""), ended=ended)

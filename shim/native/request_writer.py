@@ -21,7 +21,8 @@ from shim.native.transfer import HttpRequest
 from shim.observation import SentRequest
 from shim.wire import chat, responses
 from shim.wire.api_selection import ApiChoice, select_api
-from shim.wire.model_traits import refuses_temperature
+from shim.wire.model_names import refuses_temperature
+from shim.wire.responses.stateless import without_state
 
 _CODECS: dict[str, Any] = {"chat_completions": chat, "responses": responses}
 _USER_AGENT = "shim-native/0.1.0"
@@ -61,6 +62,8 @@ class RequestWriter:
         api = select_api(request, api=self._api, checked=True).api
         codec = _CODECS[api]
         lines = header_lines(self._account, api_key, stream=stream, extra=request.extra_headers)
+        if self._api == "auto" and api == "responses":
+            request = without_state(request)
         body = codec.serialize(request, stream=stream, checked=True)
         return codec, HttpRequest(url=self._account.addresses[api], headers=lines, body=body)
 
@@ -73,7 +76,7 @@ class RequestWriter:
         if (
             said
             or self._default_temperature is None
-            or refuses_temperature(str(request.extra_body.get("model", request.model)))
+            or refuses_temperature(request.extra_body.get("model", request.model))
         ):
             return request
         return replace(request, temperature=self._default_temperature)

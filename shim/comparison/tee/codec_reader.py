@@ -20,6 +20,7 @@ from shim.model import ErrorCategory, ProviderError, StreamEvent
 from shim.model.response import Api
 from shim.provider import Completion, RequestHandle
 from shim.wire import chat, responses
+from shim.wire.bodies import body_kind
 from shim.wire.sse import SSEDecoder
 
 if TYPE_CHECKING:
@@ -146,8 +147,9 @@ def _error_fields_into(failures: list[bytes]) -> Callable[[bytes, bytes], None]:
 
 
 def _is_event_stream(answer: Presented) -> bool:
-    kind = _joined(answer.headers).get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "text/event-stream" and 200 <= answer.status < 300
+    content_type = _joined(answer.headers).get("content-type", "")
+    kind = body_kind(b"".join(answer.pieces), content_type=content_type, ended=True)
+    return kind == "event_stream" and 200 <= answer.status < 300
 
 
 def _ignore(_completion: Completion) -> None:

@@ -298,5 +298,5 @@ def test_custom_input_that_no_item_told_is_kept() -> None:
     events = stream(CREATED, delta("1+1", "custom_tool_call_input"))
     assert isinstance(events[-1], StreamError)
     assert events[-1].error.partial is not None
-    assert events[-1].error.partial.tool_calls == (ToolCallPart("", "", "1+1", kind="custom"),)
+    assert events[-1].error.partial.tool_calls == (ToolCallPart("", "", "1+1", kind="custom", complete=False),)
     assert not any(isinstance(one, (ToolCallStart, ToolCallDelta)) for one in events)
