@@ -128,7 +128,10 @@ def _finish(message: Message, body: dict[str, Any]) -> dict[str, Any]:
         del body["content"]
     if message.name is not UNSET:
         body["name"] = message.name
-    return merged(body, _without_item(message.extra))
+    extra = _without_item(message.extra)
+    if not isinstance(extra.get("role", ""), str):  # as a server sent it, which says nothing
+        extra = {name: value for name, value in extra.items() if name != "role"}
+    return merged(body, extra)
 
 
 def _without_item(extra: dict[str, Any]) -> dict[str, Any]:

@@ -67,8 +67,12 @@ class ItemIndex:
 
     def matched(self, items: list[dict[str, Any]]) -> list[StreamedItem]:
         """The items that those of a finished response are: by id, else the next of the type, else new ones."""
-        streamed = {(made.kind, text_of(made.item.get("id"))): made for made in self._items if made.item.get("id")}
-        same = [streamed.pop((text_of(item.get("type")), text_of(item.get("id"))), None) for item in items]
+        named: dict[tuple[str, str], deque[StreamedItem]] = defaultdict(deque)
+        for made in self._items:
+            if made.item.get("id"):
+                named[made.kind, text_of(made.item["id"])].append(made)
+        found = (named.get((text_of(item.get("type")), text_of(item.get("id")))) for item in items)
+        same = [each.popleft() if each else None for each in found]
         taken = {id(made) for made in same}
         free: dict[str, deque[StreamedItem]] = defaultdict(deque)
         for made in sorted(self.in_order(), key=lambda made: made.untouched):
