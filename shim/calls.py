@@ -30,7 +30,7 @@ from shim.model import (
 from shim.model.checks import kind_of
 from shim.provider import Completion, OnCompletion, OnEvent, RequestHandle, Timing
 from shim.wire import failure
-from shim.wire.bodies import payloads_in
+from shim.wire.bodies import events_in, outcome_of, payloads_in
 from shim.wire.masking import Secret, credentials_in
 
 _WITHOUT_CONTENT = frozenset({204, 205})  # RFC 9110, 15.3.5 and 15.3.6
@@ -171,7 +171,7 @@ class Call:
 
     def _read_payloads(self, payloads: list[bytes]) -> ModelResponse | ProviderError:
         """Read the payloads of a stream nobody asked for."""
-        return _outcome_of(_all_events(self._codec.StreamDecoder(), payloads)[-1])
+        return outcome_of(events_in(self._codec.StreamDecoder(), payloads)[-1])
 
     def _error(self, ending: Ending) -> ProviderError | None:
         if ending.fault is not None:
@@ -310,8 +310,8 @@ class StreamCall(Call):
 
     def _read_payloads(self, payloads: list[bytes]) -> ModelResponse | ProviderError:
         """Read an event stream that was called something else, and so collected."""
-        self._late = _all_events(self._decoder, payloads)
-        return _outcome_of(self._late[-1])
+        self._late = events_in(self._decoder, payloads)
+        return outcome_of(self._late[-1])
 
     def _abort(self, cause: BaseException | None) -> ProviderError:
         message = f"on_event raised {type(cause).__name__}; its stream was ended"
@@ -321,20 +321,6 @@ class StreamCall(Call):
 
     def _partial(self) -> ModelResponse | None:
         return self._decoder.response if self.first_byte is not None else None
-
-
-def _all_events(decoder: StreamDecoder, payloads: list[bytes]) -> list[StreamEvent]:
-    """The events of a stream that came whole, its last one included."""
-    events = [event for payload in payloads for event in decoder.feed(payload)]
-    return events + decoder.finish()
-
-
-def _outcome_of(last: StreamEvent) -> ModelResponse | ProviderError:
-    if isinstance(last, StreamDone):
-        return last.response
-    if isinstance(last, StreamError):
-        return last.error
-    raise TypeError(f"a stream ended in {type(last).__name__}; its decoder is at fault")
 
 
 def check_callback(name: str, callback: object) -> None:

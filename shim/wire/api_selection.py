@@ -132,7 +132,7 @@ def _only_responses_has(request: ModelRequest) -> Iterator[str]:
             yield f"the {field} of type {form.kind}"
     came_from = _came_from(request.messages)
     for place, message, part in _parts(request):
-        inner = _responses_only_part(part, message, came_from)
+        inner = _responses_only_part(part, message, came_from=came_from)
         if inner is not None:
             yield f"{place}{inner}"
 
@@ -164,7 +164,7 @@ def _parts(request: ModelRequest) -> Iterator[tuple[str, Message, Part]]:
                 yield from ((f"{place}.parts[{inner}]", message, piece) for inner, piece in enumerate(part.parts))
 
 
-def _responses_only_part(part: Part, message: Message, came_from: set[Api]) -> str | None:
+def _responses_only_part(part: Part, message: Message, *, came_from: set[Api]) -> str | None:
     """Name the field of a part that Chat Completions cannot express, "" for the part itself, None for none."""
     if isinstance(part, ImagePart):
         return ".file_id" if part.file_id is not None else None
@@ -174,10 +174,10 @@ def _responses_only_part(part: Part, message: Message, came_from: set[Api]) -> s
         return "" if part.wire_field is None else None
     if isinstance(part, ToolCallPart):
         return "" if part.data is not None else None
-    return "" if isinstance(part, OpaquePart) and _is_item(part, message, came_from) else None
+    return "" if isinstance(part, OpaquePart) and _is_item(part, message, came_from=came_from) else None
 
 
-def _is_item(part: OpaquePart, message: Message, came_from: set[Api]) -> bool:
+def _is_item(part: OpaquePart, message: Message, *, came_from: set[Api]) -> bool:
     """Whether a part is an item or block of Responses: one by its name, in a message that is not one of Chat Completions.
 
     What an answer of Chat Completions had for content goes back there. Whose answer a message was shows in its other parts,

@@ -8,8 +8,9 @@ Follows WHATWG HTML, 9.2.5 (the fields of an event stream), and RFC 8259 (what J
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
+from shim.model import ModelResponse, ProviderError, StreamDone, StreamError, StreamEvent
 from shim.wire.json_text import UnreadableJsonError, read_json
 from shim.wire.sse import SSEDecoder
 
@@ -89,3 +90,30 @@ def _json_lines(body: bytes) -> list[bytes] | None:
     except UnreadableJsonError:
         return None
     return lines if all(isinstance(each, dict) for each in objects) else None
+
+
+class Decoder(Protocol):
+    """What the stream decoders of both APIs have in common, as far as it is needed here."""
+
+    def feed(self, payload: bytes) -> list[StreamEvent]:
+        """Read one payload."""
+        ...
+
+    def finish(self) -> list[StreamEvent]:
+        """Tell that the body has ended."""
+        ...
+
+
+def events_in(decoder: Decoder, payloads: list[bytes]) -> list[StreamEvent]:
+    """The events of a stream that came whole, its last one included."""
+    events = [event for payload in payloads for event in decoder.feed(payload)]
+    return events + decoder.finish()
+
+
+def outcome_of(last: StreamEvent) -> ModelResponse | ProviderError:
+    """What the last event of a stream says of it."""
+    if isinstance(last, StreamDone):
+        return last.response
+    if isinstance(last, StreamError):
+        return last.error
+    raise TypeError(f"a stream ended in {type(last).__name__}; its decoder is at fault")

@@ -1,4 +1,4 @@
-"""Tests of `shim.wire.responses.item_index`: items whose server numbers and names them wrongly are told once, and in order."""
+"""Tests of `shim.wire.responses.item_index`: items that are numbered and named wrongly are told once, and in order."""
 
 from __future__ import annotations
 
