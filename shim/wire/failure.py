@@ -120,12 +120,22 @@ def _from_object(error: dict[str, Any], answer: dict[str, Any]) -> _Told:
 _ONLY_IN_ERRORS = ("detail", "errors", "fault")
 # Where servers put their words, in the order of trust; OAuth, AWS, MiniMax, Apigee, RFC 9457 and gateways by hand among them.
 _MESSAGES = (
-    *("message", "detail", "msg", "Message", "error_message", "errorMessage", "error_description", "status_msg"),
-    *("faultstring", "reason", "title", "description"),
+    *(
+        "message",
+        "faultstring",
+        "detail",
+        "msg",
+        "Message",
+        "error_message",
+        "errorMessage",
+        "error_description",
+        "status_msg",
+    ),
+    *("reason", "title", "description"),
 )
 
 
-_PLAIN = 8  # of these names the first so many say by themselves that an object is an error; a title may be of anything
+_PLAIN = 9  # of these names the first so many say by themselves that an object is an error; a title may be of anything
 
 
 def _message_in(fields: dict[str, Any]) -> Any:

@@ -154,3 +154,24 @@ def test_what_is_no_json_is_named(raw: bytes) -> None:
     with pytest.raises(InvalidRequestError, match="the request body is") as caught:
         chat.parse_request(raw)
     assert caught.value.field == "body"
+
+
+@pytest.mark.parametrize("given", [{}, {"model": None}], ids=["absent", "null"])
+def test_a_body_without_a_model(given: dict[str, Any]) -> None:
+    """A body whose model the address names is read without one, and written as it was, from bytes, text or an object."""
+    fields = given | {"messages": [HI], "temperature": 0}
+    for form in (json.dumps(fields).encode(), json.dumps(fields), fields):
+        read = chat.parse_request(form)
+        assert read.model is UNSET
+        assert chat.to_body(read, stream=False) == fields
+
+
+def test_a_block_without_a_type_is_a_text() -> None:
+    """A content block that only has a text is one, and is written as it was; one that has not even that is kept."""
+    fields = {
+        "model": "m",
+        "messages": [{"role": "user", "content": [{"text": "hi"}, {"image": 1}, {"type": None, "text": "x"}]}],
+    }
+    read = chat.parse_request(fields)
+    assert read.messages[0].text == "hi"
+    assert chat.to_body(read, stream=False) == fields

@@ -162,3 +162,20 @@ def test_what_is_no_json_is_named(raw: bytes) -> None:
     with pytest.raises(InvalidRequestError, match="the request body is") as caught:
         responses.parse_request(raw)
     assert caught.value.field == "body"
+
+
+@pytest.mark.parametrize("given", [{}, {"model": None}], ids=["absent", "null"])
+def test_a_body_without_a_model(given: dict[str, Any]) -> None:
+    """A body whose model the address or a stored prompt names is read without one, and written as it was."""
+    fields = given | {"input": "hi", "prompt": {"id": "p"}}
+    for form in (json.dumps(fields).encode(), json.dumps(fields), fields):
+        read = responses.parse_request(form)
+        assert read.model is UNSET
+        assert responses.to_body(read, stream=False) == fields
+
+
+def test_a_block_without_a_type_is_a_text() -> None:
+    """A content block that only has a text is one, and is written as it was; one that has not even that is kept."""
+    for content in ([{"text": "hi"}], [{"text": "hi"}, {"image": 1}]):
+        fields = {"model": "m", "input": [{"role": "user", "content": content}]}
+        assert responses.to_body(responses.parse_request(fields), stream=False) == fields
