@@ -17,7 +17,7 @@ from shim.wire.chat.content import content_blocks
 from shim.wire.chat.response import BODY_FIELDS, further_of_choice, further_of_message, message_of
 from shim.wire.chat.vocabulary import call_kind, further_of_call, raw_finish_reason, reasoning_of, usage_of
 from shim.wire.json_text import HalfCharacters, without_halves
-from shim.wire.lenient import Kinds, arguments_of, dicts_in, index_of, text_of, unmodelled
+from shim.wire.lenient import Kinds, arguments_of, dicts_in, index_of, text_of, unmodelled, words_in
 
 
 class CallPiece(Struct, gc=False):
@@ -243,7 +243,7 @@ def _lenient_piece(choice: dict[str, Any], position: int) -> Piece:
         text=text_of(content),
         reasoning=reasoning,
         reasoning_field=field,
-        refusal=text_of(delta.get("refusal")),
+        refusal=words_in(delta.get("refusal")),
         calls=_lenient_calls(delta),
         finish_reason=raw_finish_reason(choice),
         logprobs=logprobs if isinstance(logprobs, dict) else None,

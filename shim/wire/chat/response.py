@@ -46,7 +46,7 @@ from shim.wire.chat.vocabulary import (
 )
 from shim.wire.failure import error_in, parse_error
 from shim.wire.json_text import decode_object
-from shim.wire.lenient import MAX_CALLS, Kinds, TooManyCallsError, dicts_in, index_of, text_of, unmodelled
+from shim.wire.lenient import MAX_CALLS, Kinds, TooManyCallsError, dicts_in, index_of, text_of, unmodelled, words_in
 from shim.wire.masking import masked_body
 
 BODY_FIELDS: dict[str, Kinds] = {
@@ -182,7 +182,7 @@ def _parts(message: dict[str, Any]) -> Iterator[Part]:
     if reasoning:
         yield ReasoningPart(reasoning, wire_field=field)
     yield from content_parts(message.get("content"))
-    refusal = text_of(message.get("refusal"))
+    refusal = words_in(message.get("refusal"))
     if refusal:
         yield RefusalPart(refusal)
     calls = dicts_in(message.get("tool_calls"))

@@ -25,8 +25,8 @@ from shim.model import (
 from shim.wire.lenient import MAX_CALLS, TooManyCallsError, arguments_of, dicts_in, text_of
 from shim.wire.responses.awaited import answered_in, awaited_call, is_awaited, is_call_complete
 from shim.wire.responses.item_index import ItemIndex, Place
-from shim.wire.responses.output_items import blocks_of, call_id_of, read_item
-from shim.wire.responses.streamed import CALLS, FORMS, Call, Form, Growth, StreamedItem, StreamedText, places_of
+from shim.wire.responses.output_items import call_id_of, read_item, with_blocks
+from shim.wire.responses.streamed import CALLS, Call, Form, Growth, StreamedItem, StreamedText, form_of, places_of
 
 _BREAK = "\n\n"  # told between the parts of one reasoning, which the API tells apart by their index alone
 
@@ -142,7 +142,7 @@ class OutputAccumulator:
     def _text_of(self, made: StreamedItem, form: Form, *, position: int) -> StreamedText:
         text = made.texts.get((form.block, position))
         if text is None:
-            index = made.ordinal if form.event is ReasoningDelta else self._count(form)
+            index = made.ordinal if form.event is ReasoningDelta else self._count(form.event)
             text = made.texts[form.block, position] = StreamedText(form, position, index=index)
         return text
 
@@ -160,7 +160,7 @@ class OutputAccumulator:
         form = text.form
         if form.event is ReasoningDelta:
             made.told_reasoning = made.told_reasoning or form
-            if made.told_reasoning is not form:
+            if made.told_reasoning != form:
                 return
             if made.last_reasoning not in (None, text):
                 piece = _BREAK + piece
@@ -169,11 +169,11 @@ class OutputAccumulator:
 
     def _settle(self, made: StreamedItem, item: dict[str, Any]) -> Iterator[StreamEvent]:
         made.added = True
-        made.item = item | {"content": blocks_of(item)} if isinstance(item.get("content"), str) else item
+        made.item = with_blocks(item)
         for field in ("content", "summary"):
             blocks = dicts_in(made.item.get(field))
-            for form in dict.fromkeys(FORMS.get(text_of(block.get("type"))) for block in blocks):
-                if form is not None and form.kind == made.kind and form.field == field:
+            for form in dict.fromkeys(form_of(block, kind=made.kind, field=field) for block in blocks):
+                if form is not None:
                     yield from self._settle_blocks(made, form, blocks=blocks)
         if made.call is not None:
             made.call.know(item)

@@ -14,7 +14,7 @@ from shim.model import ItemDelta, StreamEvent
 from shim.wire.lenient import arguments_of, text_of
 from shim.wire.responses.accumulation import OutputAccumulator
 from shim.wire.responses.item_index import Place
-from shim.wire.responses.streamed import CALLS, FORMS, OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT, Form
+from shim.wire.responses.streamed import CALLS, FORMS, OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT, Form, form_of
 
 Handler: TypeAlias = Callable[[OutputAccumulator, dict[str, Any]], Iterable[StreamEvent]]
 
@@ -63,7 +63,8 @@ def _part_done(output: OutputAccumulator, event: dict[str, Any]) -> Iterable[Str
 
 
 def _form_of(part: Any) -> Form | None:
-    return FORMS.get(text_of(part.get("type"))) if isinstance(part, dict) else None
+    known = FORMS.get(text_of(part.get("type"))) if isinstance(part, dict) else None
+    return known or form_of(part, kind="message", field="content")
 
 
 def _text_delta(output: OutputAccumulator, event: dict[str, Any], *, form: Form) -> Iterable[StreamEvent]:

@@ -84,15 +84,25 @@ _MESSAGE = frozenset({"role", "content"})
 _CALL = frozenset({"call_id", "name", "arguments", "input"})
 
 
-def blocks_of(item: dict[str, Any]) -> list[dict[str, Any]]:
-    """The blocks of a message; a string, as a request may have it, is one text."""
-    content = item.get("content")
-    return [{"type": "output_text", "text": content}] if isinstance(content, str) else dicts_in(content)
+# Type of an item, and its list of blocks -> the type of a block that a plain string there is.
+_AS_STRING = {
+    ("message", "content"): "output_text",
+    ("reasoning", "content"): "reasoning_text",
+    ("reasoning", "summary"): "summary_text",
+}
+
+
+def with_blocks(item: dict[str, Any]) -> dict[str, Any]:
+    """Make lists of blocks of what is a plain string: a message's content, as a request may have it, or a reasoning's."""
+    for (kind, field), block in _AS_STRING.items():
+        if isinstance(item.get(field), str) and item.get("type") == kind:
+            item = item | {field: [{"type": block, "text": item[field]}]}
+    return item
 
 
 def _message_parts(item: dict[str, Any]) -> list[Part]:
     """Read a message's blocks; a message without any is kept whole."""
-    return [_block(block) for block in blocks_of(item)] or [OpaquePart("message", item)]
+    return [_block(block) for block in dicts_in(with_blocks(item).get("content"))] or [OpaquePart("message", item)]
 
 
 def _block(block: dict[str, Any]) -> Part:
@@ -126,8 +136,8 @@ def call_id_of(item: dict[str, Any]) -> str:
 
 def _reasoning(item: dict[str, Any]) -> ReasoningPart:
     """Read reasoning: its own text where the server tells it, else the summary's parts; a blank line between two."""
-    summary = _texts(item.get("summary"), "summary_text")
-    told = PARTED.join(filter(None, _texts(item.get("content"), "reasoning_text")))
+    summary = _texts(item.get("summary"))
+    told = PARTED.join(filter(None, _texts(item.get("content"))))
     return ReasoningPart(
         told or PARTED.join(filter(None, summary)),
         id=text_of(item.get("id")) or None,
@@ -136,8 +146,11 @@ def _reasoning(item: dict[str, Any]) -> ReasoningPart:
     )
 
 
-def _texts(blocks: Any, kind: str) -> tuple[str, ...]:
-    return tuple(text_of(block.get("text")) for block in dicts_in(blocks) if block.get("type") == kind)
+def _texts(blocks: Any) -> tuple[str, ...]:
+    """The texts of blocks of whatever type, or of a plain string."""
+    if isinstance(blocks, str):
+        return (blocks,)
+    return tuple(text_of(block.get("text")) for block in dicts_in(blocks) if isinstance(block.get("text"), str))
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], ToolCallPart | ReasoningPart]] = {

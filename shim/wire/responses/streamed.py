@@ -42,6 +42,22 @@ REFUSAL = Form("message", "content", "refusal", "refusal", RefusalDelta)
 REASONING_TEXT = Form("reasoning", "content", "reasoning_text", "text", ReasoningDelta)
 SUMMARY_TEXT = Form("reasoning", "summary", "summary_text", "text", ReasoningDelta)
 FORMS: dict[str, Form] = {form.block: form for form in (OUTPUT_TEXT, REFUSAL, REASONING_TEXT, SUMMARY_TEXT)}
+
+
+def form_of(block: Any, *, kind: str, field: str) -> Form | None:
+    """Find the form of a block in this list of an item of this kind: one of the four, or text under a name of the server's."""
+    if not isinstance(block, dict):
+        return None
+    name = text_of(block.get("type"))
+    form = FORMS.get(name)
+    if form is not None:
+        return form if (form.kind, form.field) == (kind, field) else None
+    event = _WORDS.get(kind)
+    return Form(kind, field, name, "text", event) if event and isinstance(block.get("text"), str) else None
+
+
+# Kind of the item whose blocks hold words -> the event that tells them.
+_WORDS: dict[str, type[TextDelta | ReasoningDelta]] = {"message": TextDelta, "reasoning": ReasoningDelta}
 # Type of a call's item -> its field that is streamed.
 CALLS: dict[str, str] = {"function_call": "arguments", "custom_tool_call": "input"}
 
@@ -215,7 +231,7 @@ class StreamedItem:
 
     def of_form(self, form: Form) -> list[StreamedText]:
         """Its texts of a form, in order."""
-        return sorted((text for text in self.texts.values() if text.form is form), key=lambda text: text.position)
+        return sorted((text for text in self.texts.values() if text.form == form), key=lambda text: text.position)
 
     def whole(self) -> dict[str, Any]:
         """The item as far as it has come."""
