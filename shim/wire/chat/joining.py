@@ -110,18 +110,19 @@ class Said:
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._size = 0
+        self._other: Any = None  # what is no text
 
     def add(self, value: Any) -> None:
         """Take a piece."""
-        piece = value if isinstance(value, str) else str(value)
-        if len(piece) == self._size and piece == "".join(self._pieces):
-            return
-        self._pieces.append(piece)
-        self._size += len(piece)
+        if not isinstance(value, str):
+            self._other = value
+        elif len(value) != self._size or value != "".join(self._pieces):
+            self._pieces.append(value)
+            self._size += len(value)
 
     def value(self) -> Any:
         """The pieces joined."""
-        return "".join(self._pieces)
+        return "".join(self._pieces) if self._pieces or self._other is None else self._other
 
 
 class Words:
