@@ -6,7 +6,7 @@ one accepted request; `AnswerReader` reads its answer from bytes; `CallTable` ho
 """
 
 from shim.calls.answer_reader import BODY_LIMIT, AnswerFault, AnswerReader, StreamReader, Wanted, reader_of
-from shim.calls.call import Call, Codec, Decoder, Ending, StreamCall, check_callback
+from shim.calls.call import Call, CallDecoder, Codec, Ending, StreamCall, check_callback
 from shim.calls.provider_base import NO_OPTIONS, ProviderBase, checked_options, deadlines_of, endpoint_of, find_key
 from shim.calls.table import CallTable
 
@@ -16,9 +16,9 @@ __all__ = [
     "AnswerFault",
     "AnswerReader",
     "Call",
+    "CallDecoder",
     "CallTable",
     "Codec",
-    "Decoder",
     "Ending",
     "ProviderBase",
     "StreamCall",

@@ -15,6 +15,7 @@ from msgspec import Struct
 from shim.calls.call import Call, Ending, StreamCall
 from shim.model import ErrorCategory, ProviderError
 from shim.provider import Completion
+from shim.wire.bodies import BodyKind, body_kind
 from shim.wire.sse import SSEDecoder
 
 BODY_LIMIT: Final = 64 * 1024 * 1024
@@ -104,7 +105,7 @@ class AnswerReader:
 class StreamReader(AnswerReader):
     """Reads an answer that is wanted as a stream; one that is no event stream is collected whole."""
 
-    __slots__ = ("_failures", "_finished", "_is_stream", "_payloads", "_sse")
+    __slots__ = ("_failures", "_finished", "_held", "_is_stream", "_payloads", "_sse")
 
     _call: StreamCall
 
@@ -114,6 +115,7 @@ class StreamReader(AnswerReader):
         self._failures: list[bytes] = []
         # Not a method: the decoder would keep this reader alive, and so its caller's callbacks.
         self._sse = SSEDecoder(on_unknown_field=_error_fields_into(self._failures))
+        self._held: list[bytes] = []  # the first bytes, while they do not tell what the body is
         self._is_stream: bool | None = None
         self._finished = False
 
@@ -122,7 +124,12 @@ class StreamReader(AnswerReader):
         if self._stopped is not None or self._raised is not None:  # said again, after an interrupt
             return "nothing"
         if self._is_stream is None:
-            self._is_stream = _is_event_stream(self._status, self._headers)
+            segments = [*self._held, *segments]
+            kind = self._kind_of(segments)
+            self._held = [] if kind else segments
+            if kind is None:
+                return "more"
+            self._is_stream = kind == "event_stream"
         if not self._is_stream:
             return self._collect(segments)  # an error: no byte of the stream has come
         too_large: ProviderError | None = None
@@ -141,6 +148,9 @@ class StreamReader(AnswerReader):
 
     def conclude(self, fault: AnswerFault | None = None) -> Completion:
         """Take the end of the body; see `AnswerReader.conclude`."""
+        if self._held:  # all there was: no event, but perhaps the beginning of a stream
+            self._is_stream = self._kind_of(self._held, ended=True) == "event_stream"
+            self._body, self._held = [] if self._is_stream else self._held, []
         if fault is None and self._is_stream and self._stopped is None and not self._finished:
             self._finished = True  # an interrupt in the last event repeats this call
             try:
@@ -148,6 +158,12 @@ class StreamReader(AnswerReader):
             except ProviderError as error:
                 self._stopped = AnswerFault(error.category, error.message)
         return super().conclude(fault)
+
+    def _kind_of(self, segments: Sequence[bytes], *, ended: bool = False) -> BodyKind | None:
+        """What the body is, None while its first bytes do not tell; an error's is collected whatever it is."""
+        if not 200 <= self._status < 300:
+            return "other"
+        return body_kind(b"".join(segments), content_type=self._headers.get("content-type", ""), ended=ended)
 
     def _deliver(self) -> Wanted:
         try:
@@ -178,8 +194,3 @@ def _error_fields_into(failures: list[bytes]) -> Callable[[bytes, bytes], None]:
 def _joined(segments: Sequence[bytes]) -> Iterator[bytes]:
     """Join segments, some at a time."""
     return (b"".join(segments[start : start + _AT_ONCE]) for start in range(0, len(segments), _AT_ONCE))
-
-
-def _is_event_stream(status: int, headers: Mapping[str, str]) -> bool:
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "text/event-stream" and 200 <= status < 300

@@ -26,10 +26,13 @@ from shim.model.checks import kind_of
 from shim.model.headers import Headers
 from shim.provider import Completion, OnCompletion, OnEvent, RequestHandle, Timing
 from shim.wire import failure
+from shim.wire.bodies import Decoder, events_in, outcome_of, payloads_in
 from shim.wire.masking import Secret, credentials_in
 
+_WITHOUT_CONTENT = frozenset({204, 205})  # RFC 9110, 15.3.5 and 15.3.6
 
-class Decoder(Protocol):
+
+class CallDecoder(Decoder, Protocol):
     """What `shim.wire.chat.StreamDecoder` and `shim.wire.responses.StreamDecoder` have in common."""
 
     @property
@@ -40,14 +43,6 @@ class Decoder(Protocol):
     @property
     def ended(self) -> bool:
         """Whether the last event was given."""
-        ...
-
-    def feed(self, payload: bytes) -> list[StreamEvent]:
-        """Read one payload."""
-        ...
-
-    def finish(self) -> list[StreamEvent]:
-        """Tell that the body has ended."""
         ...
 
 
@@ -62,7 +57,7 @@ class Codec(Protocol):
         """Tell a whole answer as a stream would have."""
         ...
 
-    def StreamDecoder(self) -> Decoder:  # noqa: N802 - a class of the codec, called to make one
+    def StreamDecoder(self) -> CallDecoder:  # noqa: N802 - a class of the codec, called to make one
         """Make the reader of one stream."""
         ...
 
@@ -144,20 +139,36 @@ class Call:
 
     def _outcome(self, ending: Ending) -> ModelResponse | ProviderError:
         """Read the answer."""
-        error = self._error(ending)
-        if error is None:
-            try:
-                return self._codec.parse_response(ending.body)
-            except ProviderError as refused:
-                error = refused.with_traceback(None)
-                error.http_status = ending.status
-        self._secret.mask_error(error)
-        return error
+        outcome = self._error(ending) or self._read(ending.body)
+        if isinstance(outcome, ProviderError):
+            if ending.fault is None:
+                outcome.http_status = ending.status
+            self._secret.mask_error(outcome)
+        return outcome
+
+    def _read(self, body: bytes) -> ModelResponse | ProviderError:
+        """Read a body that came whole: as the one answer it should be, else as the event stream it may be."""
+        try:
+            return self._codec.parse_response(body)
+        except ProviderError as refused:
+            error = refused.with_traceback(None)
+        try:
+            payloads = payloads_in(body) if error.category is ErrorCategory.PROTOCOL else None
+        except ProviderError as too_large:
+            return too_large.with_traceback(None)
+        return error if payloads is None else self._read_payloads(payloads)
+
+    def _read_payloads(self, payloads: list[bytes]) -> ModelResponse | ProviderError:
+        """Read the payloads of a stream nobody asked for."""
+        return outcome_of(events_in(self._codec.StreamDecoder(), payloads)[-1])
 
     def _error(self, ending: Ending) -> ProviderError | None:
         if ending.fault is not None:
             category, message = ending.fault
             return ProviderError(category, message, http_status=ending.status or None, partial=self._partial())
+        if ending.status in _WITHOUT_CONTENT and not ending.body:
+            message = f"the server answered {ending.status}, which has no content, where an answer should be"
+            return ProviderError(ErrorCategory.PROTOCOL, message)
         if not 200 <= ending.status < 300:
             return failure.parse_error(ending.status, ending.headers, ending.body, partial=self._partial())
         return None
@@ -182,7 +193,7 @@ class Call:
 class StreamCall(Call):
     """A request answered as a stream."""
 
-    __slots__ = ("_aborted", "_decoder", "_end", "_on_event", "_owed")
+    __slots__ = ("_aborted", "_decoder", "_end", "_late", "_on_event", "_owed")
 
     def __init__(
         self,
@@ -200,6 +211,7 @@ class StreamCall(Call):
         self._decoder = codec.StreamDecoder()
         self._end: ModelResponse | ProviderError | None = None
         self._owed: deque[StreamEvent] = deque()  # read, and not yet delivered: an interrupt came between
+        self._late: list[StreamEvent] = []  # of a stream that was collected as a whole body
         self._aborted = False
 
     @property
@@ -276,12 +288,19 @@ class StreamCall(Call):
         return self._end or ProviderError(ErrorCategory.CANCELLED, "the request was cancelled", partial=self._partial())
 
     def _last_events(self, ending: Ending) -> Sequence[StreamEvent]:
-        if ending.fault is None and 200 <= ending.status < 300 and not ending.body:
+        if self._error(ending) is None and not ending.body:
             return self._decoder.finish()
         outcome = super()._outcome(ending)
+        if self._late:
+            return self._late
         if isinstance(outcome, ModelResponse):  # a server that answers JSON although a stream was asked for
             return self._codec.events_of(outcome)
         return [StreamError(outcome)]
+
+    def _read_payloads(self, payloads: list[bytes]) -> ModelResponse | ProviderError:
+        """Read an event stream that was called something else, and so collected."""
+        self._late = events_in(self._decoder, payloads)
+        return outcome_of(self._late[-1])
 
     def _abort(self, cause: BaseException | None) -> ProviderError:
         message = f"on_event raised {type(cause).__name__}; its stream was ended"

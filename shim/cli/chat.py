@@ -66,7 +66,7 @@ def chat(arguments: argparse.Namespace) -> int:
     except InvalidRequestError as error:
         raise UsageError(str(error)) from None
     except (ProviderError, MissingCredentialsError) as error:
-        explain(error, model=request.model, base_url=base_url)
+        explain(error, model=str(request.model), base_url=base_url)
         return 1
     return 0
 

@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 
 from shim.cli.rendering import Printer
 from shim.model import (
+    ItemDelta,
     ModelResponse,
     ReasoningDelta,
     RefusalDelta,
@@ -34,6 +35,7 @@ EVENT_NAMES: dict[type[StreamEvent], str] = {
     ToolCallStart: "tool_call_start",
     ToolCallDelta: "tool_call_delta",
     ToolCallDone: "tool_call_done",
+    ItemDelta: "item_delta",
     StreamDone: "stream_done",
     StreamError: "stream_error",
 }

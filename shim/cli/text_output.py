@@ -10,6 +10,7 @@ from typing import TextIO
 from shim.cli.rendering import Printer, plural, printer
 from shim.model import (
     FinishReason,
+    ItemDelta,
     ModelResponse,
     ReasoningDelta,
     RefusalDelta,
@@ -51,8 +52,8 @@ class AnswerText:
             case ToolCallDone(_, _, name, arguments):
                 self.end()
                 self._out.line(f"{name}({arguments})", "cyan")
-            case StreamStart() | ToolCallStart() | ToolCallDelta() | StreamDone() | StreamError():
-                return  # nothing of the answer itself
+            case StreamStart() | ToolCallStart() | ToolCallDelta() | ItemDelta() | StreamDone() | StreamError():
+                return  # nothing of the answer itself, or no words: code, patches, sound and images are not for a line of text
             case _:
                 assert_never(event)
 

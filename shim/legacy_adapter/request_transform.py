@@ -18,7 +18,7 @@ from shim.calls import NO_OPTIONS, deadlines_of
 from shim.endpoint import Endpoint
 from shim.model import ModelRequest, UnsupportedFeatureError, check_request
 from shim.wire import chat
-from shim.wire.model_traits import refuses_temperature
+from shim.wire.model_names import refuses_temperature
 
 _USAGE_ASKED = {"include_usage": True}
 # What a legacy Message has a name for; any other field of a message goes into its `extra`.
@@ -115,7 +115,7 @@ def to_legacy(request: ModelRequest, settings: Settings, *, api_key: str, stream
 
 def _with_default_temperature(request: ModelRequest, default: float | None) -> ModelRequest:
     said = request.temperature is not UNSET or "temperature" in request.extra_body
-    if said or default is None or refuses_temperature(str(request.extra_body.get("model", request.model))):
+    if said or default is None or refuses_temperature(request.extra_body.get("model", request.model)):
         return request
     return replace(request, temperature=default)
 

@@ -28,6 +28,7 @@ from shim.model.errors import (
     UnsupportedFeatureError,
 )
 from shim.model.events import (
+    ItemDelta,
     ReasoningDelta,
     RefusalDelta,
     StreamDone,
@@ -79,6 +80,7 @@ __all__ = [
     "ImagePart",
     "InternalServerError",
     "InvalidRequestError",
+    "ItemDelta",
     "Message",
     "MissingCredentialsError",
     "ModelRequest",

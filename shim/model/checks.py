@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import UNSET, UnsetType
 
+from shim.model.depth import MAX_DEPTH, is_too_deep
 from shim.model.errors import InvalidRequestError
 from shim.model.parts import (
     AudioPart,
@@ -21,6 +22,7 @@ from shim.model.parts import (
     ReasoningPart,
     RefusalPart,
     TextPart,
+    ToolCallKind,
     ToolCallPart,
     ToolCallResponsePart,
 )
@@ -63,8 +65,8 @@ _FIELDS: dict[str, tuple[Kinds, str]] = {
     "extra_headers": ((dict,), "give a dict of header names and values"),
     "conversation_id": _TEXT,
 }
-_KINDS_OF_CALL = frozenset({"function", "custom", "function_call"})
-_REASONING_FIELDS = frozenset({None, "reasoning_content", "reasoning", "thinking"})
+_KINDS_OF_CALL: frozenset[str] = frozenset(get_args(ToolCallKind))
+_REASONING_FIELDS = frozenset({None, "reasoning_content", "reasoning", "thinking", "content"})
 _TOOL_CHOICE_MODES = frozenset({"auto", "none", "required", "tool"})
 _RESPONSE_FORMATS = frozenset({"text", "json_object", "json_schema"})
 _NEVER_NONE = frozenset({"system_prompt", "reasoning", "extra_body", "extra_headers"})
@@ -97,8 +99,12 @@ def check_request(request: ModelRequest) -> None:
     """Raise `InvalidRequestError` for the first field whose value is not of its kind, or for a request without messages."""
     if not isinstance(request, ModelRequest):
         raise InvalidRequestError(f"the request is {kind_of(request)}; give a shim.ModelRequest", field="request")
-    if not isinstance(request.model, str) or not request.model:
-        raise _wrong("model", request.model, remedy="give the model's name, such as 'gpt-4o-mini'")
+    if request.model is not UNSET and (not isinstance(request.model, str) or not request.model):
+        raise _wrong(
+            "model",
+            request.model,
+            remedy="give the model's name, such as 'gpt-4o-mini', or UNSET where the address has it",
+        )
     _check_messages(request.messages)
     for field, (kinds, remedy) in _FIELDS.items():
         value = getattr(request, field)
@@ -172,10 +178,12 @@ def _check_part(place: str, part: object, *, allowed: Kinds) -> None:
         _check_kind(f"{place}.extra", part.extra, kinds=(dict,), remedy="give a dict of further fields")
     if isinstance(part, ToolCallPart):
         _check_word(f"{place}.kind", part.kind, words=_KINDS_OF_CALL)
+        if part.data is not None:
+            _check_kind(f"{place}.data", part.data, kinds=(dict,), remedy="give the whole item as a dict")
     if isinstance(part, ReasoningPart):
         _check_word(f"{place}.wire_field", part.wire_field, words=_REASONING_FIELDS)
-    if isinstance(part, OpaquePart) and not isinstance(part.data, dict):
-        raise _wrong(f"{place}.data", part.data, remedy="give the whole block as a dict")
+    if isinstance(part, OpaquePart):
+        _check_kind(f"{place}.data", part.data, kinds=(dict,), remedy="give the whole block as a dict")
     if isinstance(part, ToolCallResponsePart):
         _check_result(f"{place}.parts", part.parts)
 
@@ -233,6 +241,18 @@ def _check_kind(field: str, value: object, *, kinds: Kinds, remedy: str) -> None
         raise _wrong(field, value, remedy=remedy)
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidRequestError(f"{field} is {value}, which JSON cannot carry; {remedy}", field=field)
+    if isinstance(value, Mapping) and value:
+        _check_depth(field, value)
+
+
+def _check_depth(field: str, value: Mapping[Any, Any]) -> None:
+    if is_too_deep(value):
+        name = next((str(name) for name, inner in value.items() if is_too_deep(inner, MAX_DEPTH - 1)), field)
+        field = name if field == "extra_body" else field
+        raise InvalidRequestError(
+            f"{field} holds a value JSON cannot carry (nested deeper than {MAX_DEPTH} levels); give something flatter",
+            field=field,
+        )
 
 
 def _check_word(field: str, value: object, *, words: frozenset[str | None] | frozenset[str]) -> None:

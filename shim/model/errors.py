@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from shim.model.depth import is_too_deep, pruned
 from shim.model.headers import Headers
 
 if TYPE_CHECKING:
@@ -143,7 +144,10 @@ class ProviderError(ShimError):
         return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
+        state = dict(self.__dict__)
+        if is_too_deep(self.partial):  # pickle recurses; the error must come through all the same
+            state["partial"] = pruned(self.partial)
+        return _rebuild, (type(self), self.args, state)
 
 
 class AuthenticationError(ProviderError):

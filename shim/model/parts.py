@@ -12,10 +12,24 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-ToolCallKind: TypeAlias = Literal["function", "custom", "function_call"]
+from shim.model.depth import Shown
+
+ToolCallKind: TypeAlias = Literal[
+    "function",
+    "custom",
+    "function_call",
+    "apply_patch_call",
+    "shell_call",
+    "local_shell_call",
+    "computer_call",
+    "tool_search_call",
+    "mcp_approval_request",
+]
+"""What is called: a function, a custom tool, the field that preceded both, or a built-in tool (by its item's type on the
+Responses API) whose work the application does."""
 
 
-class TextPart(Struct, frozen=True, repr_omit_defaults=True):
+class TextPart(Shown, Struct, frozen=True, repr_omit_defaults=True):
     """Plain text. `extra`: further fields of the content block, such as `cache_control` or `annotations`."""
 
     text: str
@@ -46,22 +60,23 @@ class FilePart(Struct, frozen=True, repr_omit_defaults=True):
     file_url: str | None = None
 
 
-class RefusalPart(Struct, frozen=True, repr_omit_defaults=True):
+class RefusalPart(Shown, Struct, frozen=True, repr_omit_defaults=True):
     """The model's words for declining. `extra`: further fields of the content block (Responses)."""
 
     text: str
     extra: dict[str, Any] = {}
 
 
-class ReasoningPart(Struct, frozen=True, repr_omit_defaults=True):
+class ReasoningPart(Shown, Struct, frozen=True, repr_omit_defaults=True):
     """What the model thought, as far as it is told.
 
     Attributes:
-        text: the reasoning or its summary, joined.
+        text: the reasoning or its summary; a blank line parts the pieces it was told in.
         id: the reasoning item's id (Responses).
         summary: the summary's parts (Responses).
         encrypted_content: to be sent back whole when the conversation goes on without stored state.
-        wire_field: where Chat Completions carried it: `reasoning_content`, `reasoning` or `thinking`; a replay uses the same.
+        wire_field: where Chat Completions carried it, which a replay uses again: `reasoning_content`, `reasoning`, a block of
+            type `thinking`, or `content` for a content block of another type, which stands in `extra` as it came.
         extra: further fields of the item.
     """
 
@@ -73,15 +88,18 @@ class ReasoningPart(Struct, frozen=True, repr_omit_defaults=True):
     extra: dict[str, Any] = {}
 
 
-class ToolCallPart(Struct, frozen=True, repr_omit_defaults=True):
+class ToolCallPart(Shown, Struct, frozen=True, repr_omit_defaults=True):
     """A call the model asks for.
 
     Attributes:
         id: what the result must name; "" where the server gave none.
         name: of the function or custom tool.
-        arguments: exactly the text the model wrote: JSON for a function, free text for a custom tool.
-        kind: `function`, `custom`, or `function_call` for the field that preceded tool calls.
+        arguments: exactly the text the model wrote: JSON for a function, free text for a custom tool. Of any other kind it is
+            the JSON text of what is asked: the operation, the action, the arguments to approve.
+        kind: `function`, `custom`, `function_call` for the field that preceded tool calls, or the type of a built-in tool's item.
         extra: further fields of the call; some servers want them back (Gemini's thought signature).
+        complete: False where the answer broke off inside the call: never run one of these.
+        data: of a built-in tool's call the whole item as it came, which is sent back as it is; else None.
     """
 
     id: str
@@ -89,9 +107,11 @@ class ToolCallPart(Struct, frozen=True, repr_omit_defaults=True):
     arguments: str
     kind: ToolCallKind = "function"
     extra: dict[str, Any] = {}
+    complete: bool = True
+    data: dict[str, Any] | None = None
 
 
-class OpaquePart(Struct, frozen=True):
+class OpaquePart(Shown, Struct, frozen=True):
     """Anything not modelled: `kind` is its wire type, `data` the whole block or item as it came."""
 
     kind: str

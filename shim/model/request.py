@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import force_setattr
 
+from shim.model.depth import Shown
 from shim.model.parts import OpaquePart, Part, TextPart, ToolCallResponsePart, as_parts
 
 Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
 ContentForm: TypeAlias = Literal["auto", "list", "null", "absent"]
 
 
-class _RoleAndParts(Struct, frozen=True):
+class _RoleAndParts(Shown, Struct, frozen=True):
     role: Role
     parts: tuple[Part, ...]
 
@@ -60,7 +61,7 @@ class Message(_RoleAndParts, frozen=True, kw_only=True, repr_omit_defaults=True)
         return "".join(part.text for part in self.parts if isinstance(part, (TextPart, ToolCallResponsePart)))
 
 
-class ToolDefinition(Struct, frozen=True, repr_omit_defaults=True):
+class ToolDefinition(Shown, Struct, frozen=True, repr_omit_defaults=True):
     """A function the model may call; `parameters` is a JSON schema, `extra` goes beside `name` on the wire."""
 
     name: str
@@ -115,8 +116,8 @@ class Reasoning(Struct, frozen=True, repr_omit_defaults=True):
     summary: str | UnsetType | None = UNSET
 
 
-class _ModelAndMessages(Struct, frozen=True):
-    model: str
+class _ModelAndMessages(Shown, Struct, frozen=True):
+    model: str | UnsetType
     messages: Sequence[Message]
 
 
@@ -124,7 +125,7 @@ class ModelRequest(_ModelAndMessages, frozen=True, kw_only=True, repr_omit_defau
     """One request to a model.
 
     Attributes:
-        model: the model's name, or the deployment's.
+        model: the model's name, or the deployment's; UNSET where the address names it (Azure's deployments) or a stored prompt.
         messages: the conversation, oldest first.
         system_prompt: instructions put before the messages.
         tools: `ToolDefinition`s; an `OpaquePart` carries any other kind of tool whole.

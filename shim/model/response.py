@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
+from shim.model.depth import Shown
 from shim.model.parts import Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from shim.model.request import Message
 
@@ -30,7 +31,7 @@ class FinishReason(str, Enum):
     __str__ = str.__str__
 
 
-class Usage(Struct, frozen=True, repr_omit_defaults=True):
+class Usage(Shown, Struct, frozen=True, repr_omit_defaults=True):
     """Tokens, as the server counted them; `details` is its whole usage object.
 
     `input_tokens` includes `cached_input_tokens`, `output_tokens` includes `reasoning_tokens`, as OpenAI counts.
@@ -44,7 +45,7 @@ class Usage(Struct, frozen=True, repr_omit_defaults=True):
     details: dict[str, Any] = {}
 
 
-class _IndexAndParts(Struct, frozen=True):
+class _IndexAndParts(Shown, Struct, frozen=True):
     index: int
     parts: tuple[Part, ...]
 
@@ -74,7 +75,7 @@ class Choice(_IndexAndParts, frozen=True, kw_only=True, repr_omit_defaults=True)
         return Message("assistant", self.parts, extra=self.message_extra)
 
 
-class ModelResponse(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+class ModelResponse(Shown, Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """One answer of a model.
 
     Attributes:
@@ -110,8 +111,8 @@ class ModelResponse(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
 
     @property
     def reasoning_text(self) -> str:
-        """The reasoning as far as it is told, "" where it is not."""
-        return "".join(part.text for part in self.parts if isinstance(part, ReasoningPart))
+        """The reasoning as far as it is told, a blank line between its parts; "" where it is not."""
+        return "\n\n".join(part.text for part in self.parts if isinstance(part, ReasoningPart) and part.text)
 
     @property
     def refusal(self) -> str | None:
@@ -121,7 +122,7 @@ class ModelResponse(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
 
     @property
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
-        """The calls the model asks for, in its order."""
+        """The calls that wait for the application, in the model's order; one it broke off in is not `complete`."""
         return tuple(part for part in self.parts if isinstance(part, ToolCallPart))
 
     @property

@@ -22,7 +22,8 @@ from shim.native.transfer import HttpRequest
 from shim.transfer_observer import SentRequest
 from shim.wire import chat, responses
 from shim.wire.api_selection import ApiChoice, select_api
-from shim.wire.model_traits import refuses_temperature
+from shim.wire.model_names import refuses_temperature
+from shim.wire.responses.stateless import without_state
 
 _CODECS: dict[str, Any] = {"chat_completions": chat, "responses": responses}
 _NO_KEY = "a-key-stands-here"  # of a request that is only compared, where the scheme alone counts
@@ -68,6 +69,10 @@ class RequestWriter:
             endpoint, api_key, stream=stream, extra=request.extra_headers, idempotency_key=options.idempotency_key
         )
         codec = _CODECS[api]
+        if self._api == "auto" and api == "responses":
+            request = without_state(request)
+        if endpoint.deployment is not None:  # the address names the model; the Responses API has no such address
+            request = replace(request, model=UNSET if api == "chat_completions" else endpoint.deployment)
         body = codec.serialize(request, stream=stream, checked=True)
         url = self._addresses[api] if endpoint is self._endpoint else endpoint.url(api)
         limits = deadlines_of(options)
@@ -84,7 +89,7 @@ class RequestWriter:
         if (
             said
             or self._default_temperature is None
-            or refuses_temperature(str(request.extra_body.get("model", request.model)))
+            or refuses_temperature(request.extra_body.get("model", request.model))
         ):
             return request
         return replace(request, temperature=self._default_temperature)

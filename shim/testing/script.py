@@ -10,12 +10,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from shim.model import (
     Choice,
     ErrorCategory,
     FinishReason,
+    ItemDelta,
     ModelResponse,
     Part,
     ProviderError,
@@ -139,10 +140,11 @@ def _events_of_part(part: Part, *, choice: int, call: int) -> Iterator[StreamEve
             yield ReasoningDelta(text, choice=choice)
         case RefusalPart(text):
             yield RefusalDelta(text, choice=choice)
-        case ToolCallPart(id, name, arguments):
+        case ToolCallPart(id, name, arguments, complete=complete):
             yield ToolCallStart(call, id, name, choice)
             yield ToolCallDelta(call, arguments, choice)
-            yield ToolCallDone(call, id, name, arguments, choice)
+            if complete:
+                yield ToolCallDone(call, id, name, arguments, choice)
         case _:
             raise ValueError(f"{type(part).__name__} has no stream events; emit the play's events yourself")
 
@@ -165,7 +167,10 @@ class _Pieces:
 
     def as_choice(self, index: int, *, ended: bool) -> Choice:
         texts = [kind("".join(pieces)) for (kind, _), pieces in self.texts.items()]
-        calls = [self.calls[position] for position in sorted(self.calls)]
+        calls = [
+            call if position in self.done else replace(call, complete=False)
+            for position, call in sorted(self.calls.items())
+        ]
         reason = FinishReason.TOOL_CALL if calls else FinishReason.STOP
         return Choice(index, (*texts, *calls), finish_reason=reason if ended else None)
 
@@ -212,6 +217,8 @@ def _add_event(choices: dict[int, _Pieces], event: StreamEvent) -> None:
             pieces.call(index)
             pieces.calls[index] = ToolCallPart(id, name, arguments)
             pieces.done.add(index)
+        case ItemDelta():
+            pass  # of what grows, an event tells a piece alone: end with an Answer to say what it was of
         case _:
             assert_never(event)
 

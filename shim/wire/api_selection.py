@@ -1,9 +1,9 @@
 """Which API a request uses, and why.
 
-Not what an API cannot express (its codec refuses that) nor what the models' names tell (`model_families`).
+Not what an API cannot express (its codec refuses that) nor what the models' names tell (`model_names`).
 Source: OpenAI's guide to migrating to Responses and the API references of both. The first rule that holds decides: the
 caller's word; a model only Responses serves; what only Responses can express; tools with reasoning where Chat Completions
-refuses them; what only Chat Completions can express; the o-series; else Chat Completions.
+refuses them; what only Chat Completions can express; the API the conversation came from; the o-series; else Chat Completions.
 """
 
 from __future__ import annotations
@@ -19,19 +19,23 @@ from shim.model import (
     FilePart,
     ImagePart,
     InvalidRequestError,
+    Message,
     ModelRequest,
     OpaquePart,
     Part,
     Reasoning,
     ReasoningPart,
+    RefusalPart,
+    TextPart,
     ToolCallPart,
     ToolCallResponsePart,
     check_request,
 )
 from shim.model.checks import kind_of
 from shim.model.response import Api
-from shim.wire.model_families import is_o_series, is_only_on_responses, refuses_tools_with_reasoning
+from shim.wire.model_names import is_o_series, is_only_on_responses, refuses_tools_with_reasoning
 from shim.wire.responses.request import CHAT_ONLY_FIELDS, CHAT_ONLY_NAMES
+from shim.wire.responses.vocabulary import ITEM
 
 ApiChoice: TypeAlias = Literal["auto", "chat_completions", "responses"]
 
@@ -48,10 +52,13 @@ _RESPONSES_ONLY_NAMES = (
     "text",
     "truncation",
 )
-# The items and blocks of Responses that may stand in a conversation; Chat Completions has none by these names.
+# The items and blocks of Responses that may stand in a conversation. The name alone decides nothing: servers of Chat Completions
+# have blocks of the same names.
 _RESPONSES_KIND = re.compile(
     r"\w+_(?:call|output|reference|request|response|tools)|compaction\w*|message|reasoning|input_(?:text|image|file)|output_text"
 )
+# Of these, the ones that stand among the content of an answer of Chat Completions, too, as Databricks has them.
+_BLOCKS_OF_BOTH = frozenset({"message", "reasoning", "output_text"})
 # The tools, and ways to choose one, that Chat Completions has too; there they are nested under the name of their type.
 _CHAT_TOOLS = frozenset({"function", "custom", "allowed_tools"})
 
@@ -89,18 +96,20 @@ def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto", checked:
 
 
 def _chosen(request: ModelRequest) -> Selection:
-    model = request.model
+    model = "The model" if request.model is UNSET else request.model
     only_responses, only_chat = next(_only_responses_has(request), None), next(_only_chat_has(request), None)
-    if is_only_on_responses(model):
+    if is_only_on_responses(request.model):
         return Selection("responses", f"{model} is served by the Responses API alone.")
     if only_responses is not None:
         return Selection("responses", f"Only the Responses API can express {only_responses}.")
     if _reasons_with_tools(request):
         return Selection("responses", f"{model} refuses tools with reasoning on Chat Completions.")
     if only_chat is not None:
-        instead = f", where {model} works too" if is_o_series(model) else ""
+        instead = f", where {model} works too" if is_o_series(request.model) else ""
         return Selection("chat_completions", f"Only Chat Completions can express {only_chat}{instead}.")
-    if is_o_series(model):
+    if _came_from(request.messages) == {"responses"}:
+        return Selection("responses", "The conversation came from the Responses API.")
+    if is_o_series(request.model):
         return Selection("responses", f"{model} is one of the o1, o3 and o4 models, which use the Responses API.")
     return Selection("chat_completions", "Nothing in the request needs the Responses API.")
 
@@ -121,8 +130,9 @@ def _only_responses_has(request: ModelRequest) -> Iterator[str]:
     for field, form in (*(("tools", tool) for tool in request.tools or ()), ("tool_choice", request.tool_choice)):
         if isinstance(form, OpaquePart) and not (form.kind in _CHAT_TOOLS and form.kind in form.data):
             yield f"the {field} of type {form.kind}"
-    for place, part in _parts(request):
-        inner = _responses_only_part(part)
+    came_from = _came_from(request.messages)
+    for place, message, part in _parts(request):
+        inner = _responses_only_part(part, message, came_from=came_from)
         if inner is not None:
             yield f"{place}{inner}"
 
@@ -134,7 +144,7 @@ def _only_chat_has(request: ModelRequest) -> Iterator[str]:
     for position, message in enumerate(request.messages):
         if message.name is not UNSET:
             yield f"messages[{position}].name"
-    for place, part in _parts(request):
+    for place, _, part in _parts(request):
         if _is_chat_only(part):
             yield place
 
@@ -144,17 +154,17 @@ def _given(request: ModelRequest, names: Iterable[str]) -> Iterator[str]:
     return (f"extra_body.{name}" for name in names if body.get(name) not in (UNSET, None))
 
 
-def _parts(request: ModelRequest) -> Iterator[tuple[str, Part]]:
-    """Go through the parts of a conversation, those of tool results included, each with its place."""
+def _parts(request: ModelRequest) -> Iterator[tuple[str, Message, Part]]:
+    """Go through the parts of a conversation, those of tool results included, each with its place and its message."""
     for position, message in enumerate(request.messages):
         for number, part in enumerate(message.parts):
             place = f"messages[{position}].parts[{number}]"
-            yield place, part
+            yield place, message, part
             if isinstance(part, ToolCallResponsePart):
-                yield from ((f"{place}.parts[{inner}]", piece) for inner, piece in enumerate(part.parts))
+                yield from ((f"{place}.parts[{inner}]", message, piece) for inner, piece in enumerate(part.parts))
 
 
-def _responses_only_part(part: Part) -> str | None:
+def _responses_only_part(part: Part, message: Message, *, came_from: set[Api]) -> str | None:
     """Name the field of a part that Chat Completions cannot express, "" for the part itself, None for none."""
     if isinstance(part, ImagePart):
         return ".file_id" if part.file_id is not None else None
@@ -162,7 +172,47 @@ def _responses_only_part(part: Part) -> str | None:
         return ".file_url" if part.file_url is not None else None
     if isinstance(part, ReasoningPart):
         return "" if part.wire_field is None else None
-    return "" if isinstance(part, OpaquePart) and _RESPONSES_KIND.fullmatch(part.kind) else None
+    if isinstance(part, ToolCallPart):
+        return "" if part.data is not None else None
+    return "" if isinstance(part, OpaquePart) and _is_item(part, message, came_from=came_from) else None
+
+
+def _is_item(part: OpaquePart, message: Message, *, came_from: set[Api]) -> bool:
+    """Whether a part is an item or block of Responses: one by its name, in a message that is not one of Chat Completions.
+
+    What an answer of Chat Completions had for content goes back there. Whose answer a message was shows in its other parts,
+    and else in the rest of the conversation; an item by itself, as only Responses has them, needs no witness.
+    """
+    if not _RESPONSES_KIND.fullmatch(part.kind):
+        return False
+    if message.role != "assistant":
+        return came_from != {"chat_completions"} or part.kind == "item_reference"
+    own = _came_from((message,)) or came_from
+    if own:
+        return own == {"responses"} or (own != {"chat_completions"} and "id" in part.data)
+    if any(isinstance(other, (TextPart, RefusalPart)) for other in message.parts) or part.kind in _BLOCKS_OF_BOTH:
+        return "id" in part.data
+    return True
+
+
+def _came_from(messages: Iterable[Message]) -> set[Api]:
+    """The APIs whose answers are among these messages, as far as that shows."""
+    return {api for message in messages if message.role == "assistant" for api in _witnesses(message)}
+
+
+def _witnesses(message: Message) -> Iterator[Api]:
+    if ITEM in message.extra:
+        yield "responses"
+    elif message.extra:
+        yield "chat_completions"
+    for part in message.parts:
+        if isinstance(part, ReasoningPart):
+            yield "responses" if part.wire_field is None else "chat_completions"
+        elif isinstance(part, (TextPart, RefusalPart, ToolCallPart)):
+            if ITEM in part.extra or (isinstance(part, ToolCallPart) and part.data is not None):
+                yield "responses"
+            elif _is_chat_only(part):
+                yield "chat_completions"
 
 
 def _is_chat_only(part: Part) -> bool:

@@ -56,14 +56,25 @@ def parse_error(
     )
 
 
-def error_in(answer: dict[str, Any]) -> bool:
+def error_in(answer: dict[str, Any], *, streamed: bool = False) -> bool:
     """Whether a JSON object answered under a status of success is an error.
 
-    A truthy `error` is; so is an object without choices that has the shape of one (`detail`, or `object: "error"`).
+    A truthy `error` is; so is an object without an answer that has the shape of an error: a list of `errors`, `success: false`,
+    a word or a status that says so, a `detail`, a code that is no success.
+
+    Args:
+        answer: the object.
+        streamed: it is a payload of a stream, where a message alone is no error.
     """
     if answer.get("error"):
         return True
-    return not answer.get("choices") and (answer.get("object") == "error" or bool(answer.get("detail")))
+    if answer.get("choices") or answer.get("output"):
+        return False
+    if any(answer.get(name) for name in _ONLY_IN_ERRORS) or answer.get("success") is False:
+        return True
+    if any(answer.get(name) in ("error", "fail") for name in ("object", "type", "status")) or _says_failed(answer):
+        return True
+    return not streamed and not ("choices" in answer or "output" in answer) and bool(_first(answer, _MESSAGES[:_PLAIN]))
 
 
 class _Told(Struct, frozen=True):
@@ -82,7 +93,7 @@ def _told(body: bytes) -> _Told:
         answer = decode_object(body.strip().removeprefix(b"[").removesuffix(b"]"))
     except ProviderError:
         return _Told()
-    error = answer.get("error")
+    error = answer.get("error") or answer.get("fault") or answer.get("base_resp") or _listed(answer.get("errors"))
     if isinstance(error, dict):
         return _from_object(error, answer)
     if isinstance(error, str) and error:  # xAI: {"code": "…", "error": "…"}; Ollama: {"error": "…"}
@@ -93,10 +104,8 @@ def _told(body: bytes) -> _Told:
 
 
 def _from_object(error: dict[str, Any], answer: dict[str, Any]) -> _Told:
-    message = (
-        error.get("message") or error.get("detail") or answer.get("message") or answer.get("detail") or error.get("msg")
-    )
-    code, status = error.get("code"), error.get("status_code")
+    message = _message_in(error) or _message_in(answer)
+    code, status = _first(error, ("code", "error_code", "status_code")), error.get("status_code")
     numeric = code if isinstance(code, int) else int(code) if _is_status(code) else status
     return _Told(
         message=_as_text(message),
@@ -105,6 +114,55 @@ def _from_object(error: dict[str, Any], answer: dict[str, Any]) -> _Told:
         param=_as_text(error.get("param")) or None,
         status=numeric if isinstance(numeric, int) and 100 <= numeric <= 599 else None,
     )
+
+
+# Fields that say that something failed, whatever is in them: FastAPI and RFC 9457, Cloudflare, Apigee.
+_ONLY_IN_ERRORS = ("detail", "errors", "fault")
+# Where servers put their words, in the order of trust; OAuth, AWS, MiniMax, Apigee, RFC 9457 and gateways by hand among them.
+_MESSAGES = (
+    *(
+        "message",
+        "faultstring",
+        "detail",
+        "msg",
+        "Message",
+        "error_message",
+        "errorMessage",
+        "error_description",
+        "status_msg",
+    ),
+    *("reason", "title", "description"),
+)
+
+
+_PLAIN = 9  # of these names the first so many say by themselves that an object is an error; a title may be of anything
+
+
+def _message_in(fields: dict[str, Any]) -> Any:
+    return _first(fields, _MESSAGES)
+
+
+def _first(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((fields[name] for name in names if fields.get(name)), None)
+
+
+def _listed(errors: Any) -> dict[str, Any] | str | None:
+    """Read Cloudflare's list of errors, a list of words, or an object of them by field, as one: the first has the code."""
+    if isinstance(errors, dict):
+        errors = [f"{name}: {_as_text(fault)}" for name, fault in errors.items()]
+    if not isinstance(errors, list) or not errors:
+        return errors if isinstance(errors, str) else None
+    words = "; ".join(
+        _as_text(_message_in(each) or each) if isinstance(each, dict) else _plain(each) for each in errors
+    )
+    first = errors[0] if isinstance(errors[0], dict) else {}
+    return first | {"message": words}
+
+
+def _says_failed(answer: dict[str, Any]) -> bool:
+    """Whether MiniMax's `base_resp`, in an answer without choices, has a code that is not 0."""
+    base = answer.get("base_resp")
+    return isinstance(base, dict) and base.get("status_code") not in (None, 0)
 
 
 def _is_status(code: Any) -> TypeGuard[str]:

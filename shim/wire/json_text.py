@@ -1,12 +1,14 @@
 """JSON text: how bodies are written and read, and what is said when they cannot be.
 
-Not what the bodies mean (`shim.wire.chat`, `shim.wire.responses`, `shim.wire.failure`).
-RFC 8259; NaN and lone surrogates are refused.
+Not what the bodies mean (`shim.wire.chat`, `shim.wire.responses`, `shim.wire.failure`). RFC 8259. What is sent holds no NaN and
+no half of a character. What is received may hold such halves, as every reader of JSON in Python takes them: one that stays
+alone becomes U+FFFD, as everywhere where Unicode is decoded.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,9 +16,20 @@ import msgspec
 from msgspec import UNSET
 
 from shim.model import ErrorCategory, InvalidRequestError, ProviderError
+from shim.model.checks import kind_of
+from shim.model.depth import MAX_DEPTH, is_too_deep
 from shim.wire.masking import masked_body
 
 _read = msgspec.json.Decoder().decode
+_BOM = b"\xef\xbb\xbf"
+_HALF = re.compile("[\ud800-\udfff]")
+_MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+# A router that answers a plain request from a stream of its own glues the stream's end to the object.
+_GLUED_END = re.compile(rb"\s*(?:data:\s*\[DONE\]\s*)+\Z")
+
+
+class UnreadableJsonError(Exception):
+    """Bytes that are no JSON, or are nested too deeply; says why. Never leaves `shim.wire`."""
 
 
 def merged(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,14 +56,14 @@ def encode_body(body: dict[str, Any]) -> bytes:
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
-    """Read a JSON object, leading white space allowed (a keep-alive some servers pad with).
+    """Read the JSON object of an answer; white space before it (a keep-alive some servers pad with) is allowed.
 
     Raises:
         ProviderError: category protocol; the message tells what was found instead and where it broke.
     """
     try:
-        value = _read(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        value = read_json(body)
+    except UnreadableJsonError as error:
         found = "an empty body" if not body.strip() else f"not JSON ({error})"
         raise ProviderError(ErrorCategory.PROTOCOL, f"the answer is {found}", body=masked_body(body)) from None
     if not isinstance(value, dict):
@@ -60,6 +73,121 @@ def decode_object(body: bytes) -> dict[str, Any]:
             body=masked_body(body),
         )
     return value
+
+
+def decode_request(body: bytes | str | Mapping[str, Any]) -> dict[str, Any]:
+    """Read the JSON object of an existing request: its text, or the object itself. Nothing of it is read leniently.
+
+    Raises:
+        InvalidRequestError: it is none, or nested too deeply; the message tells what was found instead and where it broke.
+    """
+    given: Any = body
+    if isinstance(given, Mapping):
+        value: Any = dict(given)
+    elif isinstance(given, (bytes, str)):
+        try:
+            value = _read(given)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            found = "empty" if not given.strip() else f"not JSON ({error})"
+            raise InvalidRequestError(f"the request body is {found}", field="body") from None
+    else:
+        remedy = "give its JSON as bytes or str, or the object as a mapping"
+        raise InvalidRequestError(f"the request body is {kind_of(given)}; {remedy}", field="body")
+    if not isinstance(value, dict):
+        raise InvalidRequestError(f"the request body is a JSON {type(value).__name__}, not an object", field="body")
+    if is_too_deep(value):
+        raise InvalidRequestError(f"the request body is nested deeper than {MAX_DEPTH} levels", field="body")
+    return value
+
+
+def read_json(text: bytes) -> Any:
+    """Read JSON from a server; a byte order mark before it, half characters in it and a stream's end behind it do no harm.
+
+    Raises:
+        UnreadableJsonError: it is none, or nested deeper than `MAX_DEPTH` levels.
+    """
+    value = read_with_halves(text)
+    return without_halves(value) if _MAY_BE_HALF.search(text) else value
+
+
+def read_with_halves(text: bytes) -> Any:
+    """Read JSON as `read_json` does, but leave halves of characters as they are: another payload may bring the other half."""
+    try:
+        value = _read(text)
+    except RecursionError:
+        raise UnreadableJsonError(f"nested deeper than {MAX_DEPTH} levels") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        value = _read_again(text, str(error))
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and is_too_deep(value):
+        raise UnreadableJsonError(f"nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _read_again(text: bytes, reason: str) -> Any:
+    """Read what the strict reader refuses and people meet all the same."""
+    plain = text.removeprefix(_BOM)
+    if plain.lstrip()[:1] == b"{":
+        plain = _GLUED_END.sub(b"", plain)
+    try:
+        if _MAY_BE_HALF.search(plain):
+            return json.loads(plain.decode(), parse_constant=_no_constant)
+        if plain != text:
+            return _read(plain)
+        raise UnreadableJsonError(reason)
+    except RecursionError:
+        raise UnreadableJsonError(f"nested deeper than {MAX_DEPTH} levels") from None
+    except (ValueError, msgspec.DecodeError):
+        raise UnreadableJsonError(reason) from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def without_halves(value: Any) -> Any:
+    """Replace lone halves of characters by U+FFFD in all text of a value no deeper than `MAX_DEPTH`, and join pairs of them."""
+    if isinstance(value, str):
+        return joined_halves(value) if _HALF.search(value) else value
+    if isinstance(value, dict):
+        return {without_halves(name): without_halves(inner) for name, inner in value.items()}
+    return [without_halves(inner) for inner in value] if isinstance(value, list) else value
+
+
+def joined_halves(text: str) -> str:
+    """Join halves that stand side by side into their character; what stays alone becomes U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+class HalfCharacters:
+    """Holds back the first half of a character at the end of a piece of text, until the next piece brings the other.
+
+    A server that cuts its text by UTF-16 units and writes each piece as JSON sends them so. `held` is true while it holds any.
+    """
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[Any, ...], str] = {}
+
+    @property
+    def held(self) -> bool:
+        """Whether half a character waits for the other."""
+        return bool(self._held)
+
+    def whole(self, place: tuple[Any, ...], piece: str) -> str:
+        """Take a piece of the text at `place`; return it with what was held before it, without a half at its end."""
+        held = self._held.pop(place, "") if piece else ""
+        text = held + piece
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            self._held[place] = text[-1]
+            text = text[:-1]
+        return joined_halves(text) if held or _HALF.search(text) else text
+
+    def rest(self) -> list[tuple[Any, ...]]:
+        """The places where a half stayed alone; nothing is held any more."""
+        places = list(self._held)
+        self._held.clear()
+        return places
 
 
 def _encode(value: object) -> bytes:

@@ -44,8 +44,10 @@ def assert_well_formed(events: Sequence[StreamEvent]) -> None:
         assert not isinstance(event, (StreamStart, StreamDone, StreamError)), f"{event} stands in the middle"
     finished = _assert_calls_in_order(events)
     if isinstance(events[-1], StreamDone):
-        assert all(finished.values()), f"calls were left open: {finished}"
-        for choice in events[-1].response.choices:
+        choices = events[-1].response.choices
+        complete = {place: call.complete for choice in choices for place, call in _calls_of(choice)}
+        assert finished == complete, f"calls told as done: {finished}; complete in the response: {complete}"
+        for choice in choices:
             _assert_told(choice, events)
 
 
@@ -77,13 +79,18 @@ def _assert_calls_in_order(events: Sequence[StreamEvent]) -> dict[Place, bool]:
     return finished
 
 
+def _calls_of(choice: Choice) -> list[tuple[Place, ToolCallPart]]:
+    calls = [part for part in choice.parts if isinstance(part, ToolCallPart)]
+    return [((choice.index, index), call) for index, call in enumerate(calls)]
+
+
 def _assert_told(choice: Choice, events: Sequence[StreamEvent]) -> None:
     for delta, part in _DELTA_AND_PART:
         told = "".join(event.text for event in events if isinstance(event, delta) and event.choice == choice.index)
         kept = "".join(piece.text for piece in choice.parts if isinstance(piece, part))
         assert kept == told, f"{part.__name__} of choice {choice.index} is {kept!r}, its deltas said {told!r}"
     done = [event for event in events if isinstance(event, ToolCallDone) and event.choice == choice.index]
-    calls = [part for part in choice.parts if isinstance(part, ToolCallPart)]
+    calls = [part for part in choice.parts if isinstance(part, ToolCallPart) and part.complete]
     assert [(call.id, call.name, call.arguments) for call in calls] == [
         (event.id, event.name, event.arguments) for event in done
     ]

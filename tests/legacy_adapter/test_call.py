@@ -87,11 +87,11 @@ def test_json_answered_to_a_stream_is_told_as_one(
         (Respond(lambda _: stream_answer([], done=False)), ErrorCategory.TRUNCATED),
         (raw("HTTP/1.1 200 OK\ncontent-type: text/event-stream"), ErrorCategory.TRUNCATED),
         (Respond(lambda _: json_answer(b"")), ErrorCategory.TRUNCATED),
-        (raw("HTTP/1.1 204 No Content"), ErrorCategory.TRUNCATED),
+        (raw("HTTP/1.1 204 No Content"), ErrorCategory.PROTOCOL),
         (Respond(lambda _: json_answer(b"  \n")), ErrorCategory.PROTOCOL),
         (raw("HTTP/1.1 200 OK\ncontent-type: text/plain", b"welcome to nginx"), ErrorCategory.PROTOCOL),
         (raw("HTTP/1.1 200 OK\ncontent-type: text/html", b"<html></html>"), ErrorCategory.PROTOCOL),
-        (raw("HTTP/1.1 200 OK", b"data: {}\n\n"), ErrorCategory.PROTOCOL),
+        (raw("HTTP/1.1 200 OK", b"data: {}\n\n"), ErrorCategory.TRUNCATED),
         (Respond(lambda _: json_answer([1])), ErrorCategory.PROTOCOL),
         (Respond(lambda _: json_answer({"object": "list", "data": []})), ErrorCategory.PROTOCOL),
     ],
@@ -100,7 +100,7 @@ def test_json_answered_to_a_stream_is_told_as_one(
 def test_an_answer_that_is_no_stream_is_an_error(
     provider: LegacyProvider, server: FakeOpenAI, plan: Respond | RawResponse, category: ErrorCategory
 ) -> None:
-    """An empty body is a truncated stream, anything that is not the API's is a protocol error; its event is the only one."""
+    """A stream without an answer is truncated, anything that is not the API's is a protocol error; its event is the only one."""
     server.plan(plan)
     heard = ask(provider, stream=True)
     assert heard.error.category is category

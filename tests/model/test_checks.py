@@ -204,7 +204,11 @@ WRONG_MESSAGES: dict[str, tuple[Any, str, str]] = {
     ),
     "a call without id": (calling(id=None), ".parts[0].id", "None; give a string"),
     "a call without name": (calling(name=None), ".parts[0].name", "None; give a string"),
-    "a call of no kind": (calling(kind="telepathy"), ".parts[0].kind", "give one of custom, function"),
+    "a call of no kind": (
+        calling(kind="telepathy"),
+        ".parts[0].kind",
+        "give one of apply_patch_call",
+    ),
     "extra of a call": (calling(extra=[1]), ".parts[0].extra", "of type list"),
     "a result without id": (message("tool", [wrongly(ToolCallResponsePart, None, "42")]), ".parts[0].id", "None"),
     "a result of null": (

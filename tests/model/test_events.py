@@ -8,6 +8,7 @@ import pytest
 
 from shim.model import (
     Choice,
+    ItemDelta,
     ModelResponse,
     ProviderError,
     ReasoningDelta,
@@ -38,13 +39,14 @@ EVENTS: list[StreamEvent] = [
     CALL_START,
     CALL_DELTA,
     CALL_DONE,
+    ItemDelta("audio", "AAAA"),
     DONE,
     ERROR,
 ]
 
 
 def test_every_event_is_listed() -> None:
-    """The union of events holds the nine classes and no other."""
+    """The union of events holds the ten classes and no other."""
     assert set(get_args(StreamEvent)) == {type(event) for event in EVENTS}
 
 

@@ -36,7 +36,7 @@ def test_shortcuts_are_of_the_first_choice() -> None:
     response = ModelResponse(choices=(FIRST, SECOND))
     assert response.parts == FIRST.parts
     assert response.text == "Hello"
-    assert response.reasoning_text == "hm"
+    assert response.reasoning_text == "h\n\nm"
     assert response.tool_calls == CALLS
     assert response.finish_reason is FinishReason.TOOL_CALL
     assert response.refusal is None

@@ -27,13 +27,14 @@ NAMED = {
         "openrouter_finish_twice", "empty_stream_body", "json_basic", "json_tool_calls", "json_refusal",
         "json_legacy_function_call", "json_padded", "json_error_401", "json_error_429_retry_after", "json_error_in_200",
         "json_error_to_stream", "text_plain_200", "n_two_choices", "length_cut", "content_filter",
+        "stray_finish_reasons", "tool_call_cut_by_limit", "character_in_halves",
     },
     "responses": {
         "stream_text", "stream_function_call", "stream_parallel_calls", "stream_refusal", "stream_reasoning_summary",
         "reasoning_text", "stream_incomplete", "content_filter", "stream_failed", "stream_error_flat",
         "stream_error_nested", "keepalive_events", "openrouter_no_event_lines", "lm_studio_whole_arguments",
         "changing_item_ids", "background_queued", "stream_truncated", "json_basic", "json_tool_call", "json_incomplete",
-        "json_failed", "json_error_400_unknown_model",
+        "json_failed", "json_error_400_unknown_model", "content_index_goes_on",
     },
 }  # fmt: skip
 

@@ -233,7 +233,7 @@ def test_a_callable_script_is_given_each_request() -> None:
     def choose(request: ModelRequest) -> Play:
         if request.model == "unknown":
             raise LookupError(request.model)
-        return answer(request.model)
+        return answer(str(request.model))
 
     with ScriptedProvider(choose) as provider:
         completions: list[Completion] = []

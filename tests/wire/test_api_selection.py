@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from shim.model import (
     AudioPart,
@@ -31,7 +33,7 @@ from shim.wire.api_selection import Selection, select_api
 LOOK = [ToolDefinition("look")]
 
 
-def request(model: str = "gpt-4o", **fields: Any) -> ModelRequest:
+def request(model: Any = "gpt-4o", **fields: Any) -> ModelRequest:
     """A small request with these fields."""
     return ModelRequest(**({"model": model, "messages": [user("hi")]} | fields))
 
@@ -187,3 +189,50 @@ def test_the_request_is_checked_first() -> None:
     """A field that is not of its kind is named before anything is chosen."""
     with pytest.raises(InvalidRequestError, match="tools is of type int"):
         select_api(request(tools=7))
+
+
+ITEM_OF = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+FROM_RESPONSES = Message(
+    "assistant", (OpaquePart("web_search_call", ITEM_OF), TextPart("a")), extra={"item": {"id": "m"}}
+)
+CHAT_BLOCKS = ["reasoning", "web_search_call", "tool_reference", "message", "output_text", "compaction"]
+
+
+@pytest.mark.parametrize("kind", CHAT_BLOCKS)
+@pytest.mark.parametrize("beside", ["text", "reasoning"])
+def test_a_chat_conversation_stays_on_chat(kind: str, beside: str) -> None:
+    """A block of a Chat Completions answer goes back there, whatever its name is."""
+    block = OpaquePart(kind, {"type": kind, "summary": []})
+    other = TextPart("a") if beside == "text" else ReasoningPart("hm", wire_field="reasoning_content")
+    given = request(messages=[user("hi"), assistant(block, other), user("go on")])
+    assert select_api(given).api == "chat_completions"
+    assert chat.to_body(given, stream=False)["messages"][1]["content"][0] == block.data
+
+
+def test_an_answer_of_chat_goes_back_to_chat() -> None:
+    """The message of a Chat Completions answer with a reasoning block is sent to Chat Completions again, as it came."""
+    content = [
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Sums"}]},
+        {"type": "text", "text": "391"},
+    ]
+    body = {"choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}]}
+    answer = chat.parse_response(json.dumps(body).encode())
+    assert (answer.reasoning_text, answer.text) == ("Sums", "391")
+    given = request(messages=[user("hi"), answer.message, user("sure?")])
+    assert select_api(given).api == "chat_completions"
+    assert chat.to_body(given, stream=False)["messages"][1]["content"] == content
+
+
+def test_a_responses_conversation_stays_on_responses() -> None:
+    """A turn goes where its history came from, unless the request needs the other API."""
+    plain = Message("assistant", (TextPart("a"),), extra={"item": {"id": "msg_1"}})
+    given = request(messages=[user("hi"), plain, user("go on")])
+    assert select_api(given) == Selection("responses", "The conversation came from the Responses API.")
+    assert select_api(request(messages=[user("hi"), FROM_RESPONSES])).api == "responses"
+    assert select_api(request(messages=[user("hi"), plain], stop="END")).api == "chat_completions"
+
+
+def test_a_model_that_is_not_named_decides_nothing() -> None:
+    """A request whose model the address names goes where its content belongs."""
+    assert select_api(request(UNSET)).api == "chat_completions"
+    assert select_api(request(UNSET, include=["x"])).api == "responses"

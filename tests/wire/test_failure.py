@@ -343,3 +343,46 @@ def test_errors_under_success_are_recognised(answer: dict[str, Any], expected: b
 def test_categories_are_members() -> None:
     """The category of an error that was read is a member, not a bare string."""
     assert isinstance(parse_error(429, {}, b"").category, ErrorCategory)
+
+
+OTHER_SHAPES: list[tuple[dict[str, object], str]] = [
+    (
+        {"result": None, "success": False, "errors": [{"code": 7009, "message": "Upstream unavailable"}]},
+        "Upstream unavailable",
+    ),
+    ({"errors": ["no such model", {"msg": "nor key"}]}, "no such model; nor key"),
+    ({"errors": {"model": ["is missing"]}}, "model: is missing"),
+    ({"errors": "all wrong"}, "all wrong"),
+    ({"error_code": "ENDPOINT_NOT_FOUND", "message": "path not found"}, "path not found"),
+    ({"Message": "User is not authorized"}, "User is not authorized"),
+    ({"fault": {"faultstring": "Quota violation", "detail": {"errorcode": "q"}}}, "Quota violation"),
+    ({"title": "Forbidden", "status": 403, "detail": "not this key"}, "not this key"),
+    ({"error": "invalid_grant", "error_description": "token expired"}, "invalid_grant"),
+    ({"id": "x", "choices": None, "base_resp": {"status_code": 1004, "status_msg": "login fail"}}, "login fail"),
+    ({"status": "error", "msg": "busy"}, "busy"),
+    ({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "Overloaded"),
+]
+
+
+@pytest.mark.parametrize(("body", "words"), OTHER_SHAPES)
+@pytest.mark.parametrize("status", [200, 502])
+def test_errors_of_any_shape_are_told(body: dict[str, object], words: str, status: int) -> None:
+    """The server's own words are the message, whatever the shape of its error and its status."""
+    assert error_in(body)
+    error = parse_error(status, {}, json.dumps(body).encode())
+    assert error.message.startswith(words)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": [], "base_resp": {"status_code": 0, "status_msg": "success"}},
+        {"choices": [{"index": 0}], "errors": ["of another kind"], "message": "hello"},
+        {"output": [{"type": "message"}], "status": "completed", "error": None},
+        {"object": "list", "data": []},
+        {"title": "My API", "description": "Hello"},
+    ],
+)
+def test_answers_are_no_errors(body: dict[str, object]) -> None:
+    """An answer, or something that is plainly neither, is not taken for an error."""
+    assert not error_in(body)

@@ -10,7 +10,14 @@ import pytest
 from msgspec import UNSET
 
 from shim.model import InvalidRequestError, ProtocolError
-from shim.wire.json_text import decode_object, encode_body, merged
+from shim.wire.json_text import (
+    HalfCharacters,
+    decode_object,
+    decode_request,
+    encode_body,
+    merged,
+    read_json,
+)
 
 
 def circle() -> list[Any]:
@@ -126,3 +133,50 @@ def test_what_is_no_object_is_named(text: bytes, words: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         decode_object(text)
     assert words in caught.value.message
+
+
+HALVES = [
+    (rb'"\ud83d\ude00"', "\U0001f600"),
+    (rb'"a\ud83d"', "a\ufffd"),
+    (rb'"\ude00b"', "\ufffdb"),
+    (rb'{"\ud83d": ["\ude00", 1]}', {"\ufffd": ["\ufffd", 1]}),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), HALVES)
+def test_half_a_character_is_replaced(text: bytes, value: object) -> None:
+    """Half a character is read as the replacement character, and a pair as the character it is."""
+    assert read_json(text) == value
+
+
+def test_a_mark_before_and_an_end_behind_do_no_harm() -> None:
+    """A byte order mark before an object, and the end of a stream glued behind it, are not part of it."""
+    assert decode_object(b'\xef\xbb\xbf{"a": 1}\n\ndata: [DONE]\n\n') == {"a": 1}
+
+
+def test_halves_of_characters_are_put_together() -> None:
+    """A character cut in two by its server is whole in the piece that ends it, each text by itself."""
+    halves = HalfCharacters()
+    pieces = [("a", "x\ud83d"), ("b", "\ud83d"), ("a", "\ude00y"), ("b", "z"), ("a", "\ude00")]
+    assert [halves.whole((place,), piece) for place, piece in pieces] == ["x", "", "\U0001f600y", "\ufffdz", "\ufffd"]
+    assert not halves.held
+    assert halves.whole(("a",), "\ud83d") == ""
+    assert (halves.held, halves.rest(), halves.held) == (True, [("a",)], False)
+
+
+def test_depth_is_bounded() -> None:
+    """JSON of an answer or a request that is nested without end is refused in words."""
+    deep = b'{"a":' * 900 + b"1" + b"}" * 900
+    with pytest.raises(ProtocolError, match="nested deeper than 128 levels"):
+        decode_object(deep)
+    with pytest.raises(InvalidRequestError, match="nested deeper than 128 levels"):
+        decode_request(deep)
+
+
+def test_a_request_is_text_or_an_object() -> None:
+    """A request is read from bytes, a string or a mapping, which is not changed; anything else is named."""
+    given = {"a": 1}
+    assert decode_request(b'{"a":1}') == decode_request('{"a":1}') == decode_request(given) == given
+    assert decode_request(given) is not given
+    with pytest.raises(InvalidRequestError, match="the request body is of type int"):
+        decode_request(7)  # type: ignore[arg-type]  # on purpose

@@ -64,6 +64,10 @@ def hints(exchange: Exchange) -> list[str]:
             _TWO_DATA_LINES.search(body),
             "the stream has an event of several data lines; each is one payload to the legacy client",
         ),
+        (
+            body.lstrip()[:1] in (b"{", b"["),
+            "the body is JSON that is called an event stream; the legacy client finds no data line in it",
+        ),
         (_ERROR_FIELD.search(body), "the stream has a field called `error`; the legacy client reads data lines only"),
         (
             not _is_utf8(body),

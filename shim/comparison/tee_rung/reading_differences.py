@@ -26,7 +26,13 @@ TEE_EQUIVALENCES: dict[str, str] = {
 
 _OWN_WORDS = ("network", "timeout", "truncated")
 _ENDS = ("StreamDone", "StreamError")
-_JOINED = {"TextDelta": "text", "ReasoningDelta": "text", "RefusalDelta": "text", "ToolCallDelta": "arguments"}
+_JOINED = {
+    "TextDelta": "text",
+    "ReasoningDelta": "text",
+    "RefusalDelta": "text",
+    "ToolCallDelta": "arguments",
+    "ItemDelta": "text",
+}
 
 _ANSWER = r"(?:response|error\.partial)\."
 _CHOICE = _ANSWER + r"choices\[\d+\]\."
@@ -129,7 +135,9 @@ def joined(events: Events) -> list[dict[str, Any]]:
     for event in events:
         field = _JOINED.get(event.get("event", ""))
         last = runs[-1] if runs else {}
-        if field is not None and all(last.get(name) == event.get(name) for name in ("event", "index", "choice")):
+        if field is not None and all(
+            last.get(name) == event.get(name) for name in ("event", "kind", "index", "choice")
+        ):
             last[field] += event.get(field, "")
         elif field is None or event.get(field):
             runs.append(dict(event))

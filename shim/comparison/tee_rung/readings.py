@@ -177,7 +177,14 @@ def _choice(choice: Choice) -> dict[str, Any]:
 
 
 def _tool_call(call: ToolCallPart) -> dict[str, Any]:
-    fields = {"id": call.id, "name": call.name, "kind": call.kind, "extra": msgspec.to_builtins(call.extra)}
+    fields = {
+        "id": call.id,
+        "name": call.name,
+        "kind": call.kind,
+        "complete": call.complete,
+        "extra": msgspec.to_builtins(call.extra),
+        "data": msgspec.to_builtins(call.data),
+    }
     try:
         return fields | {"arguments": arguments_json(call.arguments, kind=call.kind)}
     except ValueError:

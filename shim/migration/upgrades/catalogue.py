@@ -13,7 +13,7 @@ from shim.migration.upgrades.change import Fields, Undo, UpgradeDraft
 from shim.migration.upgrades.completions import COMPLETION_TO_CHAT, completion_to_chat
 from shim.migration.upgrades.functions import TO_FUNCTIONS, TO_TOOLS, functions_to_tools, tools_to_functions
 from shim.migration.upgrades.no_ops import is_no_op
-from shim.wire.model_families import refuses_tools_with_reasoning
+from shim.wire.model_names import refuses_tools_with_reasoning
 from shim.wire.responses.request import CHAT_ONLY_FIELDS
 
 

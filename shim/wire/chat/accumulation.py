@@ -1,7 +1,7 @@
 """Accumulation: the pieces of one choice, gathered into its parts, and the events each piece is.
 
-Not the reading of payloads (`chunk`) nor the stream's beginning and end (`stream`).
-Source: API reference, Chat Completions streaming; how servers tell their tool calls apart, as `_find` notes.
+Not the reading of payloads (`chunk`), its tool calls (`calls`), how further fields are joined (`joining`) nor the stream's
+beginning and end (`stream`). Source: API reference, Chat Completions streaming.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from shim.model import (
     Choice,
+    FinishReason,
+    ItemDelta,
     Part,
     ReasoningDelta,
     ReasoningPart,
@@ -21,52 +21,66 @@ from shim.model import (
     StreamEvent,
     TextDelta,
     TextPart,
-    ToolCallDelta,
-    ToolCallDone,
-    ToolCallPart,
-    ToolCallStart,
 )
-from shim.model.parts import ToolCallKind
-from shim.wire.chat.chunk import CallPiece, Piece
-from shim.wire.chat.vocabulary import finish_reason
+from shim.wire.chat.calls import CallsAccumulator
+from shim.wire.chat.chunk import Piece
+from shim.wire.chat.content import read_block
+from shim.wire.chat.joining import CHOICE, MESSAGE, Blocks, Fields, Lists
+from shim.wire.chat.vocabulary import finish_reason, joined_details, last_index
+from shim.wire.lenient import text_of
+
+# Reasons that say of calls that they are complete, as far as they are; "stop" is what some say with a forced tool.
+_ENDS_CALLS = ("tool_calls", "function_call", "stop")
+# What of a message grows as sound and what is said in it -> the kind of its events.
+_SPOKEN = {"data": "audio", "transcript": "audio_transcript"}
 
 
-class LateArgumentsError(Exception):
-    """Arguments for a call that its choice's finish had completed; `stream` makes a protocol error of it."""
+class _Text:
+    """A text of the content, in one piece whatever it came in."""
 
+    __slots__ = ("extra", "index", "pieces")
 
-class _Call:
-    """One tool call being made."""
-
-    __slots__ = ("arguments", "done", "extra", "id", "index", "kind", "name", "started", "wire_index")
-
-    def __init__(self, index: int, piece: CallPiece) -> None:
+    def __init__(self, pieces: list[str], extra: dict[str, Any], *, index: int) -> None:
+        self.pieces = pieces
+        self.extra = extra
         self.index = index
-        self.wire_index = piece.index
-        self.id = piece.id
-        self.name = piece.name
-        self.kind: ToolCallKind = piece.kind
-        self.arguments: list[str] = []
-        self.extra: dict[str, Any] = {}
-        self.started = False
-        self.done = False
 
-    def part(self) -> ToolCallPart:
-        return ToolCallPart(self.id, self.name, "".join(self.arguments), kind=self.kind, extra=self.extra)
+    def parts(self) -> Iterator[Part]:
+        text = "".join(self.pieces)
+        if text or self.extra:
+            yield TextPart(text, self.extra)
+
+
+class _Other:
+    """Blocks of one type that stand side by side in the content; the pieces of one block are joined."""
+
+    __slots__ = ("_blocks", "kind")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._blocks = Blocks()
+
+    def add(self, blocks: list[dict[str, Any]]) -> None:
+        self._blocks.add(blocks)
+
+    def parts(self) -> Iterator[Part]:
+        return (read_block(block) for block in self._blocks.value())
 
 
 class ChoiceAccumulator:
-    """One choice being made. `texts` may be appended to directly: it is the hot path."""
+    """One choice being made. `texts`, its first text, may be appended to directly while `plain`: it is the hot path."""
 
     __slots__ = (
-        "_blocks",
-        "_calls",
+        "_content",
+        "_detail",
         "_extra",
         "_logprobs",
         "_message_extra",
         "_reasoning",
         "_reasoning_field",
         "_refusals",
+        "_texts_begun",
+        "calls",
         "finish",
         "index",
         "texts",
@@ -76,146 +90,151 @@ class ChoiceAccumulator:
         self.index = index
         self.texts: list[str] = []
         self.finish: str | None = None
+        self.calls = CallsAccumulator(index)
         self._reasoning: list[str] = []
+        self._detail: Any = None  # index of the last reasoning detail that had words
         self._reasoning_field = "reasoning_content"
         self._refusals: list[str] = []
-        self._blocks: list[Part] = []
-        self._calls: list[_Call] = []
-        self._logprobs: dict[str, Any] | None = None
-        self._extra: dict[str, Any] = {}
-        self._message_extra: dict[str, Any] = {}
+        self._content: list[_Text | _Other] = [_Text(self.texts, {}, index=0)]
+        self._texts_begun = 1
+        self._logprobs: Lists | None = None
+        self._extra = Fields(CHOICE)
+        self._message_extra = Fields(MESSAGE)
 
     @property
     def finished(self) -> bool:
         """Whether the server said why this choice ended."""
         return self.finish is not None
 
+    @property
+    def plain(self) -> bool:
+        """Whether its content is one text so far."""
+        return len(self._content) == 1
+
     def add(self, piece: Piece) -> Iterator[StreamEvent]:
-        """Take a piece in; yield the events it is."""
+        """Take a piece in; yield the events it is.
+
+        Raises:
+            TooManyCallsError: a tool call too many.
+        """
+        if piece.whole:
+            self._leave_out_what_was_told(piece)
         if piece.reasoning:
-            self._reasoning.append(piece.reasoning)
-            self._reasoning_field = piece.reasoning_field
-            yield ReasoningDelta(piece.reasoning, 0, self.index)
+            yield self._reason(piece)
         if piece.text:
-            self.texts.append(piece.text)
-            yield TextDelta(piece.text, 0, self.index)
+            yield self._write(piece.text, {})
+        for block in piece.blocks:
+            yield from self._add_block(block)
         if piece.refusal:
             self._refusals.append(piece.refusal)
             yield RefusalDelta(piece.refusal, 0, self.index)
         for call in piece.calls:
-            yield from self._add_call(call)
-        self._keep(piece)
-        if piece.finish_reason:  # "" is Snowflake's way of saying not yet
-            self.finish = piece.finish_reason
-            yield from self.complete_calls()
+            yield from self.calls.add(call)
+        yield from self._keep(piece)
+        if piece.finish_reason in _ENDS_CALLS:
+            yield from self.calls.finish_whole()
 
-    def complete_calls(self) -> Iterator[StreamEvent]:
-        """Complete the calls that are open, in order."""
-        for call in self._calls:
-            if not call.done:
-                yield from self._start(call)
-                call.done = True
-                yield ToolCallDone(call.index, call.id, call.name, "".join(call.arguments), self.index)
+    def end(self) -> Iterator[StreamEvent]:
+        """End the choice, since the stream has: tell the calls that are complete."""
+        said = bool(self.finish)
+        self.finish = self.finish or ""
+        yield from self.calls.finish(self._reason_to_finish(), last=True, said=said)
 
     def choice(self) -> Choice:
         """The choice as far as it has come."""
         return Choice(
             self.index,
             tuple(self._parts()),
-            finish_reason=None if self.finish is None else finish_reason(self.finish, calls=bool(self._calls)),
+            finish_reason=None if self.finish is None else self._reason_to_finish(),
             raw_finish_reason=self.finish or None,
-            logprobs=self._logprobs,
-            extra=self._extra,
-            message_extra=self._message_extra,
+            logprobs=None if self._logprobs is None else self._logprobs.value(),
+            extra=self._extra.value(),
+            message_extra=self._message_extra.value(),
         )
+
+    def _reason_to_finish(self) -> FinishReason:
+        return finish_reason(self.finish, calls=bool(self.calls))
 
     def _parts(self) -> Iterator[Part]:
         if self._reasoning:
             yield ReasoningPart("".join(self._reasoning), wire_field=self._reasoning_field)
-        if self.texts:
-            yield TextPart("".join(self.texts))
-        yield from self._blocks
+        for each in self._content:
+            yield from each.parts()
         if self._refusals:
             yield RefusalPart("".join(self._refusals))
-        yield from (call.part() for call in self._calls)
+        yield from self.calls.parts()
 
-    def _keep(self, piece: Piece) -> None:
-        self._blocks.extend(piece.blocks)
+    def _reason(self, piece: Piece) -> ReasoningDelta:
+        text, details = piece.reasoning, piece.message_extra.get("reasoning_details")
+        if details is not None and text == joined_details(details):  # from them alone: other parts may have come before
+            text = joined_details(details, before=self._detail)
+            self._detail = last_index(details)
+        self._reasoning.append(text)
+        self._reasoning_field = piece.reasoning_field
+        return ReasoningDelta(text, 0, self.index)
+
+    def _write(self, text: str, extra: dict[str, Any]) -> TextDelta:
+        """Go on with the last text, or begin another where a block of another kind, or with other fields, came between."""
+        last = self._content[-1]
+        if not isinstance(last, _Text) or (last.extra != extra and (last.pieces or last.extra or last.index)):
+            last = _Text([], extra, index=self._texts_begun)
+            self._texts_begun += 1
+            self._content.append(last)
+        elif last.extra != extra:
+            last.extra = extra
+        last.pieces.append(text)
+        return TextDelta(text, last.index, self.index)
+
+    def _add_block(self, block: str | dict[str, Any]) -> Iterator[StreamEvent]:
+        part = TextPart(block) if isinstance(block, str) else read_block(block)
+        if isinstance(part, TextPart):
+            if part.text or part.extra:
+                yield self._write(part.text, part.extra)
+        elif isinstance(part, RefusalPart):
+            self._refusals.append(part.text)
+            yield RefusalDelta(part.text, 0, self.index)
+        elif isinstance(block, dict):
+            self._add_other(block)
+            if isinstance(part, ReasoningPart) and part.text:
+                yield ReasoningDelta(part.text, 0, self.index)
+
+    def _add_other(self, block: dict[str, Any]) -> None:
+        kind = text_of(block.get("type"))
+        last = self._content[-1]
+        if not isinstance(last, _Other) or last.kind != kind:
+            last = _Other(kind)
+            self._content.append(last)
+        last.add([block])
+
+    def _keep(self, piece: Piece) -> Iterator[StreamEvent]:
         if piece.logprobs:
-            self._logprobs = _joined(self._logprobs or {}, piece.logprobs)
+            self._logprobs = self._logprobs or Lists()
+            self._logprobs.add(piece.logprobs)
         if piece.extra:
-            self._extra = self._extra | piece.extra
+            self._extra.add(piece.extra)
         if piece.message_extra:
-            self._message_extra = _joined(self._message_extra, piece.message_extra)
+            self._message_extra.add(piece.message_extra)
+            yield from self._spoken(piece.message_extra.get("audio"))
+        # "" is Snowflake's way of saying not yet; a gateway's "stop" after every chunk takes back nothing more telling.
+        if piece.finish_reason and not (self.finish and piece.finish_reason == "stop"):
+            self.finish = piece.finish_reason
 
-    def _add_call(self, piece: CallPiece) -> Iterator[StreamEvent]:
-        call = self._find(piece)
-        if call is None:
-            call = _Call(len(self._calls), piece)
-            self._calls.append(call)
-        elif call.done and piece.arguments:
-            raise LateArgumentsError(f"arguments for tool call {call.index} came after its choice had finished")
-        call.id = call.id or piece.id
-        call.name = call.name or piece.name
-        call.extra = call.extra | piece.extra
-        if piece.arguments:
-            yield from self._start(call)
-            call.arguments.append(piece.arguments)
-            yield ToolCallDelta(call.index, piece.arguments, self.index)
-        elif call.name:
-            yield from self._start(call)
+    def _spoken(self, audio: Any) -> Iterator[StreamEvent]:
+        if isinstance(audio, dict):
+            for field, kind in _SPOKEN.items():
+                if text_of(audio.get(field)):
+                    yield ItemDelta(kind, audio[field], 0, self.index)
 
-    def _start(self, call: _Call) -> Iterator[StreamEvent]:
-        if call.started:
-            return
-        for each in self._calls[: call.index + 1]:  # in order, one that has not said anything yet included
-            if not each.started:
-                each.started = True
-                yield ToolCallStart(each.index, each.id, each.name, self.index)
-
-    def _find(self, piece: CallPiece) -> _Call | None:
-        """Find the call a piece continues, None where it opens another.
-
-        OpenAI tells calls apart by `index`. Mistral sends none, and whole calls; some servers count from 1; a server that puts
-        two turns into one stream uses index 0 again with another id; Gemini repeats index 0 for each whole call, without ids.
-        """
-        if piece.index is None and piece.id:
-            return next((call for call in self._calls if call.id == piece.id), None)
-        same = [call for call in self._calls if piece.index is None or call.wire_index == piece.index]
-        call = same[-1] if same else None
-        if call is None or (piece.id and call.id and call.id != piece.id):
-            return None
-        return None if _opens_another(piece, call) else call
+    def _leave_out_what_was_told(self, piece: Piece) -> None:
+        """Make a message said whole, after its pieces, what of it was not told yet."""
+        piece.text = _rest(piece.text, self.texts)
+        piece.reasoning = _rest(piece.reasoning, self._reasoning)
+        piece.refusal = _rest(piece.refusal, self._refusals)
+        if not self.plain:
+            piece.blocks = []
 
 
-def _opens_another(piece: CallPiece, call: _Call) -> bool:
-    """Whether a named piece without an id begins a new call: the one before it has no id either, and is complete."""
-    if not piece.name or piece.id or call.id or piece.kind != call.kind or not call.arguments:
-        return False
-    try:
-        msgspec.json.decode("".join(call.arguments))
-    except msgspec.DecodeError:
-        return False
-    return True
-
-
-def _joined(so_far: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """Join streamed fields: lists are continued, objects joined field by field, of anything else the last one counts."""
-    joined = dict(so_far)
-    for key, value in more.items():
-        before = joined.get(key)
-        if isinstance(before, list) and isinstance(value, list):
-            joined[key] = before + value
-        elif key == "audio" and isinstance(before, dict) and isinstance(value, dict):
-            joined[key] = _joined_audio(before, value)
-        elif value is not None or key not in joined:
-            joined[key] = list(value) if isinstance(value, list) else value
-    return joined
-
-
-def _joined_audio(so_far: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """Join a spoken answer: `data` and `transcript` come in pieces, `id` and `expires_at` once."""
-    joined = so_far | more
-    for key in ("data", "transcript"):
-        joined[key] = (so_far.get(key) or "") + (more.get(key) or "")
-    return joined
+def _rest(whole: str, told: list[str]) -> str:
+    """What of a text was not told yet; one that does not begin with what was told is a piece of its own."""
+    before = "".join(told)
+    return whole.removeprefix(before)

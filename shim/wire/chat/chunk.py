@@ -12,10 +12,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from shim.model import Part, ReasoningPart, RefusalPart, TextPart
 from shim.model.parts import ToolCallKind
-from shim.wire.chat.response import MESSAGE_FIELDS, content_parts, unmodelled
-from shim.wire.chat.vocabulary import arguments_of, call_kind, raw_finish_reason, reasoning_of, text_of, usage_of
+from shim.wire.chat.content import content_blocks
+from shim.wire.chat.response import BODY_FIELDS, further_of_choice, further_of_message, message_of
+from shim.wire.chat.vocabulary import call_kind, further_of_call, raw_finish_reason, reasoning_of, usage_of
+from shim.wire.json_text import HalfCharacters, without_halves
+from shim.wire.lenient import Kinds, arguments_of, dicts_in, index_of, text_of, unmodelled, words_in
 
 
 class CallPiece(Struct, gc=False):
@@ -30,7 +32,11 @@ class CallPiece(Struct, gc=False):
 
 
 class Piece(Struct):
-    """What a chunk adds to one choice."""
+    """What a chunk adds to one choice.
+
+    `text` is content that came as a string, `blocks` content that came as blocks. `whole`: it is the message so far, not a
+    piece of it.
+    """
 
     choice: int
     text: str = ""
@@ -40,7 +46,8 @@ class Piece(Struct):
     calls: list[CallPiece] = []
     finish_reason: str | None = None
     logprobs: dict[str, Any] | None = None
-    blocks: list[Part] = []
+    blocks: list[str | dict[str, Any]] = []
+    whole: bool = False
     extra: dict[str, Any] = {}
     message_extra: dict[str, Any] = {}
 
@@ -135,6 +142,43 @@ class TextChunk(Struct, forbid_unknown_fields=True, gc=False):
 decode_text_chunk = msgspec.json.Decoder(TextChunk).decode
 
 
+class _ArgumentsFunction(Struct, forbid_unknown_fields=True, gc=False):
+    arguments: str
+
+
+class _ArgumentsCall(Struct, forbid_unknown_fields=True, gc=False):
+    index: int
+    function: _ArgumentsFunction
+
+
+class _ArgumentsDelta(Struct, forbid_unknown_fields=True, gc=False):
+    tool_calls: tuple[_ArgumentsCall]
+
+
+class _ArgumentsChoice(Struct, forbid_unknown_fields=True, gc=False):
+    index: int
+    delta: _ArgumentsDelta
+    logprobs: None = None
+    finish_reason: None = None
+
+
+class ArgumentsChunk(Struct, forbid_unknown_fields=True, gc=False):
+    """A payload that says nothing but one more piece of one call's arguments."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: tuple[_ArgumentsChoice]
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    usage: None = None
+    obfuscation: str | None = None
+
+
+decode_arguments_chunk = msgspec.json.Decoder(ArgumentsChunk).decode
+
+
 def typed_head(chunk: Chunk) -> Head:
     """Read what a typed chunk says of the whole response."""
     told = {"object": chunk.object, "created": chunk.created, "system_fingerprint": chunk.system_fingerprint}
@@ -167,10 +211,7 @@ def _typed_call(call: _Call) -> CallPiece:
 # --- lenient ---
 
 # `obfuscation` (OpenAI) and `p` (Mistral) are padding against traffic analysis; they say nothing.
-_CHUNK_FIELDS = frozenset({"id", "model", "choices", "usage", "service_tier", "error", "obfuscation", "p"})
-# Perplexity repeats the message so far beside each delta.
-_CHOICE_FIELDS = frozenset({"index", "delta", "message", "finish_reason", "logprobs"})
-_CALL_FIELDS = frozenset({"id", "type", "index", "function", "custom"})
+_CHUNK_FIELDS: dict[str, Kinds] = BODY_FIELDS | {"obfuscation": (), "p": ()}
 
 
 def lenient_head(chunk: dict[str, Any]) -> Head:
@@ -193,42 +234,30 @@ def lenient_pieces(chunk: dict[str, Any]) -> list[Piece]:
 
 
 def _lenient_piece(choice: dict[str, Any], position: int) -> Piece:
-    delta = choice.get("delta") if "delta" in choice else choice.get("message")
-    delta = delta if isinstance(delta, dict) else {}  # Azure's content filter sends `delta: null`, or none at all
-    index, logprobs = choice.get("index"), choice.get("logprobs")
+    # Azure's content filter sends `delta: null`, or none at all; Perplexity repeats the message so far beside each delta.
+    delta = message_of(choice, "delta") if "delta" in choice else message_of(choice, "message")
+    index, logprobs, content = index_of(choice.get("index")), choice.get("logprobs"), delta.get("content")
     reasoning, field = reasoning_of(delta)
-    piece = Piece(
-        index if isinstance(index, int) else position,
+    return Piece(
+        position if index is None else index,
+        text=text_of(content),
         reasoning=reasoning,
         reasoning_field=field,
-        refusal=text_of(delta.get("refusal")),
+        refusal=words_in(delta.get("refusal")),
         calls=_lenient_calls(delta),
         finish_reason=raw_finish_reason(choice),
         logprobs=logprobs if isinstance(logprobs, dict) else None,
-        extra=unmodelled(choice, _CHOICE_FIELDS),
-        message_extra=unmodelled(delta, MESSAGE_FIELDS),
+        blocks=[] if isinstance(content, str) else content_blocks(content),
+        whole="delta" not in choice and "message" in choice,
+        extra=further_of_choice(choice, delta),
+        message_extra=further_of_message(delta),
     )
-    _add_content(piece, delta.get("content"))
-    return piece
-
-
-def _add_content(piece: Piece, content: Any) -> None:
-    """Add a string, or Mistral's list of `thinking` and `text` blocks; blocks of other kinds are kept whole."""
-    for part in content_parts(content):
-        if isinstance(part, TextPart):
-            piece.text += part.text
-        elif isinstance(part, ReasoningPart):
-            piece.reasoning += part.text
-            piece.reasoning_field = part.wire_field or piece.reasoning_field
-        elif isinstance(part, RefusalPart):
-            piece.refusal += part.text
-        else:
-            piece.blocks = [*piece.blocks, part]
 
 
 def _lenient_calls(delta: dict[str, Any]) -> list[CallPiece]:
-    calls = delta.get("tool_calls")
-    pieces = [_lenient_call(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    if not (delta.get("tool_calls") or delta.get("function_call")):
+        return []
+    pieces = [_lenient_call(call) for call in dicts_in(delta.get("tool_calls"))]
     legacy = delta.get("function_call")
     if isinstance(legacy, dict) and (legacy.get("name") or legacy.get("arguments")):
         name, arguments = text_of(legacy.get("name")), arguments_of(legacy.get("arguments"))
@@ -238,12 +267,25 @@ def _lenient_calls(delta: dict[str, Any]) -> list[CallPiece]:
 
 def _lenient_call(call: dict[str, Any]) -> CallPiece:
     kind, named = call_kind(call)
-    index = call.get("index")
     return CallPiece(
-        index if isinstance(index, int) else None,
+        index_of(call.get("index")),
         text_of(call.get("id")),
         text_of(named.get("name")),
         arguments_of(named.get("arguments")),
         kind,
-        unmodelled(call, _CALL_FIELDS),
+        further_of_call(call),
     )
+
+
+def with_whole_characters(piece: Piece, halves: HalfCharacters) -> Piece:
+    """Put together what of a piece's text the server cut inside a character; elsewhere in it such a half is replaced."""
+    for name in ("text", "reasoning", "refusal"):
+        setattr(piece, name, halves.whole((piece.choice, name), getattr(piece, name)))
+    for call in piece.calls:
+        place = call.id if call.index is None else call.index
+        call.arguments = halves.whole((piece.choice, "call", place), call.arguments)
+        call.id, call.name = without_halves(call.id), without_halves(call.name)
+        call.extra = without_halves(call.extra)
+    for name in ("logprobs", "blocks", "extra", "message_extra"):
+        setattr(piece, name, without_halves(getattr(piece, name)))
+    return piece

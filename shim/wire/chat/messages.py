@@ -25,7 +25,6 @@ from shim.model import (
     ToolCallResponsePart,
     UnsupportedFeatureError,
 )
-from shim.model.exhaustive import assert_never
 from shim.wire.json_text import merged
 
 API = "chat_completions"
@@ -83,23 +82,32 @@ def _assistant(message: Message, place: str) -> dict[str, Any]:
 
 def _add_call(part: ToolCallPart, *, body: dict[str, Any], calls: list[dict[str, Any]], place: str) -> None:
     if part.kind == "function":
-        wire = {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.arguments}}
-        calls.append(merged(wire, _without_item(part.extra)))
+        calls.append(_call(part, {"name": part.name, "arguments": part.arguments}))
     elif part.kind == "custom":
-        wire = {"id": part.id, "type": "custom", "custom": {"name": part.name, "input": part.arguments}}
-        calls.append(merged(wire, _without_item(part.extra)))
+        calls.append(_call(part, {"name": part.name, "input": part.arguments}))
     elif part.kind == "function_call":
         if "function_call" in body:
             raise unsupported(place, "a message holds one function_call; make the calls of kind 'function'")
         body["function_call"] = {"name": part.name, "arguments": part.arguments}
     else:
-        assert_never(part.kind)
+        raise unsupported(place, f"leave the {part.kind} out, or use the Responses API, whose item it is")
+
+
+def _call(part: ToolCallPart, named: dict[str, Any]) -> dict[str, Any]:
+    """Write a call; further fields of its function stand in its `extra` under that name."""
+    extra = _without_item(part.extra)
+    further = extra.get(part.kind)
+    if isinstance(further, dict):
+        extra = extra | {part.kind: merged(named, further)}
+    return merged({"id": part.id, "type": part.kind, part.kind: named}, extra)
 
 
 def _add_reasoning(part: ReasoningPart, *, body: dict[str, Any], content: list[Part], place: str) -> None:
     if part.wire_field is None:
         raise unsupported(place, "leave the reasoning part out, or use the Responses API, which takes it back")
-    if part.wire_field == "thinking":
+    if part.wire_field == "content":
+        content.append(OpaquePart(str(part.extra.get("type")), part.extra))
+    elif part.wire_field == "thinking":
         block = {"type": "thinking", "thinking": [{"type": "text", "text": part.text}]}
         content.append(OpaquePart("thinking", merged(block, part.extra)))
     else:
@@ -120,7 +128,10 @@ def _finish(message: Message, body: dict[str, Any]) -> dict[str, Any]:
         del body["content"]
     if message.name is not UNSET:
         body["name"] = message.name
-    return merged(body, _without_item(message.extra))
+    extra = _without_item(message.extra)
+    if not isinstance(extra.get("role", ""), str):  # as a server sent it, which says nothing
+        extra = {name: value for name, value in extra.items() if name != "role"}
+    return merged(body, extra)
 
 
 def _without_item(extra: dict[str, Any]) -> dict[str, Any]:

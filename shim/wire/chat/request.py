@@ -43,7 +43,8 @@ def to_body(request: ModelRequest, *, stream: bool, checked: bool = False) -> di
     if not checked:
         check_request(request)
     _refuse_unsupported(request)
-    body: dict[str, Any] = {"model": request.model, "messages": _messages(request)}
+    body: dict[str, Any] = {} if request.model is UNSET else {"model": request.model}
+    body |= {"messages": _messages(request)}
     for field, (name, write) in _FIELDS.items():
         value = getattr(request, field)
         if value is not UNSET:
@@ -82,7 +83,7 @@ def _check_stream(extra_body: dict[str, Any], *, stream: bool) -> None:
 
 def _check_overlaid(body: dict[str, Any]) -> None:
     """Refuse what `extra_body`, or a message's `extra`, cannot make of a body; the model may go: Azure's URL has it."""
-    if "model" in body and not (isinstance(body["model"], str) and body["model"]):
+    if body.get("model") is not None and not (isinstance(body["model"], str) and body["model"]):
         raise InvalidRequestError("model is no name after extra_body was laid over; leave it out there", field="model")
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:

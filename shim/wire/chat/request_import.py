@@ -6,7 +6,7 @@ Source: OpenAI API reference, Chat Completions, create.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeGuard
 
 from msgspec import UNSET
@@ -20,7 +20,6 @@ from shim.model import (
     ModelRequest,
     OpaquePart,
     Part,
-    ProviderError,
     Reasoning,
     ReasoningPart,
     RefusalPart,
@@ -32,7 +31,7 @@ from shim.model import (
     ToolDefinition,
 )
 from shim.model.checks import kind_of
-from shim.wire.json_text import decode_object
+from shim.wire.json_text import decode_request
 
 _TOOL_CHOICES: dict[str, ToolChoice] = {
     choice.mode: choice for choice in (ToolChoice.AUTO, ToolChoice.NONE, ToolChoice.REQUIRED)
@@ -40,23 +39,25 @@ _TOOL_CHOICES: dict[str, ToolChoice] = {
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
 
 
-def parse_request(body: bytes) -> ModelRequest:
-    """Read the JSON body of an existing request.
+def parse_request(body: bytes | str | Mapping[str, Any]) -> ModelRequest:
+    """Read the body of an existing request: its JSON, or the object itself.
 
-    `stream` itself is how the request is sent, not part of it: an explicit `false` is kept for an exact copy; a streamed body
-    without `stream_options` is marked to stay without.
+    A body without a model (the address has it: Azure's deployments) has none in the request either. `stream` itself is how the
+    request is sent, not part of it: an explicit `false` is kept for an exact copy; a streamed body without `stream_options` is
+    marked to stay without.
 
     Raises:
         InvalidRequestError: not a JSON object, or `model` or `messages` are not what Chat Completions takes; names the place.
     """
-    try:
-        fields = decode_object(body)
-    except ProviderError as error:
-        raise InvalidRequestError(error.message.replace("the answer", "the request body"), field="body") from None
-    model = _take(fields, "model", kind=str)
+    fields = decode_request(body)
+    extra: dict[str, Any] = {}
+    if fields.get("model", UNSET) in (UNSET, None):
+        model, extra = UNSET, {"model": None} if "model" in fields else {}
+        fields.pop("model", None)
+    else:
+        model = _take(fields, "model", kind=str)
     messages = _take(fields, "messages", kind=list)
     known: dict[str, Any] = {}
-    extra: dict[str, Any] = {}
     for name, value in fields.items():
         field, read = _FIELDS.get(name, (None, None))
         imported = UNSET if read is None else None if value is None else read(value)
@@ -156,11 +157,13 @@ def _content(content: Any, place: str, *, readers: _Readers) -> tuple[tuple[Part
 
 
 def _block(block: Any, place: str, *, readers: _Readers) -> Part:
-    if not isinstance(block, dict) or not isinstance(block.get("type"), str):
-        found = kind_of(block) if not isinstance(block, dict) else "without a type"
-        raise InvalidRequestError(f"{place} is {found}; give a content part with a type", field=place)
-    reader = readers.get(block["type"])
-    return (reader and reader(block)) or OpaquePart(block["type"], block)
+    if not isinstance(block, dict):
+        raise InvalidRequestError(f"{place} is {kind_of(block)}; give a content part with a type", field=place)
+    kind = block.get("type", UNSET)
+    if kind is UNSET and isinstance(block.get("text"), str):  # servers take it for a text
+        return TextPart(block["text"], {key: value for key, value in block.items() if key != "text"} | {"type": UNSET})
+    reader = readers.get(kind) if isinstance(kind, str) else None
+    return (reader and reader(block)) or OpaquePart(kind if isinstance(kind, str) else "", block)
 
 
 def _text(block: dict[str, Any]) -> Part | None:

@@ -1,6 +1,6 @@
 """A Chat Completions answer as a `ModelResponse`, and the same answer as the events a stream of it would be.
 
-Not the reading of streams (`stream`) nor of error statuses (`shim.wire.failure`).
+Not the reading of content (`content`), of streams (`stream`) nor of error statuses (`shim.wire.failure`).
 Source: API reference, Chat Completions, the chat completion object; compatible servers' differences as noted.
 """
 
@@ -10,11 +10,13 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec import structs
+
 from shim.model import (
     Choice,
     ErrorCategory,
+    FinishReason,
     ModelResponse,
-    OpaquePart,
     Part,
     ProviderError,
     ReasoningDelta,
@@ -31,6 +33,8 @@ from shim.model import (
     ToolCallPart,
     ToolCallStart,
 )
+from shim.wire.arguments import is_complete
+from shim.wire.chat.content import content_parts
 from shim.wire.chat.vocabulary import (
     finish_reason,
     raw_finish_reason,
@@ -38,18 +42,40 @@ from shim.wire.chat.vocabulary import (
     read_function_call,
     read_usage,
     reasoning_of,
-    text_of,
     usage_of,
 )
 from shim.wire.failure import error_in, parse_error
 from shim.wire.json_text import decode_object
+from shim.wire.lenient import MAX_CALLS, Kinds, TooManyCallsError, dicts_in, index_of, text_of, unmodelled, words_in
 from shim.wire.masking import masked_body
 
-_BODY_FIELDS = frozenset({"id", "model", "choices", "usage", "service_tier", "error"})
-_CHOICE_FIELDS = frozenset({"index", "message", "finish_reason", "logprobs"})
-MESSAGE_FIELDS = frozenset(
-    {"role", "content", "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning"},
-)
+BODY_FIELDS: dict[str, Kinds] = {
+    "id": (str,),
+    "model": (str,),
+    "choices": (list,),
+    "usage": (dict,),
+    "service_tier": (str,),
+    "error": (),
+}
+"""Fields of a body, and of a chunk, that the model has: name -> the kinds in which they are read."""
+CHOICE_FIELDS: dict[str, Kinds] = {
+    "index": (int,),
+    "message": (dict, str),
+    "delta": (dict, str),
+    "finish_reason": (str,),
+    "logprobs": (dict,),
+}
+"""Fields of a choice."""
+MESSAGE_FIELDS: dict[str, Kinds] = {
+    "role": (str,),
+    "content": (str, list),
+    "refusal": (str,),
+    "tool_calls": (list,),
+    "function_call": (dict,),
+    "reasoning_content": (str,),
+    "reasoning": (str,),
+}
+"""Fields of a message, and of a delta."""
 
 
 def parse_response(body: bytes) -> ModelResponse:
@@ -69,48 +95,86 @@ def parse_response(body: bytes) -> ModelResponse:
             body=masked_body(body),
         )
     usage = usage_of(answer)
+    try:
+        choices = tuple(_choices(answer["choices"]))
+    except TooManyCallsError as error:
+        raise ProviderError(ErrorCategory.PROTOCOL, f"the answer has {error}", body=masked_body(body)) from None
     return ModelResponse(
         id=text_of(answer.get("id")),
         model=text_of(answer.get("model")),
-        choices=tuple(_choices(answer["choices"])),
+        choices=choices,
         usage=None if usage is None else read_usage(usage),
         service_tier=text_of(answer.get("service_tier")) or None,
         raw=body,
-        extra=unmodelled(answer, _BODY_FIELDS),
+        extra=unmodelled(answer, BODY_FIELDS),
     )
-
-
-def unmodelled(fields: dict[str, Any], modelled: frozenset[str]) -> dict[str, Any]:
-    """Keep the fields the model has no place for; null says nothing and is left out."""
-    return {key: value for key, value in fields.items() if key not in modelled and value is not None}
 
 
 def _choices(choices: list[Any]) -> Iterator[Choice]:
     """Read the choices; one whose index is missing, or taken by one before it, gets the next that is free."""
     taken: set[int] = set()
+    free = itertools.count()
     for choice in choices:
         if isinstance(choice, dict):
-            index = choice.get("index")
-            if not isinstance(index, int) or index in taken:
-                index = next(free for free in itertools.count() if free not in taken)
+            index = index_of(choice.get("index"))
+            if index is None or index in taken:
+                index = next(number for number in free if number not in taken)
             taken.add(index)
             yield _choice(choice, index)
 
 
+def message_of(choice: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Find a choice's message under these names; a plain string is its content, as is the `text` of a choice without one."""
+    for name in names:
+        message = choice.get(name)
+        if isinstance(message, dict):
+            return message
+        if isinstance(message, str):
+            return {"content": message}
+    alone = all(choice.get(name) is None for name in names)
+    return {"content": choice["text"]} if alone and isinstance(choice.get("text"), str) else {}
+
+
+def further_of_choice(choice: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+    """Keep what a choice holds beside what is read of it; `text` only where it is not the answer itself."""
+    extra = unmodelled(choice, CHOICE_FIELDS)
+    if "text" in extra and message == {"content": extra["text"]}:
+        del extra["text"]
+    return extra
+
+
+def further_of_message(message: dict[str, Any]) -> dict[str, Any]:
+    """Keep what a message holds beside what is read of it; calls of which one is no object are kept as they came."""
+    extra = unmodelled(message, MESSAGE_FIELDS)
+    calls = message.get("tool_calls")
+    if isinstance(calls, list) and not all(isinstance(call, dict) for call in calls):
+        extra["tool_calls"] = calls
+    return extra
+
+
 def _choice(choice: dict[str, Any], index: int) -> Choice:
-    message = choice.get("message")
-    message = message if isinstance(message, dict) else {}
-    parts = tuple(_parts(message))
+    message = message_of(choice, "message")
     raw = raw_finish_reason(choice)
+    parts = list(_parts(message))
+    reason = finish_reason(raw, calls=any(isinstance(part, ToolCallPart) for part in parts))
     return Choice(
         index,
-        parts,
-        finish_reason=finish_reason(raw, calls=any(isinstance(part, ToolCallPart) for part in parts)),
+        tuple(with_completeness(parts, reason, said=True)),
+        finish_reason=reason,
         raw_finish_reason=raw,
         logprobs=choice.get("logprobs") if isinstance(choice.get("logprobs"), dict) else None,
-        extra=unmodelled(choice, _CHOICE_FIELDS),
-        message_extra=unmodelled(message, MESSAGE_FIELDS),
+        extra=further_of_choice(choice, message),
+        message_extra=further_of_message(message),
     )
+
+
+def with_completeness(parts: list[Part], reason: FinishReason | None, *, said: bool) -> Iterator[Part]:
+    """Mark the calls that the end of the answer broke off; takes what `is_complete` does."""
+    for position, part in enumerate(parts):
+        if isinstance(part, ToolCallPart) and not is_complete(part, reason, last=position == len(parts) - 1, said=said):
+            yield structs.replace(part, complete=False)
+        else:
+            yield part
 
 
 def _parts(message: dict[str, Any]) -> Iterator[Part]:
@@ -118,50 +182,16 @@ def _parts(message: dict[str, Any]) -> Iterator[Part]:
     if reasoning:
         yield ReasoningPart(reasoning, wire_field=field)
     yield from content_parts(message.get("content"))
-    refusal = text_of(message.get("refusal"))
+    refusal = words_in(message.get("refusal"))
     if refusal:
         yield RefusalPart(refusal)
-    calls = message.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
-        if isinstance(call, dict):
-            yield read_call(call)
+    calls = dicts_in(message.get("tool_calls"))
+    if len(calls) > MAX_CALLS:
+        raise TooManyCallsError
+    yield from map(read_call, calls)
     legacy = read_function_call(message.get("function_call"))
     if legacy is not None:
         yield legacy
-
-
-def content_parts(content: Any) -> Iterator[Part]:
-    """Read a message's content: a string, or blocks as Mistral sends them (`thinking`, `text`, others kept whole)."""
-    if isinstance(content, str):
-        if content:
-            yield TextPart(content)
-    elif isinstance(content, list):
-        for block in content:
-            if isinstance(block, str):
-                yield TextPart(block)
-            elif isinstance(block, dict):
-                yield _block(block)
-
-
-def _block(block: dict[str, Any]) -> Part:
-    kind = block.get("type")
-    if kind == "thinking":
-        return _thinking(block)
-    if kind == "text" and isinstance(block.get("text"), str):
-        return TextPart(block["text"], {key: value for key, value in block.items() if key not in ("type", "text")})
-    if kind == "refusal" and isinstance(block.get("refusal"), str):
-        return RefusalPart(block["refusal"])
-    return OpaquePart(str(kind), block)
-
-
-def _thinking(block: dict[str, Any]) -> ReasoningPart:
-    """Read Mistral's thinking block; what is not plain text in it stands in `extra`, to go back with it."""
-    inner = block.get("thinking")
-    pieces = inner if isinstance(inner, list) else [{"type": "text", "text": inner}]
-    text = "".join(text_of(piece.get("text")) for piece in pieces if isinstance(piece, dict))
-    plain = all(isinstance(piece, dict) and piece.keys() == {"type", "text"} for piece in pieces)
-    extra = {key: value for key, value in block.items() if key != "type" and not (key == "thinking" and plain)}
-    return ReasoningPart(text, wire_field="thinking", extra=extra)
 
 
 def events_of(response: ModelResponse) -> list[StreamEvent]:
@@ -174,17 +204,19 @@ def events_of(response: ModelResponse) -> list[StreamEvent]:
 
 
 def _events_of_choice(choice: Choice) -> Iterator[StreamEvent]:
-    index = 0
+    texts = calls = 0
     for part in choice.parts:
         if isinstance(part, TextPart):
-            yield TextDelta(part.text, 0, choice.index)
+            yield TextDelta(part.text, texts, choice.index)
+            texts += 1
         elif isinstance(part, ReasoningPart):
             yield ReasoningDelta(part.text, 0, choice.index)
         elif isinstance(part, RefusalPart):
             yield RefusalDelta(part.text, 0, choice.index)
         elif isinstance(part, ToolCallPart):
-            yield ToolCallStart(index, part.id, part.name, choice.index)
+            yield ToolCallStart(calls, part.id, part.name, choice.index)
             if part.arguments:
-                yield ToolCallDelta(index, part.arguments, choice.index)
-            yield ToolCallDone(index, part.id, part.name, part.arguments, choice.index)
-            index += 1
+                yield ToolCallDelta(calls, part.arguments, choice.index)
+            if part.complete:
+                yield ToolCallDone(calls, part.id, part.name, part.arguments, choice.index)
+            calls += 1

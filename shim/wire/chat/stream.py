@@ -21,24 +21,35 @@ from shim.model import (
     StreamEvent,
     StreamStart,
     TextDelta,
+    ToolCallDelta,
 )
-from shim.wire.chat.accumulation import ChoiceAccumulator, LateArgumentsError
+from shim.model.depth import MAX_DEPTH
+from shim.wire.arguments import LateArgumentsError
+from shim.wire.chat.accumulation import ChoiceAccumulator
+from shim.wire.chat.calls import Call
 from shim.wire.chat.chunk import (
+    CallPiece,
     Head,
     Piece,
+    decode_arguments_chunk,
     decode_chunk,
     decode_text_chunk,
     lenient_head,
     lenient_pieces,
     typed_head,
     typed_piece,
+    with_whole_characters,
 )
-from shim.wire.chat.vocabulary import read_usage
+from shim.wire.chat.joining import CHUNK, Fields
+from shim.wire.chat.vocabulary import read_usage, with_usage
 from shim.wire.failure import error_in, parse_error
+from shim.wire.json_text import HalfCharacters, UnreadableJsonError, read_with_halves, without_halves
+from shim.wire.lenient import TooManyCallsError
 from shim.wire.masking import masked_body
 
 _DONE = b"[DONE]"
 _ENDS_EARLY = "truncated"  # msgspec's word for JSON that stops before its end
+_LONE = "\N{REPLACEMENT CHARACTER}"
 _SHOWN = 80  # bytes of a malformed payload quoted in its error
 
 
@@ -46,16 +57,18 @@ class StreamDecoder:
     """Reads one stream. `feed` each payload, then `finish`; after the last event both return nothing more."""
 
     __slots__ = (
+        "_calls",
         "_choices",
         "_cut",
         "_ended",
-        "_expects_text",
         "_extra",
+        "_halves",
         "_id",
         "_model",
         "_position",
         "_service_tier",
         "_started",
+        "_texts",
         "_told_fingerprint",
         "_told_tier",
         "_usage",
@@ -67,8 +80,11 @@ class StreamDecoder:
         self._model = ""
         self._usage: dict[str, Any] | None = None
         self._service_tier: str | None = None
-        self._extra: dict[str, Any] = {}
-        self._expects_text = False  # the last chunk was text: the next one is, nearly always
+        self._extra = Fields(CHUNK)
+        self._halves = HalfCharacters()
+        # The hot paths. After text comes text, nearly always, and after arguments more of them: choice -> where it goes.
+        self._texts: dict[int, list[str]] | None = None
+        self._calls: dict[int, dict[int, Call]] | None = None
         self._told_tier: str | None = None  # as the last typed chunk had them
         self._told_fingerprint: str | None = None
         self._cut: tuple[int, bytes, str] | None = None  # a payload whose JSON stops before its end
@@ -90,7 +106,7 @@ class StreamDecoder:
             choices=tuple(self._choices[index].choice() for index in sorted(self._choices)),
             usage=None if self._usage is None else read_usage(self._usage),
             service_tier=self._service_tier,
-            extra=dict(self._extra),
+            extra=self._extra.value(),
         )
 
     def feed(self, payload: bytes) -> list[StreamEvent]:
@@ -101,13 +117,14 @@ class StreamDecoder:
             is a `StreamError`, with what had arrived as `error.partial`; nothing is skipped. It raises nothing.
         """
         self._position += 1
-        if self._expects_text:
+        texts = self._texts
+        if texts is not None:
             try:
                 chunk = decode_text_chunk(payload)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 return self._feed_any(payload)
             choice = chunk.choices[0]
-            known = self._choices.get(choice.index)
+            known = texts.get(choice.index)
             text = choice.delta.content
             if (
                 known is not None
@@ -115,8 +132,10 @@ class StreamDecoder:
                 and chunk.service_tier == self._told_tier
                 and chunk.system_fingerprint == self._told_fingerprint
             ):
-                known.texts.append(text)
+                known.append(text)
                 return [TextDelta(text, 0, choice.index)]
+        elif self._calls is not None:
+            return self._feed_arguments(payload, self._calls)
         return self._feed_any(payload)
 
     def finish(self) -> list[StreamEvent]:
@@ -130,8 +149,30 @@ class StreamDecoder:
         where = f"after {self._position} payloads" if self._position else "before its first payload"
         return self._fail(ErrorCategory.TRUNCATED, f"the stream ended {where}, with neither a finish reason nor [DONE]")
 
+    def _feed_arguments(self, payload: bytes, calls: dict[int, dict[int, Call]]) -> list[StreamEvent]:
+        """Read one more piece of a call's arguments; what may be anything else is read as such."""
+        try:
+            chunk = decode_arguments_chunk(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._feed_any(payload)
+        choice = chunk.choices[0]
+        piece = choice.delta.tool_calls[0]
+        call = calls.get(choice.index, {}).get(piece.index)
+        arguments = piece.function.arguments
+        if (
+            call is not None
+            and call.started
+            and arguments
+            and arguments[0] != "{"  # which may be the whole once more
+            and chunk.service_tier == self._told_tier
+            and chunk.system_fingerprint == self._told_fingerprint
+        ):
+            call.pieces.append(arguments)
+            return [ToolCallDelta(call.index, arguments, choice.index)]
+        return self._feed_any(payload)
+
     def _feed_any(self, payload: bytes) -> list[StreamEvent]:
-        self._expects_text = False
+        self._texts = self._calls = None
         if self._ended:
             return []
         if self._cut is not None:
@@ -141,30 +182,42 @@ class StreamDecoder:
             return self._done()
         try:
             chunk = decode_chunk(payload)
-        except msgspec.ValidationError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._feed_lenient(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return self._undecodable(payload, str(error))
+        # Usage and logprobs may be of any depth; half a character that was held back waits for what comes now.
+        if self._halves.held or payload.count(b"{") + payload.count(b"[") > MAX_DEPTH:
+            return self._feed_lenient(payload)
         self._told_tier = chunk.service_tier
         self._told_fingerprint = chunk.system_fingerprint
         events = self._take(typed_head(chunk), [typed_piece(choice) for choice in chunk.choices or ()])
-        # The hot path opens with the first text, once nothing more is to be learnt of the response but text.
-        self._expects_text = bool(events and type(events[-1]) is TextDelta and self._id and self._model)
+        if events and self._id and self._model and not self._halves.held:
+            self._expect_more_of(type(events[-1]))
         return events
+
+    def _expect_more_of(self, kind: type) -> None:
+        """Open the hot path of what came last, once nothing more is to be learnt of the response but that."""
+        if kind is TextDelta:
+            self._texts = {index: choice.texts for index, choice in self._choices.items() if choice.plain}
+        elif kind is ToolCallDelta:
+            self._calls = {index: choice.calls.by_index for index, choice in self._choices.items()}
 
     def _feed_lenient(self, payload: bytes) -> list[StreamEvent]:
         # The typed reading stops at the first field it does not know: what comes after that is read here for the first time.
         try:
-            chunk = msgspec.json.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            chunk = read_with_halves(payload)
+        except UnreadableJsonError as error:
             return self._undecodable(payload, str(error))
         if not isinstance(chunk, dict):
             return self._fail(
                 ErrorCategory.PROTOCOL,
                 f"payload {self._position} of the stream is a JSON {type(chunk).__name__}, not a chunk",
             )
-        events = self._take(lenient_head(chunk), lenient_pieces(chunk))
-        if error_in(chunk) and not self._ended:
+        pieces = lenient_pieces(chunk)
+        if self._halves.held or b"\\u" in payload:
+            pieces = [with_whole_characters(piece, self._halves) for piece in pieces]
+            chunk = without_halves({name: value for name, value in chunk.items() if name != "choices"})
+        events = self._take(lenient_head(chunk), pieces)
+        if error_in(chunk, streamed=True) and not self._ended:
             events += self._end_with(parse_error(200, {}, payload, partial=self.response))
         return events
 
@@ -177,7 +230,7 @@ class StreamDecoder:
                 if choice is None:
                     choice = self._choices[piece.choice] = ChoiceAccumulator(piece.choice)
                 events.extend(choice.add(piece))
-        except LateArgumentsError as error:
+        except (TooManyCallsError, LateArgumentsError) as error:
             events += self._fail(ErrorCategory.PROTOCOL, f"payload {self._position} of the stream has {error}")
         if not self._started and (self._id or events):
             return [self._start(), *events]
@@ -189,11 +242,8 @@ class StreamDecoder:
         self._model = self._model or head.model
         self._service_tier = head.service_tier or self._service_tier
         if head.usage is not None:
-            self._usage = head.usage  # some servers send a running count with every chunk: the last one is right
-        created = self._extra.get("created")  # when the stream began; some servers count on
-        self._extra.update(head.extra)
-        if created is not None:
-            self._extra["created"] = created
+            self._usage = with_usage(self._usage, head.usage)
+        self._extra.add(head.extra)
 
     def _start(self) -> StreamStart:
         self._started = True
@@ -201,12 +251,24 @@ class StreamDecoder:
 
     def _done(self) -> list[StreamEvent]:
         events: list[StreamEvent] = [] if self._started else [self._start()]
+        for piece in self._lone_halves():
+            events.extend(self._choices[piece.choice].add(piece))
         for choice in self._choices.values():
-            events.extend(choice.complete_calls())
-            choice.finish = choice.finish or ""
+            events.extend(choice.end())
         self._ended = True
         events.append(StreamDone(self.response))
         return events
+
+    def _lone_halves(self) -> Iterable[Piece]:
+        """The pieces that end texts in which half a character stayed alone."""
+        for choice, field, *call in self._halves.rest():
+            if field == "call":
+                index = call[0] if isinstance(call[0], int) else None
+                yield Piece(choice, calls=[CallPiece(index, "" if index is not None else str(call[0]), "", _LONE)])
+            else:
+                piece = Piece(choice)
+                setattr(piece, field, _LONE)
+                yield piece
 
     def _undecodable(self, payload: bytes, reason: str) -> list[StreamEvent]:
         stripped = payload.strip()

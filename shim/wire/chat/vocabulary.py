@@ -1,16 +1,16 @@
 """The words of Chat Completions answers: finish reasons, usage, reasoning and tool-call forms, read leniently.
 
-Not the bodies they stand in (`response`, `lenient`). Source: API reference, Chat Completions; the other words are those of
-compatible servers, seen in recorded traffic.
+Not the bodies they stand in (`response`, `chunk`) nor what both APIs read alike (`shim.wire.lenient`). Source: API reference,
+Chat Completions; the other words are those of compatible servers, seen in recorded traffic.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from shim.model import FinishReason, ToolCallPart, Usage
 from shim.model.parts import ToolCallKind
+from shim.wire.lenient import Kinds, arguments_of, count_of, dicts_in, text_of, unmodelled, words_in
 
 _FINISH_REASONS: dict[str, FinishReason] = {
     "stop": FinishReason.STOP,
@@ -42,16 +42,24 @@ def raw_finish_reason(choice: dict[str, Any]) -> str | None:
 
 
 def read_usage(usage: dict[str, Any]) -> Usage:
-    """Read a usage object; a count that is missing or not a number is 0, a missing total is the sum."""
-    inputs, outputs = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    """Read a usage object; a count that is missing or no finite number is 0, a missing total is the sum."""
+    inputs, outputs = count_of(usage, "prompt_tokens"), count_of(usage, "completion_tokens")
     return Usage(
         input_tokens=inputs,
         output_tokens=outputs,
-        reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
-        cached_input_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
-        total_tokens=_count(usage, "total_tokens") or inputs + outputs,
+        reasoning_tokens=count_of(usage.get("completion_tokens_details"), "reasoning_tokens"),
+        cached_input_tokens=count_of(usage.get("prompt_tokens_details"), "cached_tokens"),
+        total_tokens=count_of(usage, "total_tokens") or inputs + outputs,
         details=usage,
     )
+
+
+def with_usage(so_far: dict[str, Any] | None, more: dict[str, Any]) -> dict[str, Any]:
+    """Take in what another chunk says of the usage: a running count, the rest of one, or nothing at all in zeros."""
+    if so_far is None:
+        return more
+    counted = any(isinstance(value, (int, float)) and value for value in more.values())
+    return so_far | {name: value for name, value in more.items() if value is not None} if counted else so_far
 
 
 def usage_of(body: dict[str, Any]) -> dict[str, Any] | None:
@@ -63,28 +71,38 @@ def usage_of(body: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def text_of(value: Any) -> str:
-    """Read a string; anything else is ""."""
-    return value if isinstance(value, str) else ""
-
-
-def arguments_of(value: Any) -> str:
-    """Read a call's arguments as text: null is "", an object (seen from proxies) is its JSON."""
-    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
-
-
 def reasoning_of(message: dict[str, Any]) -> tuple[str, str]:
     """Find a message's or delta's reasoning and the field that carried it.
 
-    DeepSeek, xAI, Qwen, Moonshot and z.ai say `reasoning_content`; Ollama, Groq, Cerebras and OpenRouter `reasoning`;
-    some gateways send only `reasoning_details`, and some the same text in several of them, which is read once.
+    DeepSeek, xAI, Qwen, Moonshot and z.ai say `reasoning_content`; Ollama, Groq, Cerebras and OpenRouter `reasoning`; a gateway
+    before Bedrock sends an object of its own form. Some send only `reasoning_details`, and some the same text in several of
+    them, which is read once.
     """
     for field in ("reasoning_content", "reasoning"):
-        if text_of(message.get(field)):
-            return message[field], field
-    details = message.get("reasoning_details")
-    items = [item for item in details if isinstance(item, dict)] if isinstance(details, list) else []
-    return "".join(text_of(item.get("text")) or text_of(item.get("summary")) for item in items), "reasoning"
+        value = message.get(field)
+        words = value if isinstance(value, str) else words_in(value) if value else ""
+        if words:
+            return words, field
+    if "reasoning_details" not in message:
+        return "", "reasoning"
+    return joined_details(message.get("reasoning_details")), "reasoning"
+
+
+def joined_details(details: Any, *, before: Any = None) -> str:
+    """Join the words of reasoning details; a blank line parts those of different indexes, `before` being the last one's."""
+    words = ""
+    for item in dicts_in(details):
+        text, index = text_of(item.get("text")) or text_of(item.get("summary")), item.get("index")
+        if text:
+            words += ("" if before is None or index is None or index == before else "\n\n") + text
+            before = index
+    return words
+
+
+def last_index(details: Any) -> Any:
+    """The index of the last of these details that has words, None where none has."""
+    told = [item for item in dicts_in(details) if item.get("text") or item.get("summary")]
+    return told[-1].get("index") if told else None
 
 
 def call_kind(call: dict[str, Any]) -> tuple[ToolCallKind, dict[str, Any]]:
@@ -98,17 +116,30 @@ def call_kind(call: dict[str, Any]) -> tuple[ToolCallKind, dict[str, Any]]:
 def read_call(call: dict[str, Any]) -> ToolCallPart:
     """Read a whole tool call of a message."""
     kind, named = call_kind(call)
-    extra = {key: value for key, value in call.items() if key not in _CALL_FIELDS and value is not None}
     return ToolCallPart(
         text_of(call.get("id")),
         text_of(named.get("name")),
         arguments_of(named.get("arguments")),
         kind=kind,
-        extra=extra,
+        extra=further_of_call(call),
     )
 
 
-_CALL_FIELDS = frozenset({"id", "type", "index", "function", "custom"})
+_CALL_KINDS: dict[str, Kinds] = {"id": (str,), "index": (), "type": (), "function": (), "custom": ()}
+_NAMED_KINDS: dict[str, Kinds] = {"name": (str,), "arguments": (), "input": ()}
+
+
+def further_of_call(call: dict[str, Any]) -> dict[str, Any]:
+    """Keep what a call holds beside what is read of it: other fields, also of its function, and a type of the server's own."""
+    extra = unmodelled(call, _CALL_KINDS)
+    if call.get("type") not in (None, "", "function", "custom"):
+        extra["type"] = call["type"]  # Moonshot's builtin_function
+    for name in ("function", "custom"):
+        value = call.get(name)
+        inner = unmodelled(value, _NAMED_KINDS) if isinstance(value, dict) else value
+        if inner:
+            extra[name] = inner
+    return extra
 
 
 def read_function_call(call: Any) -> ToolCallPart | None:
@@ -116,8 +147,3 @@ def read_function_call(call: Any) -> ToolCallPart | None:
     if not isinstance(call, dict) or not (text_of(call.get("name")) or call.get("arguments")):
         return None
     return ToolCallPart("", text_of(call.get("name")), arguments_of(call.get("arguments")), kind="function_call")
-
-
-def _count(holder: Any, name: str) -> int:
-    value = holder.get(name) if isinstance(holder, dict) else None
-    return int(value) if isinstance(value, (int, float)) else 0

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from shim.model import ErrorCategory, ModelResponse, ProviderError
-from shim.wire.chat.vocabulary import text_of
 from shim.wire.failure import parse_error
+from shim.wire.lenient import text_of
 from shim.wire.masking import masked_body
 
 # Code or type of a response's error -> category: the words that no error status comes with.

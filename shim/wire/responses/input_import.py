@@ -26,8 +26,9 @@ from shim.model import (
 )
 from shim.model.checks import kind_of
 from shim.model.request import ContentForm
+from shim.wire.lenient import differing
 from shim.wire.responses.input_items import message_items
-from shim.wire.responses.output_items import differing, read_item
+from shim.wire.responses.output_items import read_item
 from shim.wire.responses.vocabulary import ITEM, is_block
 
 _ROLES = ("system", "developer", "user", "assistant")
@@ -124,10 +125,13 @@ def _content(content: Any, place: str, *, role: str, made: bool) -> tuple[tuple[
 
 
 def _block(block: Any, place: str, *, role: str, made: bool) -> Part:
-    if not isinstance(block, dict) or not isinstance(block.get("type"), str):
-        found = kind_of(block) if not isinstance(block, dict) else "without a type"
-        raise InvalidRequestError(f"{place} is {found}; give a content part with a type", field=place)
-    kind = block["type"]
+    if not isinstance(block, dict):
+        raise InvalidRequestError(f"{place} is {kind_of(block)}; give a content part with a type", field=place)
+    kind = block.get("type", "")
+    if not isinstance(kind, str):
+        kind = ""
+    if "type" not in block and isinstance(block.get("text"), str):  # servers take it for a text
+        return _text(block, role=role, made=made)
     if kind in ("input_text", "output_text") and isinstance(block.get("text"), str):
         return _text(block, role=role, made=made)
     read = _BLOCKS.get((kind, role))
@@ -136,7 +140,7 @@ def _block(block: Any, place: str, *, role: str, made: bool) -> Part:
 
 def _text(block: dict[str, Any], *, role: str, made: bool) -> TextPart:
     written = {"type": "output_text" if role == "assistant" else "input_text", "text": block["text"]}
-    defaults: dict[str, Any] = {"annotations": []} if made and block["type"] == "output_text" else {}
+    defaults: dict[str, Any] = {"annotations": []} if made and block.get("type") == "output_text" else {}
     return TextPart(block["text"], differing(block, written | defaults))
 
 

@@ -26,9 +26,11 @@ from shim.model import (
     ToolCallResponsePart,
 )
 from shim.model.checks import kind_of
-from shim.model.exhaustive import assert_never
 from shim.wire.json_text import merged
 from shim.wire.responses.vocabulary import ITEM, is_block, unsupported
+
+PARTED = "\n\n"
+"""What stands between the parts of a reasoning where they are one text; the API tells them apart by their place."""
 
 
 def input_items(messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -185,6 +187,8 @@ _BLOCKS: dict[type, Callable[[Any, str], dict[str, Any]]] = {
 
 
 def _tool_call(part: ToolCallPart, place: str) -> dict[str, Any]:
+    if part.data is not None:
+        return part.data
     if part.kind == "function":
         item = {"type": "function_call", "call_id": part.id, "name": part.name, "arguments": part.arguments}
     elif part.kind == "custom":
@@ -192,7 +196,7 @@ def _tool_call(part: ToolCallPart, place: str) -> dict[str, Any]:
     elif part.kind == "function_call":
         raise unsupported(place, "give the call an id and the kind 'function', and its result as a tool result")
     else:
-        assert_never(part.kind)
+        raise unsupported(place, f"give the data of the {part.kind}, its whole item")
     return _finished(item, part.extra, place=place)
 
 
@@ -203,7 +207,7 @@ def _reasoning(part: ReasoningPart, place: str) -> dict[str, Any]:
     if part.id is not None:
         item["id"] = part.id
     item["summary"] = [{"type": "summary_text", "text": text} for text in part.summary]
-    if part.text != "".join(part.summary):
+    if part.text not in ("".join(part.summary), PARTED.join(filter(None, part.summary))):
         item["content"] = [{"type": "reasoning_text", "text": part.text}]
     if part.encrypted_content is not None:
         item["encrypted_content"] = part.encrypted_content

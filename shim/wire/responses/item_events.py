@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeAlias
 
-from shim.model import StreamEvent
-from shim.wire.chat.vocabulary import arguments_of, text_of
-from shim.wire.responses.accumulation import OutputAccumulator, Place
-from shim.wire.responses.streamed import CALLS, FORMS, OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT, Form
+from shim.model import ItemDelta, StreamEvent
+from shim.wire.lenient import arguments_of, text_of
+from shim.wire.responses.accumulation import OutputAccumulator
+from shim.wire.responses.item_index import Place
+from shim.wire.responses.streamed import CALLS, FORMS, OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT, Form, form_of
 
 Handler: TypeAlias = Callable[[OutputAccumulator, dict[str, Any]], Iterable[StreamEvent]]
 
@@ -62,7 +63,8 @@ def _part_done(output: OutputAccumulator, event: dict[str, Any]) -> Iterable[Str
 
 
 def _form_of(part: Any) -> Form | None:
-    return FORMS.get(text_of(part.get("type"))) if isinstance(part, dict) else None
+    known = FORMS.get(text_of(part.get("type"))) if isinstance(part, dict) else None
+    return known or form_of(part, kind="message", field="content")
 
 
 def _text_delta(output: OutputAccumulator, event: dict[str, Any], *, form: Form) -> Iterable[StreamEvent]:
@@ -93,6 +95,44 @@ def _arguments_done(output: OutputAccumulator, event: dict[str, Any], *, kind: s
     return output.settle_arguments(_place(event), arguments_of(event.get(CALLS[kind])), kind=kind)
 
 
+def _grow(
+    output: OutputAccumulator, event: dict[str, Any], *, kind: str, path: tuple[str, ...]
+) -> Iterable[StreamEvent]:
+    piece = arguments_of(event.get("delta"))
+    return output.grow(_place(event, "command_index"), piece, kind=kind, path=path, whole=False)
+
+
+def _grown(
+    output: OutputAccumulator, event: dict[str, Any], *, kind: str, path: tuple[str, ...], field: str
+) -> Iterable[StreamEvent]:
+    whole = arguments_of(event.get(field))
+    return output.grow(_place(event, "command_index"), whole, kind=kind, path=path, whole=True) if whole else ()
+
+
+def _partial_image(output: OutputAccumulator, event: dict[str, Any]) -> Iterable[StreamEvent]:
+    image = text_of(event.get("partial_image_b64"))
+    return (output.show(_place(event), image, kind="image_generation_call"),) if image else ()
+
+
+def _unknown_delta(output: OutputAccumulator, event: dict[str, Any]) -> Iterable[StreamEvent]:
+    """Tell a piece of something that is not known here: it is of its item's type, or else of the name of its event."""
+    place, piece = _place(event), arguments_of(event.get("delta"))
+    kind = output.kind_at(place)
+    if not piece:
+        return ()
+    if kind:
+        return (output.show(place, piece, kind=kind),)
+    return (ItemDelta(text_of(event["type"]).split(".", 1)[1].removesuffix(".delta").replace(".", "_"), piece),)
+
+
+def handler_of(kind: str) -> Handler | None:
+    """Find the handler of an event about an item, None for one about anything else."""
+    known = HANDLERS.get(kind)
+    if known is None and kind.startswith("response.") and kind.endswith(".delta"):
+        return _unknown_delta
+    return known
+
+
 # List of an item -> the event's field that says which of its blocks.
 _POSITIONS = {"content": "content_index", "summary": "summary_index"}
 
@@ -103,6 +143,14 @@ TEXT_DELTAS: dict[str, Form] = {
     "response.reasoning_text.delta": REASONING_TEXT,
     "response.reasoning_summary_text.delta": SUMMARY_TEXT,
 }
+# Name of an event, before `.delta` and `.done` -> the type of the item that grows, where in it, and the field of the `.done`.
+_GROWING: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "response.code_interpreter_call_code": ("code_interpreter_call", ("code",), "code"),
+    "response.mcp_call_arguments": ("mcp_call", ("arguments",), "arguments"),
+    "response.mcp_call.arguments": ("mcp_call", ("arguments",), "arguments"),  # as it was called first
+    "response.apply_patch_call_operation_diff": ("apply_patch_call", ("operation", "diff"), "diff"),
+    "response.shell_call_command": ("shell_call", ("action", "commands"), "command"),
+}
 HANDLERS: dict[str, Handler] = {
     "response.output_item.added": _item_added,
     "response.output_item.done": _item_done,
@@ -110,7 +158,13 @@ HANDLERS: dict[str, Handler] = {
     "response.content_part.done": _part_done,
     "response.reasoning_summary_part.added": _part_added,
     "response.reasoning_summary_part.done": _part_done,
+    "response.reasoning_part.added": _part_added,  # Bedrock, vLLM
+    "response.reasoning_part.done": _part_done,
     "response.output_text.annotation.added": _annotation_added,
+    "response.image_generation_call.partial_image": _partial_image,
+    "response.shell_call_command.added": partial(
+        _grown, kind="shell_call", path=("action", "commands"), field="command"
+    ),
     "response.function_call_arguments.delta": partial(_arguments_delta, kind="function_call"),
     "response.function_call_arguments.done": partial(_arguments_done, kind="function_call"),
     "response.custom_tool_call_input.delta": partial(_arguments_delta, kind="custom_tool_call"),
@@ -120,4 +174,9 @@ HANDLERS: dict[str, Handler] = {
     "response.reasoning_text.done": partial(_text_done, form=REASONING_TEXT),
     "response.reasoning_summary_text.done": partial(_text_done, form=SUMMARY_TEXT),
     **{kind: partial(_text_delta, form=form) for kind, form in TEXT_DELTAS.items()},
+    **{f"{name}.delta": partial(_grow, kind=kind, path=path) for name, (kind, path, _) in _GROWING.items()},
+    **{
+        f"{name}.done": partial(_grown, kind=kind, path=path, field=field)
+        for name, (kind, path, field) in _GROWING.items()
+    },
 }

@@ -12,9 +12,10 @@ from typing import Any
 from msgspec import UNSET, Struct, structs
 
 from shim.model import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
-from shim.wire.chat.vocabulary import arguments_of, text_of
-from shim.wire.responses.input_items import item_of
-from shim.wire.responses.vocabulary import ITEM, dicts_in
+from shim.wire.lenient import MAX_CALLS, TooManyCallsError, arguments_of, dicts_in, differing, text_of
+from shim.wire.responses.awaited import answered_in, awaited_call, is_awaited
+from shim.wire.responses.input_items import PARTED, item_of
+from shim.wire.responses.vocabulary import ITEM
 
 
 class Output(Struct):
@@ -27,14 +28,22 @@ class Output(Struct):
 def read_output(items: Iterable[dict[str, Any]]) -> Output:
     """Read output items in order.
 
+    A call that waits for the application is a `ToolCallPart`, of whatever type its item is; one whose result stands among the
+    items has been answered on the server, and is kept as it is.
+
     The own fields of the first message item (`id`, `status`, `phase`) go with the message, those of a further one into
     the `extra` of its first text or refusal, so that each is sent back as it came.
+
+    Raises:
+        TooManyCallsError: there are more calls than an answer has.
     """
     output = Output()
-    first = True
+    first, items = True, list(items)
+    answered = answered_in(items)
     for item in items:
         if item.get("type") != "message":
-            output.parts.append(read_item(item))
+            call = awaited_call(item) if is_awaited(item) else None
+            output.parts.append(read_item(item) if call is None or call.id in answered else call)
             continue
         parts = _message_parts(item)
         fields = {name: value for name, value in item.items() if name not in _MESSAGE and value is not None}
@@ -44,6 +53,8 @@ def read_output(items: Iterable[dict[str, Any]]) -> Output:
             parts[0] = structs.replace(parts[0], extra=parts[0].extra | {ITEM: fields})
         first = first and isinstance(parts[0], OpaquePart)
         output.parts.extend(parts)
+    if len(output.parts) > MAX_CALLS and sum(isinstance(part, ToolCallPart) for part in output.parts) > MAX_CALLS:
+        raise TooManyCallsError
     return output
 
 
@@ -69,31 +80,37 @@ def read_item(item: dict[str, Any], *, exact: bool = False) -> Part:
     return structs.replace(part, extra={ITEM: fields}) if fields else part
 
 
-def differing(item: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:
-    """The fields to lay over `written` to make it `item`: UNSET for one that `item` has not."""
-    fields = {name: value for name, value in item.items() if written.get(name, UNSET) != value}
-    return fields | {name: UNSET for name in written if name not in item}
-
-
 _MESSAGE = frozenset({"role", "content"})
 _CALL = frozenset({"call_id", "name", "arguments", "input"})
 
 
-def blocks_of(item: dict[str, Any]) -> list[dict[str, Any]]:
-    """The blocks of a message; a string, as a request may have it, is one text."""
-    content = item.get("content")
-    return [{"type": "output_text", "text": content}] if isinstance(content, str) else dicts_in(content)
+# Type of an item, and its list of blocks -> the type of a block that a plain string there is.
+_AS_STRING = {
+    ("message", "content"): "output_text",
+    ("reasoning", "content"): "reasoning_text",
+    ("reasoning", "summary"): "summary_text",
+}
+
+
+def with_blocks(item: dict[str, Any]) -> dict[str, Any]:
+    """Make lists of blocks of what is a plain string: a message's content, as a request may have it, or a reasoning's."""
+    for (kind, field), block in _AS_STRING.items():
+        if isinstance(item.get(field), str) and item.get("type") == kind:
+            item = item | {field: [{"type": block, "text": item[field]}]}
+    return item
 
 
 def _message_parts(item: dict[str, Any]) -> list[Part]:
     """Read a message's blocks; a message without any is kept whole."""
-    return [_block(block) for block in blocks_of(item)] or [OpaquePart("message", item)]
+    return [_block(block) for block in dicts_in(with_blocks(item).get("content"))] or [OpaquePart("message", item)]
 
 
 def _block(block: dict[str, Any]) -> Part:
     kind = text_of(block.get("type"))
-    if kind == "output_text" and isinstance(block.get("text"), str):
-        return TextPart(block["text"], _further(block, "text"))
+    if isinstance(block.get("text"), str):  # a `text` of a gateway's, which kept the name it has on Chat Completions
+        return TextPart(
+            block["text"], _further(block, "text") | ({} if kind in ("output_text", "text") else {"type": kind})
+        )
     if kind == "refusal" and isinstance(block.get("refusal"), str):
         return RefusalPart(block["refusal"], _further(block, "refusal"))
     return OpaquePart(kind, block)
@@ -118,19 +135,22 @@ def call_id_of(item: dict[str, Any]) -> str:
 
 
 def _reasoning(item: dict[str, Any]) -> ReasoningPart:
-    """Read reasoning: its own text where the server tells it, else the summary's parts, joined."""
-    summary = _texts(item.get("summary"), "summary_text")
-    told = "".join(_texts(item.get("content"), "reasoning_text"))
+    """Read reasoning: its own text where the server tells it, else the summary's parts; a blank line between two."""
+    summary = _texts(item.get("summary"))
+    told = PARTED.join(filter(None, _texts(item.get("content"))))
     return ReasoningPart(
-        told or "".join(summary),
+        told or PARTED.join(filter(None, summary)),
         id=text_of(item.get("id")) or None,
         summary=summary,
         encrypted_content=text_of(item.get("encrypted_content")) or None,
     )
 
 
-def _texts(blocks: Any, kind: str) -> tuple[str, ...]:
-    return tuple(text_of(block.get("text")) for block in dicts_in(blocks) if block.get("type") == kind)
+def _texts(blocks: Any) -> tuple[str, ...]:
+    """The texts of blocks of whatever type, or of a plain string."""
+    if isinstance(blocks, str):
+        return (blocks,)
+    return tuple(text_of(block.get("text")) for block in dicts_in(blocks) if isinstance(block.get("text"), str))
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], ToolCallPart | ReasoningPart]] = {

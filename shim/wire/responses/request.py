@@ -49,7 +49,8 @@ def to_body(request: ModelRequest, *, stream: bool, checked: bool = False) -> di
     if not checked:
         check_request(request)
     _refuse_chat_only(request)
-    body: dict[str, Any] = {"model": request.model, "input": _input(request)}
+    body: dict[str, Any] = {} if request.model is UNSET else {"model": request.model}
+    body |= {"input": _input(request)}
     for field, (name, write) in _FIELDS.items():
         value = getattr(request, field)
         if value is not UNSET:
@@ -125,7 +126,7 @@ def _extra(extra_body: dict[str, Any], body: dict[str, Any], *, stream: bool) ->
 
 def _check_overlaid(body: dict[str, Any]) -> None:
     """Refuse what `extra_body` cannot make of a body; both may go: Azure's URL has the model, a stored prompt the input."""
-    if "model" in body and not (isinstance(body["model"], str) and body["model"]):
+    if body.get("model") is not None and not (isinstance(body["model"], str) and body["model"]):
         raise InvalidRequestError("model is no name after extra_body was laid over; leave it out there", field="model")
     if "input" in body and not isinstance(body["input"], (str, list)):
         raise InvalidRequestError(

@@ -6,26 +6,25 @@ Not the conversation in it (`input_import`). Source: OpenAI API reference, Respo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from shim.model import (
     InvalidRequestError,
     Message,
     ModelRequest,
     OpaquePart,
-    ProviderError,
     Reasoning,
     ResponseFormat,
     ToolChoice,
     ToolDefinition,
 )
 from shim.model.checks import kind_of
-from shim.wire.json_text import decode_object
+from shim.wire.json_text import decode_request
+from shim.wire.lenient import differing
 from shim.wire.responses.input_import import import_input
-from shim.wire.responses.output_items import differing
 from shim.wire.responses.request import LOGPROBS, flat, function_tool
 
 _TOOL_CHOICES: dict[str, ToolChoice] = {
@@ -35,8 +34,8 @@ _TOOL_CHOICES: dict[str, ToolChoice] = {
 _INSTEAD_OF_INPUT = ("prompt", "previous_response_id", "conversation")
 
 
-def parse_request(body: bytes) -> ModelRequest:
-    """Read the JSON body of an existing request.
+def parse_request(body: bytes | str | Mapping[str, Any]) -> ModelRequest:
+    """Read the body of an existing request: its JSON, or the object itself.
 
     `stream` itself is how the request is sent, not part of it: an explicit `false` is kept for an exact copy. A body without
     input (a stored prompt, say) has one empty message in the model, and `extra_body` keeps it out of the body again.
@@ -44,14 +43,13 @@ def parse_request(body: bytes) -> ModelRequest:
     Raises:
         InvalidRequestError: not a JSON object, or `model` or `input` are not what the Responses API takes; names the place.
     """
-    try:
-        fields = decode_object(body)
-    except ProviderError as error:
-        raise InvalidRequestError(error.message.replace("the answer", "the request body"), field="body") from None
-    model = fields.pop("model", UNSET)
-    if not isinstance(model, str):
+    fields = decode_request(body)
+    extra: dict[str, Any] = {"model": None} if fields.get("model", UNSET) is None else {}
+    model = fields.pop("model", None)
+    if model is None:  # the address has it, or a stored prompt
+        model = UNSET
+    if not isinstance(model, (str, UnsetType)):
         raise InvalidRequestError(f"model is {kind_of(model)}; the Responses API takes a str", field="model")
-    extra: dict[str, Any] = {}
     known: dict[str, Any] = {"messages": _messages(fields, extra)}
     for name, value in fields.items():
         imported = _FIELDS[name](value) if name in _FIELDS else Imported()

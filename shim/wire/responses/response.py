@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec import structs
+
 from shim.model import (
     Choice,
     ErrorCategory,
+    FinishReason,
     ModelResponse,
     Part,
     ProviderError,
@@ -29,16 +32,23 @@ from shim.model import (
     ToolCallPart,
     ToolCallStart,
 )
-from shim.wire.chat.response import unmodelled
-from shim.wire.chat.vocabulary import text_of
 from shim.wire.failure import error_in, parse_error
 from shim.wire.json_text import decode_object
+from shim.wire.lenient import Kinds, TooManyCallsError, dicts_in, text_of, unmodelled
 from shim.wire.masking import masked_body
+from shim.wire.responses.awaited import is_call_complete
 from shim.wire.responses.failures import failure_of, has_failed
 from shim.wire.responses.output_items import read_output
-from shim.wire.responses.vocabulary import dicts_in, finish_reason, raw_finish_reason, read_usage
+from shim.wire.responses.vocabulary import finish_reason, raw_finish_reason, read_usage
 
-_ANSWER_FIELDS = frozenset({"id", "model", "output", "usage", "service_tier", "error"})
+_ANSWER_FIELDS: dict[str, Kinds] = {
+    "id": (str,),
+    "model": (str,),
+    "output": (list,),
+    "usage": (dict,),
+    "service_tier": (str,),
+    "error": (),
+}
 
 
 def parse_response(body: bytes) -> ModelResponse:
@@ -53,7 +63,10 @@ def parse_response(body: bytes) -> ModelResponse:
     """
     answer = decode_object(body)
     if isinstance(answer.get("output"), list):
-        response = read_answer(answer, raw=body)
+        try:
+            response = read_answer(answer, raw=body)
+        except TooManyCallsError as error:
+            raise ProviderError(ErrorCategory.PROTOCOL, f"the answer has {error}", body=masked_body(body)) from None
         if has_failed(answer):
             raise failure_of(answer, partial=response, body=body)
         return response
@@ -67,7 +80,11 @@ def parse_response(body: bytes) -> ModelResponse:
 
 
 def read_answer(answer: dict[str, Any], *, raw: bytes | None = None) -> ModelResponse:
-    """Read a response object, finished or not, failed or not; any JSON object."""
+    """Read a response object, finished or not, failed or not; any JSON object.
+
+    Raises:
+        TooManyCallsError: it has more calls than an answer has.
+    """
     usage = answer.get("usage")
     return ModelResponse(
         id=text_of(answer.get("id")),
@@ -83,14 +100,22 @@ def read_answer(answer: dict[str, Any], *, raw: bytes | None = None) -> ModelRes
 
 def _choice(answer: dict[str, Any]) -> Choice:
     output = read_output(dicts_in(answer.get("output")))
+    reason = finish_reason(answer, calls=any(isinstance(part, ToolCallPart) for part in output.parts))
     return Choice(
         0,
-        tuple(output.parts),
-        finish_reason=finish_reason(answer, calls=any(isinstance(part, ToolCallPart) for part in output.parts)),
+        tuple(_with_completeness(output.parts, reason)),
+        finish_reason=reason,
         raw_finish_reason=raw_finish_reason(answer),
         logprobs=_logprobs(output.parts),
         message_extra=output.message_extra,
     )
+
+
+def _with_completeness(parts: list[Part], reason: FinishReason | None) -> Iterator[Part]:
+    """Mark the calls that the end of the response broke off."""
+    for position, part in enumerate(parts):
+        cut = isinstance(part, ToolCallPart) and not is_call_complete(part, reason, last=position == len(parts) - 1)
+        yield structs.replace(part, complete=False) if cut else part
 
 
 def _logprobs(parts: list[Part]) -> dict[str, Any] | None:
@@ -126,4 +151,5 @@ def _events_of_part(part: Part, index: int) -> Iterator[StreamEvent]:
         yield ToolCallStart(index, part.id, part.name)
         if part.arguments:
             yield ToolCallDelta(index, part.arguments)
-        yield ToolCallDone(index, part.id, part.name, part.arguments)
+        if part.complete:
+            yield ToolCallDone(index, part.id, part.name, part.arguments)

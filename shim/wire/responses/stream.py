@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from shim.model import (
     ErrorCategory,
+    ItemDelta,
     ModelResponse,
     ProviderError,
     StreamDone,
@@ -23,15 +24,17 @@ from shim.model import (
     StreamEvent,
     StreamStart,
 )
-from shim.wire.chat.vocabulary import text_of
+from shim.wire.arguments import LateArgumentsError
 from shim.wire.failure import error_in
+from shim.wire.json_text import HalfCharacters, UnreadableJsonError, read_with_halves, without_halves
+from shim.wire.lenient import MAX_CALLS, TooManyCallsError, dicts_in, text_of
 from shim.wire.masking import masked_body
 from shim.wire.responses.accumulation import OutputAccumulator
 from shim.wire.responses.failures import failure_of, has_failed, read_error
-from shim.wire.responses.item_events import HANDLERS, TEXT_DELTAS, indexes_of
+from shim.wire.responses.item_events import TEXT_DELTAS, handler_of, indexes_of
 from shim.wire.responses.response import read_answer
-from shim.wire.responses.streamed import LateArgumentsError, StreamedText
-from shim.wire.responses.vocabulary import dicts_in, finish_reason
+from shim.wire.responses.streamed import StreamedText
+from shim.wire.responses.vocabulary import finish_reason
 
 _DONE = b"[DONE]"
 _SHOWN = 80  # bytes of a malformed payload quoted in its error
@@ -49,13 +52,25 @@ class _Delta(Struct, gc=False):
 
 
 _decode_delta = msgspec.json.Decoder(_Delta).decode
-_decode = msgspec.json.Decoder().decode
+# What grows beside the items: sound and what is said in it. Event -> its name among the response's own fields, and its kind.
+_SPOKEN = {"response.audio.delta": "audio", "response.audio.transcript.delta": "audio_transcript"}
 
 
 class StreamDecoder:
     """Reads one stream. `feed` each payload, then `finish`; after the last event both return nothing more."""
 
-    __slots__ = ("_answer", "_ended", "_output", "_position", "_started", "_text", "_text_at", "_text_type")
+    __slots__ = (
+        "_answer",
+        "_ended",
+        "_halves",
+        "_output",
+        "_position",
+        "_spoken",
+        "_started",
+        "_text",
+        "_text_at",
+        "_text_type",
+    )
 
     def __init__(self) -> None:
         self._output = OutputAccumulator()
@@ -63,6 +78,8 @@ class StreamDecoder:
         self._text: StreamedText | None = None  # the text of the last event, if that was a piece of text
         self._text_type = ""  # that event's type
         self._text_at = (0, 0, 0)  # and its indexes
+        self._halves = HalfCharacters()
+        self._spoken: dict[str, list[str]] = {}
         self._position = 0
         self._started = False
         self._ended = False
@@ -75,7 +92,8 @@ class StreamDecoder:
     @property
     def response(self) -> ModelResponse:
         """The response as far as it has come."""
-        return read_answer(self._answer | {"output": self._output.output()})
+        spoken = {kind: "".join(pieces) for kind, pieces in self._spoken.items()}
+        return read_answer(spoken | self._answer | {"output": self._output.output()})
 
     def feed(self, payload: bytes) -> list[StreamEvent]:
         """Read the data of one server-sent event.
@@ -115,29 +133,49 @@ class StreamDecoder:
     def _feed_general(self, payload: bytes) -> list[StreamEvent]:
         self._text = None
         try:
-            event = _decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            event = read_with_halves(payload)
+        except UnreadableJsonError as error:
             return self._undecodable(payload, str(error))
         if not isinstance(event, dict):
             return self._fail(
                 ErrorCategory.PROTOCOL,
                 f"payload {self._position} of the stream is a JSON {type(event).__name__}, not an event",
             )
+        if self._halves.held or b"\\u" in payload:
+            event = self._with_whole_characters(event)
         kind = text_of(event.get("type"))
-        if kind in HANDLERS:
+        if kind in _SPOKEN:
+            return self._begun(self._speak(_SPOKEN[kind], text_of(event.get("delta"))))
+        if handler_of(kind) is not None:
             return self._feed_item(kind, event)
         return self._HANDLERS.get(kind, StreamDecoder._end_if_error)(self, event)
 
     def _feed_item(self, kind: str, event: dict[str, Any]) -> list[StreamEvent]:
+        handle = handler_of(kind)
         try:
-            events = list(HANDLERS[kind](self._output, event))
-        except LateArgumentsError as error:
+            events = [] if handle is None else list(handle(self._output, event))
+        except (TooManyCallsError, LateArgumentsError) as error:
             return self._fail(ErrorCategory.PROTOCOL, f"payload {self._position} of the stream has {error}")
-        if events and kind in TEXT_DELTAS:
+        if events and kind in TEXT_DELTAS and not self._halves.held:
             self._text = self._output.last_text
             self._text_type = kind
             self._text_at = indexes_of(event)
         return self._begun(events)
+
+    def _speak(self, kind: str, piece: str) -> list[StreamEvent]:
+        if not piece:
+            return []
+        self._spoken.setdefault(kind, []).append(piece)
+        return [ItemDelta(kind, piece)]
+
+    def _with_whole_characters(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Put together what the server cut inside a character, in the pieces of one text; elsewhere a half is replaced."""
+        rest: dict[str, Any] = without_halves({name: value for name, value in event.items() if name != "delta"})
+        piece = event.get("delta")
+        if not isinstance(piece, str):
+            return rest | {"delta": without_halves(piece)} if "delta" in event else rest
+        place = (event.get("type"), text_of(event.get("item_id")), *indexes_of(event))
+        return rest | {"delta": self._halves.whole(place, piece)}
 
     def _begun(self, events: list[StreamEvent]) -> list[StreamEvent]:
         """Put the start before the first events."""
@@ -169,13 +207,18 @@ class StreamDecoder:
             return self._end_failed(event, status=status)
         if finish_reason(self._answer, calls=False) is None:
             self._answer["status"] = status  # the event says that it ended, whatever the response in it says
-        events = list(self._output.finish(dicts_in(response.get("output"))))
+        try:
+            events = list(
+                self._output.finish(dicts_in(response.get("output")), finish_reason(self._answer, calls=False))
+            )
+        except (TooManyCallsError, LateArgumentsError) as error:
+            return self._fail(ErrorCategory.PROTOCOL, f"payload {self._position} of the stream has {error}")
         self._ended = True
         return self._begun([*events, StreamDone(self.response)])
 
     def _end_failed(self, event: dict[str, Any], *, status: str) -> list[StreamEvent]:
         response = self._note(event, status=status)
-        output = self._output.output() or dicts_in(response.get("output"))
+        output = self._output.output() or dicts_in(response.get("output"))[:MAX_CALLS]
         return self._end_with(failure_of(self._answer, partial=read_answer(self._answer | {"output": output})))
 
     def _end_with_error(self, event: dict[str, Any]) -> list[StreamEvent]:
@@ -186,7 +229,7 @@ class StreamDecoder:
     def _end_if_error(self, event: dict[str, Any]) -> list[StreamEvent]:
         """Ignore an event of a type unknown here; an error object may come without a type, or with its own."""
         kind = text_of(event.get("type"))
-        if not kind.startswith("response.") and error_in(event):
+        if not kind.startswith("response.") and error_in(event, streamed=True):
             return self._end_with(read_error(event, partial=self.response))
         if kind:
             return []

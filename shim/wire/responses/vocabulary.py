@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from shim.model import FinishReason, UnsupportedFeatureError, Usage
-from shim.wire.chat.vocabulary import text_of
+from shim.wire.lenient import count_of, text_of
 
 API = "responses"
 
@@ -66,23 +66,13 @@ def raw_finish_reason(answer: dict[str, Any]) -> str | None:
 
 
 def read_usage(usage: dict[str, Any]) -> Usage:
-    """Read a usage object; a count that is missing or not a number is 0, a missing total is the sum."""
-    inputs, outputs = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+    """Read a usage object; a count that is missing or no finite number is 0, a missing total is the sum."""
+    inputs, outputs = count_of(usage, "input_tokens"), count_of(usage, "output_tokens")
     return Usage(
         input_tokens=inputs,
         output_tokens=outputs,
-        reasoning_tokens=_count(usage.get("output_tokens_details"), "reasoning_tokens"),
-        cached_input_tokens=_count(usage.get("input_tokens_details"), "cached_tokens"),
-        total_tokens=_count(usage, "total_tokens") or inputs + outputs,
+        reasoning_tokens=count_of(usage.get("output_tokens_details"), "reasoning_tokens"),
+        cached_input_tokens=count_of(usage.get("input_tokens_details"), "cached_tokens"),
+        total_tokens=count_of(usage, "total_tokens") or inputs + outputs,
         details=usage,
     )
-
-
-def dicts_in(value: Any) -> list[dict[str, Any]]:
-    """Read a list's objects; anything else holds none."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _count(holder: Any, name: str) -> int:
-    value = holder.get(name) if isinstance(holder, dict) else None
-    return int(value) if isinstance(value, (int, float)) else 0

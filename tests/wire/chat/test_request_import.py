@@ -126,7 +126,6 @@ def test_messages_are_read_as_what_they_are(wire: dict[str, Any], expected: Mess
     [
         pytest.param([], "body", id="a list"),
         pytest.param("hi", "body", id="a string"),
-        pytest.param({}, "model", id="no model"),
         pytest.param({"model": 7, "messages": [HI]}, "model", id="model of a wrong kind"),
         pytest.param({"model": "m"}, "messages", id="no messages"),
         pytest.param({"model": "m", "messages": "hi"}, "messages", id="messages of a wrong kind"),
@@ -136,9 +135,7 @@ def test_messages_are_read_as_what_they_are(wire: dict[str, Any], expected: Mess
         pytest.param(body({"role": ["user"], "content": "hi"}), "messages[0].role", id="a role of a wrong kind"),
         pytest.param(body({"role": "user", "content": 7}), "messages[0].content", id="content of a wrong kind"),
         pytest.param(body({"role": "user", "content": ["hi"]}), "messages[0].content[0]", id="a string among blocks"),
-        pytest.param(
-            body({"role": "user", "content": [{"text": "hi"}]}), "messages[0].content[0]", id="a block without type"
-        ),
+        pytest.param(body({"role": "user", "content": [7]}), "messages[0].content[0]", id="a block that is a number"),
     ],
 )
 def test_what_is_no_chat_request_is_named(wire: Any, field: str) -> None:
@@ -157,3 +154,24 @@ def test_what_is_no_json_is_named(raw: bytes) -> None:
     with pytest.raises(InvalidRequestError, match="the request body is") as caught:
         chat.parse_request(raw)
     assert caught.value.field == "body"
+
+
+@pytest.mark.parametrize("given", [{}, {"model": None}], ids=["absent", "null"])
+def test_a_body_without_a_model(given: dict[str, Any]) -> None:
+    """A body whose model the address names is read without one, and written as it was, from bytes, text or an object."""
+    fields = given | {"messages": [HI], "temperature": 0}
+    for form in (json.dumps(fields).encode(), json.dumps(fields), fields):
+        read = chat.parse_request(form)
+        assert read.model is UNSET
+        assert chat.to_body(read, stream=False) == fields
+
+
+def test_a_block_without_a_type_is_a_text() -> None:
+    """A content block that only has a text is one, and is written as it was; one that has not even that is kept."""
+    fields = {
+        "model": "m",
+        "messages": [{"role": "user", "content": [{"text": "hi"}, {"image": 1}, {"type": None, "text": "x"}]}],
+    }
+    read = chat.parse_request(fields)
+    assert read.messages[0].text == "hi"
+    assert chat.to_body(read, stream=False) == fields

@@ -8,16 +8,15 @@ import pytest
 
 from shim.model import FinishReason, ToolCallPart, Usage
 from shim.wire.chat.vocabulary import (
-    arguments_of,
     finish_reason,
     raw_finish_reason,
     read_call,
     read_function_call,
     read_usage,
     reasoning_of,
-    text_of,
     usage_of,
 )
+from shim.wire.lenient import arguments_of, text_of
 
 FUNCTION = {"name": "f", "arguments": "{}"}
 CUSTOM = {"name": "r", "input": "x"}

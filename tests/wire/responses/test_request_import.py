@@ -125,7 +125,6 @@ def test_other_tools_are_whole() -> None:
     [
         pytest.param([], "body", id="a list"),
         pytest.param("hi", "body", id="a string"),
-        pytest.param({}, "model", id="no model"),
         pytest.param({"model": 7, "input": "hi"}, "model", id="model of a wrong kind"),
         pytest.param({"model": "m"}, "input", id="no input"),
         pytest.param({"model": "m", "messages": [HI]}, "input", id="a chat body"),
@@ -140,7 +139,7 @@ def test_other_tools_are_whole() -> None:
         pytest.param(items({"type": "message", "content": "hi"}), "input[0].role", id="no role"),
         pytest.param(items({"role": "user", "content": 7}), "input[0].content", id="content of a wrong kind"),
         pytest.param(items({"role": "user", "content": ["hi"]}), "input[0].content[0]", id="a string among blocks"),
-        pytest.param(items({"role": "user", "content": [{}]}), "input[0].content[0]", id="a block without type"),
+        pytest.param(items({"role": "user", "content": [7]}), "input[0].content[0]", id="a block that is a number"),
     ],
 )
 def test_what_is_no_responses_request_is_named(wire: Any, field: str) -> None:
@@ -163,3 +162,20 @@ def test_what_is_no_json_is_named(raw: bytes) -> None:
     with pytest.raises(InvalidRequestError, match="the request body is") as caught:
         responses.parse_request(raw)
     assert caught.value.field == "body"
+
+
+@pytest.mark.parametrize("given", [{}, {"model": None}], ids=["absent", "null"])
+def test_a_body_without_a_model(given: dict[str, Any]) -> None:
+    """A body whose model the address or a stored prompt names is read without one, and written as it was."""
+    fields = given | {"input": "hi", "prompt": {"id": "p"}}
+    for form in (json.dumps(fields).encode(), json.dumps(fields), fields):
+        read = responses.parse_request(form)
+        assert read.model is UNSET
+        assert responses.to_body(read, stream=False) == fields
+
+
+def test_a_block_without_a_type_is_a_text() -> None:
+    """A content block that only has a text is one, and is written as it was; one that has not even that is kept."""
+    for content in ([{"text": "hi"}], [{"text": "hi"}, {"image": 1}]):
+        fields = {"model": "m", "input": [{"role": "user", "content": content}]}
+        assert responses.to_body(responses.parse_request(fields), stream=False) == fields

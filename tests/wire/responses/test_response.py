@@ -66,14 +66,14 @@ def test_items_become_parts_in_order() -> None:
         )
     )
     assert found.parts == (
-        ReasoningPart("ab", id="rs_1", summary=("a", "b"), encrypted_content="gAAA"),
+        ReasoningPart("a\n\nb", id="rs_1", summary=("a", "b"), encrypted_content="gAAA"),
         TextPart("hi", {"annotations": [{"type": "url_citation"}]}),
         RefusalPart("no"),
         OpaquePart("web_search_call", SEARCH),
         ToolCallPart("call_1", "look", '{"a":1}', extra={"item": {"id": "fc_1", "status": "completed"}}),
         ToolCallPart("call_1", "run", "1+1", kind="custom", extra={"item": {"id": "ctc_1"}}),
     )
-    assert (found.finish_reason, found.refusal, found.reasoning_text) == ("tool_call", "no", "ab")
+    assert (found.finish_reason, found.refusal, found.reasoning_text) == ("tool_call", "no", "a\n\nb")
 
 
 @pytest.mark.parametrize(

@@ -298,5 +298,23 @@ def test_custom_input_that_no_item_told_is_kept() -> None:
     events = stream(CREATED, delta("1+1", "custom_tool_call_input"))
     assert isinstance(events[-1], StreamError)
     assert events[-1].error.partial is not None
-    assert events[-1].error.partial.tool_calls == (ToolCallPart("", "", "1+1", kind="custom"),)
+    assert events[-1].error.partial.tool_calls == (ToolCallPart("", "", "1+1", kind="custom", complete=False),)
     assert not any(isinstance(one, (ToolCallStart, ToolCallDelta)) for one in events)
+
+
+def test_a_character_in_two_halves() -> None:
+    """A character that two pieces bring half of each is told with the second, and a piece after it as it is."""
+    halves = [json.dumps(delta(piece)).encode() for piece in ("a\ud83d", "\ude00b")]
+    events = stream(CREATED, *halves, delta("c"), ended(message(text("a\U0001f600bc"))))
+    assert [one.text for one in events if isinstance(one, TextDelta)] == ["a", "\U0001f600b", "c"]
+
+
+def test_words_under_other_names_are_told() -> None:
+    """Texts whose blocks have other names, and reasoning that is a plain string, are told and read."""
+    thought = {"type": "reasoning", "id": "rs", "summary": [], "content": "hm"}
+    events = stream(
+        CREATED, ended(thought, message({"type": "text", "text": "a"}, {"type": "reference", "text": "42"}))
+    )
+    assert [one.text for one in events if isinstance(one, (TextDelta, ReasoningDelta))] == ["hm", "a", "42"]
+    assert isinstance(events[-1], StreamDone)
+    assert (events[-1].response.text, events[-1].response.reasoning_text) == ("a42", "hm")

@@ -1,0 +1,193 @@
+"""Calls: the tool calls of one choice being made, told apart however a server tells them.
+
+Not the rest of the choice (`accumulation`) nor whether the end of the answer broke one off (`shim.wire.arguments`).
+Source: API reference, Chat Completions streaming; how servers tell their calls apart, as `_find` notes. Some gateways say a
+finish reason after every chunk: with it those calls are done whose arguments are whole, the others when the stream has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shim.model import FinishReason, StreamEvent, ToolCallDelta, ToolCallDone, ToolCallPart, ToolCallStart
+from shim.model.parts import ToolCallKind
+from shim.wire.arguments import ArgumentsScan, LateArgumentsError, is_complete
+from shim.wire.chat.chunk import CallPiece
+from shim.wire.chat.joining import CALL, Fields
+from shim.wire.lenient import MAX_CALLS, TooManyCallsError
+
+
+class Call:
+    """One tool call. `pieces` may be appended to directly once it is `started`: it is the hot path."""
+
+    __slots__ = (
+        "_extra",
+        "_scan",
+        "_scanned",
+        "done",
+        "id",
+        "index",
+        "kind",
+        "name",
+        "pieces",
+        "started",
+        "wire_index",
+    )
+
+    def __init__(self, index: int, piece: CallPiece) -> None:
+        self.index = index
+        self.wire_index = piece.index
+        self.id = piece.id
+        self.name = ""
+        self.kind: ToolCallKind = piece.kind
+        self.pieces: list[str] = []
+        self.started = False
+        self.done = False
+        self._extra = Fields(CALL)
+        self._scan = ArgumentsScan()
+        self._scanned = 0  # pieces
+
+    @property
+    def whole(self) -> bool:
+        """Whether the arguments are a whole object by now."""
+        return self._up_to_now().whole
+
+    def learn(self, piece: CallPiece) -> None:
+        """Learn what a piece says of the call beside its arguments.
+
+        A name comes at once; in pieces, as the arguments do; again with every delta; or a little longer each time.
+        """
+        self.id = self.id or piece.id
+        if piece.name.startswith(self.name):
+            self.name = piece.name
+        else:
+            self.name += piece.name
+        if piece.extra:
+            self._extra.add(piece.extra)
+
+    def says_again(self, arguments: str) -> bool:
+        """Whether a piece is the whole arguments once more, as some servers send them with the finish."""
+        if self.kind == "custom" or not arguments.startswith("{"):
+            return False
+        scan = self._up_to_now()
+        return scan.whole and len(arguments) == scan.size and arguments == "".join(self.pieces)
+
+    def part(self) -> ToolCallPart:
+        """The call as far as it has come; complete only once it was told as done."""
+        arguments, extra = "".join(self.pieces), self._extra.value()
+        return ToolCallPart(self.id, self.name, arguments, kind=self.kind, extra=extra, complete=self.done)
+
+    def _up_to_now(self) -> ArgumentsScan:
+        for piece in self.pieces[self._scanned :]:
+            self._scan.feed(piece)
+        self._scanned = len(self.pieces)
+        return self._scan
+
+
+class CallsAccumulator:
+    """The calls of one choice. `by_index` has for each index of the server's the last call it told by it."""
+
+    __slots__ = ("_by_id", "_calls", "_choice", "_started", "by_index")
+
+    def __init__(self, choice: int) -> None:
+        self.by_index: dict[int, Call] = {}
+        self._choice = choice
+        self._calls: list[Call] = []
+        self._by_id: dict[str, Call] = {}
+        self._started = 0  # calls told as begun: the first so many
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def add(self, piece: CallPiece) -> Iterator[StreamEvent]:
+        """Take a piece in; yield the events it is.
+
+        Raises:
+            TooManyCallsError: it would be one call too many.
+            LateArgumentsError: the call was done.
+        """
+        call = self._find(piece) or self._open(piece)
+        call.learn(piece)
+        if call.id:
+            self._by_id[call.id] = call
+        if piece.arguments and not call.says_again(piece.arguments):
+            if call.done and piece.arguments.strip():
+                raise LateArgumentsError(f"arguments for tool call {call.index} after it was complete")
+            yield from self._start(call)
+            call.pieces.append(piece.arguments)
+            yield ToolCallDelta(call.index, piece.arguments, self._choice)
+        elif call.name:
+            yield from self._start(call)
+
+    def finish_whole(self) -> Iterator[StreamEvent]:
+        """Tell as done, in order, the calls whose arguments are whole: a finish reason came, which may not be the last."""
+        for call in self._calls:
+            if not call.done:
+                if call.kind == "custom" or not call.whole:
+                    return
+                yield from self._finish(call)
+
+    def finish(self, reason: FinishReason | None, *, last: bool, said: bool) -> Iterator[StreamEvent]:
+        """Tell the calls that are complete as done, in order; takes what `shim.wire.arguments.is_complete` does."""
+        for call in self._calls:
+            yield from self._start(call)
+            part = call.part()
+            if not call.done and is_complete(part, reason, last=last and call is self._calls[-1], said=said):
+                yield from self._finish(call)
+
+    def _finish(self, call: Call) -> Iterator[StreamEvent]:
+        yield from self._start(call)
+        call.done = True
+        yield ToolCallDone(call.index, call.id, call.name, "".join(call.pieces), self._choice)
+
+    def parts(self) -> Iterator[ToolCallPart]:
+        """The calls as far as they have come."""
+        return (call.part() for call in self._calls)
+
+    def _open(self, piece: CallPiece) -> Call:
+        if len(self._calls) >= MAX_CALLS:
+            raise TooManyCallsError
+        call = Call(len(self._calls), piece)
+        self._calls.append(call)
+        if piece.index is not None:
+            self.by_index[piece.index] = call
+        return call
+
+    def _start(self, call: Call) -> Iterator[StreamEvent]:
+        """Tell that a call began, and before it those that have not said anything yet."""
+        while self._started <= call.index:
+            each = self._calls[self._started]
+            self._started += 1
+            each.started = True
+            yield ToolCallStart(each.index, each.id, each.name, self._choice)
+
+    def _find(self, piece: CallPiece) -> Call | None:
+        """Find the call a piece continues, None where it opens another.
+
+        OpenAI tells calls apart by `index`. Mistral sends none, and whole calls; some servers count from 1; some use index 0
+        for every call, apart by their ids or, as Gemini, not even by those; some give one id to several calls, or each delta
+        of one call another.
+        """
+        named = self._by_id.get(piece.id) if piece.id else None
+        if piece.index is None:
+            call = named if piece.id else self._calls[-1] if self._calls else None
+        else:
+            call = self.by_index.get(piece.index)
+            if named is not None and (named.wire_index == piece.index if call else not piece.name):
+                call = named
+        return None if call is None or _opens_another(piece, call) else call
+
+
+def _opens_another(piece: CallPiece, call: Call) -> bool:
+    """Whether a piece begins a new call although its index or id is that of `call`."""
+    if piece.kind != call.kind:
+        return bool(piece.name or piece.id)
+    if piece.id and call.id and piece.id != call.id:
+        if not piece.name:  # the opening of a call, or a piece under yet another id
+            return call.whole or not piece.arguments
+        return piece.name != call.name or call.whole or not call.pieces
+    if not piece.name or not call.pieces or not call.whole:
+        return False
+    if piece.arguments:
+        return not call.says_again(piece.arguments)
+    return piece.name != call.name and not call.id

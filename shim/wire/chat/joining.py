@@ -1,0 +1,352 @@
+"""Joining: how the pieces of a streamed field become the one value a whole answer would have.
+
+Not the text, the reasoning and the calls themselves (`accumulation`). One table: field -> how its pieces are joined; a field
+that stands in none keeps all its different values. Every way is linear in what was received. Source: recorded streams of the
+servers named beside the fields; OpenAI API reference for `audio` and `logprobs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeAlias
+
+from shim.wire.lenient import index_of, text_of
+
+
+class Joined(Protocol):
+    """One field being joined."""
+
+    def add(self, value: Any) -> None:
+        """Take the value a chunk brings; never null."""
+        ...
+
+    def value(self) -> Any:
+        """What the values so far make together."""
+        ...
+
+
+Rules: TypeAlias = "Mapping[str, Callable[[], Joined]]"
+
+
+class First:
+    """What the first chunk said: when the stream began, say, of servers whose clock goes on."""
+
+    def __init__(self) -> None:
+        self._value: Any = None
+
+    def add(self, value: Any) -> None:
+        """Take a value."""
+        self._value = self._value or value
+
+    def value(self) -> Any:
+        """The first that says something."""
+        return self._value
+
+
+class Last:
+    """What the last chunk said: a count that goes on."""
+
+    def __init__(self) -> None:
+        self._value: Any = None
+
+    def add(self, value: Any) -> None:
+        """Take a value."""
+        if self._value is None or value not in ("", [], {}):
+            self._value = value
+
+    def value(self) -> Any:
+        """The last that says something."""
+        return self._value
+
+
+class Each:
+    """Every value, equal ones too: what belongs to one token each. Lists are appended."""
+
+    def __init__(self) -> None:
+        self._values: list[Any] = []
+
+    def add(self, value: Any) -> None:
+        """Take a value."""
+        if isinstance(value, list):
+            self._values.extend(value)
+        else:
+            self._values.append(value)
+
+    def value(self) -> Any:
+        """All values in one list."""
+        return list(self._values)
+
+
+class Different:
+    """What nobody knows: all its different values. A list goes on, and so does an object that only says more."""
+
+    def __init__(self) -> None:
+        self._values: list[Any] = []
+        self._before: Any = None
+
+    def add(self, value: Any) -> None:
+        """Take a value; one said again, or saying nothing beside another, adds none."""
+        if value == self._before or (self._values and value in ("", [], {})):
+            return
+        self._before = value
+        last = self._values[-1] if self._values else None
+        if isinstance(last, list) and isinstance(value, list):
+            self._values[-1] = list(value) if value[: len(last)] == last else _extended(last, value)
+        elif isinstance(last, dict) and isinstance(value, dict) and _agree(last, value):
+            _merge(last, value)
+        elif last in ("", [], {}):
+            self._values[-1] = _owned(value)
+        else:
+            self._values.append(_owned(value))
+
+    def value(self) -> Any:
+        """The one value, or the list of them."""
+        return _owned(self._values[0]) if len(self._values) == 1 else [_owned(each) for each in self._values]
+
+
+class Said:
+    """Text in pieces that some servers say again whole at the end: a signature, encrypted data."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._size = 0
+        self._other: Any = None  # what is no text
+
+    def add(self, value: Any) -> None:
+        """Take a piece."""
+        if not isinstance(value, str):
+            self._other = value
+        elif len(value) != self._size or value != "".join(self._pieces):
+            self._pieces.append(value)
+            self._size += len(value)
+
+    def value(self) -> Any:
+        """The pieces joined."""
+        return "".join(self._pieces) if self._pieces or self._other is None else self._other
+
+
+class Words:
+    """Words in whatever form: text joined, blocks joined by their index, the words in an object joined under its names."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._blocks = Blocks()
+        self._fields = Fields(WORDS)
+        self._rest = Different()
+        self._forms: set[str] = set()
+
+    def add(self, value: Any) -> None:
+        """Take a piece."""
+        if isinstance(value, str):
+            self._texts.append(value)
+            self._forms.add("text")
+        elif isinstance(value, list):
+            self._blocks.add(value)
+            self._forms.add("blocks")
+        elif isinstance(value, dict):
+            self._fields.add(value)
+            self._forms.add("fields")
+        else:
+            self._rest.add(value)
+            self._forms.add("rest")
+
+    def value(self) -> Any:
+        """The words in the form they came in; in a list where they came in several."""
+        made = {
+            "text": lambda: "".join(self._texts),
+            "blocks": self._blocks.value,
+            "fields": self._fields.value,
+            "rest": self._rest.value,
+        }
+        values = [make() for form, make in made.items() if form in self._forms]
+        return values[0] if len(values) == 1 else values
+
+
+class Fields:
+    """An object being joined, field by field."""
+
+    __slots__ = ("_made", "_rules")
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._made: dict[str, Joined] = {}
+
+    def add(self, fields: Mapping[str, Any]) -> None:
+        """Take what a chunk says; null says nothing."""
+        for name, value in fields.items():
+            if value is None:
+                continue
+            made = self._made.get(name)
+            if made is None:
+                made = self._made[name] = self._rules.get(name, Different)()
+            made.add(value)
+
+    def value(self) -> dict[str, Any]:
+        """The fields so far."""
+        return {name: made.value() for name, made in self._made.items()}
+
+
+class Block(Fields):
+    """One content block being joined."""
+
+    __slots__ = ("_id", "_signed")
+
+    def __init__(self) -> None:
+        super().__init__(BLOCK)
+        self._id = ""
+        self._signed = False
+
+    def takes(self, piece: Mapping[str, Any]) -> bool:
+        """Whether a piece goes on with this block: not one of another id, nor words after the signature over them."""
+        other = text_of(piece.get("id"))
+        if self._id and other and other != self._id:
+            return False
+        return not (self._signed and any(piece.get(name) for name in ("text", "thinking", "summary")))
+
+    def add(self, fields: Mapping[str, Any]) -> None:
+        """Take a piece."""
+        self._id = self._id or text_of(fields.get("id"))
+        self._signed = self._signed or bool(fields.get("signature"))
+        super().add(fields)
+
+
+class Blocks:
+    """A list of blocks being joined: pieces of one type and index are one block (OpenRouter, Anthropic behind it)."""
+
+    def __init__(self) -> None:
+        self._blocks: list[Any] = []
+        self._by_place: dict[tuple[str, int], Block] = {}
+        self._last: tuple[str, Block] | None = None  # without an index
+
+    def add(self, value: Any) -> None:
+        """Take the blocks of a chunk."""
+        for position, piece in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(piece, dict):
+                self._add(piece, first=position == 0)
+            else:
+                self._blocks.append(piece)
+
+    def _add(self, piece: dict[str, Any], *, first: bool) -> None:
+        kind, index = text_of(piece.get("type")), index_of(piece.get("index"))
+        if index is not None:
+            known = self._by_place.get((kind, index))
+        else:  # only the words of a block come in pieces without one
+            goes_on = first and self._last is not None and self._last[0] == kind and "encrypted" not in kind
+            known = self._last[1] if goes_on and self._last is not None else None
+        if known is None or not known.takes(piece):
+            known = Block()
+            self._blocks.append(known)
+        known.add(piece)
+        if index is None:
+            self._last = (kind, known)
+        else:
+            self._by_place[kind, index] = known
+
+    def value(self) -> list[Any]:
+        """The blocks so far."""
+        return [block.value() if isinstance(block, Block) else block for block in self._blocks]
+
+
+class Lists:
+    """Lists under names, each appended to: log probabilities. A name that only ever held null keeps it."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, Each] = {}
+        self._rest = Fields({})
+        self._nulls: list[str] = []
+
+    def add(self, value: Any) -> None:
+        """Take those of a chunk."""
+        for name, listed in value.items():
+            if isinstance(listed, list):
+                self._lists.setdefault(name, Each()).add(listed)
+            elif listed is None:
+                self._nulls.append(name) if name not in self._nulls[-4:] else None
+            else:
+                self._rest.add({name: listed})
+
+    def value(self) -> dict[str, Any]:
+        """The lists so far."""
+        made = {name: each.value() for name, each in self._lists.items()}
+        return dict.fromkeys(self._nulls) | self._rest.value() | made
+
+
+class Spoken(Fields):
+    """A spoken answer: `data` and `transcript` come in pieces, `id` and `expires_at` once."""
+
+    def __init__(self) -> None:
+        super().__init__({"data": Words, "transcript": Words, "id": Last, "expires_at": Last})
+
+
+def _extended(last: list[Any], more: list[Any]) -> list[Any]:
+    last.extend(more)
+    return last
+
+
+def _owned(value: Any) -> Any:
+    """A copy of the lists and objects of a value, so that what is joined to it changes nobody else's."""
+    if isinstance(value, dict):
+        return {name: _owned(inner) for name, inner in value.items()}
+    return list(value) if isinstance(value, list) else value
+
+
+def _agree(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two objects say nothing that differs."""
+    return all(
+        _agree(one[name], value)
+        if isinstance(one[name], dict) and isinstance(value, dict)
+        else one[name] == value or value is None
+        for name, value in other.items()
+        if name in one
+    )
+
+
+def _merge(one: dict[str, Any], other: dict[str, Any]) -> None:
+    for name, value in other.items():
+        if isinstance(one.get(name), dict) and isinstance(value, dict):
+            _merge(one[name], value)
+        elif value is not None or name not in one:
+            one[name] = _owned(value)
+
+
+WORDS: Rules = {
+    **dict.fromkeys(
+        ("text", "thinking", "summary", "content", "reasoning", "reasoning_content", "reasoningText"), Words
+    ),
+    **dict.fromkeys(("signature", "data"), Said),
+    **dict.fromkeys(("type", "format", "index", "id"), Last),
+}
+"""Fields of an object that holds words."""
+
+BLOCK: Rules = WORDS
+"""Fields of a block."""
+
+MESSAGE: Rules = {
+    "audio": Spoken,
+    "reasoning_details": Blocks,  # OpenRouter
+    "thinking_blocks": Blocks,  # LiteLLM
+    **dict.fromkeys(
+        ("reasoning_content", "reasoning", "reasoning_text", "thinking", "thinking_content", "thought"), Words
+    ),
+    **dict.fromkeys(("signature", "reasoning_signature", "thought_signature", "reasoning_opaque"), Said),
+}
+"""Further fields of a delta."""
+
+CHOICE: Rules = {
+    **dict.fromkeys(("token_ids", "output_token_ids", "token_id"), Each),  # vLLM; Together
+    **dict.fromkeys(("stop_reason", "matched_stop", "native_finish_reason", "finish_details"), Last),
+}
+"""Further fields of a choice."""
+
+CHUNK: Rules = {
+    "created": First,
+    "token_ids": Each,
+    # Running counts: Groq and SambaNova, llama.cpp, Azure; Perplexity's last object has another name.
+    **dict.fromkeys(
+        ("object", "system_fingerprint", "time_info", "timings", "prompt_progress", "usage_breakdown"), Last
+    ),
+}
+"""Further fields of a chunk."""
+
+CALL: Rules = {"type": Last}
+"""Further fields of a tool call."""

@@ -1,0 +1,152 @@
+"""Tests of `shim.wire.chat.calls`: calls as gateways put them together, and when one is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shim.model import ErrorCategory, FinishReason, ToolCallDone, ToolCallStart
+from shim.wire.chat import StreamDecoder, parse_response
+from shim.wire.lenient import MAX_CALLS
+from tests.wire.chat.chunks import CALLED, DONE, STOP, call, chunk, decode, error_of, fail, raw, read, response_of
+
+
+def calling(*calls: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+    """A chunk with these tool-call deltas."""
+    return chunk({"tool_calls": list(calls)}, finish=finish)
+
+
+LOOK, READ = ("call_1", "look", '{"a":1}'), ("call_2", "read", '{"b":2}')
+ODD: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str, str]]]] = {
+    "name in pieces": (
+        [calling(call(0, '{"a"', id="call_1", name="lo")), calling(call(0, ":1}", name="ok"))],
+        [LOOK],
+    ),
+    "name in pieces, then whole": (
+        [
+            calling(call(0, "", id="call_1", name="lo")),
+            calling(call(0, '{"a"', name="ok")),
+            calling(call(0, ":1}", name="look")),
+        ],
+        [LOOK],
+    ),
+    "name a little longer each time": (
+        [calling(call(0, "", id="call_1", name="lo")), calling(call(0, '{"a":1}', name="look"))],
+        [LOOK],
+    ),
+    "arguments said again whole": (
+        [
+            calling(call(0, '{"a"', id="call_1", name="look")),
+            calling(call(0, ":1}")),
+            calling(call(0, '{"a":1}', id="call_1", name="look")),
+        ],
+        [LOOK],
+    ),
+    "arguments said again without a name": (
+        [calling(call(0, '{"a":1}', id="call_1", name="look")), calling(call(0, '{"a":1}'))],
+        [LOOK],
+    ),
+    "another id with each delta": (
+        [
+            calling(call(0, "", id="call_1", name="look")),
+            calling(call(0, '{"a"', id="x")),
+            calling(call(0, ":1}", id="y")),
+        ],
+        [LOOK],
+    ),
+    "one id for two calls": (
+        [calling(call(0, '{"a":1}', id="c", name="look")), calling(call(1, '{"b":2}', id="c", name="read"))],
+        [("c", "look", '{"a":1}'), ("c", "read", '{"b":2}')],
+    ),
+    "one id for two calls, opened together": (
+        [
+            calling(call(0, "", id="c", name="look"), call(1, "", id="c", name="read")),
+            calling(call(0, '{"a":1}'), call(1, '{"b":2}')),
+        ],
+        [("c", "look", '{"a":1}'), ("c", "read", '{"b":2}')],
+    ),
+    "one id for two whole calls without index": (
+        [calling(call(None, '{"a":1}', id="c", name="look"), call(None, '{"b":2}', id="c", name="read"))],
+        [("c", "look", '{"a":1}'), ("c", "read", '{"b":2}')],
+    ),
+    "index 0 for both, by turns": (
+        [
+            calling(call(0, '{"a"', id="call_1", name="look")),
+            calling(call(0, '{"b"', id="call_2", name="read")),
+            calling(call(0, ":1}", id="call_1")),
+            calling(call(0, ":2}", id="call_2")),
+        ],
+        [LOOK, READ],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", ODD)
+@pytest.mark.parametrize("noise", [None, "stop", "tool_calls"])
+def test_odd_calls(form: str, noise: str | None) -> None:
+    """Calls are put together by order and place whatever their server repeats, and whatever finish reason follows a chunk."""
+    payloads, expected = ODD[form]
+    stray = [] if noise is None else [chunk({}, finish=noise)]
+    events = decode(*(each for payload in payloads for each in (payload, *stray)), CALLED, DONE)
+    response = response_of(events)
+    assert [(one.id, one.name, one.arguments) for one in response.tool_calls] == expected
+    assert [event.name for event in events if isinstance(event, ToolCallDone)] == [name for _, name, _ in expected]
+    assert response.finish_reason is FinishReason.TOOL_CALL
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+def test_a_call_that_is_cut_is_not_done(reason: str) -> None:
+    """A call that the limit or the filter cut is told as begun, not as done, and says so in the response; one before it is."""
+    events = decode(
+        calling(call(0, '{"a":1}', id="call_1", name="look"), call(1, '{"b"', id="call_2", name="read")),
+        chunk({}, finish=reason),
+        DONE,
+    )
+    assert [event.name for event in events if isinstance(event, ToolCallStart)] == ["look", "read"]
+    assert [event.name for event in events if isinstance(event, ToolCallDone)] == ["look"]
+    assert [one.complete for one in response_of(events).tool_calls] == [True, False]
+    assert response_of(events).finish_reason == reason
+
+
+def test_a_call_of_a_stream_that_broke_off_is_not_complete() -> None:
+    """A call inside which the stream ended is in the partial response, not complete."""
+    partial = fail(calling(call(0, '{"a"', id="call_1", name="look"))).partial
+    assert partial is not None
+    assert [one.complete for one in partial.tool_calls] == [False]
+
+
+def test_a_whole_answer_says_which_call_was_cut() -> None:
+    """Of an answer that came whole, the call its limit cut is not complete."""
+    calls = [{"id": "c", "type": "function", "function": {"name": "look", "arguments": '{"a"'}}]
+    choice = {"index": 0, "finish_reason": "length", "message": {"role": "assistant", "tool_calls": calls}}
+    assert parse_response(raw({"choices": [choice]})).tool_calls[0].complete is False
+
+
+def test_a_stop_takes_nothing_back() -> None:
+    """A stray "stop" after the reason that counts changes nothing."""
+    assert read(chunk({"content": "a"}), chunk({}, finish="length"), STOP, DONE).finish_reason is FinishReason.LENGTH
+
+
+def test_what_a_call_holds_besides_goes_back_with_it() -> None:
+    """A type of the server's own, an odd id and fields beside the arguments are kept with the call."""
+    odd = {"index": 0, "id": 7, "type": "builtin_function", "function": {"name": "f", "arguments": "{}", "note": "n"}}
+    found = read(calling(odd), CALLED, DONE).tool_calls[0]
+    assert found.extra == {"id": 7, "type": "builtin_function", "function": {"note": "n"}}
+
+
+def test_a_call_too_many_is_an_error() -> None:
+    """An answer with more calls than any has is refused by name, streamed or whole, and soon."""
+    many = [call(number, "{}", id=f"c{number}", name="f") for number in range(MAX_CALLS + 1)]
+    error = error_of(StreamDecoder().feed(raw(calling(*many))))
+    assert error.category is ErrorCategory.PROTOCOL
+    assert f"more than {MAX_CALLS} tool calls" in error.message
+    message = {"role": "assistant", "tool_calls": many}
+    with pytest.raises(type(error), match=f"more than {MAX_CALLS} tool calls"):
+        parse_response(raw({"choices": [{"index": 0, "message": message}]}))
+
+
+def test_brackets_without_end_are_arguments_like_any_other() -> None:
+    """Thousands of open brackets, from a server without ids, are joined, and nothing raises."""
+    found = read(calling(call(0, "[" * 5_000, name="f")), calling(call(0, "1", name="f")), CALLED, DONE)
+    assert found.tool_calls[0].arguments == "[" * 5_000 + "1"
