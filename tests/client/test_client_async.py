@@ -38,7 +38,7 @@ def running(kind: Makes) -> int:
 
 def test_complete_returns_the_response_and_tasks_share_a_provider() -> None:
     """Many tasks ask at the same time over the loop's one provider, and each gets its answer."""
-    kind = Makes(lambda request: answer(request.model, after_ms=2))
+    kind = Makes(lambda request: answer(str(request.model), after_ms=2))
 
     async def main() -> list[str]:
         async with AsyncClient(kind) as client:

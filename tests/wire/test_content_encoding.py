@@ -119,6 +119,7 @@ def test_repetitive_bodies_are_read() -> None:
         (gzip.compress(TEXT) + b"\x1f", ErrorCategory.PROTOCOL, "goes on behind the end"),
         (gzip.compress(TEXT)[:20] + bytes(30), ErrorCategory.PROTOCOL, "is not what the header Content-Encoding says"),
     ],
+    ids=["cut", "second member cut", "a tail", "a tail of one byte", "damaged"],
 )
 def test_damage_is_told(body: bytes, category: ErrorCategory, words: str, size: int) -> None:
     """A body that is cut, damaged or followed by something else is an error of the right category, in plain words."""
