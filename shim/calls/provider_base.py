@@ -1,4 +1,4 @@
-"""What every provider with a transport of its own repeats: its key, its calls, and how it is closed, shown and not pickled.
+"""What every provider with a transport of its own repeats: its key, its calls, how it is closed and shown.
 
 Not the interface (`shim.provider`) nor a transport: a subclass starts, drives and cancels.
 """

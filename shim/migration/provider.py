@@ -89,7 +89,7 @@ class MigratingProvider:
         self._control = control
         self._candidate = candidate
         self._rollout = rollout
-        self._watching = Watching(control, candidate, rollout, live=live, live_candidate=live_candidate)
+        self._watching = Watching(control, candidate, rollout=rollout, live=live, live_candidate=live_candidate)
         self._fallback = fallback
         self._open: dict[int, Serving] = {}
         self._numbers = itertools.count(1)

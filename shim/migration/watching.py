@@ -57,8 +57,8 @@ class Watching:
         self,
         control: Provider,
         candidate: Provider,
-        rollout: Rollout,
         *,
+        rollout: Rollout,
         live: LiveComparison | None,
         live_candidate: LiveComparison | None,
     ) -> None:

@@ -52,7 +52,7 @@ def _inside(value: object) -> tuple[object, ...]:
     return tuple(each for each in inner if isinstance(each, (Mapping, list, tuple, Struct)))
 
 
-class Shown(Struct, frozen=True):
+class BoundedRepr(Struct, frozen=True):
     """The base of what holds data from outside: its repr says so where that is nested too deeply to be shown."""
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from shim.model.depth import Shown
+from shim.model.depth import BoundedRepr
 
 ToolCallKind: TypeAlias = Literal[
     "function",
@@ -29,7 +29,7 @@ ToolCallKind: TypeAlias = Literal[
 Responses API) whose work the application does."""
 
 
-class TextPart(Shown, Struct, frozen=True, repr_omit_defaults=True):
+class TextPart(BoundedRepr, Struct, frozen=True, repr_omit_defaults=True):
     """Plain text. `extra`: further fields of the content block, such as `cache_control` or `annotations`."""
 
     text: str
@@ -60,14 +60,14 @@ class FilePart(Struct, frozen=True, repr_omit_defaults=True):
     file_url: str | None = None
 
 
-class RefusalPart(Shown, Struct, frozen=True, repr_omit_defaults=True):
+class RefusalPart(BoundedRepr, Struct, frozen=True, repr_omit_defaults=True):
     """The model's words for declining. `extra`: further fields of the content block (Responses)."""
 
     text: str
     extra: dict[str, Any] = {}
 
 
-class ReasoningPart(Shown, Struct, frozen=True, repr_omit_defaults=True):
+class ReasoningPart(BoundedRepr, Struct, frozen=True, repr_omit_defaults=True):
     """What the model thought, as far as it is told.
 
     Attributes:
@@ -88,7 +88,7 @@ class ReasoningPart(Shown, Struct, frozen=True, repr_omit_defaults=True):
     extra: dict[str, Any] = {}
 
 
-class ToolCallPart(Shown, Struct, frozen=True, repr_omit_defaults=True):
+class ToolCallPart(BoundedRepr, Struct, frozen=True, repr_omit_defaults=True):
     """A call the model asks for.
 
     Attributes:
@@ -111,7 +111,7 @@ class ToolCallPart(Shown, Struct, frozen=True, repr_omit_defaults=True):
     data: dict[str, Any] | None = None
 
 
-class OpaquePart(Shown, Struct, frozen=True):
+class OpaquePart(BoundedRepr, Struct, frozen=True):
     """Anything not modelled: `kind` is its wire type, `data` the whole block or item as it came."""
 
     kind: str

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import force_setattr
 
-from shim.model.depth import Shown
+from shim.model.depth import BoundedRepr
 from shim.model.parts import OpaquePart, Part, TextPart, ToolCallResponsePart, as_parts
 
 Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
 ContentForm: TypeAlias = Literal["auto", "list", "null", "absent"]
 
 
-class _RoleAndParts(Shown, Struct, frozen=True):
+class _RoleAndParts(BoundedRepr, Struct, frozen=True):
     role: Role
     parts: tuple[Part, ...]
 
@@ -61,7 +61,7 @@ class Message(_RoleAndParts, frozen=True, kw_only=True, repr_omit_defaults=True)
         return "".join(part.text for part in self.parts if isinstance(part, (TextPart, ToolCallResponsePart)))
 
 
-class ToolDefinition(Shown, Struct, frozen=True, repr_omit_defaults=True):
+class ToolDefinition(BoundedRepr, Struct, frozen=True, repr_omit_defaults=True):
     """A function the model may call; `parameters` is a JSON schema, `extra` goes beside `name` on the wire."""
 
     name: str
@@ -116,7 +116,7 @@ class Reasoning(Struct, frozen=True, repr_omit_defaults=True):
     summary: str | UnsetType | None = UNSET
 
 
-class _ModelAndMessages(Shown, Struct, frozen=True):
+class _ModelAndMessages(BoundedRepr, Struct, frozen=True):
     model: str | UnsetType
     messages: Sequence[Message]
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from shim.model.depth import Shown
+from shim.model.depth import BoundedRepr
 from shim.model.parts import Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from shim.model.request import Message
 
@@ -31,7 +31,7 @@ class FinishReason(str, Enum):
     __str__ = str.__str__
 
 
-class Usage(Shown, Struct, frozen=True, repr_omit_defaults=True):
+class Usage(BoundedRepr, Struct, frozen=True, repr_omit_defaults=True):
     """Tokens, as the server counted them; `details` is its whole usage object.
 
     `input_tokens` includes `cached_input_tokens`, `output_tokens` includes `reasoning_tokens`, as OpenAI counts.
@@ -45,7 +45,7 @@ class Usage(Shown, Struct, frozen=True, repr_omit_defaults=True):
     details: dict[str, Any] = {}
 
 
-class _IndexAndParts(Shown, Struct, frozen=True):
+class _IndexAndParts(BoundedRepr, Struct, frozen=True):
     index: int
     parts: tuple[Part, ...]
 
@@ -75,7 +75,7 @@ class Choice(_IndexAndParts, frozen=True, kw_only=True, repr_omit_defaults=True)
         return Message("assistant", self.parts, extra=self.message_extra)
 
 
-class ModelResponse(Shown, Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+class ModelResponse(BoundedRepr, Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """One answer of a model.
 
     Attributes:

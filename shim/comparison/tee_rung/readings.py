@@ -1,4 +1,4 @@
-"""What readers make of recorded answers: what a caller was told becomes a `Reading`, plain JSON, and readers are asked for it.
+"""What readers make of recorded answers: what a caller was told becomes a `Reading`, which is plain JSON.
 
 Not the readers (`session_reader`, `codec_reader`) nor where two readings part (`reading_differences`). Deterministic: times are
 not part of a reading, nor are the response's headers, which no reader makes.

@@ -1,7 +1,7 @@
 """Seams of openai 0.28 that cannot be honoured: they are refused when they are set, and never idle silently.
 
 Not the seams that work, which are plain attributes. Any other attribute may be set on these modules, as on any module: old code
-keeps its own there (`openai.api_deployment_id`).
+keeps its own there, such as `api_deployment_id`.
 """
 
 from __future__ import annotations

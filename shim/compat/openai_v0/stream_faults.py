@@ -14,8 +14,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import requests
+from urllib3.exceptions import ReadTimeoutError
 
 from shim.compat.openai_v0 import error
+from shim.model import ErrorCategory, ProviderError
 
 
 class StreamBrokenError(
@@ -50,8 +52,19 @@ def broken_async(fault: BaseException) -> BaseException:
     """What to raise to an async reader: an `aiohttp.ClientPayloadError` too where aiohttp is loaded; see `timed_out`."""
     if isinstance(fault, StreamBrokenError) or not isinstance(fault, Exception):
         return fault
+    if _is_late(fault):
+        return timed_out(str(fault))
     made: BaseException = _with_bases(*_aiohttp_bases())(str(fault))
     return made
+
+
+def _is_late(fault: Exception) -> bool:
+    """Whether it was the transport's own clock that ended the stream: it runs beside the one of the whole call."""
+    if isinstance(fault, ProviderError):
+        return fault.category == ErrorCategory.TIMEOUT
+    return isinstance(fault, requests.exceptions.Timeout) or any(
+        isinstance(each, ReadTimeoutError) for each in fault.args
+    )
 
 
 def timed_out(message: str) -> BaseException:

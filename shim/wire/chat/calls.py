@@ -17,7 +17,7 @@ from shim.wire.chat.joining import CALL, Fields
 from shim.wire.lenient import MAX_CALLS, TooManyCallsError
 
 
-class Call:
+class ChatCall:
     """One tool call. `pieces` may be appended to directly once it is `started`: it is the hot path."""
 
     __slots__ = (
@@ -90,10 +90,10 @@ class CallsAccumulator:
     __slots__ = ("_by_id", "_calls", "_choice", "_started", "by_index")
 
     def __init__(self, choice: int) -> None:
-        self.by_index: dict[int, Call] = {}
+        self.by_index: dict[int, ChatCall] = {}
         self._choice = choice
-        self._calls: list[Call] = []
-        self._by_id: dict[str, Call] = {}
+        self._calls: list[ChatCall] = []
+        self._by_id: dict[str, ChatCall] = {}
         self._started = 0  # calls told as begun: the first so many
 
     def __bool__(self) -> bool:
@@ -135,7 +135,7 @@ class CallsAccumulator:
             if not call.done and is_complete(part, reason, last=last and call is self._calls[-1], said=said):
                 yield from self._finish(call)
 
-    def _finish(self, call: Call) -> Iterator[StreamEvent]:
+    def _finish(self, call: ChatCall) -> Iterator[StreamEvent]:
         yield from self._start(call)
         call.done = True
         yield ToolCallDone(call.index, call.id, call.name, "".join(call.pieces), self._choice)
@@ -144,16 +144,16 @@ class CallsAccumulator:
         """The calls as far as they have come."""
         return (call.part() for call in self._calls)
 
-    def _open(self, piece: CallPiece) -> Call:
+    def _open(self, piece: CallPiece) -> ChatCall:
         if len(self._calls) >= MAX_CALLS:
             raise TooManyCallsError
-        call = Call(len(self._calls), piece)
+        call = ChatCall(len(self._calls), piece)
         self._calls.append(call)
         if piece.index is not None:
             self.by_index[piece.index] = call
         return call
 
-    def _start(self, call: Call) -> Iterator[StreamEvent]:
+    def _start(self, call: ChatCall) -> Iterator[StreamEvent]:
         """Tell that a call began, and before it those that have not said anything yet."""
         while self._started <= call.index:
             each = self._calls[self._started]
@@ -161,7 +161,7 @@ class CallsAccumulator:
             each.started = True
             yield ToolCallStart(each.index, each.id, each.name, self._choice)
 
-    def _find(self, piece: CallPiece) -> Call | None:
+    def _find(self, piece: CallPiece) -> ChatCall | None:
         """Find the call a piece continues, None where it opens another.
 
         OpenAI tells calls apart by `index`. Mistral sends none, and whole calls; some servers count from 1; some use index 0
@@ -178,7 +178,7 @@ class CallsAccumulator:
         return None if call is None or _opens_another(piece, call) else call
 
 
-def _opens_another(piece: CallPiece, call: Call) -> bool:
+def _opens_another(piece: CallPiece, call: ChatCall) -> bool:
     """Whether a piece begins a new call although its index or id is that of `call`."""
     if piece.kind != call.kind:
         return bool(piece.name or piece.id)

@@ -28,7 +28,7 @@ class Joined(Protocol):
 Rules: TypeAlias = "Mapping[str, Callable[[], Joined]]"
 
 
-class First:
+class FirstWins:
     """What the first chunk said: when the stream began, say, of servers whose clock goes on."""
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class Said:
         return "".join(self._pieces) if self._pieces or self._other is None else self._other
 
 
-class Words:
+class JoinedText:
     """Words in whatever form: text joined, blocks joined by their index, the words in an object joined under its names."""
 
     def __init__(self) -> None:
@@ -275,7 +275,7 @@ class Spoken(Fields):
     """A spoken answer: `data` and `transcript` come in pieces, `id` and `expires_at` once."""
 
     def __init__(self) -> None:
-        super().__init__({"data": Words, "transcript": Words, "id": Last, "expires_at": Last})
+        super().__init__({"data": JoinedText, "transcript": JoinedText, "id": Last, "expires_at": Last})
 
 
 def _extended(last: list[Any], more: list[Any]) -> list[Any]:
@@ -311,7 +311,7 @@ def _merge(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 WORDS: Rules = {
     **dict.fromkeys(
-        ("text", "thinking", "summary", "content", "reasoning", "reasoning_content", "reasoningText"), Words
+        ("text", "thinking", "summary", "content", "reasoning", "reasoning_content", "reasoningText"), JoinedText
     ),
     **dict.fromkeys(("signature", "data"), Said),
     **dict.fromkeys(("type", "format", "index", "id"), Last),
@@ -326,7 +326,7 @@ MESSAGE: Rules = {
     "reasoning_details": Blocks,  # OpenRouter
     "thinking_blocks": Blocks,  # LiteLLM
     **dict.fromkeys(
-        ("reasoning_content", "reasoning", "reasoning_text", "thinking", "thinking_content", "thought"), Words
+        ("reasoning_content", "reasoning", "reasoning_text", "thinking", "thinking_content", "thought"), JoinedText
     ),
     **dict.fromkeys(("signature", "reasoning_signature", "thought_signature", "reasoning_opaque"), Said),
 }
@@ -339,7 +339,7 @@ CHOICE: Rules = {
 """Further fields of a choice."""
 
 CHUNK: Rules = {
-    "created": First,
+    "created": FirstWins,
     "token_ids": Each,
     # Running counts: Groq and SambaNova, llama.cpp, Azure; Perplexity's last object has another name.
     **dict.fromkeys(

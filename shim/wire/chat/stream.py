@@ -26,7 +26,7 @@ from shim.model import (
 from shim.model.depth import MAX_DEPTH
 from shim.wire.arguments import LateArgumentsError
 from shim.wire.chat.accumulation import ChoiceAccumulator
-from shim.wire.chat.calls import Call
+from shim.wire.chat.calls import ChatCall
 from shim.wire.chat.chunk import (
     CallPiece,
     Head,
@@ -84,7 +84,7 @@ class StreamDecoder:
         self._halves = HalfCharacters()
         # The hot paths. After text comes text, nearly always, and after arguments more of them: choice -> where it goes.
         self._texts: dict[int, list[str]] | None = None
-        self._calls: dict[int, dict[int, Call]] | None = None
+        self._calls: dict[int, dict[int, ChatCall]] | None = None
         self._told_tier: str | None = None  # as the last typed chunk had them
         self._told_fingerprint: str | None = None
         self._cut: tuple[int, bytes, str] | None = None  # a payload whose JSON stops before its end
@@ -149,7 +149,7 @@ class StreamDecoder:
         where = f"after {self._position} payloads" if self._position else "before its first payload"
         return self._fail(ErrorCategory.TRUNCATED, f"the stream ended {where}, with neither a finish reason nor [DONE]")
 
-    def _feed_arguments(self, payload: bytes, calls: dict[int, dict[int, Call]]) -> list[StreamEvent]:
+    def _feed_arguments(self, payload: bytes, calls: dict[int, dict[int, ChatCall]]) -> list[StreamEvent]:
         """Read one more piece of a call's arguments; what may be anything else is read as such."""
         try:
             chunk = decode_arguments_chunk(payload)

@@ -26,7 +26,16 @@ from shim.wire.lenient import MAX_CALLS, TooManyCallsError, arguments_of, dicts_
 from shim.wire.responses.awaited import answered_in, awaited_call, is_awaited, is_call_complete
 from shim.wire.responses.item_index import ItemIndex, Place
 from shim.wire.responses.output_items import call_id_of, read_item, with_blocks
-from shim.wire.responses.streamed import CALLS, Call, Form, Growth, StreamedItem, StreamedText, form_of, places_of
+from shim.wire.responses.streamed import (
+    CALLS,
+    Form,
+    Growth,
+    ResponsesCall,
+    StreamedItem,
+    StreamedText,
+    form_of,
+    places_of,
+)
 
 _BREAK = "\n\n"  # told between the parts of one reasoning, which the API tells apart by their index alone
 
@@ -149,7 +158,7 @@ class OutputAccumulator:
     def _count(self, kind: object) -> int:
         """Number the things of a kind in order of appearance."""
         self._counts[kind] += 1
-        if kind is Call and self._counts[kind] > MAX_CALLS:
+        if kind is ResponsesCall and self._counts[kind] > MAX_CALLS:
             raise TooManyCallsError
         return self._counts[kind] - 1
 
@@ -212,10 +221,10 @@ class OutputAccumulator:
         taken = made.texts.get((form.block, at))
         return self._text_of(made, form, position=at if taken is None else texts[-1].position + number + 1)
 
-    def _start_known(self, call: Call) -> Iterator[StreamEvent]:
+    def _start_known(self, call: ResponsesCall) -> Iterator[StreamEvent]:
         """Tell that a call began once its id and name are known."""
         if not call.started and call.id and call.name:
-            yield from call.start(self._count(Call))
+            yield from call.start(self._count(ResponsesCall))
 
     def _finish_call(self, made: StreamedItem, reason: FinishReason | None, *, last: bool) -> Iterator[StreamEvent]:
         """Tell the end of a call that is complete, and its start if that was not told for want of an id or a name."""
@@ -224,13 +233,13 @@ class OutputAccumulator:
             return
         if not call.started:
             call.id = call.id or call_id_of(made.item)
-            yield from call.start(self._count(Call))
+            yield from call.start(self._count(ResponsesCall))
         part = read_item(made.whole())
         if isinstance(part, ToolCallPart) and is_call_complete(part, reason, last=last):
             yield from call.finish()
 
     def _tell_awaited(self, part: ToolCallPart, reason: FinishReason | None, *, last: bool) -> Iterator[StreamEvent]:
-        index = self._count(Call)
+        index = self._count(ResponsesCall)
         yield ToolCallStart(index, part.id, part.name)
         if part.arguments:
             yield ToolCallDelta(index, part.arguments)

@@ -102,7 +102,7 @@ class StreamedText:
         return {self.form.key: self.text, "annotations": self.annotations, "logprobs": self.logprobs}
 
 
-class Call:
+class ResponsesCall:
     """One tool call being made."""
 
     __slots__ = ("_free", "_scan", "_scanned", "_settled", "done", "id", "index", "name", "pieces", "started")
@@ -221,7 +221,7 @@ class StreamedItem:
         self.growths: dict[tuple[str, ...], Growth] = {}
         self.told_reasoning: Form | None = None
         self.last_reasoning: StreamedText | None = None
-        self.call = Call(free=kind == "custom_tool_call") if kind in CALLS else None
+        self.call = ResponsesCall(free=kind == "custom_tool_call") if kind in CALLS else None
 
     @property
     def untouched(self) -> bool:
@@ -248,7 +248,7 @@ class StreamedItem:
             self._lay_call_over(item, self.call)
         return item
 
-    def _lay_call_over(self, item: dict[str, Any], call: Call) -> None:
+    def _lay_call_over(self, item: dict[str, Any], call: ResponsesCall) -> None:
         arguments, field = "".join(call.pieces), CALLS[self.kind]
         if (arguments or call.done) and arguments != arguments_of(item.get(field)):
             item[field] = arguments

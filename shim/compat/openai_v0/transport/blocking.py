@@ -23,6 +23,7 @@ from shim.compat.openai_v0.transport.outgoing import (
     ChatRequest,
     InexpressibleError,
     Outgoing,
+    quotes_a_credential,
     spoken_safely,
 )
 from shim.compat.openai_v0.transport.relay import RelayedCall, ticketed
@@ -31,6 +32,9 @@ from shim.provider import Provider
 
 MAX_POOLS = 32
 """Addresses (with their time limits) whose providers are kept for the next call. Azure has one for each deployment."""
+
+
+UNSENDABLE = "a header has characters that no header can carry; see how the key was read"
 
 
 def send(outgoing: Outgoing) -> Any:
@@ -49,6 +53,10 @@ def send(outgoing: Outgoing) -> Any:
     except requests.exceptions.RequestException as fault:
         told = spoken_safely(fault, outgoing.headers)
         raise error.APIConnectionError(f"Error communicating with OpenAI: {told}") from told
+    except ValueError as fault:
+        if not quotes_a_credential(fault, outgoing.headers):
+            raise
+        raise error.APIConnectionError(f"Error communicating with OpenAI: {UNSENDABLE}") from None
     except ProviderError as fault:
         if fault.category == ErrorCategory.TIMEOUT:
             raise error.Timeout(f"Request timed out: {fault.message}") from fault

@@ -176,7 +176,7 @@ def _choice_of(target: Any, settings: Mapping[str, Any]) -> Choice:
     if callable(getattr(target, "decide", None)) and callable(getattr(target, "note", None)):
         _migrating()  # that it is not there is found now
         return Choice(kind="rollout", target=target, settings=settings)
-    if isinstance(target, Provider):
+    if isinstance(target, Provider) and not isinstance(target, type):
         return Choice(kind="provider", target=target)
     if callable(target):
         return Choice(kind="provider", target=partial(target, **settings))

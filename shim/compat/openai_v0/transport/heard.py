@@ -44,7 +44,6 @@ class Heard:
         status, headers: of the answer, 0 and empty before it has begun.
         ended: nothing more comes.
         fault: why it ended too early.
-        completion: what the provider said at the end.
     """
 
     def __init__(self, *, stream: bool, wake: Callable[[], None] | None = None) -> None:
@@ -53,7 +52,6 @@ class Heard:
         self.headers: Mapping[str, str] = CaseInsensitiveDict()
         self.ended = False
         self.fault: BaseException | None = None
-        self.completion: Completion | None = None
         self._wake = wake or _nothing
         self._pieces: deque[bytes] = deque()
         self._waiting = 0
@@ -146,7 +144,6 @@ class Heard:
 
     def on_completion(self, completion: Completion) -> None:
         """Take the completion: the end, and all there is where neither bytes nor events told it."""
-        self.completion = completion
         if not self.status:
             self._tell(completion)
         elif completion.error is not None and self.status < 400 and not self._speaks_for_itself(completion.error):

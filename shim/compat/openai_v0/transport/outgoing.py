@@ -122,6 +122,11 @@ def _base_url(url: str, *, mend: bool) -> str:
     return urlunsplit(parts._replace(path=base.rstrip("/")))
 
 
+def quotes_a_credential(fault: BaseException, headers: Mapping[str, str]) -> bool:
+    """Whether the words of a fault hold a credential, as those of http.client do where one cannot stand in a header."""
+    return any(credential in str(fault) for credential in credentials_in(headers))
+
+
 def spoken_safely(fault: requests.RequestException, headers: Mapping[str, str]) -> requests.RequestException:
     """The same fault, in words that hold no credential of the request's headers."""
     for credential in credentials_in(headers):

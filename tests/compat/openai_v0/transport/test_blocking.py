@@ -103,6 +103,20 @@ def test_a_large_line_passes(openai: Any, monkeypatch: pytest.MonkeyPatch) -> No
         assert chunk == big
 
 
+def test_a_large_answer_passes(carried: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole answer larger than all that may wait in a stream comes back whole."""
+    import json
+
+    from tests.helpers.loopback import Reply
+
+    big = {
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "y" * 4_000_000}, "finish_reason": "stop"}]
+    }
+    with Loopback(lambda _request: Reply(body=json.dumps(big).encode())) as server:
+        monkeypatch.setattr(carried, "api_base", server.url)
+        assert carried.ChatCompletion.create(model="gpt-4", messages=HI) == big
+
+
 def test_kept_providers_are_bounded(openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many addresses are called, providers of a few are kept."""
     monkeypatch.setattr(blocking, "MAX_POOLS", 2)
@@ -134,3 +148,19 @@ def test_a_broken_stream_satisfies_both_catchers(carried: Any, loopback: Loopbac
     ):
         with pytest.raises(catcher):
             list(stream(carried, "gpt-4"))
+
+
+def test_a_key_is_in_no_error_of_the_standard_library(
+    openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the key ends in words of http.client, as with old versions of requests, they are not passed on."""
+
+    def refusing(*_given: Any, **_named: Any) -> None:
+        raise ValueError("Invalid header value b'Bearer sk-live-0123456789\\n'")
+
+    openai.api_key = "sk-live-0123456789"
+    monkeypatch.setattr("requests.Session.request", refusing)
+    with pytest.raises(openai.error.APIConnectionError) as raised:
+        openai.Model.list()
+    assert "sk-live" not in str(raised.value)
+    assert raised.value.__cause__ is None

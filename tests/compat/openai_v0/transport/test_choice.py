@@ -174,3 +174,13 @@ def test_a_rollout_decides_for_each_call(
     assert all(each.header("Authorization") == f"Bearer {openai.api_key}" for each in loopback.received)
     with pytest.raises(UnsupportedFeatureError, match="requestssession"):
         openai.requestssession = object()
+
+
+def test_a_class_of_providers_is_a_function_that_makes_one(openai: Any, fake: FakeOpenAI) -> None:
+    """A provider's class is called with the settings given, for each thread that calls."""
+    from shim.native import NativeProvider
+
+    openai.use(NativeProvider, base_url=fake.base_url, api_key="sk-of-its-own")
+    openai.api_base = "http://127.0.0.1:9/not/used"
+    assert chat(openai).choices[0].finish_reason == "stop"
+    assert "".join(each.choices[0].delta.get("content", "") for each in chat(openai, stream=True)).startswith("Hello")
