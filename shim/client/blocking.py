@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from shim.client.pool import ClientClosedError, Exchange, PerProcess, Pool, StreamOutcome, error_of, result_of
+from shim.client.pool import ClientClosedError, Exchange, Pool, StreamOutcome, error_of, result_of
 from shim.factory import ProviderKind, name_of, provider_maker
 from shim.model import ModelRequest, ModelResponse, StreamDone, StreamError, StreamEvent, TextDelta
+from shim.per_process import PerProcess
 
 if TYPE_CHECKING:
     from typing_extensions import Self

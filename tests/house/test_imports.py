@@ -40,6 +40,7 @@ TABLE = {
     "shim.model": row(),
     "shim.provider": row("shim.model"),
     "shim.wire": row("shim.model"),
+    "shim.per_process": row(),  # one value for each process: of a recording, of a client
     "shim.observation": row(),  # what a transport shows to whoever watches it
     "shim.calls": row(f"{VOCABULARY} shim.wire"),  # what the two transports have in common
     "shim.legacy_adapter": row(f"{VOCABULARY} shim.calls shim.wire legacy_openai", "requests"),  # the type of `session`
@@ -47,14 +48,14 @@ TABLE = {
     "shim.loops": row(VOCABULARY),
     "shim.layers": row(VOCABULARY, "opentelemetry"),
     "shim.recording": row(  # the tap is a transport adapter; the proxy frames HTTP with h11
-        f"{VOCABULARY} shim.calls shim.observation shim.wire", "h11 requests urllib3"
+        f"{VOCABULARY} shim.calls shim.observation shim.per_process shim.wire", "h11 requests urllib3"
     ),
     "shim.comparison": row(  # replays recorded answers through requests and urllib3
         f"{VOCABULARY} shim.calls shim.observation shim.recording shim.wire", "jinja2 requests urllib3"
     ),
     "shim.migration": row(f"{VOCABULARY} shim.layers shim.recording shim.comparison", "openfeature"),
     "shim.factory": row(BELOW_FACTORY),
-    "shim.client": row(f"{VOCABULARY} shim.factory shim.loops"),
+    "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.per_process"),
     "shim.compat": row("shim.model shim.wire shim.client shim.factory"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
         f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison",
