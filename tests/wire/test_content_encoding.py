@@ -119,12 +119,23 @@ def test_repetitive_bodies_are_read() -> None:
         (gzip.compress(TEXT) + b"\x1f", ErrorCategory.PROTOCOL, "goes on behind the end"),
         (gzip.compress(TEXT)[:20] + bytes(30), ErrorCategory.PROTOCOL, "is not what the header Content-Encoding says"),
     ],
+    ids=["cut", "second cut", "tail", "tail like a member", "damaged"],  # gzip's own bytes have the time in them
 )
 def test_damage_is_told(body: bytes, category: ErrorCategory, words: str, size: int) -> None:
     """A body that is cut, damaged or followed by something else is an error of the right category, in plain words."""
     with pytest.raises(ProviderError, match=words) as caught:
         read(body, "gzip", size=size)
     assert caught.value.category is category
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+def test_a_tail_may_be_left_out(size: int) -> None:
+    """Who wants what urllib3 gives gets the body without what stands behind it, even where that looks like a member later."""
+    decoder = decoder_of("gzip", skips_tail=True)
+    assert decoder is not None
+    given = gzip.compress(TEXT) + b"tail" + gzip.compress(b"more")
+    assert b"".join(decoder.feed(piece) for piece in pieces(given, size)) + decoder.finish() == TEXT
+    assert not decoder.is_plain
 
 
 @given(body=st.binary(max_size=400), encoding=st.sampled_from(["gzip", "deflate"]), size=st.integers(1, 64))

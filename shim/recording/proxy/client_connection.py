@@ -82,7 +82,7 @@ class ClientConnection(asyncio.Protocol):
         del exc
         self._leaving = True
         if self._transaction is not None:
-            self._transaction.abort()
+            self._transaction.end()
         for timer in (self._linger, self._look):
             if timer is not None:
                 timer.cancel()
@@ -125,7 +125,7 @@ class ClientConnection(asyncio.Protocol):
         """Go on to the next request, if both messages are complete."""
         if not transaction.over:
             return
-        transaction.keep()
+        transaction.end()
         if transaction.opaque:  # more came than belongs to the answer: how that ends is up to the upstream
             return
         if transaction.last:
@@ -192,11 +192,8 @@ class ClientConnection(asyncio.Protocol):
             self._ask(self._transaction, fed, head=head)
 
     def _ask(self, transaction: Transaction, fed: Fed, *, head: bytes) -> None:
-        transaction.draft.ask(fed.pieces)
-        if fed.complete:
-            transaction.asked = True
-            transaction.draft.asked_all()
-            self._ahead += fed.beyond
+        transaction.ask(fed.pieces, complete=fed.complete)
+        self._ahead += fed.beyond
         if head or fed.body:
             self._upstream.send(head + fed.body)
         self.settle(transaction)
@@ -208,10 +205,8 @@ class ClientConnection(asyncio.Protocol):
             return
         fed = self._request.feed(data)
         self._request.read_on(fed)
-        transaction.draft.ask(fed.pieces)
+        transaction.ask(fed.pieces, complete=fed.complete)
         if fed.complete:
-            transaction.asked = True
-            transaction.draft.asked_all()
             self._transport.close()
 
     def _take_ahead(self) -> None:
@@ -225,7 +220,7 @@ class ClientConnection(asyncio.Protocol):
         """Answer that this is no request to be passed on."""
         self._proxy.refused(response)
         if self._transaction is not None:
-            self._transaction.abort()
+            self._transaction.end()
             self.unreachable(response)
         else:
             self.deliver(response.encode())

@@ -7,7 +7,6 @@ a body, its times and its lengths stay exactly as they were.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
 from typing import Any, Final, Literal, final, get_args
@@ -15,7 +14,17 @@ from typing import Any, Final, Literal, final, get_args
 import msgspec
 from msgspec.structs import replace
 
-from shim.recording.exchange import Exchange, Headers, RecordedRequest, RecordedResponse, Segment, header_of, sha256_of
+from shim.recording.content_encoding import undone_bytes
+from shim.recording.exchange import (
+    Exchange,
+    Headers,
+    RecordedRequest,
+    RecordedResponse,
+    Segment,
+    UnreadableExchangeError,
+    header_of,
+    sha256_of,
+)
 from shim.recording.reading import Reading
 from shim.recording.redaction.body_paths import BodyPath, Side, UnreadableBodyError, covered
 from shim.recording.redaction.key_mask import CREDENTIAL_HEADERS, REMOVED, KeyMask, secrets_of
@@ -201,11 +210,12 @@ class _Redacting:
         """The body without keys and chosen places; None where they cannot be told."""
         encoding = header_of(headers, "content-encoding") if is_encoded else None
         try:
-            if encoding is None or encoding.strip().lower() in ("", "identity"):
-                return self._cleaned(body, side=side, content_type=header_of(headers, "content-type") or "")
-            plain = _uncompressed(body)
-            return body if self._cleaned(plain, side=side, content_type="") is plain else None
-        except (UnreadableBodyError, zlib.error):
+            content_type = header_of(headers, "content-type") or ""
+            plain = body if encoding is None else undone_bytes(body, encoding, limit=_MOST_PLAIN)
+            if plain == body:  # not encoded, whatever the header says
+                return self._cleaned(body, side=side, content_type=content_type)
+            return body if self._cleaned(plain, side=side, content_type=content_type) is plain else None
+        except (UnreadableBodyError, UnreadableExchangeError):
             return None
 
     def _cleaned(self, body: bytes, *, side: Side, content_type: str) -> bytes:
@@ -259,16 +269,3 @@ def _is_stream(content_type: str, body: bytes) -> bool:
     """Whether a body is an event stream; some servers forget to say so."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "text/event-stream" or body.lstrip(b"\xef\xbb\xbf\r\n").startswith((b"data:", b"event:", b":"))
-
-
-def _uncompressed(body: bytes) -> bytes:
-    """The plain form of a gzip or zlib body, which may end early.
-
-    Raises:
-        zlib.error: it is neither, or too large.
-    """
-    inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    plain = inflating.decompress(body, _MOST_PLAIN)
-    if inflating.unconsumed_tail or inflating.unused_data:
-        raise zlib.error("more than can be looked into")
-    return plain

@@ -19,7 +19,8 @@ import requests
 from requests.adapters import BaseAdapter
 
 from shim.recording.exchange import PAIR_HEADER
-from shim.recording.recorder import MAX_BODY, Context, OnError, Recorder, Recording
+from shim.recording.exchange_builder import Recording
+from shim.recording.recorder import MAX_BODY, Context, OnError, Recorder
 from shim.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
 from shim.recording.tap.response_body import NotedBody
 from shim.recording.tap.socket_file import listens

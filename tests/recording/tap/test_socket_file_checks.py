@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from shim.recording.recorder import Recorder, Recording
+from shim.recording.exchange_builder import Recording
+from shim.recording.recorder import Recorder
 from shim.recording.sinks import CallableSink
 from shim.recording.tap.socket_file import listens
 from tests.recording.tap.tapping import answering, chunked
