@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from shim.model.credential_names import shown_fields
+
 ToolCallKind: TypeAlias = Literal["function", "custom", "function_call"]
 
 
@@ -96,6 +98,9 @@ class OpaquePart(Struct, frozen=True):
 
     kind: str
     data: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"OpaquePart(kind={self.kind!r}, data={shown_fields(self.data)!r})"  # a tool on a server has its key in here
 
 
 class ToolCallResponsePart(Struct, frozen=True, repr_omit_defaults=True):

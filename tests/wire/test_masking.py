@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, quote_plus
+
 import pytest
 
 from shim.model import ErrorCategory, ModelResponse, ProviderError
@@ -54,6 +56,47 @@ def test_a_secret_does_not_show_itself() -> None:
 def test_headers_are_masked_in_their_values() -> None:
     """Header names are lowered, and a key echoed in a value is masked."""
     assert Secret(KEY).masked_headers({"X-Echo": f"is {KEY}", "Date": "now"}) == {"x-echo": f"is {MASK}", "date": "now"}
+
+
+def test_credentials_of_a_server_are_masked_by_name() -> None:
+    """A cookie that a server sets is a credential: its header stays, its value goes."""
+    headers = {"Set-Cookie": "sid=abcdefgh; Path=/", "X-Auth-Token": "abcdefgh", "X-RateLimit-Remaining-Tokens": "5"}
+    assert Secret(KEY).masked_headers(headers) == {
+        "set-cookie": MASK,
+        "x-auth-token": MASK,
+        "x-ratelimit-remaining-tokens": "5",
+    }
+
+
+@pytest.mark.parametrize(
+    "echo", [quote(KEY, safe=""), quote(KEY, safe="").lower(), KEY.replace("/", "\\/"), quote_plus(KEY)]
+)
+def test_a_key_is_masked_in_every_spelling(echo: str) -> None:
+    """A key that a server echoes quoted for a URL, or with its slashes escaped, is masked in message and body."""
+    error = ProviderError(ErrorCategory.AUTH, f"bad {echo}", body=f'{{"got": "{echo}"}}'.encode())
+    Secret(KEY).mask_error(error)
+    assert error.message == f"bad {MASK}"
+    assert error.body == f'{{"got": "{MASK}"}}'.encode()
+
+
+@pytest.mark.parametrize("header", ["X-Auth-Token", "Ocp-Apim-Subscription-Key", "Cookie", "Proxy-Authorization"])
+def test_what_a_gateway_takes_is_masked_where_it_is_echoed(header: str) -> None:
+    """The credential of any such header of a request is masked in what a server says of it."""
+    value = "sid=gateway-secret-1" if header == "Cookie" else "gateway-secret-1"
+    secret = Secret("key", *credentials_in({header: value}))
+    assert secret.masked("no such gateway-secret-1") == f"no such {MASK}"
+
+
+def test_a_body_loses_its_fields_by_name() -> None:
+    """What an error body tells under a credential's name is masked though nobody knows it."""
+    assert (
+        masked_body(b'{"error": {"api_key": "abc", "code": "x"}}')
+        == b'{"error": {"api_key": "[masked key]", "code": "x"}}'
+    )
+    assert (
+        mask_keys("url: /v1/chat/completions?api-key=abc (refused)")
+        == f"url: /v1/chat/completions?api-key={MASK} (refused)"
+    )
 
 
 def test_several_keys_are_masked() -> None:

@@ -27,8 +27,8 @@ from shim.recording.exchange import (
 )
 from shim.recording.reading import Reading
 from shim.recording.redaction.body_paths import BodyPath, Side, UnreadableBodyError, covered
-from shim.recording.redaction.key_mask import CREDENTIAL_HEADERS, REMOVED, KeyMask, secrets_of
-from shim.wire.masking import SCHEMED_HEADERS
+from shim.recording.redaction.key_mask import REMOVED, KeyMask, secrets_of
+from shim.wire.credentials import SCHEMED_HEADERS, is_secret_header
 
 ALLOWED_HEADERS: Final = (
     # What is asked for and how it is framed.
@@ -68,8 +68,6 @@ CONVERSATION_PATHS: Final = (
 
 Bodies = Literal["keep", "drop"]
 
-# Of these only that they were there: an idempotency key is made up anew for each request, a cookie is somebody's session.
-_PRESENCE_ONLY: Final = CREDENTIAL_HEADERS | {"idempotency-key"}
 # The account's name: needed to compare two requests, of no use in an answer.
 _REQUEST_ONLY: Final = frozenset({"openai-organization", "openai-project"})
 # A compressed body is looked into up to this size; one that is larger is left out.
@@ -219,13 +217,14 @@ class _Redacting:
             return None
 
     def _cleaned(self, body: bytes, *, side: Side, content_type: str) -> bytes:
-        masked = self._mask.masked(body)
+        is_stream = _is_stream(content_type, body)
+        masked = self._mask.masked(body, named=not is_stream)
         if masked is not body:
             self._places.append(f"{side}.body (keys)")
         paths = self._rules.paths(side)
         if not paths or self._rules.drops(side):
             return masked
-        cleaned, places = covered(masked, paths, is_stream=_is_stream(content_type, body))
+        cleaned, places = covered(masked, paths, is_stream=is_stream)
         self._places += places
         return cleaned if places else masked
 
@@ -250,7 +249,8 @@ class _Redacting:
 
 def _shown(name: str, value: str) -> str:
     """What stays of a header's value; `name` in lower case."""
-    if name not in _PRESENCE_ONLY:
+    # An idempotency key is none, but made up anew for each request: that it was there says all.
+    if not (is_secret_header(name) or name == "idempotency-key"):
         return value
     scheme, space, _ = value.strip().partition(" ")
     return f"{scheme} {REMOVED}" if space and name in SCHEMED_HEADERS else REMOVED
