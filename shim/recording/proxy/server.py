@@ -13,12 +13,14 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import h11
 from msgspec import Struct
 
 from shim.recording.exchange import Exchange, RecordedRequest
 from shim.recording.exchange_builder import Recording, SentBody
 from shim.recording.finished_exchange import Finished
 from shim.recording.proxy import error_responses
+from shim.recording.proxy.allowed_hosts import AllowedHosts
 from shim.recording.proxy.client_connection import ClientConnection
 from shim.recording.proxy.error_responses import ErrorResponse
 from shim.recording.proxy.listen_address import BACKLOG, Address
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 # Two descriptors each, below the 1,024 that many systems give a process.
 MAX_CONNECTIONS = 400
+# As nginx has it for each read of a head or body; a client that is slower has been cut off.
+REQUEST_SECONDS = 60.0
 
 
 class ProxySettings(Struct, frozen=True, kw_only=True):
@@ -47,6 +51,8 @@ class ProxySettings(Struct, frozen=True, kw_only=True):
         max_connections: of clients; one more is answered 503.
         max_body: bytes kept of each body; a longer response is recorded as "overflow", and what passes is not bounded.
         allow_remote: listen where other machines reach it.
+        allowed_hosts: names, beside this machine's own, under which it may be asked and from whose web pages.
+        request_timeout: how long a request may make no progress, or its head be incomplete, in seconds.
     """
 
     ca_file: str | None = None
@@ -54,6 +60,8 @@ class ProxySettings(Struct, frozen=True, kw_only=True):
     max_connections: int = MAX_CONNECTIONS
     max_body: int = MAX_BODY
     allow_remote: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    request_timeout: float = REQUEST_SECONDS
 
 
 class Counts(Struct, frozen=True, kw_only=True):
@@ -99,6 +107,7 @@ class RecordingProxy:
                 "give a loopback address such as 127.0.0.1, or allow it with allow_remote (--allow-remote)"
             )
         self.upstream = upstream
+        self._allowed = AllowedHosts.of((self._address.host, upstream.host, *self._settings.allowed_hosts))
         self._sink = BackgroundSink(write, on_error=self._note_write_failure)
         self._recorder = Recorder(
             self._sink,
@@ -176,6 +185,11 @@ class RecordingProxy:
         """How long the upstream may be silent, in seconds."""
         return self._settings.timeout
 
+    @property
+    def request_timeout(self) -> float:
+        """How long a request may make no progress, in seconds."""
+        return self._settings.request_timeout
+
     async def connect(self, protocol: Callable[[], asyncio.Protocol]) -> None:
         """Make a connection to the upstream; OSError where there is none.
 
@@ -204,6 +218,11 @@ class RecordingProxy:
         """Begin to record an exchange, of whose request the head is known."""
         body = SentBody(most=self._settings.max_body)
         return Recording(self._recorder, request=request, body=body, pair_id=pair_id, on_kept=self._kept)
+
+    def unfit(self, request: h11.Request) -> ErrorResponse | None:
+        """Why a request is not passed on, None where it is."""
+        named = self._allowed.refused_by(request)
+        return error_responses.not_allowed(named) if named else error_responses.unfit(request)
 
     def refused(self, response: ErrorResponse) -> None:
         """Count a request that was not passed on."""

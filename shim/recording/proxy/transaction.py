@@ -78,6 +78,11 @@ class ProxyServices(Protocol):
         """How long the upstream may be silent, in seconds; None for ever."""
         ...
 
+    @property
+    def request_timeout(self) -> float:
+        """How long a request may make no progress, in seconds."""
+        ...
+
     async def connect(self, protocol: Callable[[], asyncio.Protocol]) -> None:
         """Make a connection to the upstream; OSError where there is none."""
         ...
@@ -92,6 +97,10 @@ class ProxyServices(Protocol):
 
     def record(self, request: RecordedRequest, *, pair_id: str | None) -> Recording:
         """Begin to record an exchange, of whose request the head is known."""
+        ...
+
+    def unfit(self, request: h11.Request) -> ErrorResponse | None:
+        """Why a request is not passed on, None where it is."""
         ...
 
     def refused(self, response: ErrorResponse) -> None:
