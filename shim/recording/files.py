@@ -24,6 +24,7 @@ from shim.recording.exchange_json import (
     decode_exchange,
     encode_exchange,
 )
+from shim.recording.private_file import open_private
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -141,7 +142,7 @@ class ExchangeWriter:
 
     A line is one write to the end of the file, so that several processes may append to the same one. Of a name that ends
     in `.gz` each write is a whole gzip member: what was written before a crash stays readable. The file is readable
-    by its owner alone.
+    by its owner alone, also one that was there before and was not.
 
     Raises:
         OSError: the file cannot be opened for writing.
@@ -150,7 +151,7 @@ class ExchangeWriter:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._compresses = self.path.suffix == ".gz"
-        self._file: int | None = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file: int | None = open_private(self.path, os.O_WRONLY | os.O_APPEND)
         self._is_torn = not self._compresses and _ends_inside_a_line(self.path)
 
     def __repr__(self) -> str:
