@@ -13,8 +13,9 @@ from typing import IO, Any, NoReturn, cast
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3 import HTTPResponse
 from urllib3 import exceptions as raw_errors
+from urllib3._collections import HTTPHeaderDict  # urllib3 itself names it since 2.0 only
 
 from shim.recording.exchange import Exchange
 from shim.recording.recorded_answer import Break, FaultFamily, Presented, presented

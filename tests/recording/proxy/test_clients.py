@@ -1,4 +1,4 @@
-"""Tests of clients that behave oddly, or are none of ours: half a close, half a request, a WebSocket, a page from elsewhere."""
+"""Tests of clients that behave oddly, or are none of ours: half a close or request, a WebSocket, a page from elsewhere."""
 
 from __future__ import annotations
 
