@@ -98,6 +98,12 @@ class ReplayedResponse(HTTPResponse):
         while data := piece(amt) or self.read1(amt):
             yield data
 
+    if not hasattr(HTTPResponse, "read1"):  # before urllib3 2.1; readers of ours ask for it
+
+        def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:  # noqa: FBT001 - urllib3's
+            """One piece, at most `amt` bytes of it."""
+            return self.read(_READ_SIZE if amt is None or amt < 0 else amt, decode_content)
+
     def tell(self) -> int:
         """How many bytes have been read."""
         return self.replayed.position
