@@ -5,6 +5,7 @@ Not what is a credential (`credentials`), not the masking of recordings, which k
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -56,6 +57,22 @@ def credentials_in(headers: object) -> Iterator[str]:
         yield from secrets_in_headers(
             (name, value) for name, value in headers.items() if isinstance(name, str) and isinstance(value, str)
         )
+
+
+class CredentialFilter(logging.Filter):
+    """Masks credentials in the lines of a logger that the application gives it to; nothing of ours does that by itself.
+
+    urllib3 logs the path of every request at DEBUG, a key in its query too:
+    `logging.getLogger("urllib3.connectionpool").addFilter(CredentialFilter())`.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the line through, masked."""
+        said = record.getMessage()
+        masked = mask_keys(said)
+        if masked != said:
+            record.msg, record.args = masked, None
+        return True
 
 
 class Secret:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from shim.model import ErrorCategory, ModelResponse, ProviderError
-from shim.wire.masking import MASK, Secret, credentials_in, mask_keys, masked_body
+from shim.wire.masking import MASK, CredentialFilter, Secret, credentials_in, mask_keys, masked_body
 
 KEY = "gateway.key_do+not/show"
 
@@ -115,3 +116,19 @@ def test_credentials_are_found_among_headers() -> None:
 def test_a_body_kept_is_bounded() -> None:
     """A body of a megabyte is kept to 64 KiB, one without a key as the same bytes."""
     assert masked_body(b"\xff" * 1_000_000) == b"\xff" * 65536
+
+
+def test_lines_of_a_log_can_be_masked(caplog: pytest.LogCaptureFixture) -> None:
+    """A logger with the filter writes what it always writes, without the key in a path, and others are left alone."""
+    log = logging.getLogger("shim.test.pool")
+    mask = CredentialFilter()
+    log.addFilter(mask)
+    try:
+        with caplog.at_level(logging.DEBUG, "shim.test"):
+            log.debug('%s "%s %s" %s', "http://h:1", "POST", f"/v1/chat/completions?api-version=1&api-key={KEY}", 200)
+            log.debug("nothing of it: %s", 7)
+    finally:
+        log.removeFilter(mask)
+    masked = f'http://h:1 "POST /v1/chat/completions?api-version=1&api-key={MASK}" 200'
+    assert [record.getMessage() for record in caplog.records] == [masked, "nothing of it: 7"]
+    assert caplog.records[1].args == (7,)

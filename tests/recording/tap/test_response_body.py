@@ -182,7 +182,7 @@ def test_it_passes_for_the_original(road: Road) -> None:
         raw.mine = 1
         assert raw.mine == 1
         del raw.mine
-        assert raw.json() == {}
+        assert IS_OLD or raw.json() == {}
 
 
 @for_newer
