@@ -102,7 +102,7 @@ def _with_small_hexadecimal(quoted: str) -> str:
 
 # No match may end inside an escape of JSON: taking the backslash of `\"` would break what stands around it. A key may stand
 # behind one, as in `\nsk-…`. The words "bearer authentication" are no token: one has a digit, or follows the scheme's own
-# spelling and is none of the words that do.
+# spelling and is none of the words that do. Where a repetition could be tried from many places it has a bound.
 _BEGINNING = rb"(?:(?<![A-Za-z0-9_])|(?<=\\[nrtbf]))"
 _TOKEN = rb"(?:[A-Za-z0-9._~+/=\-]|\\/|%2[BFbf]|%3[Dd])"
 _NO_TOKEN = rb"(?:authenticat|authori[sz]|certificat|credential|instrument|securit|realm)"
@@ -110,8 +110,8 @@ _LOOKS = re.compile(
     _BEGINNING
     + rb"(?:(?i:sk|gsk|xai|pplx)[-_][A-Za-z0-9_\-*]{6,}"
     + rb"|ek_[A-Za-z0-9_\-]{16,}"
-    + rb"|eyJ[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*){2,4}"
-    + rb"|(?:(?i:bearer)(?:\s|%20|\+)+(?=[A-Za-z._~+/\-]*[0-9])|Bearer\s+(?!(?i:"
+    + rb"|eyJ(?=(?P<head>[A-Za-z0-9_\-]{8,400}))(?P=head)(?:\.[A-Za-z0-9_\-]{0,16384}){2,4}"  # taken whole, or not at all
+    + rb"|(?:(?i:bearer)(?:\s|%20|\+){1,8}(?=[A-Za-z._~+/\-]{0,200}[0-9])|Bearer\s{1,8}(?!(?i:"
     + _NO_TOKEN
     + rb")))"
     + _TOKEN
@@ -120,28 +120,23 @@ _LOOKS = re.compile(
 # Each of these looks holds one of these signs once it is folded: in small letters, `_` as `-`. To look for the signs first is
 # many times as fast as the pattern.
 _SIGNS: Final = (b"k-", b"xai-", b"pplx-", b"bearer", b"eyj")
-# The names of fields and parameters, with the quotation mark, backslash or equals sign behind them folded into one.
+# How names of fields and parameters end, the quotation mark, backslash or equals sign behind them folded into one.
 _NAME_SIGNS: Final = (
-    b"key=", b"token=", b"secret=", b"passw", b"passphrase=", b"authorization=", b"assertion=", b"credential", b"cookie=",
-    b"jwt=", b"sig=", b"signature=",
+    b"key=", b"token=", b"secret=", b"password=", b"passwd=", b"passphrase=", b"authorization=", b"assertion=",
+    b"credential=", b"credentials=", b"cookie=", b"jwt=", b"sig=", b"signature=",
 )  # fmt: skip
 _FOLDED: Final = bytes.maketrans(string.ascii_uppercase.encode() + b'_"\\', string.ascii_lowercase.encode() + b"-==")
-_BEFORE: Final = 64  # how far before its sign a name begins
-_BEHIND: Final = 256  # how far behind it its value does
+_LONGEST_NAME: Final = 64
 
-_NAME = FIELD.encode()
+_IS_FIELD = re.compile(FIELD.encode(), re.IGNORECASE)
+_IS_PARAMETER = re.compile(FIELD.encode() + rb"|assertion|token|key|sig|[A-Za-z0-9\-]{0,20}signature", re.IGNORECASE)
+_FIELD_VALUE = re.compile(rb'"\s*:\s*"((?:[^"\\]|\\.)+)', re.DOTALL)
 # JSON within a string of JSON, such as a call's arguments, has each of its quotation marks escaped.
-_FIELD_HEAD = re.compile(rb'(?P<mark>\\?")' + _NAME + rb"(?P=mark)\s*:\s*(?P=mark)", re.IGNORECASE)
-_FIELD_VALUE = re.compile(rb'(?:[^"\\]|\\.)*', re.DOTALL)
-_NESTED_VALUE = re.compile(rb'(?:[^"\\]|\\/|\\u[0-9a-fA-F]{4}|\\\\(?:\\["\\]|[^"\\]))*')
-_PARAMETER_HEAD = re.compile(
-    rb"(?:^|[?&;])(?:" + _NAME + rb"|assertion|token|key|sig|[A-Za-z0-9\-]{0,20}signature)=", re.IGNORECASE
-)
-_PARAMETER_VALUE = re.compile(rb"[^&#;\s\"'<>)\\]+")
-_PART_HEAD = re.compile(rb'name="(?:' + _NAME + rb'|token)"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n', re.IGNORECASE)
-_PART_VALUE = re.compile(rb"[^\r\n]+")
+_NESTED_VALUE = re.compile(rb'\\"\s*:\s*\\"((?:[^"\\]|\\/|\\u[0-9a-fA-F]{4}|\\\\(?:\\["\\]|[^"\\]))+)')
+_PARAMETER_VALUE = re.compile(rb"=([^&#;\s\"'<>)\\]+)")
+_PART_VALUE = re.compile(rb'"[^\r\n]{0,200}\r\n(?:[^\r\n]{1,200}\r\n){0,8}\r\n([^\r\n]+)')  # of a multipart form
 # `token` is the name of each word in log probabilities too: there no word is so long and has a digit.
-_LONG_TOKEN = re.compile(rb'(?i:token)\\?"\s*:\s*\\?"((?=[A-Za-z._~+/=\-]*[0-9])[A-Za-z0-9._~+/=\-]{20,})')
+_LONG_TOKEN = re.compile(rb'\\?"\s*:\s*\\?"((?=[A-Za-z._~+/=\-]{0,200}[0-9])[A-Za-z0-9._~+/=\-]{20,})')
 
 
 def credential_spans(data: bytes, *, named: bool = True) -> list[Span]:
@@ -155,13 +150,19 @@ def credential_spans(data: bytes, *, named: bool = True) -> list[Span]:
     folded = data.translate(_FOLDED)
     found: list[Span] = []
     for sign in _SIGNS:
+        end = 0
         for place in _places(folded, sign):
-            found += _look_at(data, place)
+            if place >= end:  # else it is within the one before
+                span = _look_at(data, place)
+                if span is not None:
+                    found.append(span)
+                    end = span[1]
     if named:
         for sign in _NAME_SIGNS:
             for place in _places(folded, sign):
-                is_bare_token = sign == b"token=" and folded[place - 1 : place] == b"="
-                found += _token_at(data, place) if is_bare_token else _named_at(data, place, place + len(sign))
+                match = _value_behind(data, place + len(sign) - 1)
+                if match is not None:
+                    found.append(match.span(1))
     return found
 
 
@@ -172,33 +173,35 @@ def _places(folded: bytes, sign: bytes) -> Iterator[int]:
         place = folded.find(sign, place + 1)
 
 
-def _look_at(data: bytes, sign: int) -> Iterator[Span]:
+def _look_at(data: bytes, sign: int) -> Span | None:
     """The look that has its sign here: it begins with the sign, or with one or two letters before it."""
     for start in (sign, sign - 1, sign - 2):
         match = _LOOKS.match(data, start) if start >= 0 else None
         if match is not None:
-            yield match.span()
-            return
+            return match.span()
+    return None
 
 
-def _named_at(data: bytes, sign: int, end: int) -> Iterator[Span]:
-    """The values whose names end about here."""
-    start, stop = max(sign - _BEFORE, 0), end + _BEHIND
-    for match in _FIELD_HEAD.finditer(data, start, stop):
-        value = (_FIELD_VALUE if match["mark"] == b'"' else _NESTED_VALUE).match(data, match.end())
-        if value and value[0]:
-            yield value.span()
-    for head, body in ((_PARAMETER_HEAD, _PARAMETER_VALUE), (_PART_HEAD, _PART_VALUE)):
-        for match in head.finditer(data, start, stop):
-            value = body.match(data, match.end())
-            if value:
-                yield value.span()
+def _value_behind(data: bytes, end: int) -> re.Match[bytes] | None:
+    """The value of the field or parameter whose name ends here, if that is the name of a credential."""
+    if data.startswith(b"=", end):
+        name = _name_before(data, end, delimiters=(b"?", b"&", b";"))
+        return _PARAMETER_VALUE.match(data, end) if _IS_PARAMETER.fullmatch(name) else None
+    name = _name_before(data, end, delimiters=(b'"',))
+    if name.lower() == b"token":
+        return _LONG_TOKEN.match(data, end)
+    if not _IS_FIELD.fullmatch(name):
+        return None
+    if data.startswith(b"\\", end):
+        return _NESTED_VALUE.match(data, end)
+    return _FIELD_VALUE.match(data, end) or _PART_VALUE.match(data, end)
 
 
-def _token_at(data: bytes, place: int) -> Iterator[Span]:
-    match = _LONG_TOKEN.match(data, place)
-    if match is not None:
-        yield match.span(1)
+def _name_before(data: bytes, end: int, *, delimiters: tuple[bytes, ...]) -> bytes:
+    """What stands between a delimiter, or the beginning, and here; nothing where that is far."""
+    first = max(end - _LONGEST_NAME, 0)
+    begin = max([data.rfind(each, first, end) for each in delimiters])
+    return data[begin + 1 : end] if begin >= 0 or first == 0 else b""
 
 
 def merged(spans: list[Span]) -> Iterator[Span]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -162,3 +163,25 @@ def test_secrets_of_a_url() -> None:
 def test_a_secret_is_known_in_every_spelling() -> None:
     """A key is known in JSON, with its slashes escaped or not, and quoted for a URL in either case."""
     assert {'a/b+"c', 'a/b+\\"c', 'a\\/b+\\"c', "a%2Fb%2B%22c", "a%2fb%2b%22c", "a/b%2B%22c"} <= spellings('a/b+"c')
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"sk-", b"k-", b"-eyJ", b"-eyJaaaaaaaa", b"-eyJaaaaaaaa.", b"bearer+", b"Bearer ", b'"password":"', b"&secret=",
+        b'"token":"', b'name="password"\r\n', b'\\"password\\":\\"', b'"a_secret',
+    ],
+)  # fmt: skip
+def test_no_text_makes_it_slow(piece: bytes) -> None:
+    """The work grows as the text does, whatever it repeats: twice as much takes at most three times as long."""
+
+    def seconds(data: bytes) -> float:
+        times = []
+        for _ in range(3):
+            began = time.process_time()
+            credential_spans(data)
+            times.append(time.process_time() - began)
+        return min(times)
+
+    short = piece * (60_000 // len(piece))
+    assert seconds(short * 2) < 3 * seconds(short) + 0.05
