@@ -100,7 +100,7 @@ class ReplayedResponse(HTTPResponse):
 
     if not hasattr(HTTPResponse, "read1"):  # before urllib3 2.1; readers of ours ask for it
 
-        def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:  # noqa: FBT001 - urllib3's
+        def read1(self, amt: int | None = None, decode_content: Any = None) -> bytes:
             """One piece, at most `amt` bytes of it."""
             return self.read(_READ_SIZE if amt is None or amt < 0 else amt, decode_content)
 

@@ -33,7 +33,7 @@ def has_gone(sock: socket.socket) -> bool | None:
             return None
         with socket.socket(family, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as asking:
             asking.settimeout(0)  # the kernel answers before `send` returns
-            asking.send(_question(sock.family, peer, ours))
+            asking.send(_question(sock.family, peer=peer, ours=ours))
             answer = asking.recv(4096)
     except (OSError, ValueError):
         return None  # it may not be asked here; a write will tell
@@ -45,7 +45,7 @@ def has_gone(sock: socket.socket) -> bool | None:
     return bool(inode == 0)
 
 
-def _question(family: int, peer: tuple[str, int], ours: tuple[str, int]) -> bytes:
+def _question(family: int, *, peer: tuple[str, int], ours: tuple[str, int]) -> bytes:
     addresses = [socket.inet_pton(family, host) for host, _ in (peer, ours)]
     asked = _ASKED.pack(family, socket.IPPROTO_TCP, 0, _ANY)
     asked += _SOCKET_ID.pack(peer[1], ours[1], *addresses, 0, _ANY, _ANY)
