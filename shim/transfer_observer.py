@@ -21,7 +21,8 @@ class SentRequest(Struct, frozen=True, kw_only=True):
     body: bytes
 
     def __repr__(self) -> str:
-        return f"<SentRequest {self.method} {self.url}, {len(self.body)} bytes>"  # a header holds the key
+        url = self.url.partition("?")[0]  # a query may hold a key, as a header does
+        return f"<SentRequest {self.method} {url}, {len(self.body)} bytes>"
 
 
 class TransferObserver(Protocol):

@@ -219,6 +219,13 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument(
         "--allow-remote", action="store_true", help="listen where others reach it; the keys of all callers pass through"
     )
+    command.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name, beside this machine's own, that clients may ask it by, or whose web pages may ask; may be repeated",
+    )
     command.add_argument("--ca-file", metavar="FILE", help="a PEM file of the authorities the upstream is verified by")
     command.add_argument("--timeout", type=_positive_seconds, metavar="SECONDS", help="the upstream's longest silence")
     command.add_argument(

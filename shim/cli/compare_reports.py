@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from shim.comparison.runs.json_report import JsonReport
 from shim.comparison.runs.junit import JUnitReport
+from shim.recording.private_file import create_private
 
 if TYPE_CHECKING:
     from shim.comparison.runs.judge import Judged
@@ -24,7 +25,9 @@ class Reports:
 
     def __init__(self, open_files: contextlib.ExitStack, *, json: bool, junit: Path | None) -> None:
         self._json = JsonReport(sys.stdout.buffer) if json else None
-        self._junit = None if junit is None else JUnitReport(open_files.enter_context(junit.open("w+b")))
+        self._junit = (
+            None if junit is None else JUnitReport(open_files.enter_context(create_private(junit, is_read=True)))
+        )
 
     def add(self, line: Line, judged: Judged) -> None:
         """Write what was found in a line."""

@@ -12,7 +12,7 @@ import os
 import signal
 import ssl
 import sys
-import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shim.recording.redaction.redaction import Redaction
 
 SWITCH_INTERVAL = 0.0005
+LOOK_SECONDS = 0.2  # how often it is looked whether a signal has come
 _T = TypeVar("_T")
 
 
@@ -36,11 +37,13 @@ def record(arguments: argparse.Namespace) -> int:
     """
     redaction = _redaction(arguments.redact)
     proxy, writer = _made(arguments, redaction)
-    stop = threading.Event()
-    with writer, _signals_set(stop), _turns_taken_often():
+    signals: list[int] = []
+    with writer, _signals_kept(signals), _turns_taken_often():
         with _started(proxy, arguments):
             _announce(proxy, arguments)
-            stop.wait()
+            # No wait without an end: another thread may be given the signal, and the main one handles it once it is awake.
+            while not signals:
+                time.sleep(LOOK_SECONDS)
         return _summary(proxy, arguments.file)
 
 
@@ -55,6 +58,7 @@ def _made(arguments: argparse.Namespace, redaction: Redaction) -> tuple[Recordin
         max_connections=arguments.max_connections,
         max_body=arguments.max_body,
         allow_remote=arguments.allow_remote,
+        allowed_hosts=tuple(arguments.allow_host),
     )
     upstream = _option("--upstream", lambda: Upstream.parse(arguments.upstream))
     address = _option("--listen", lambda: Address.parse(arguments.listen))
@@ -170,9 +174,9 @@ def _turns_taken_often() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals_set(stop: threading.Event) -> Iterator[None]:
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+def _signals_kept(signals: list[int]) -> Iterator[None]:
+    def handle(number: int, _frame: FrameType | None) -> None:
+        signals.append(number)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from shim.client.loop_providers import AsyncInbox, AsyncOpenRequest, LoopSeats
-from shim.client.pool import ClientClosedError, PerProcess, StreamOutcome, error_of, result_of
+from shim.client.pool import ClientClosedError, StreamOutcome, error_of, result_of
 from shim.factory import ProviderKind, name_of, provider_maker
 from shim.model import (
     ErrorCategory,
@@ -23,6 +23,7 @@ from shim.model import (
     StreamEvent,
     TextDelta,
 )
+from shim.per_process import PerProcess
 from shim.provider import CallOptions, Completion, Provider, RequestHandle
 
 if TYPE_CHECKING:

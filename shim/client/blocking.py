@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from shim.client.pool import ClientClosedError, Inbox, OpenRequest, PerProcess, Pool, StreamOutcome, error_of, result_of
+from shim.client.pool import ClientClosedError, Inbox, OpenRequest, Pool, StreamOutcome, error_of, result_of
 from shim.factory import ProviderKind, name_of, provider_maker
 from shim.model import ModelRequest, ModelResponse, StreamDone, StreamError, StreamEvent, TextDelta
+from shim.per_process import PerProcess
 from shim.provider import CallOptions, Completion, Provider, RequestHandle
 
 if TYPE_CHECKING:

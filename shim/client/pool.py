@@ -7,7 +7,7 @@ nobody reads is not driven and holds its server back. Ownership is what keeps th
 - `Lease.lock` is held while the provider is touched, so `Pool.close()` may come from any thread: it rings the alarm that
   every waiting thread also listens to, and then finds the lock free.
 - A provider refers to the `Inbox` of a request, and the inbox to nothing: dropping a stream frees, and so cancels, it at once.
-- Each process has its own pool (`PerProcess`); after a fork the child leaves its parent's alone.
+- Each process has its own pool (`shim.per_process`); after a fork the child leaves its parent's alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias
 
 from shim.loops.select_loop import Watch
 from shim.model import ModelResponse, ProviderError, ShimError, StreamEvent
@@ -27,8 +27,6 @@ from shim.wakeup import Wakeup
 
 # A thread that reads five streams at once pays one new provider when it reads them again; more would only hold connections.
 MAX_IDLE_PER_THREAD = 4
-
-T = TypeVar("T")
 
 
 class ClientClosedError(ShimError, RuntimeError):
@@ -68,20 +66,6 @@ def result_of(completion: Completion) -> ModelResponse:
 def error_of(completion: Completion) -> ProviderError:
     """The error of a request that failed."""
     return completion.error or ProviderError("unknown", "the provider gave neither a response nor an error")
-
-
-class PerProcess(Generic[T]):
-    """One `T` for each process. After a fork the child makes its own and never touches its parent's."""
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-        self._made: dict[int, T] = {}
-
-    def get(self) -> T:
-        """This process's one. Takes no lock, which a fork might have left locked for ever: `setdefault` lets one thread win."""
-        process = os.getpid()
-        made = self._made.get(process)
-        return self._made.setdefault(process, self._make()) if made is None else made
 
 
 class _Seat:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from shim.model.credential_names import shown_fields
 from shim.model.depth import BoundedRepr
 
 ToolCallKind: TypeAlias = Literal[
@@ -116,6 +117,9 @@ class OpaquePart(BoundedRepr, Struct, frozen=True):
 
     kind: str
     data: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"OpaquePart(kind={self.kind!r}, data={shown_fields(self.data)!r})"  # a tool on a server has its key in here
 
 
 class ToolCallResponsePart(Struct, frozen=True, repr_omit_defaults=True):

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
+from shim.model.credential_names import shown_fields, shown_headers
 from shim.model.depth import BoundedRepr
 from shim.model.parts import OpaquePart, Part, TextPart, ToolCallResponsePart, as_parts
 
@@ -172,6 +173,14 @@ class ModelRequest(_ModelAndMessages, frozen=True, kw_only=True, repr_omit_defau
             if isinstance(value, list):
                 force_setattr(self, field, tuple(value))
         force_setattr(self, "tool_choice", _TOOL_CHOICES.get(str(self.tool_choice), self.tool_choice))
+
+    def __repr__(self) -> str:
+        if not (self.extra_headers or self.extra_body):
+            return super().__repr__()
+        shown = replace(self, extra_headers={}, extra_body={})
+        added = {"extra_body": shown_fields(self.extra_body), "extra_headers": shown_headers(self.extra_headers)}
+        parts = [f"{name}={value!r}" for name, value in added.items() if value]
+        return f"{super(ModelRequest, shown).__repr__()[:-1]}, {', '.join(parts)})"
 
 
 def system(text: str, **fields: Any) -> Message:

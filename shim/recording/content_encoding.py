@@ -1,69 +1,86 @@
-"""Undoes the content-encoding of a recorded body, segment by segment, as most callers read it.
+"""Undoes the content-encoding of a recorded body, segment by segment: a segment keeps its time, whatever is in it.
 
-Not of what a reader gets, which passes as it came, nor the framing (`transfer_encoding`). gzip: RFC 1952; deflate: RFC 1950,
-and raw RFC 1951 as some send it.
+Not the undoing itself (`shim.wire.content_encoding`), not what a reader gets, which passes as it came, nor the framing
+(`transfer_encoding`).
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from msgspec import Struct
 
-from shim.recording.exchange import Segment
+from shim.model import ErrorCategory, ProviderError
+from shim.recording.exchange import Segment, UnreadableExchangeError
+from shim.wire.content_encoding import ContentDecoder, decoder_of
 
 Segments: TypeAlias = tuple[Segment, ...]
 
-UNDONE_HERE: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
-"""Content-encodings, in lower case; "" where none is named."""
-_GZIP = zlib.MAX_WBITS | 16
-_ZLIB = zlib.MAX_WBITS
-_WINDOWS: dict[str, tuple[int, ...]] = {"gzip": (_GZIP,), "x-gzip": (_GZIP,), "deflate": (_ZLIB, -_ZLIB)}
 
+class Undone(Struct, frozen=True):
+    """A body with its content-encoding undone.
 
-class Damaged(Struct, frozen=True):
-    """A body that is not what its encoding says: what stands before the damage, and what the decoder says of it."""
-
-    before: Segments
-    words: str
-
-
-def decoded(segments: Sequence[Segment], encoding: str, *, limit: int) -> Segments | None:
-    """The segments with their encoding undone, those left out that gave no bytes yet.
-
-    None where that cannot be: another encoding, or more than one, broken data, or more than `limit` bytes.
+    Attributes:
+        segments: those left out that gave no bytes yet; of a damaged body what stands before the damage.
+        damage: what is wrong with it; "" where nothing is.
+        was_encoded: False where it is not what its header says, and is as it came.
     """
-    plain = undone(segments, encoding, limit=limit)
-    return None if isinstance(plain, Damaged) else plain
+
+    segments: Segments
+    damage: str = ""
+    was_encoded: bool = True
 
 
-def undone(segments: Sequence[Segment], encoding: str, *, limit: int) -> Segments | Damaged | None:
-    """As `decoded`, but of broken data as much as can be had."""
-    name = encoding.strip().lower()
-    if name in ("", "identity"):
-        return tuple(segments)
-    plain: Segments | Damaged | None = None
-    for window in _WINDOWS.get(name, ()):
-        plain = _inflated(segments, window, limit=limit)
-        if not isinstance(plain, Damaged):
-            break
-    return plain
+def is_undone_here(encoding: str) -> bool:
+    """Whether this Content-Encoding can be undone, "" and identity among them."""
+    try:
+        decoder_of(encoding)
+    except ProviderError:
+        return False
+    return True
 
 
-def _inflated(segments: Iterable[Segment], window: int, *, limit: int) -> Segments | Damaged | None:
-    inflater = zlib.decompressobj(window)
+def undone(segments: Sequence[Segment], encoding: str, *, limit: int) -> Undone:
+    """Undo the encoding of a body, which may end early. What stands behind the end of its encoding is left out, as urllib3 does.
+
+    Raises:
+        UnreadableExchangeError: another encoding, more than one, or more than `limit` bytes.
+    """
+    try:
+        decoder = decoder_of(encoding, limit=limit, skips_tail=True)
+    except ProviderError as error:
+        raise UnreadableExchangeError(error.message) from None
+    return Undone(tuple(segments), was_encoded=False) if decoder is None else _decoded(segments, decoder)
+
+
+def _decoded(segments: Sequence[Segment], decoder: ContentDecoder) -> Undone:
     plain: list[Segment] = []
-    left = limit
-    for segment in segments:
-        try:
-            data = inflater.decompress(segment.data or b"", left + 1)
-        except zlib.error as error:
-            return Damaged(tuple(plain), str(error))
-        left -= len(data)
-        if left < 0 or inflater.unused_data:  # a bomb; or a second gzip member, or noise, behind the end
-            return None
+    damage = ""
+    try:
+        for segment in segments:
+            data = decoder.feed(segment.data or b"")
+            if data:
+                plain.append(Segment.of(data, segment.at))
+        data = decoder.finish()
         if data:
-            plain.append(Segment.of(data, segment.at))
-    return tuple(plain)
+            plain.append(Segment.of(data, segments[-1].at))
+    except ProviderError as error:
+        if isinstance(error.__cause__, zlib.error):
+            damage = error.message
+        elif error.category is not ErrorCategory.TRUNCATED:
+            raise UnreadableExchangeError(error.message) from None
+    return Undone(tuple(plain), damage, was_encoded=not decoder.is_plain)
+
+
+def undone_bytes(body: bytes, encoding: str, *, limit: int) -> bytes:
+    """Undo the encoding of a whole body, which may end early.
+
+    Raises:
+        UnreadableExchangeError: it is damaged, or as `undone`.
+    """
+    plain = undone((Segment.of(body, 0.0),), encoding, limit=limit)
+    if plain.damage:
+        raise UnreadableExchangeError(plain.damage)
+    return b"".join(segment.data or b"" for segment in plain.segments)

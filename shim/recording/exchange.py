@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any, Final, Literal, TypeAlias
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Struct
@@ -156,7 +156,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
 
 def api_of(exchange: Exchange) -> Api | None:
     """The API an exchange speaks, None where it is neither of the two."""
-    path = urlsplit(exchange.request.url).path.rstrip("/")
+    path = _split(exchange.request.url).path.rstrip("/")
     if exchange.request.method.upper() != "POST":
         return None
     if path.endswith("/chat/completions"):
@@ -166,11 +166,21 @@ def api_of(exchange: Exchange) -> Api | None:
 
 def base_url_of(exchange: Exchange) -> str:
     """The address an exchange went to, without the path of its API: what a client is given as its base URL."""
-    parts = urlsplit(exchange.request.url)
+    parts = _split(exchange.request.url)
     path = parts.path.rstrip("/")
     for api_path in ("/chat/completions", "/responses"):
         path = path.removesuffix(api_path)
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL; of one that is none, such as `https://[::1`, as much as can be told."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        scheme, _, rest = url.partition("://")
+        host, slash, path = rest.partition("/")
+        return SplitResult(scheme, host, (slash + path).partition("#")[0].partition("?")[0], "", "")
 
 
 def is_streamed(exchange: Exchange) -> bool:

@@ -1,171 +1,122 @@
-"""One exchange while it is recorded, and what is left of it when it has ended: enough to make the `Exchange` later.
+"""One exchange while it is recorded: what is observed of it, added up, bounded, and handed over once.
 
 Not who begins it and takes it over (`recorder`), nor who tells it what passes (`socket_file`, `response_body`, a native
-transport). While a body is read each piece costs one append. At its end the parts are put aside as they are, in one object;
-framing, content-encoding and secrets are still in it, so it shows none of its parts, and is made into an exchange on the
-thread that writes it, or before a function gets it.
+transport, the proxy), nor what is made of it (`finished_exchange`). While a body is read each piece costs one append.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
+import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Protocol
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from shim.recording.content_encoding import Damaged, undone
-from shim.recording.exchange import (
-    Ended,
-    Exchange,
-    Headers,
-    RecordedRequest,
-    RecordedResponse,
-    Role,
-    Segment,
-    TransportFault,
-)
-from shim.recording.transfer_encoding import Framing, Piece, Unframed, unframed
-
-if TYPE_CHECKING:
-    from shim.recording.recorder import Recorder
+from shim.recording.exchange import Ended, Headers, RecordedRequest, RecordedResponse, Role, TransportFault
+from shim.recording.finished_exchange import MICROSECONDS, Finished, HeardBody, Left
+from shim.recording.transfer_encoding import Framing, Piece
 
 MOST_SEGMENTS: Final = 1 << 18
 """Pieces of a body that are kept: one costs some 150 bytes however short it is."""
-_SEGMENT_WEIGHT = 150
-_EXCHANGE_WEIGHT = 2000
-_MICROSECONDS = 6
-
-Left: TypeAlias = Literal["closed", "dropped", "cancelled", "eof", "failed"]
-"""Why a heard body was read no further: its reader closed it, forgot it or cut it off; or its connection ended, or broke."""
 
 
-class Heard(Struct, frozen=True):
-    """What is known of a body that was heard below its framing.
+class OnKept(Protocol):
+    """Is told of an exchange whether it was kept, on the thread that writes."""
 
-    Attributes:
-        encoding: its content-encoding, one that can be undone.
-        left: how its reading ended.
-        unread: bytes that had come, and that its reader did not take.
-    """
-
-    framing: Framing
-    encoding: str
-    left: Left = "dropped"
-    unread: int = 0
+    def __call__(self, finished: Finished, *, is_kept: bool) -> object:
+        """Take it."""
+        ...
 
 
-class Finished(Struct, frozen=True, kw_only=True):
-    """The parts of an exchange that has ended, as they were observed."""
+class RecordingOwner(Protocol):
+    """What a recording needs of who began it; a `Recorder` is one."""
 
-    pair_id: str
     role: Role
     client: str
-    context: dict[str, Any]
-    request: RecordedRequest
-    response: RecordedResponse | None
-    pieces: list[Piece]
-    heard: Heard | None
-    overflowed: bool
     max_body: int
-    ended: Ended
-    fault: TransportFault | None
-    started_at: float
-    started: float
-    finished: float
 
-    def __repr__(self) -> str:
-        return f"<Finished {self.request.method} {self.ended}>"
+    def hand_over(self, finished: Finished, *, on_kept: OnKept | None) -> None:
+        """Take what is left of an exchange that has ended."""
+        ...
 
-    @property
-    def weight(self) -> int:
-        """Bytes of memory, roughly."""
-        body = sum([len(data) for data, _ in self.pieces])
-        return _EXCHANGE_WEIGHT + len(self.request.body or b"") + body + _SEGMENT_WEIGHT * len(self.pieces)
+    def abandoned(self, recording: Recording) -> None:
+        """Take a recording that nobody has ended, while memory is freed."""
+        ...
 
-    def exchange(self) -> Exchange:
-        """The exchange, its framing and content-encoding undone, its secrets still in it."""
-        if self.heard is None or self.response is None:
-            return self._made(self.pieces, ended=self.ended, fault=self.fault, encoding="")
-        body = unframed(self.pieces, self.heard.framing, at_eof=self.heard.left == "eof")
-        ended, fault = self._judged(self.heard, body)
-        return self._made(body.pieces, ended=ended, fault=fault, encoding=self.heard.encoding)
+    def collect(self) -> None:
+        """Hand over those that nobody has ended."""
+        ...
 
-    def _judged(self, heard: Heard, body: Unframed) -> tuple[Ended, TransportFault | None]:
-        """How a heard body ended: its framing says whether it was whole, its reader whether it was wanted so."""
-        if heard.left in ("cancelled", "dropped"):
-            return "aborted", None
-        if heard.left == "failed":
-            return "failed", self.fault
-        if body.state == "broken" and not self.overflowed:
-            return "failed", self._fault("protocol", body.words)
-        if heard.left == "eof":
-            is_cut = body.state == "short" and not self.overflowed
-            return ("failed", self._fault("truncated", _CUT)) if is_cut else ("complete", None)
-        return ("complete" if body.state == "whole" and heard.unread <= body.excess else "aborted"), None
-
-    def _fault(self, kind: str, words: str) -> TransportFault:
-        return TransportFault(stage="body", kind=kind, message=words, at=self.finished)
-
-    def _made(self, pieces: Sequence[Piece], *, ended: Ended, fault: TransportFault | None, encoding: str) -> Exchange:
-        response, overflowed = self.response, self.overflowed
-        if response is not None:
-            segments, cut = _bounded(pieces, most=self.max_body, started=self.started)
-            overflowed = overflowed or cut
-            # Of the beginning of an encoded body nothing is undone: it is not compared, and may be anything.
-            plain = None if overflowed else undone(segments, encoding, limit=self.max_body)
-            if isinstance(plain, Damaged):
-                ended, fault = "failed", fault or self._fault(_DAMAGED, plain.words)
-                plain = plain.before
-            is_plain = response.decoded and (plain is not None or encoding in ("", "identity"))
-            response = replace(response, segments=segments if plain is None else plain, decoded=is_plain)
-        return Exchange(
-            pair_id=self.pair_id,
-            role=self.role,
-            started_at=self.started_at,
-            request=self.request,
-            response=response,
-            ended="overflow" if overflowed else ended,
-            fault=fault,
-            finished=self.finished,
-            client=self.client,
-            context=self.context,
-        )
+    def failed(self, error: Exception) -> None:
+        """Take an exception of ours."""
+        ...
 
 
-_DAMAGED: Final = "urllib3.exceptions.DecodeError"  # what its reader meets, and no way of reading it goes past that
-_CUT: Final = "the connection ended before the body did"
+class SentBody:
+    """A request's body as it is sent: kept up to a bound; of a longer one the length and the hash stay."""
 
+    __slots__ = ("_hash", "_length", "_most", "_pieces", "is_whole")
 
-def _bounded(pieces: Sequence[Piece], *, most: int, started: float) -> tuple[tuple[Segment, ...], bool]:
-    """The first so many bytes as segments, and whether there were more."""
-    left, segments = most, []
-    for data, at in pieces:
-        if left > 0:
-            segments.append(Segment.of(bytes(data[:left]), round(at - started, _MICROSECONDS)))
-        left -= len(data)
-    return tuple(segments), left < 0
+    def __init__(self, *, most: int) -> None:
+        self.is_whole = False
+        self._most = most
+        self._length = 0
+        self._pieces: list[bytes] = []
+        self._hash: hashlib._Hash | None = None
+
+    def add(self, pieces: Sequence[bytes]) -> None:
+        """Take pieces that follow."""
+        self._length += sum(map(len, pieces))
+        self._pieces += pieces
+        if self._length > self._most:  # a shorter one is kept whole, and needs no hash
+            self._hash = self._hash or hashlib.sha256()
+            for piece in self._pieces:
+                self._hash.update(piece)
+            self._pieces.clear()
+
+    def of(self, head: RecordedRequest) -> RecordedRequest:
+        """The request with this body; one that never became whole has none, and no length."""
+        if not self.is_whole:
+            return head
+        if self._hash is not None:
+            return replace(head, length=self._length, sha256=self._hash.hexdigest())
+        return replace(head, body=b"".join(self._pieces), length=self._length)
 
 
 class Recording:
-    """One exchange that is being recorded. Its methods never raise."""
+    """One exchange that is being recorded. Its methods never raise.
+
+    Args:
+        owner: who began it, and takes it over.
+        request: without its body.
+        body: of the request, or None where it cannot be known (a file, a generator).
+        pair_id: None makes one.
+        context: what the application adds.
+        on_kept: is told whether it was kept, where it goes to be written in the background.
+    """
 
     __slots__ = (
         "_context",
+        "_encoding",
+        "_end",
         "_headers",
         "_headers_at",
         "_heard",
         "_left",
+        "_most",
+        "_on_kept",
         "_once",
         "_overflowed",
+        "_owner",
         "_pair_id",
         "_pieces",
         "_process",
         "_reason",
-        "_recorder",
         "_request",
+        "_sent",
         "_started_at",
         "_status",
         "decoded",
@@ -173,21 +124,34 @@ class Recording:
         "started",
     )
 
-    def __init__(self, recorder: Recorder, *, request: RecordedRequest, pair_id: str, context: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        owner: RecordingOwner,
+        *,
+        request: RecordedRequest,
+        body: SentBody | None,
+        pair_id: str | None = None,
+        context: dict[str, Any] | None = None,
+        on_kept: OnKept | None = None,
+    ) -> None:
         self._once = [True]  # to pop it is to end: one thread alone can
         self._process = os.getpid()
-        self._recorder = recorder
+        self._owner = owner
         self._request = request
-        self._pair_id = pair_id
-        self._context = context
+        self._sent = body
+        self._pair_id = pair_id or uuid.uuid4().hex
+        self._context = context or {}
+        self._on_kept = on_kept
+        self._end: tuple[Ended, TransportFault | None, float] | None = None
         self._status: int | None = None
         self._reason = ""
         self._headers: Headers = ()
         self._headers_at = 0.0
         self._pieces: list[Piece] = []
-        self._left = recorder.max_body
+        self._most = self._left = owner.max_body
         self._overflowed = False
-        self._heard: Heard | None = None
+        self._heard: HeardBody | None = None
+        self._encoding = ""
         self.decoded = True
         self.is_cancelled = False
         self._started_at = time.time()
@@ -198,7 +162,7 @@ class Recording:
 
     def __del__(self) -> None:
         if self._once and self._process == os.getpid():
-            self._recorder.abandoned(self)
+            self._owner.abandoned(self)
 
     @property
     def is_over(self) -> bool:
@@ -207,45 +171,75 @@ class Recording:
 
     def elapsed(self) -> float:
         """Seconds since the request was handed to the transport."""
-        return round(time.monotonic() - self.started, _MICROSECONDS)
+        return round(time.monotonic() - self.started, MICROSECONDS)
 
-    def head(self, status: int, *, reason: str, headers: Headers) -> None:
-        """Take the head of the response."""
+    @property
+    def has_head(self) -> bool:
+        """Whether the head of the response has come."""
+        return self._status is not None
+
+    def ask(self, pieces: Sequence[bytes]) -> None:
+        """Take pieces of the request's body, where that is sent bit by bit."""
+        if self._sent is not None:
+            self._sent.add(pieces)
+
+    def asked_all(self) -> None:
+        """Note that the request is complete."""
+        if self._sent is not None:
+            self._sent.is_whole = True
+
+    def head(self, status: int, *, reason: str, headers: Headers, encoding: str = "") -> None:
+        """Take the head of the response; `encoding`: the content-encoding in which its body will be noted."""
         self._status, self._reason, self._headers = status, reason, headers
+        self._encoding = encoding
         self._headers_at = self.elapsed()
 
     def hear(self, framing: Framing, *, encoding: str) -> None:
         """From now on what is noted is the body as it comes off the socket."""
-        self._heard = Heard(framing, encoding)
-        self._left = framing.most(self._recorder.max_body)
+        self._heard = HeardBody(framing)
+        self._encoding = encoding
+        self._most = self._left = framing.most(self._owner.max_body)
 
     def note(self, data: bytes) -> None:
         """Take what was read of the body together; nothing is done with it yet."""
         self._left -= len(data)
         if self._left < 0 or len(self._pieces) >= MOST_SEGMENTS:
-            self._overflow(data)
+            self._overflow(data, time.monotonic())
         elif data:
             self._pieces.append((data, time.monotonic()))
 
-    def _overflow(self, data: bytes) -> None:
+    def note_all(self, pieces: Sequence[bytes], *, at: float) -> None:
+        """Take pieces that were read together, and when, by `time.monotonic`."""
+        for data in pieces:
+            self._left -= len(data)
+            if self._left < 0 or len(self._pieces) >= MOST_SEGMENTS:
+                self._overflow(data, at)
+            elif data:
+                self._pieces.append((data, at))
+
+    def _overflow(self, data: bytes, at: float) -> None:
         if not (self._overflowed or self.is_over):
             fits = len(data) + min(self._left, 0)
             if fits > 0 and len(self._pieces) < MOST_SEGMENTS:
-                self._pieces.append((data[:fits], time.monotonic()))
+                self._pieces.append((data[:fits], at))
         self._overflowed = True
-        self._left = -1
 
     def leave(self, left: Left, *, unread: int = 0, fault: TransportFault | None = None) -> None:
         """End a recording that hears; what its end was, its framing tells."""
         if self._heard is not None and not self.is_over:
             left = "cancelled" if self.is_cancelled else left
-            self._heard = Heard(self._heard.framing, self._heard.encoding, left, unread)
+            self._heard = HeardBody(self._heard.framing, left, unread)
         self.end("aborted", fault=fault)
+
+    def settle(self, ended: Ended, *, fault: TransportFault | None = None) -> None:
+        """Note how it ended, and when, without handing it over yet; only the first end counts."""
+        if self._end is None:
+            self._end = (ended, fault, self.elapsed())
 
     def end(self, ended: Ended, *, fault: TransportFault | None = None) -> None:
         """Hand the exchange over, and those of dropped responses; only the first end counts."""
         self.conclude(ended, fault=fault)
-        self._recorder.collect()
+        self._owner.collect()
 
     def conclude(self, ended: Ended, *, fault: TransportFault | None = None) -> None:
         """Hand this exchange over; only the first end counts."""
@@ -256,30 +250,34 @@ class Recording:
         try:
             finished = self._finished(ended, fault)
         except Exception as error:  # noqa: BLE001 - whatever was observed, its reader must not suffer
-            self._recorder.failed(error)
+            self._owner.failed(error)
             return
         finally:
             self._left = -1  # what is still read is not kept
             self._pieces = []
-        self._recorder.hand_over(finished)
+        self._owner.hand_over(finished, on_kept=self._on_kept)
 
     def _finished(self, ended: Ended, fault: TransportFault | None) -> Finished:
+        ended, fault, at = self._end or (ended, fault, self.elapsed())
+        owner = self._owner
         return Finished(
             pair_id=self._pair_id,
-            role=self._recorder.role,
-            client=self._recorder.client,
+            role=owner.role,
+            client=owner.client,
             context=self._context,
-            request=self._request,
+            request=self._request if self._sent is None else self._sent.of(self._request),
             response=None if self._status is None else self._response(self._status),
             pieces=self._pieces,
+            passed=self._most - self._left,
             heard=self._heard,
+            encoding=self._encoding,
             overflowed=self._overflowed,
-            max_body=self._recorder.max_body,
+            max_body=owner.max_body,
             ended=ended,
             fault=fault,
             started_at=self._started_at,
             started=self.started,
-            finished=self.elapsed(),
+            finished=at,
         )
 
     def _response(self, status: int) -> RecordedResponse:

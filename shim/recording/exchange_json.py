@@ -201,6 +201,8 @@ def decode_exchange(line: bytes | str) -> Exchange:
         read = _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _refusal(line, error) from None
+    except RecursionError:
+        raise RecordError("it is nested too deeply to be read; take this line out") from None
     is_ours = read.schema == SCHEMA
     if not is_ours:
         _check_schema(read.schema)
@@ -265,7 +267,7 @@ def _fault_of(read: _Fault) -> TransportFault:
 def _made_of(raw: msgspec.Raw, *, is_ours: bool) -> Reading | None:
     try:
         return _reading_decoder.decode(raw)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         if is_ours:
             raise RecordError(f"made: {error}; record it anew, or take this line out") from None
         return None  # told in words of a newer version
@@ -284,7 +286,7 @@ def _refusal(line: bytes | str, error: Exception) -> RecordError:
     """Why a line cannot be read; of a newer major version that is the reason, whatever else is odd."""
     try:
         schema = _head_decoder.decode(line).schema
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return RecordError(f"it is no JSON object ({error}); give a file of recorded exchanges, or take this line out")
     try:
         _check_schema(schema)

@@ -24,6 +24,7 @@ from shim.recording.exchange_json import (
     decode_exchange,
     encode_exchange,
 )
+from shim.recording.private_file import open_private
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -37,7 +38,7 @@ STDIN: Final = "-"
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 2.3.1: files are known by their content, as standard input has no name
 
 
-class Line(NamedTuple):
+class RecordLine(NamedTuple):
     """A line that holds something: its number from 1, its bytes, and how many (uncompressed) stand before it."""
 
     number: int
@@ -45,7 +46,7 @@ class Line(NamedTuple):
     offset: int
 
 
-def read_lines(path: str | Path) -> Iterator[Line]:
+def read_lines(path: str | Path) -> Iterator[RecordLine]:
     """Read the lines of a file without looking into them, one in memory at a time; "-" is standard input.
 
     Raises:
@@ -62,7 +63,7 @@ def read_lines(path: str | Path) -> Iterator[Line]:
                     words = f"it is longer than {LONGEST_LINE >> 20} MiB; is this JSON Lines, one exchange a line?"
                     raise RecordError(words).at(str(path), number)
                 if not data.isspace():
-                    yield Line(number, data, offset)
+                    yield RecordLine(number, data, offset)
                 offset += len(data)
         except EOFError:
             raise TruncatedRecordError(_CUT).at(str(path), number + 1) from None
@@ -96,7 +97,7 @@ def read_exchanges(path: str | Path, *, on_error: Callable[[RecordError], object
             on_error(read)
 
 
-def _next_of(lines: Iterator[Line], path: str) -> Exchange | RecordError | None:
+def _next_of(lines: Iterator[RecordLine], path: str) -> Exchange | RecordError | None:
     """The next exchange, or why it cannot be read; None at the end."""
     try:
         line = next(lines, None)
@@ -141,7 +142,7 @@ class ExchangeWriter:
 
     A line is one write to the end of the file, so that several processes may append to the same one. Of a name that ends
     in `.gz` each write is a whole gzip member: what was written before a crash stays readable. The file is readable
-    by its owner alone.
+    by its owner alone, also one that was there before and was not.
 
     Raises:
         OSError: the file cannot be opened for writing.
@@ -150,7 +151,7 @@ class ExchangeWriter:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._compresses = self.path.suffix == ".gz"
-        self._file: int | None = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file: int | None = open_private(self.path, os.O_WRONLY | os.O_APPEND)
         self._is_torn = not self._compresses and _ends_inside_a_line(self.path)
 
     def __repr__(self) -> str:
@@ -214,9 +215,9 @@ __all__ = [
     "LONGEST_LINE",
     "SCHEMA",
     "ExchangeWriter",
-    "Line",
     "NewerRecordError",
     "RecordError",
+    "RecordLine",
     "TruncatedRecordError",
     "decode_exchange",
     "encode_exchange",

@@ -6,12 +6,20 @@ socket and these bytes (framing, compression) is a transport's work, and is not 
 
 from __future__ import annotations
 
-import zlib
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from shim.recording.exchange import Exchange, Headers, TransportFault, UnreadableExchangeError, is_streamed
+from shim.recording.content_encoding import undone
+from shim.recording.exchange import (
+    Exchange,
+    Headers,
+    RecordedResponse,
+    Segment,
+    TransportFault,
+    UnreadableExchangeError,
+    is_streamed,
+)
 
 FaultFamily: TypeAlias = Literal["timeout", "network", "truncated", "protocol"]
 Stage: TypeAlias = Literal["connect", "headers", "body"]
@@ -57,15 +65,12 @@ def presented(exchange: Exchange) -> Presented:
     if response is None:
         streamed = is_streamed(exchange)
         return Presented(status=0, reason="", headers=(), pieces=(), broken=broken, streamed=streamed)
-    pieces = tuple(segment.data for segment in response.segments if segment.data)
-    encoding = None if response.decoded else response.header("content-encoding")
-    if encoding is not None:
-        pieces, broken = _decoded(pieces, encoding, broken=broken)
+    segments, broken = _decoded(response, broken=broken)
     return Presented(
         status=response.status,
         reason=response.reason,
         headers=tuple(header for header in response.headers if header[0].lower() not in _OF_THE_FRAMING),
-        pieces=pieces,
+        pieces=tuple([segment.data for segment in segments if segment.data]),
         broken=broken,
         streamed=is_streamed(exchange),
     )
@@ -140,33 +145,12 @@ def _first(rows: tuple[tuple[tuple[str, ...], FaultFamily], ...], text: str) -> 
     return next((family for words, family in rows if any(word in text for word in words)), None)
 
 
-def _decoded(
-    pieces: tuple[bytes, ...], encoding: str, *, broken: Break | None
-) -> tuple[tuple[bytes, ...], Break | None]:
-    """Undo the content-encodings, the last applied first; one that cannot be undone breaks the body there."""
-    for name in reversed([each.strip().lower() for each in encoding.split(",")]):
-        if name in ("identity", ""):
-            continue
-        if name not in ("gzip", "x-gzip", "deflate"):
-            raise UnreadableExchangeError(f"the body is compressed with {name!r}; only gzip and deflate are read here")
-        plain: list[bytes] = []
-        try:
-            _inflate(pieces, into=plain)
-        except zlib.error as error:
-            broken = Break("body", "protocol", "urllib3.exceptions.DecodeError", str(error))
-        pieces = tuple(plain)
-    return pieces, broken
-
-
-def _inflate(pieces: tuple[bytes, ...], *, into: list[bytes]) -> None:
-    first = next(iter(pieces), b"")
-    has_header = first[:1] == b"\x1f" or (first[:1] and first[0] & 0x0F == 0x08)
-    decoder = zlib.decompressobj(zlib.MAX_WBITS | 32 if has_header else -zlib.MAX_WBITS)
-    size = 0
-    for piece in pieces:
-        data = decoder.decompress(piece, BODY_LIMIT + 1 - size)
-        size += len(data)
-        if size > BODY_LIMIT:
-            raise UnreadableExchangeError(f"the decompressed body is longer than {BODY_LIMIT} bytes")
-        if data:
-            into.append(data)
+def _decoded(response: RecordedResponse, *, broken: Break | None) -> tuple[tuple[Segment, ...], Break | None]:
+    """Undo the content-encoding; a body that is damaged breaks off there."""
+    encoding = None if response.decoded else response.header("content-encoding")
+    if encoding is None:
+        return response.segments, broken
+    plain = undone(response.segments, encoding, limit=BODY_LIMIT)
+    if plain.damage:
+        broken = Break("body", "protocol", "urllib3.exceptions.DecodeError", plain.damage)
+    return plain.segments, broken

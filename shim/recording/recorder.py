@@ -11,27 +11,18 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import re
 import threading
-import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from shim.recording.exchange import (
-    PAIR_HEADER,
-    Ended,
-    Exchange,
-    Headers,
-    RecordedRequest,
-    Role,
-    TransportFault,
-    sha256_of,
-)
-from shim.recording.exchange_builder import MOST_SEGMENTS, Finished, Recording
+from shim.per_process import PerProcess
+from shim.recording.exchange import PAIR_HEADER, Ended, Exchange, Headers, RecordedRequest, Role, TransportFault
+from shim.recording.exchange_builder import OnKept, Recording, SentBody
+from shim.recording.finished_exchange import Finished
 from shim.recording.redaction.redaction import Redaction
 from shim.transfer_observer import SentRequest, TransferObserver
 
@@ -43,34 +34,28 @@ Context: TypeAlias = "Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None
 OnError: TypeAlias = Callable[[Exception], object]
 
 _log = logging.getLogger("shim.recording")
-_T = TypeVar("_T")
+
+
+class IsKept(Protocol):
+    """Is told whether one exchange was kept, on the thread that brought it there."""
+
+    def __call__(self, *, is_kept: bool) -> object:
+        """Take it."""
+        ...
 
 
 class Sink(Protocol):
     """Where exchanges go."""
 
-    def put(self, make: Callable[[], Exchange], *, weight: int) -> bool:
+    def put(self, make: Callable[[], Exchange], *, weight: int, on_kept: IsKept | None = None) -> bool:
         """Take one by what makes it, redacted, at any time and on any thread; False where it had to be dropped.
 
         Args:
             make: raises whatever went wrong with it.
             weight: bytes of memory it holds, roughly.
+            on_kept: is told whether one that was taken reached its place.
         """
         ...
-
-
-class PerProcess:
-    """A value per process: after a fork the child begins with its own, as a lock of the parent's may be held for ever."""
-
-    def __init__(self, make: Callable[[], _T]) -> None:
-        self._make: Callable[[], Any] = make
-        self._made: dict[int, Any] = {}
-
-    def get(self) -> Any:
-        """This process's."""
-        pid = os.getpid()
-        made = self._made.get(pid)
-        return self._made.setdefault(pid, self._make()) if made is None else made
 
 
 class _Tally:
@@ -83,6 +68,7 @@ class _Tally:
         self.failed = 0
 
     def count(self, name: str) -> int:
+        """Count one more of a name; the number of them now."""
         with self.lock:
             value: int = getattr(self, name) + 1
             setattr(self, name, value)
@@ -126,7 +112,7 @@ class Recorder:
         self._abandoned: deque[Recording] = deque()
 
     @property
-    def tally(self) -> Any:
+    def tally(self) -> _Tally:
         """The counts of this process: `recorded`, `dropped`, `failed`."""
         return self._tallies.get()
 
@@ -135,8 +121,9 @@ class Recorder:
     ) -> Recording | None:
         """Begin to record a request that is about to be sent; None where that failed."""
         try:
-            request = _request(method=method, url=url, headers=headers, body=body, max_body=self.max_body)
-            return Recording(self, request=request, pair_id=pair_id or uuid.uuid4().hex, context=self._told_context())
+            request = RecordedRequest(method=method, url=url, headers=headers)
+            sent = _sent_body(body, most=self.max_body)
+            return Recording(self, request=request, body=sent, pair_id=pair_id, context=self._told_context())
         except Exception as error:  # noqa: BLE001 - whatever it is, the request is sent
             self.failed(error)
             return None
@@ -147,10 +134,11 @@ class Recorder:
         recording = self.begin(method=sent.method, url=sent.url, headers=sent.headers, body=sent.body, pair_id=given)
         return None if recording is None else _Watched(recording)
 
-    def hand_over(self, finished: Finished) -> None:
+    def hand_over(self, finished: Finished, *, on_kept: OnKept | None) -> None:
         """Give an exchange to the sink; whatever goes wrong is counted and told."""
+        told = None if on_kept is None else functools.partial(on_kept, finished)
         try:
-            taken = self._sink.put(functools.partial(self._redacted, finished), weight=finished.weight)
+            taken = self._sink.put(functools.partial(self._redacted, finished), weight=finished.weight, on_kept=told)
         except Exception as error:  # noqa: BLE001 - the one place where what a sink raises is caught
             self.failed(error)
         else:
@@ -230,36 +218,22 @@ _NOT_CONNECTED = re.compile(
 )
 
 
-def _request(*, method: str, url: str, headers: Headers, body: object, max_body: int) -> RecordedRequest:
-    data = _body_bytes(body)
-    if data is None:
-        return RecordedRequest(method=method, url=url, headers=headers)
-    if len(data) > max_body:
-        return RecordedRequest(method=method, url=url, headers=headers, length=len(data), sha256=sha256_of(data))
-    return RecordedRequest(method=method, url=url, headers=headers, body=data, length=len(data))
-
-
-def _body_bytes(body: object) -> bytes | None:
+def _sent_body(body: object, *, most: int) -> SentBody | None:
     """The body as it is sent; None for a file or a generator, which to read would be to consume."""
     if body is None:
-        return b""
-    if isinstance(body, str):
-        return body.encode()
-    return bytes(body) if isinstance(body, bytes | bytearray | memoryview) else None
+        data = b""
+    elif isinstance(body, str):
+        data = body.encode()
+    elif isinstance(body, bytes | bytearray | memoryview):
+        data = bytes(body)
+    else:
+        return None
+    sent = SentBody(most=most)
+    sent.add((data,))
+    sent.is_whole = True
+    return sent
 
 
 def _shown(error: Exception) -> str:
     """The type alone: the words of an exception may quote a body."""
     return f"{type(error).__module__}.{type(error).__qualname__}"
-
-
-__all__ = [
-    "MAX_BODY",
-    "MOST_SEGMENTS",
-    "Context",
-    "OnError",
-    "PerProcess",
-    "Recorder",
-    "Recording",
-    "Sink",
-]

@@ -13,8 +13,9 @@ from typing import IO, Any, NoReturn, cast
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3 import HTTPResponse
 from urllib3 import exceptions as raw_errors
+from urllib3._collections import HTTPHeaderDict  # urllib3 itself names it since 2.0 only
 
 from shim.recording.exchange import Exchange
 from shim.recording.recorded_answer import Break, FaultFamily, Presented, presented
@@ -96,6 +97,12 @@ class ReplayedResponse(HTTPResponse):
         piece = self.replayed.piece
         while data := piece(amt) or self.read1(amt):
             yield data
+
+    if not hasattr(HTTPResponse, "read1"):  # before urllib3 2.1; readers of ours ask for it
+
+        def read1(self, amt: int | None = None, decode_content: Any = None) -> bytes:
+            """One piece, at most `amt` bytes of it."""
+            return self.read(_READ_SIZE if amt is None or amt < 0 else amt, decode_content)
 
     def tell(self) -> int:
         """How many bytes have been read."""

@@ -1,6 +1,6 @@
-"""Where exchanges go: into a file in the background, or to a function of the caller's.
+"""Where exchanges go: into a file or to a function, in the background; or to a function at once.
 
-Not the form of the file (`files`) nor the making of an exchange (`exchange_builder`), which is done here, when it is asked for.
+Not the form of the file (`files`) nor the making of an exchange (`finished_exchange`), which is done here, when it is asked for.
 The background writer holds a bounded queue of exchanges that are not made yet, so what waits in it, in memory, is not redacted
 yet; each is made, redacted and encoded on the thread, and nothing else is written. What does not fit is dropped. The thread is
 no daemon, so that what is queued is written even if nobody closes anything; it begins with the first exchange and ends by
@@ -12,19 +12,20 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeAlias, final
+from typing import Final, NamedTuple, Protocol, TypeAlias, final
 
+from shim.per_process import PerProcess
 from shim.recording.exchange import Exchange
 from shim.recording.files import ExchangeWriter, encode_exchange
-from shim.recording.recorder import OnError, PerProcess, Sink
+from shim.recording.recorder import IsKept, OnError, Sink
 
 SinkTarget: TypeAlias = "str | Path | Callable[[Exchange], object]"
-_Make: TypeAlias = Callable[[], Exchange]
 
 MOST_WAITING: Final = 1000
 MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
-"""What waits for the disk, in exchanges and in bytes of them; more is dropped and counted."""
+"""What waits for the disk, in exchanges and in bytes of them; more is dropped and counted. What is being written is beside it."""
 LINGER_SECONDS: Final = 0.5
 """How long the thread waits for the next exchange before it ends, and so an interpreter's exit where nobody closed the sink."""
 CLOSE_SECONDS: Final = 30.0
@@ -38,10 +39,12 @@ class CallableSink:
     def __init__(self, function: Callable[[Exchange], object]) -> None:
         self._function = function
 
-    def put(self, make: Callable[[], Exchange], *, weight: int) -> bool:
+    def put(self, make: Callable[[], Exchange], *, weight: int, on_kept: IsKept | None = None) -> bool:
         """Call the function; what it raises the recorder takes."""
         del weight  # nothing waits
         self._function(make())
+        if on_kept is not None:
+            on_kept(is_kept=True)
         return True
 
     def flush(self) -> None:
@@ -51,8 +54,46 @@ class CallableSink:
         """Nothing is open."""
 
 
+class _Output(Protocol):
+    """What the thread writes to. What was added is in its place once `flush` returns; after `close` it is not used again."""
+
+    def add(self, exchange: Exchange) -> None:
+        """Take one; raises what is wrong with that one."""
+        ...
+
+    def flush(self) -> None:
+        """Write what was added; raises what befell all of it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class _BackgroundSink:
+    """Hands exchanges to a thread that writes them; for any number of threads."""
+
+    def __init__(
+        self, open_output: Callable[[], _Output], *, on_error: OnError, most_waiting: int, most_waiting_bytes: int
+    ) -> None:
+        self._queues = PerProcess(lambda: _Queue(open_output, on_error=on_error))
+        self._most = most_waiting
+        self._most_bytes = most_waiting_bytes
+
+    def put(self, make: Callable[[], Exchange], *, weight: int, on_kept: IsKept | None = None) -> bool:
+        """Queue an exchange; False where there is no room."""
+        waiting = _Waiting(make, on_kept)
+        return self._queues.get().put(waiting, weight, most=self._most, most_bytes=self._most_bytes)
+
+    def flush(self) -> None:
+        """Wait until what was queued is written."""
+        self._queues.get().wait()
+
+    def close(self) -> None:
+        """Wait for the same, end the thread and close the file. An exchange that still comes opens it again for a moment."""
+        self._queues.get().close()
+
+
 @final
-class FileSink:
+class FileSink(_BackgroundSink):
     """Writes exchanges to a file in the background; for any number of threads.
 
     Raises:
@@ -69,44 +110,88 @@ class FileSink:
     ) -> None:
         ExchangeWriter(path).close()
         self.path = Path(path)
-        self._queues = PerProcess(lambda: _Queue(self.path, on_error=on_error))
-        self._most = most_waiting
-        self._most_bytes = most_waiting_bytes
+        super().__init__(
+            partial(_Lines, self.path),
+            on_error=on_error,
+            most_waiting=most_waiting,
+            most_waiting_bytes=most_waiting_bytes,
+        )
 
-    def put(self, make: Callable[[], Exchange], *, weight: int) -> bool:
-        """Queue an exchange; False where there is no room."""
-        queue: _Queue = self._queues.get()
-        return queue.put(make, weight, most=self._most, most_bytes=self._most_bytes)
+
+@final
+class BackgroundSink(_BackgroundSink):
+    """Gives exchanges to a function in the background, one after the other; for any number of threads."""
+
+    def __init__(
+        self,
+        write: Callable[[Exchange], object],
+        *,
+        on_error: OnError,
+        most_waiting: int = MOST_WAITING,
+        most_waiting_bytes: int = MOST_WAITING_BYTES,
+    ) -> None:
+        super().__init__(
+            partial(_Calls, write), on_error=on_error, most_waiting=most_waiting, most_waiting_bytes=most_waiting_bytes
+        )
+
+
+class _Lines:
+    """A file: what was added goes to its end together."""
+
+    def __init__(self, path: Path) -> None:
+        self._writer = ExchangeWriter(path)
+        self._lines: list[bytes] = []
+
+    def add(self, exchange: Exchange) -> None:
+        self._lines.append(encode_exchange(exchange))
 
     def flush(self) -> None:
-        """Wait until what was queued is written."""
-        queue: _Queue = self._queues.get()
-        queue.wait()
+        lines, self._lines = self._lines, []
+        if lines:
+            self._writer.write_lines(lines)
 
     def close(self) -> None:
-        """Wait for the same, end the thread and close the file. An exchange that still comes opens it again for a moment."""
-        queue: _Queue = self._queues.get()
-        queue.close()
+        self._writer.close()
+
+
+class _Calls:
+    """A function, called at once."""
+
+    def __init__(self, write: Callable[[Exchange], object]) -> None:
+        self._write = write
+
+    def add(self, exchange: Exchange) -> None:
+        self._write(exchange)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Waiting(NamedTuple):
+    make: Callable[[], Exchange]
+    on_kept: IsKept | None
 
 
 class _Queue:
-    """What waits for the disk in one process, and the thread that writes it."""
+    """What waits to be written in one process, and the thread that writes it."""
 
-    def __init__(self, path: Path, *, on_error: OnError) -> None:
-        self._path = path
+    def __init__(self, open_output: Callable[[], _Output], *, on_error: OnError) -> None:
+        self._open = open_output
         self._on_error = on_error
         self._changed = threading.Condition(threading.Lock())
-        self._waiting: deque[_Make] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._is_writing = False
         self._thread: threading.Thread | None = None
         self._linger = LINGER_SECONDS
 
-    def put(self, make: _Make, weight: int, *, most: int, most_bytes: int) -> bool:
+    def put(self, waiting: _Waiting, weight: int, *, most: int, most_bytes: int) -> bool:
         with self._changed:
+            # One alone always fits, however large it is: else a large `max_body` would record nothing.
             has_room = len(self._waiting) < most and (not self._waiting or self._bytes + weight <= most_bytes)
             if has_room:
-                self._waiting.append(make)
+                self._waiting.append(waiting)
                 self._bytes += weight
                 self._begin()
                 self._changed.notify_all()
@@ -124,7 +209,7 @@ class _Queue:
         if thread is not None and thread is not threading.current_thread():
             thread.join(CLOSE_SECONDS)
             if thread.is_alive():
-                self._on_error(TimeoutError(f"{self._path} could not be written within {CLOSE_SECONDS} s"))
+                self._on_error(TimeoutError(f"what was recorded could not be written within {CLOSE_SECONDS} s"))
 
     def _begin(self) -> None:
         """Start the thread, if none is running; under the lock."""
@@ -134,30 +219,43 @@ class _Queue:
             self._thread = thread
 
     def _run(self) -> None:
-        writer: ExchangeWriter | None = None
+        output: _Output | None = None
         while batch := self._next():
-            writer = self._written(batch, writer)
-        if writer is not None:
-            writer.close()
+            output = self._written(batch, output)
+        if output is not None:
+            output.close()
 
-    def _written(self, batch: list[_Make], writer: ExchangeWriter | None) -> ExchangeWriter | None:
-        """Write what waited; the writer to go on with."""
+    def _written(self, batch: list[_Waiting], output: _Output | None) -> _Output | None:
+        """Write what waited; the output to go on with."""
+        added = [False] * len(batch)
         try:
-            writer = writer or ExchangeWriter(self._path)
-            writer.write_lines([line for make in batch if (line := self._encoded(make))])
+            output = output or self._open()
+            added = [self._is_added(each, output) for each in batch]
+            output.flush()
         except Exception as error:  # noqa: BLE001 - the disk may be well again for the next ones
             self._on_error(error)
-        return writer
+            added = [False] * len(batch)
+        for waiting, is_kept in zip(batch, added, strict=True):
+            if waiting.on_kept is not None:
+                self._tell(waiting.on_kept, is_kept=is_kept)
+        return output
 
-    def _encoded(self, make: _Make) -> bytes:
-        """One line; nothing for one that cannot be made or written, which must not take the others along."""
+    def _is_added(self, waiting: _Waiting, output: _Output) -> bool:
+        """Make one and add it; one that cannot be made or written must not take the others along."""
         try:
-            return encode_exchange(make())
+            output.add(waiting.make())
         except Exception as error:  # noqa: BLE001 - its recorder tells it
             self._on_error(error)
-            return b""
+            return False
+        return True
 
-    def _next(self) -> list[_Make]:
+    def _tell(self, on_kept: IsKept, *, is_kept: bool) -> None:
+        try:
+            on_kept(is_kept=is_kept)
+        except Exception as error:  # noqa: BLE001 - who listens cannot stop the writing
+            self._on_error(error)
+
+    def _next(self) -> list[_Waiting]:
         """What waits, as soon as there is something; nothing when the thread is to end."""
         with self._changed:
             self._is_writing = False
@@ -186,4 +284,4 @@ def sink_of(target: SinkTarget, *, on_error: OnError) -> CallableSink | FileSink
     raise TypeError(f"sink is a {type(target).__name__}; give a path, or a function that takes an Exchange")
 
 
-__all__ = ["CallableSink", "FileSink", "Sink", "SinkTarget", "sink_of"]
+__all__ = ["BackgroundSink", "CallableSink", "FileSink", "Sink", "SinkTarget", "sink_of"]

@@ -36,12 +36,13 @@ def is_identity(encoding: str | None) -> bool:
     return encoding is None or not [name for name in _names(encoding) if name not in _IDENTITY]
 
 
-def decoder_of(encoding: str | None, *, limit: int | None = None) -> ContentDecoder | None:
+def decoder_of(encoding: str | None, *, limit: int | None = None, skips_tail: bool = False) -> ContentDecoder | None:
     """The decoder for a Content-Encoding; None where there is nothing to undo.
 
     Args:
         encoding: the header's value; None where it is absent.
         limit: decoded bytes that are too many; None for none (an event stream, whose events have a limit of their own).
+        skips_tail: leave out what stands behind the end of the encoding, as urllib3 does; else it is an error.
 
     Raises:
         ProviderError: an encoding, or a combination, that is not undone here; category protocol, the header named.
@@ -51,23 +52,44 @@ def decoder_of(encoding: str | None, *, limit: int | None = None) -> ContentDeco
         return None
     if len(names) > 1 or names[0] not in _GZIP | {"deflate"}:
         raise _error(f"the header Content-Encoding says {encoding!r}; {ACCEPTED} can be read, one at a time")
-    return ContentDecoder(names[0], limit=limit)
+    return ContentDecoder(names[0], limit=limit, skips_tail=skips_tail)
 
 
 class ContentDecoder:
-    """Undoes one content-encoding; bytes in as they arrive, bytes out. Raises ProviderError, category protocol, alone."""
+    """Undoes one content-encoding; bytes in as they arrive, bytes out.
 
-    __slots__ = ("_decoded", "_encoded", "_held", "_inflater", "_is_plain", "_limit", "_members", "_name")
+    Raises ProviderError, category protocol, alone; where the data is damaged its cause is zlib's error.
+    """
 
-    def __init__(self, encoding: str, *, limit: int | None = None) -> None:
+    __slots__ = (
+        "_decoded",
+        "_encoded",
+        "_held",
+        "_inflater",
+        "_is_plain",
+        "_is_tail",
+        "_limit",
+        "_members",
+        "_name",
+        "_skips_tail",
+    )
+
+    def __init__(self, encoding: str, *, limit: int | None = None, skips_tail: bool = False) -> None:
         self._name = encoding
         self._limit = limit
+        self._skips_tail = skips_tail
+        self._is_tail = False  # what comes now is behind the end, and left out
         self._held = b""  # what came before it is known what the body, or its next member, is
         self._inflater: zlib._Decompress | None = None
         self._is_plain = False  # not encoded, whatever its header says
         self._members = 0  # that have ended
         self._encoded = 0
         self._decoded = 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the body is not encoded, whatever its header says; False as long as that is not known."""
+        return self._is_plain
 
     def feed(self, data: bytes) -> bytes:
         """Take encoded bytes; return what they give."""
@@ -101,7 +123,7 @@ class ContentDecoder:
                 if self._inflater is not None and not data:
                     break
         except zlib.error as error:
-            raise _error(f"the body is not what the header Content-Encoding says ({self._name}): {error}") from None
+            raise _error(f"the body is not what the header Content-Encoding says ({self._name}): {error}") from error
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _begin(self, data: bytes, *, is_last: bool) -> bool:
@@ -121,9 +143,12 @@ class ContentDecoder:
 
     def _begin_member(self, data: bytes, *, is_last: bool) -> bool:
         """As `_begin`, behind a member that has ended."""
-        if not data:
+        if not data or self._is_tail:
             return False
         if not data.startswith(_GZIP_MAGIC[: len(data)]) or (is_last and len(data) < len(_GZIP_MAGIC)):
+            if self._skips_tail:
+                self._is_tail = True
+                return False
             raise _error(f"the body goes on behind the end of its content encoding ({self._name})")
         if len(data) < len(_GZIP_MAGIC):
             self._held = data

@@ -1,11 +1,11 @@
-"""Masking: an API key, known or by its looks, is taken out of text that is kept.
+"""Masking: a credential, known or by its name and looks, is taken out of text that is shown or kept.
 
-Not the header allow-list of recordings (`shim.comparison`). Looks: the key prefixes of OpenAI, Groq, xAI and Perplexity,
-and bearer tokens.
+Not what is a credential (`credentials`), not the masking of recordings, which keeps lengths (`shim.recording.redaction`).
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -14,53 +14,75 @@ import msgspec
 from msgspec.structs import replace
 
 from shim.model import ProviderError
+from shim.model.credential_names import SHOWN_INSTEAD, is_secret_header
+from shim.wire.credentials import (
+    SHORTEST_ANYWHERE,
+    credential_spans,
+    merged,
+    secrets_in_headers,
+    spellings,
+)
 
-MASK = "[masked key]"
-# An API key may be echoed in an error's text; what looks like one is masked wherever text is kept.
-_KEY = re.compile(r"\b(?:sk|gsk|xai|pplx)[-_][A-Za-z0-9_\-*]{6,}|\bBearer\s+[^\s\"']{8,}", re.IGNORECASE)
+MASK: Final = SHOWN_INSTEAD
 _BODY_LIMIT = 64 * 1024  # an error body kept for diagnosis, not a download
 
 
 def mask_keys(text: str) -> str:
-    """Mask what looks like an API key."""
-    return _KEY.sub(MASK, text)
+    """Mask what is a credential by its looks, or by the name of the field or parameter before it."""
+    data = text.encode("utf-8", "surrogatepass")
+    masked = _mask(data)
+    return text if masked is data else masked.decode("utf-8", "surrogatepass")
+
+
+def _mask(data: bytes) -> bytes:
+    """The same object where there is nothing to mask."""
+    spans = credential_spans(data)
+    if not spans:
+        return data
+    pieces, at = [], 0
+    for start, end in merged(spans):
+        pieces += [data[at:start], MASK.encode()]
+        at = end
+    return b"".join(pieces) + data[at:]
 
 
 def masked_body(body: bytes) -> bytes:
-    """Bound an error body kept for diagnosis, and mask what looks like an API key."""
-    body = body[:_BODY_LIMIT]
-    text = body.decode("utf-8", "replace")
-    masked = mask_keys(text)
-    return body if masked == text else masked.encode()[:_BODY_LIMIT]
-
-
-# Local servers take any key, and people give "test" or "x": one so short is masked as a word only, not inside others.
-SHORTEST_ANYWHERE: Final = 8
-
-
-# Headers that carry a credential: after its scheme, or alone.
-SCHEMED_HEADERS: Final = frozenset({"authorization", "proxy-authorization"})
-KEY_HEADERS: Final = frozenset({"api-key", "x-api-key", "x-goog-api-key"})
+    """Bound an error body kept for diagnosis, and mask what is a credential in it."""
+    return _mask(body[:_BODY_LIMIT])[:_BODY_LIMIT]
 
 
 def credentials_in(headers: object) -> Iterator[str]:
     """The credentials among a request's own headers; what is no mapping of strings has none, and is refused elsewhere."""
-    for name, value in headers.items() if isinstance(headers, Mapping) else ():
-        if isinstance(name, str) and isinstance(value, str):
-            lowered = name.lower()
-            words = (
-                value.split()[-1:] if lowered in SCHEMED_HEADERS else [value.strip()] if lowered in KEY_HEADERS else []
-            )
-            yield from filter(None, words)
+    if isinstance(headers, Mapping):
+        yield from secrets_in_headers(
+            (name, value) for name, value in headers.items() if isinstance(name, str) and isinstance(value, str)
+        )
+
+
+class CredentialFilter(logging.Filter):
+    """Masks credentials in the lines of a logger that the application gives it to; nothing of ours does that by itself.
+
+    urllib3 logs the path of every request at DEBUG, a key in its query too:
+    `logging.getLogger("urllib3.connectionpool").addFilter(CredentialFilter())`.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the line through, masked."""
+        said = record.getMessage()
+        masked = mask_keys(said)
+        if masked != said:
+            record.msg, record.args = masked, None
+        return True
 
 
 class Secret:
-    """The keys of a request, and how to keep them out of what a server or a library says."""
+    """The keys of a request, and how to keep them out of what a server or a library says, however it spells them."""
 
     __slots__ = ("_pattern",)
 
     def __init__(self, *keys: str) -> None:
-        longest_first = sorted(set(keys), key=len, reverse=True)
+        spelled = {each for key in keys for each in (spellings(key) if len(key) >= SHORTEST_ANYWHERE else (key,))}
+        longest_first = sorted(spelled, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(_anywhere_or_alone, longest_first)))
 
     def __repr__(self) -> str:
@@ -71,8 +93,11 @@ class Secret:
         return mask_keys(self._pattern.sub(MASK, text))
 
     def masked_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Response headers with lower-case names, this key masked in their values."""
-        return {name.lower(): self._pattern.sub(MASK, value) for name, value in headers.items()}
+        """Response headers with lower-case names, this key masked in their values; cookies and other credentials gone."""
+        return {
+            name.lower(): MASK if is_secret_header(name) else self._pattern.sub(MASK, value)
+            for name, value in headers.items()
+        }
 
     def mask_error(self, error: ProviderError) -> None:
         """Mask this key in everything an error shows, and in the unmodelled fields of what had arrived."""
@@ -90,7 +115,7 @@ class Secret:
 
     def _masked_bytes(self, body: bytes) -> bytes:
         text = body.decode("utf-8", "replace")
-        masked = self._pattern.sub(MASK, text)
+        masked = self.masked(text)
         return body if masked == text else masked.encode()
 
 

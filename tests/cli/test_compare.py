@@ -281,3 +281,14 @@ def test_workers_are_used_where_they_pay(
         monkeypatch.setattr(compare_module, "usable_cores", lambda cores=cores: cores)
         found.append(suitable_workers(size, many=bool(splits)))
     assert tuple(found) == expected
+
+
+def test_what_is_written_is_the_owners_alone(run_shim: RunShim, tmp_path: Path) -> None:
+    """Page, JUnit report and journal hold what the recording holds: nobody else may read them, also where they were there."""
+    pytest.importorskip("jinja2")
+    (tmp_path / "page.html").write_text("before")
+    (tmp_path / "page.html").chmod(0o644)
+    names = {"--html": "page.html", "--junit": "report.xml", "--resume": "journal"}
+    options = [each for option, name in names.items() for each in (option, str(tmp_path / name))]
+    assert run_shim("compare", *options, recorded(tmp_path / "a.jsonl", *GOOD)).status == 0
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in names.values()} == {0o600}

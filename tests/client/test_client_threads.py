@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from shim.client import Client, ResponseStream
-from shim.client.pool import PerProcess
 from shim.model import ModelRequest, ProviderError, RequestCancelledError, user
 from shim.testing.fake_openai import FakeOpenAI
 from shim.testing.scripted import ScriptedProvider, answer, hang, text_stream
@@ -229,16 +228,3 @@ def test_a_forked_child_makes_its_own_and_leaves_its_parents_alone() -> None:
     command = [sys.executable, "-c", FORKING]
     done = subprocess.run(command, check=False, timeout=15, cwd=ROOT)  # noqa: S603 - our own interpreter and code
     assert done.returncode == 0
-
-
-def test_threads_that_come_first_at_once_share_what_is_per_process() -> None:
-    """However many threads ask first at the same time, they get the same one."""
-    together = threading.Barrier(8)
-    mine = PerProcess(object)
-
-    def get() -> object:
-        together.wait(5)
-        return mine.get()
-
-    with ThreadPoolExecutor(8) as threads:
-        assert len({id(future.result()) for future in [threads.submit(get) for _ in range(8)]}) == 1

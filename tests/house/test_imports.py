@@ -44,6 +44,7 @@ TABLE = {
     "shim.wakeup": row(),
     "shim.poller": row(),
     "shim.wire": row("shim.model"),
+    "shim.per_process": row(),  # one value for each process: of a recording, of a client
     "shim.transfer_observer": row(),  # what a transport shows to whoever watches it
     "shim.calls": row(f"{VOCABULARY} shim.wire"),  # what the two transports have in common
     "shim.legacy_adapter": row(f"{VOCABULARY} shim.calls shim.wire legacy_openai", "requests"),  # the type of `session`
@@ -53,7 +54,7 @@ TABLE = {
     "shim.loops": row(VOCABULARY),
     "shim.layers": row(VOCABULARY, "opentelemetry"),
     "shim.recording": row(  # the tap is a transport adapter; the proxy frames HTTP with h11
-        f"{VOCABULARY} shim.calls shim.transfer_observer shim.wire", "h11 requests urllib3"
+        f"{VOCABULARY} shim.calls shim.per_process shim.transfer_observer shim.wire", "h11 requests urllib3"
     ),
     "shim.comparison": row(  # replays recorded answers through requests and urllib3
         f"{VOCABULARY} shim.calls shim.layers shim.transfer_observer shim.recording shim.wire",
@@ -63,7 +64,7 @@ TABLE = {
         f"{VOCABULARY} shim.layers shim.poller shim.recording shim.comparison shim.wire", "openfeature redis tomli"
     ),
     "shim.factory": row(BELOW_FACTORY),
-    "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.wakeup"),
+    "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.per_process shim.wakeup"),
     "shim.compat": row(f"{BELOW_FACTORY} shim.client shim.factory"),
     "shim.compat.openai_v0": row(  # openai 0.28 went over requests; its `embeddings_utils` needed the libraries of data people
         f"{BELOW_FACTORY} shim.transfer_observer shim.client shim.factory",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 from typing import Any
 
 import pytest
 
-from shim.recording.exchange import Ended, Exchange, TransportFault
-from shim.recording.exchange_builder import Left, Recording
+from shim.recording.exchange import Ended, Exchange, RecordedRequest, TransportFault
+from shim.recording.exchange_builder import Recording, SentBody
+from shim.recording.finished_exchange import Left
 from shim.recording.recorder import Recorder
 from shim.recording.sinks import CallableSink
 from shim.recording.transfer_encoding import Framing
@@ -130,3 +132,61 @@ def test_nothing_of_it_shows() -> None:
     assert finished.weight > 2000
     made.leave("closed")
     assert "over" in repr(made)
+
+
+def test_a_request_comes_in_pieces() -> None:
+    """A request's body is kept up to a bound; of a longer one length and hash stay, of one that never ended nothing."""
+    head = RecordedRequest(method="POST", url="http://h/")
+    for pieces, is_whole, kept in (
+        ((b"12345678", b"90"), True, (b"1234567890", 10, None)),
+        ((b"12345678", b"90abc", b"d"), True, (None, 14, hashlib.sha256(b"1234567890abcd").hexdigest())),
+        ((b"12345678", b"90abc", b"d"), False, (None, -1, None)),
+        ((), True, (b"", 0, None)),
+    ):
+        body = SentBody(most=10)
+        for piece in pieces:
+            body.add((piece,))
+        body.is_whole = is_whole
+        request = body.of(head)
+        assert (request.body, request.length, request.sha256) == kept
+
+
+def test_pieces_that_were_read_together_have_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces given together have the time they are given with, and are bounded in number and bytes as others are."""
+    monkeypatch.setattr("shim.recording.exchange_builder.MOST_SEGMENTS", 2)
+    taken: list[Exchange] = []
+    made = Recorder(CallableSink(taken.append), max_body=3).begin(method="GET", url="u", headers=(), body=None)
+    assert made is not None
+    made.head(200, reason="", headers=())
+    made.note_all([b"1", b"", b"2", b"3"], at=made.started + 1)
+    made.note_all([b"456"], at=made.started + 2)
+    made.end("complete")
+    (exchange,) = taken
+    assert exchange.response is not None
+    assert [(each.data, each.at) for each in exchange.response.segments] == [(b"1", 1.0), (b"2", 1.0)]
+    assert exchange.ended == "overflow"
+
+
+def test_the_first_end_counts() -> None:
+    """How a record ended, once settled, is not changed by what happens to its connection until it is handed over."""
+    taken: list[Exchange] = []
+    made = Recorder(CallableSink(taken.append)).begin(method="GET", url="u", headers=(), body=None)
+    assert made is not None
+    made.settle("failed", fault=FAULT)
+    made.settle("aborted")
+    made.end("complete")
+    made.end("aborted")
+    assert [(each.fault and each.fault.kind) for each in taken] == [FAULT.kind]
+
+
+def test_a_body_that_is_not_encoded_as_it_says() -> None:
+    """A body called gzip that is none is kept as it came; what read it below urllib3 met an error, the proxy did not."""
+    taken, made = heard(b"plain", framing=Framing(chunked=False), encoding="gzip")
+    made.leave("eof")
+    assert (body_of(taken[0]), taken[0].ended) == (b"plain", "failed")
+    passing = Recorder(CallableSink(taken.append)).begin(method="GET", url="u", headers=(), body=None)
+    assert passing is not None
+    passing.head(200, reason="", headers=(), encoding="gzip")
+    passing.note_all([b"plain"], at=passing.started)
+    passing.end("complete")
+    assert (body_of(taken[1]), taken[1].ended) == (b"plain", "complete")

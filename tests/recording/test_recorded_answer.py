@@ -115,7 +115,7 @@ def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(monkeypatch: pytest.
     assert len(packed) < 20_000
     headers = (("Content-Encoding", "gzip"),)
     response = RecordedResponse(status=200, headers=headers, segments=segments_of(packed), decoded=False)
-    with pytest.raises(UnreadableExchangeError, match="decompressed body is longer than 100000 bytes"):
+    with pytest.raises(UnreadableExchangeError, match="decoded body is longer than 100000 bytes"):
         presented(exchange(response=response))
 
 

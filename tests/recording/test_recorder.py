@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from shim.recording.exchange import PAIR_HEADER, Exchange
-from shim.recording.recorder import PerProcess, Recorder, Recording
+from shim.recording.exchange_builder import Recording
+from shim.recording.recorder import Recorder
 from shim.recording.sinks import CallableSink
 from shim.transfer_observer import SentRequest
 from tests.recording.tap.tapping import body_of, pieces_of
@@ -222,12 +223,3 @@ def test_a_bad_limit_is_refused(max_body: Any) -> None:
     """A limit that is no positive number is refused."""
     with pytest.raises(ValueError, match="max_body"):
         Recorder(CallableSink(print), max_body=max_body)
-
-
-def test_each_process_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A value per process is made once in each."""
-    values = PerProcess(object)
-    mine = values.get()
-    assert values.get() is mine
-    monkeypatch.setattr("os.getpid", lambda: -1)
-    assert values.get() is not mine

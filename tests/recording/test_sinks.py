@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from shim.recording.exchange import Exchange
 from shim.recording.files import ExchangeWriter, encode_exchange, read_exchanges
-from shim.recording.sinks import LINGER_SECONDS, CallableSink, FileSink, sink_of
+from shim.recording.sinks import LINGER_SECONDS, BackgroundSink, CallableSink, FileSink, sink_of
 from tests.cli.running import ROOT
 from tests.helpers.exchanges import exchange
 
@@ -214,3 +215,42 @@ def test_exchanges_are_made_in_the_background(tmp_path: Path) -> None:
     sink.put(make, weight=1)
     sink.close()
     assert made_by == ["shim-recording"]
+
+
+def test_who_listens_is_told_what_was_kept(tmp_path: Path) -> None:
+    """Each exchange's listener hears whether it reached the file, and one that raises costs nobody anything."""
+    errors: list[Exception] = []
+    told: list[tuple[int, bool]] = []
+    sink = FileSink(tmp_path / "a", on_error=errors.append)
+
+    def note(number: int, *, is_kept: bool) -> None:
+        told.append((number, is_kept))
+
+    for number, context in enumerate(({}, {"a": object()}, {})):
+        sink.put(partial(exchange, context=context), weight=1, on_kept=partial(note, number))
+    sink.put(exchange, weight=1, on_kept=lambda *, is_kept: 1 / 0 + is_kept)
+    sink.close()
+    assert told == [(0, True), (1, False), (2, True)]
+    assert [type(error) for error in errors] == [TypeError, ZeroDivisionError]
+    assert len(list(read_exchanges(tmp_path / "a"))) == 3
+
+
+def test_a_function_may_be_called_in_the_background() -> None:
+    """What a function is slow with waits in a bounded queue, and the function is called on a thread that ends with the sink."""
+    writing, go_on = threading.Event(), threading.Event()
+    taken: list[str] = []
+
+    def slow(one: Exchange) -> None:
+        writing.set()
+        assert go_on.wait(10)
+        taken.append(f"{threading.current_thread().name} {one.pair_id}")
+
+    sink = BackgroundSink(slow, on_error=print, most_waiting=2)
+    is_taken = [sink.put(partial(exchange, pair_id="0"), weight=1)]
+    assert writing.wait(10)
+    is_taken += [sink.put(partial(exchange, pair_id=str(number)), weight=1) for number in range(1, 5)]
+    go_on.set()
+    sink.close()
+    assert is_taken == [True, True, True, False, False]
+    assert taken == ["shim-recording 0", "shim-recording 1", "shim-recording 2"]
+    assert not writers()

@@ -128,6 +128,16 @@ def test_damage_is_told(body: bytes, category: ErrorCategory, words: str, size: 
     assert caught.value.category is category
 
 
+@pytest.mark.parametrize("size", [1, 1 << 16])
+def test_a_tail_may_be_left_out(size: int) -> None:
+    """Who wants what urllib3 gives gets the body without what stands behind it, even where that looks like a member later."""
+    decoder = decoder_of("gzip", skips_tail=True)
+    assert decoder is not None
+    given = gzip.compress(TEXT) + b"tail" + gzip.compress(b"more")
+    assert b"".join(decoder.feed(piece) for piece in pieces(given, size)) + decoder.finish() == TEXT
+    assert not decoder.is_plain
+
+
 @given(body=st.binary(max_size=400), encoding=st.sampled_from(["gzip", "deflate"]), size=st.integers(1, 64))
 def test_only_our_errors_leave(body: bytes, encoding: str, size: int) -> None:
     """Whatever a body is, it gives bytes or one of our errors, the same however it is split."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from urllib.parse import quote, quote_plus
+
 import pytest
 
 from shim.model import ErrorCategory, ModelResponse, ProviderError
-from shim.wire.masking import MASK, Secret, credentials_in, mask_keys, masked_body
+from shim.wire.masking import MASK, CredentialFilter, Secret, credentials_in, mask_keys, masked_body
 
 KEY = "gateway.key_do+not/show"
 
@@ -56,6 +59,47 @@ def test_headers_are_masked_in_their_values() -> None:
     assert Secret(KEY).masked_headers({"X-Echo": f"is {KEY}", "Date": "now"}) == {"x-echo": f"is {MASK}", "date": "now"}
 
 
+def test_credentials_of_a_server_are_masked_by_name() -> None:
+    """A cookie that a server sets is a credential: its header stays, its value goes."""
+    headers = {"Set-Cookie": "sid=abcdefgh; Path=/", "X-Auth-Token": "abcdefgh", "X-RateLimit-Remaining-Tokens": "5"}
+    assert Secret(KEY).masked_headers(headers) == {
+        "set-cookie": MASK,
+        "x-auth-token": MASK,
+        "x-ratelimit-remaining-tokens": "5",
+    }
+
+
+@pytest.mark.parametrize(
+    "echo", [quote(KEY, safe=""), quote(KEY, safe="").lower(), KEY.replace("/", "\\/"), quote_plus(KEY)]
+)
+def test_a_key_is_masked_in_every_spelling(echo: str) -> None:
+    """A key that a server echoes quoted for a URL, or with its slashes escaped, is masked in message and body."""
+    error = ProviderError(ErrorCategory.AUTH, f"bad {echo}", body=f'{{"got": "{echo}"}}'.encode())
+    Secret(KEY).mask_error(error)
+    assert error.message == f"bad {MASK}"
+    assert error.body == f'{{"got": "{MASK}"}}'.encode()
+
+
+@pytest.mark.parametrize("header", ["X-Auth-Token", "Ocp-Apim-Subscription-Key", "Cookie", "Proxy-Authorization"])
+def test_what_a_gateway_takes_is_masked_where_it_is_echoed(header: str) -> None:
+    """The credential of any such header of a request is masked in what a server says of it."""
+    value = "sid=gateway-secret-1" if header == "Cookie" else "gateway-secret-1"
+    secret = Secret("key", *credentials_in({header: value}))
+    assert secret.masked("no such gateway-secret-1") == f"no such {MASK}"
+
+
+def test_a_body_loses_its_fields_by_name() -> None:
+    """What an error body tells under a credential's name is masked though nobody knows it."""
+    assert (
+        masked_body(b'{"error": {"api_key": "abc", "code": "x"}}')
+        == b'{"error": {"api_key": "[masked key]", "code": "x"}}'
+    )
+    assert (
+        mask_keys("url: /v1/chat/completions?api-key=abc (refused)")
+        == f"url: /v1/chat/completions?api-key={MASK} (refused)"
+    )
+
+
 def test_several_keys_are_masked() -> None:
     """Each of a request's keys is masked, the longer one first where one begins with the other."""
     assert Secret("abcdefgh", "abcdefgh-more").masked("abcdefgh-more, abcdefgh") == f"{MASK}, {MASK}"
@@ -72,3 +116,19 @@ def test_credentials_are_found_among_headers() -> None:
 def test_a_body_kept_is_bounded() -> None:
     """A body of a megabyte is kept to 64 KiB, one without a key as the same bytes."""
     assert masked_body(b"\xff" * 1_000_000) == b"\xff" * 65536
+
+
+def test_lines_of_a_log_can_be_masked(caplog: pytest.LogCaptureFixture) -> None:
+    """A logger with the filter writes what it always writes, without the key in a path, and others are left alone."""
+    log = logging.getLogger("shim.test.pool")
+    mask = CredentialFilter()
+    log.addFilter(mask)
+    try:
+        with caplog.at_level(logging.DEBUG, "shim.test"):
+            log.debug('%s "%s %s" %s', "http://h:1", "POST", f"/v1/chat/completions?api-version=1&api-key={KEY}", 200)
+            log.debug("nothing of it: %s", 7)
+    finally:
+        log.removeFilter(mask)
+    masked = f'http://h:1 "POST /v1/chat/completions?api-version=1&api-key={MASK}" 200'
+    assert [record.getMessage() for record in caplog.records] == [masked, "nothing of it: 7"]
+    assert caplog.records[1].args == (7,)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shim.comparison.verdict import Outcome
+from shim.recording.private_file import create_private
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -36,7 +37,7 @@ def write_html(
     sides: tuple[str, str] = ("control", "candidate"),
     made_at: float | None = None,
 ) -> None:
-    """Write the page of a run; a file that is there is replaced.
+    """Write the page of a run, readable by its owner alone; a file that is there is replaced.
 
     Args:
         path: of the file.
@@ -53,7 +54,8 @@ def write_html(
     """
     page = render_html(tally, details=details, title=title, compared=compared, sides=sides, made_at=made_at)
     # A lone surrogate, which JSON can name and UTF-8 cannot, is written as its escape.
-    Path(path).write_bytes(page.encode("utf-8", "backslashreplace"))
+    with create_private(Path(path)) as file:
+        file.write(page.encode("utf-8", "backslashreplace"))
 
 
 def render_html(

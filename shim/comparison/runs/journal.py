@@ -20,6 +20,7 @@ from shim.comparison.runs.json_report import encode_plain
 from shim.comparison.runs.judge import Judged
 from shim.comparison.runs.tally import Facts
 from shim.comparison.verdict import Verdict
+from shim.recording.private_file import open_private
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -56,7 +57,7 @@ class Journal:
     """The journal of one run; `recall` each line first, and `keep` what was found where it recalls nothing. Close it.
 
     Args:
-        path: of the journal; made where it is missing.
+        path: of the journal; made where it is missing; readable by its owner alone.
         options: what the verdicts depend on: plain JSON.
 
     Raises:
@@ -67,7 +68,7 @@ class Journal:
     def __init__(self, path: str | Path, *, options: dict[str, Any]) -> None:
         self._path = Path(path)
         heading = _Heading(schema=SCHEMA, options=json.decode(json.encode(options)))
-        self._file: BinaryIO = self._path.open("r+b" if self._path.exists() else "w+b")
+        self._file: BinaryIO = os.fdopen(open_private(self._path, os.O_RDWR), "r+b")
         try:
             self._lock()
             self._recalling = self._cut_torn_end() > 0

@@ -123,8 +123,15 @@ class Judge:
         judged = Judged(number=line.number, pair_id=exchange.pair_id, facts=facts_of(exchange), verdicts=verdicts)
         if self._details > 0 and judged.wants_attention:
             self._details -= 1
-            return replace(judged, readings=self._comparer.readings(exchange))
+            return replace(judged, readings=self._readings(exchange))
         return judged
+
+    def _readings(self, exchange: Exchange) -> Readings:
+        """For a closer look; where a side cannot be had, that is what its verdict says already."""
+        try:
+            return self._comparer.readings(exchange)
+        except Exception:  # noqa: BLE001 - one exchange that cannot be read must not end the run
+            return None, None
 
     def _compare_all(self, exchanges: Sequence[Exchange]) -> Iterator[list[Verdict]]:
         """The verdicts on each; none where a comparer fails with one of them: then each is compared by itself, and told so."""

@@ -269,7 +269,7 @@ def _api_of(url: str) -> str:
 def _model_of(body: bytes | None) -> str:
     try:
         return _read_asked(body or b"{}").model
-    except (DecodeError, ValidationError, UnicodeDecodeError):
+    except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError):
         return ""  # no JSON object with a model's name: the wire rung says so, here it has none to count
 
 

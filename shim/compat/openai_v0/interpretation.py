@@ -12,7 +12,8 @@ from typing import Any
 
 from shim.compat.openai_v0 import error, util
 from shim.compat.openai_v0.openai_response import OpenAIResponse
-from shim.wire.masking import MASK, SHORTEST_ANYWHERE
+from shim.wire.credentials import SHORTEST_ANYWHERE
+from shim.wire.masking import MASK
 
 _DATA = b"data:"
 _DONE = b"[DONE]"

@@ -6,9 +6,9 @@ Not the tap, which records in the process of the client (`shim.recording`). It n
         ...let clients call proxy.base_url...
 """
 
-from shim.recording.proxy.keeper import Passed
 from shim.recording.proxy.listen_address import Address
-from shim.recording.proxy.server import Counts, ProxySettings, RecordingProxy
+from shim.recording.proxy.passed import Passed
+from shim.recording.proxy.server import ProxyCounts, ProxySettings, RecordingProxy
 from shim.recording.proxy.upstream import Upstream
 
-__all__ = ["Address", "Counts", "Passed", "ProxySettings", "RecordingProxy", "Upstream"]
+__all__ = ["Address", "Passed", "ProxyCounts", "ProxySettings", "RecordingProxy", "Upstream"]

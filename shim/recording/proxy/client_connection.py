@@ -5,8 +5,8 @@ has an upstream connection of its own, made with its first request: both live an
 cut or reset connection as it would without the proxy. asyncio's protocols, rather than its streams or threads: they say when a
 peer does not keep up, see a client go away while nothing is written to it, and pass bytes on in the order they came in.
 
-The end of the client's sending side counts as the client having gone away. A client may send requests ahead: each waits
-until the one before is answered.
+A client that ends its sending side behind a whole request gets its answer (RFC 9112 9.6); in the middle of one it has gone
+away. A client may send requests ahead: each waits until the one before is answered.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import h11
 from shim.recording.proxy import error_responses
 from shim.recording.proxy.error_responses import ErrorResponse
 from shim.recording.proxy.message_reader import Fed, MessageReader
+from shim.recording.proxy.peer_state import has_gone
 from shim.recording.proxy.transaction import HoldReason, ProxyServices, Transaction, send_at_once
 from shim.recording.proxy.upstream_connection import MAX_AHEAD, UpstreamConnection
 
@@ -30,7 +31,8 @@ from shim.recording.proxy.upstream_connection import MAX_AHEAD, UpstreamConnecti
 LINGER_SECONDS = 1.0
 # How often a client that is not read is looked at, as only a read tells of its end.
 LOOK_SECONDS = 0.5
-_GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR  # the first is Linux's alone
+_ENDED = getattr(select, "POLLRDHUP", 0)  # Linux's alone
+_BROKEN = select.POLLHUP | select.POLLERR
 
 
 class ClientConnection(asyncio.Protocol):
@@ -46,6 +48,12 @@ class ClientConnection(asyncio.Protocol):
         self._holds: set[HoldReason] = set()
         self._leaving = False  # nothing is passed on any more
         self._reset_when_sent = False
+        self._has_ended = False  # the client sends nothing more
+        self._has_asked = (
+            False  # a request has come; from then on how long an idle connection stays is the upstream's affair
+        )
+        self._heard_at = self._loop.time()  # when the client was connected, began its head, or sent more of its body
+        self._patience: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
 
@@ -58,6 +66,8 @@ class ClientConnection(asyncio.Protocol):
         response = self._proxy.admit(self)
         if response is not None:
             self._refuse(response)
+        else:
+            self._patience = self._loop.call_later(self._proxy.request_timeout, self._look_for_progress)
 
     def data_received(self, data: bytes) -> None:
         """Pass on what belongs to the request; what is behind it waits."""
@@ -73,17 +83,21 @@ class ClientConnection(asyncio.Protocol):
             self._take(data)
 
     def eof_received(self) -> bool:
-        """The client has gone away."""
-        self._transport.abort()
-        return False
+        """The client sends nothing more; that may be all of it, or it may still want its answer."""
+        self._has_ended = True
+        if self._leaving or not self._awaits_answer() or self._is_gone():
+            self._transport.abort()
+            return False
+        self._look_soon()
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Close the upstream connection at once."""
         del exc
         self._leaving = True
         if self._transaction is not None:
-            self._transaction.abort()
-        for timer in (self._linger, self._look):
+            self._transaction.end()
+        for timer in (self._linger, self._look, self._patience):
             if timer is not None:
                 timer.cancel()
         self._upstream.abort()
@@ -112,8 +126,7 @@ class ClientConnection(asyncio.Protocol):
         """Read no more of the client."""
         self._holds.add(why)
         self._transport.pause_reading()
-        if self._look is None:
-            self._look = self._loop.call_later(LOOK_SECONDS, self._look_for_end)
+        self._look_soon()
 
     def unhold(self, why: HoldReason) -> None:
         """Read on, unless there is another reason not to."""
@@ -125,7 +138,7 @@ class ClientConnection(asyncio.Protocol):
         """Go on to the next request, if both messages are complete."""
         if not transaction.over:
             return
-        transaction.keep()
+        transaction.end()
         if transaction.opaque:  # more came than belongs to the answer: how that ends is up to the upstream
             return
         if transaction.last:
@@ -136,6 +149,9 @@ class ClientConnection(asyncio.Protocol):
         self._request = MessageReader.of_request()
         if self._ahead:
             self._loop.call_soon(self._take_ahead)  # not from in here, so that many of them cannot nest
+        elif self._has_ended:
+            self.close()
+            return
         self.unhold("ahead")
 
     def close(self) -> None:
@@ -174,17 +190,20 @@ class ClientConnection(asyncio.Protocol):
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def _take(self, data: bytes) -> None:
+        if self._transaction is not None or not self._request.begun:
+            self._heard_at = self._loop.time()
         fed = self._request.feed(data)
         self._request.read_on(fed)
         head = b""
         for request in fed.heads:
             if not isinstance(request, h11.Request):
                 raise TypeError("a reader of requests gave another head")
-            response = error_responses.unfit(request)
+            response = self._proxy.unfit(request)
             if response is not None:
                 self._refuse(response)
                 return
             self._transaction, head = Transaction.begin(self._proxy, request)
+            self._has_asked = True
             self._upstream.begin_transaction(self._transaction)
         if fed.broken:
             self._refuse(error_responses.unreadable(fed.broken, too_long=fed.too_long))
@@ -192,11 +211,8 @@ class ClientConnection(asyncio.Protocol):
             self._ask(self._transaction, fed, head=head)
 
     def _ask(self, transaction: Transaction, fed: Fed, *, head: bytes) -> None:
-        transaction.draft.ask(fed.pieces)
-        if fed.complete:
-            transaction.asked = True
-            transaction.draft.asked_all()
-            self._ahead += fed.beyond
+        transaction.ask(fed.pieces, complete=fed.complete)
+        self._ahead += fed.beyond
         if head or fed.body:
             self._upstream.send(head + fed.body)
         self.settle(transaction)
@@ -208,16 +224,19 @@ class ClientConnection(asyncio.Protocol):
             return
         fed = self._request.feed(data)
         self._request.read_on(fed)
-        transaction.draft.ask(fed.pieces)
+        transaction.ask(fed.pieces, complete=fed.complete)
         if fed.complete:
-            transaction.asked = True
-            transaction.draft.asked_all()
             self._transport.close()
 
     def _take_ahead(self) -> None:
         if self._transaction is None and not self._leaving:
             data, self._ahead = bytes(self._ahead), bytearray()
             self._take(data)
+            if self._has_ended and not (self._leaving or self._awaits_answer()):
+                self._transport.abort()  # half a request, and no more will come
+
+    def _awaits_answer(self) -> bool:
+        return self._transaction is not None and self._transaction.asked
 
     # --- endings ----------------------------------------------------------------------------------------------------
 
@@ -225,7 +244,7 @@ class ClientConnection(asyncio.Protocol):
         """Answer that this is no request to be passed on."""
         self._proxy.refused(response)
         if self._transaction is not None:
-            self._transaction.abort()
+            self._transaction.end()
             self.unreachable(response)
         else:
             self.deliver(response.encode())
@@ -241,16 +260,40 @@ class ClientConnection(asyncio.Protocol):
         self._transport.resume_reading()
         self._linger = self._loop.call_later(LINGER_SECONDS, self._transport.abort)
 
+    def _look_soon(self) -> None:
+        if self._look is None:
+            self._look = self._loop.call_later(LOOK_SECONDS, self._look_for_end)
+
     def _look_for_end(self) -> None:
-        """See whether a client that is not read, and so cannot be heard, has gone away."""
+        """See whether a client that is not read, or sends nothing more, and so cannot be heard, has gone away."""
         self._look = None
-        if self._holds and not self._transport.is_closing():
-            poll = select.poll()
-            poll.register(self._transport.get_extra_info("socket").fileno(), _GONE)
-            if poll.poll(0):
+        if (self._holds or self._has_ended) and not self._transport.is_closing():
+            if self._is_gone():
                 self._transport.abort()
             else:
-                self._look = self._loop.call_later(LOOK_SECONDS, self._look_for_end)
+                self._look_soon()
+
+    def _is_gone(self) -> bool:
+        """Whether nobody is there to take an answer, as far as that can be known without writing."""
+        sock = self._transport.get_extra_info("socket")
+        poll = select.poll()
+        poll.register(sock.fileno(), _ENDED | _BROKEN)
+        seen = dict(poll.poll(0)).get(sock.fileno(), 0)
+        return bool(seen & _BROKEN) or (bool(self._has_ended or seen & _ENDED) and has_gone(sock) is True)
+
+    def _look_for_progress(self) -> None:
+        """See whether a request has come to a standstill: a connection costs two descriptors, and they are not many."""
+        limit = self._proxy.request_timeout
+        is_awaited = not self._holds and (
+            not self._transaction.asked if self._transaction is not None else self._request.begun or not self._has_asked
+        )
+        left = self._heard_at + limit - self._loop.time() if is_awaited else limit
+        if left > 0:
+            self._patience = self._loop.call_later(left, self._look_for_progress)
+        elif self._transaction is None and not self._request.begun:
+            self._transport.abort()
+        else:
+            self._refuse(error_responses.late(limit))
 
     def _leave(self) -> None:
         self._leaving = True

@@ -21,6 +21,7 @@ class ErrorResponse(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     message: str
     code: str
+    headers: str = ""
 
     def encode(self) -> bytes:
         """The whole response; the connection ends with it."""
@@ -30,19 +31,38 @@ class ErrorResponse(msgspec.Struct, frozen=True, kw_only=True):
         reason = HTTPStatus(self.status).phrase
         return (
             f"HTTP/1.1 {self.status} {reason}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            f"Content-Length: {len(body)}\r\n{self.headers}Connection: close\r\n\r\n"
         ).encode("ascii") + body
 
 
 def unfit(request: h11.Request) -> ErrorResponse | None:
     """Why a request is not for a reverse proxy, None where it is."""
-    if request.method != b"CONNECT" and request.target.startswith(b"/"):
-        return None
+    if request.method == b"CONNECT" or not request.target.startswith(b"/"):
+        message = (
+            "shim record is a reverse proxy: give its address as the base URL of the client, "
+            "and do not set it as an HTTP proxy (HTTP_PROXY, HTTPS_PROXY)."
+        )
+        return ErrorResponse(status=400, message=message, code="not_a_forward_proxy")
+    if any(name == b"upgrade" and b"websocket" in value.lower() for name, value in request.headers):
+        message = "shim record records no WebSockets: ask over plain HTTP, as clients do that fall back at this answer."
+        upgrade = "Upgrade: HTTP/1.1\r\n"  # RFC 9110 15.5.22 wants to be told what is spoken instead
+        return ErrorResponse(status=426, message=message, code="websocket_not_recorded", headers=upgrade)
+    return None
+
+
+def not_allowed(named: str) -> ErrorResponse:
+    """For a request that gives itself away as one of a stranger's web page; `named` is what did."""
     message = (
-        "shim record is a reverse proxy: give its address as the base URL of the client, "
-        "and do not set it as an HTTP proxy (HTTP_PROXY, HTTPS_PROXY)."
+        f"shim record does not pass on requests with {named[:200]}: a web page from elsewhere could send them. "
+        "If this is a client of yours, start it with --allow-host and that name."
     )
-    return ErrorResponse(status=400, message=message, code="not_a_forward_proxy")
+    return ErrorResponse(status=403, message=message, code="host_not_allowed")
+
+
+def late(seconds: float) -> ErrorResponse:
+    """For a request that does not go on."""
+    message = f"shim record: the request was not complete after {seconds:g} s without progress."
+    return ErrorResponse(status=408, message=message, code="request_timeout")
 
 
 def unreadable(reason: str, *, too_long: bool) -> ErrorResponse:

@@ -61,11 +61,6 @@ def is_last(head: h11.Request | h11.Response) -> bool:
     return head.http_version < b"1.1" or b"close" in _listed(head, b"connection")
 
 
-def is_chunked(head: h11.Response) -> bool:
-    """Whether the body comes in chunks."""
-    return any(name == b"transfer-encoding" for name, _ in head.headers)
-
-
 def _dropped(head: Head) -> frozenset[bytes]:
     named = _listed(head, b"connection") - _NEVER_NAMED
     both = {b"content-length"} if any(name == b"transfer-encoding" for name, _ in head.headers) else set()

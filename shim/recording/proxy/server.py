@@ -13,19 +13,23 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import h11
 from msgspec import Struct
 
-from shim.recording.exchange import Exchange
+from shim.recording.exchange import Exchange, RecordedRequest
+from shim.recording.exchange_builder import Recording, SentBody
+from shim.recording.finished_exchange import Finished
 from shim.recording.proxy import error_responses
+from shim.recording.proxy.allowed_hosts import AllowedHosts
 from shim.recording.proxy.client_connection import ClientConnection
-from shim.recording.proxy.draft import Draft
 from shim.recording.proxy.error_responses import ErrorResponse
-from shim.recording.proxy.keeper import Keeper, Passed
 from shim.recording.proxy.listen_address import BACKLOG, Address
+from shim.recording.proxy.passed import Passed
 from shim.recording.proxy.transaction import Droppable
 from shim.recording.proxy.upstream import Upstream, tls_context
-from shim.recording.recorder import MAX_BODY
+from shim.recording.recorder import MAX_BODY, Recorder
 from shim.recording.redaction.redaction import Redaction
+from shim.recording.sinks import BackgroundSink
 
 if TYPE_CHECKING:
     import socket
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 
 # Two descriptors each, below the 1,024 that many systems give a process.
 MAX_CONNECTIONS = 400
+# As nginx has it for each read of a head or body; a client that is slower has been cut off.
+REQUEST_SECONDS = 60.0
 
 
 class ProxySettings(Struct, frozen=True, kw_only=True):
@@ -45,6 +51,8 @@ class ProxySettings(Struct, frozen=True, kw_only=True):
         max_connections: of clients; one more is answered 503.
         max_body: bytes kept of each body; a longer response is recorded as "overflow", and what passes is not bounded.
         allow_remote: listen where other machines reach it.
+        allowed_hosts: names, beside this machine's own, under which it may be asked and from whose web pages.
+        request_timeout: how long a request may make no progress, or its head be incomplete, in seconds.
     """
 
     ca_file: str | None = None
@@ -52,9 +60,11 @@ class ProxySettings(Struct, frozen=True, kw_only=True):
     max_connections: int = MAX_CONNECTIONS
     max_body: int = MAX_BODY
     allow_remote: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    request_timeout: float = REQUEST_SECONDS
 
 
-class Counts(Struct, frozen=True, kw_only=True):
+class ProxyCounts(Struct, frozen=True, kw_only=True):
     """What happened so far: exchanges passed on, of them recorded and not recorded; requests refused."""
 
     exchanges: int
@@ -97,7 +107,19 @@ class RecordingProxy:
                 "give a loopback address such as 127.0.0.1, or allow it with allow_remote (--allow-remote)"
             )
         self.upstream = upstream
-        self._keeper = Keeper(write, redaction=redaction or Redaction(), on_passed=on_passed)
+        self._allowed = AllowedHosts.of((self._address.host, upstream.host, *self._settings.allowed_hosts))
+        self._sink = BackgroundSink(write, on_error=self._note_write_failure)
+        self._recorder = Recorder(
+            self._sink,
+            redaction=redaction,
+            max_body=self._settings.max_body,
+            on_error=self._note_write_failure,
+            client="proxy",
+        )
+        self._on_passed = on_passed
+        self._recorded = 0
+        self._not_written = 0
+        self._write_failure: Exception | None = None
         self._tls: ssl.SSLContext | None = None
         self._links: set[Droppable] = set()
         self._refused = 0
@@ -118,7 +140,6 @@ class RecordingProxy:
         listener = self._address.listen()
         self._where = self._address.at(listener)
         ready = threading.Event()
-        self._keeper.start()
         self._thread = threading.Thread(target=self._run, args=(listener, ready), name="shim-record", daemon=True)
         self._thread.start()
         ready.wait()
@@ -132,7 +153,7 @@ class RecordingProxy:
             with contextlib.suppress(RuntimeError):  # the loop is closed already: it failed, which is reported below
                 self._loop.call_soon_threadsafe(self._stop.set)
         thread.join()
-        self._keeper.close()
+        self._sink.close()
         if self._failure is not None and error is None:
             raise RuntimeError("the recording proxy failed") from self._failure
 
@@ -142,15 +163,20 @@ class RecordingProxy:
         return f"http://{self._where}{self.upstream.path or '/v1'}"
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> ProxyCounts:
         """What happened so far."""
-        keeper = self._keeper
-        return Counts(exchanges=keeper.offered, recorded=keeper.recorded, dropped=keeper.dropped, refused=self._refused)
+        tally = self._recorder.tally  # "recorded" there is what the writing thread was given
+        return ProxyCounts(
+            exchanges=tally.recorded + tally.dropped,
+            recorded=self._recorded,
+            dropped=tally.dropped + self._not_written,
+            refused=self._refused,
+        )
 
     @property
     def write_failure(self) -> Exception | None:
         """Why the first record that could not be written could not; None where there is none."""
-        return self._keeper.failure
+        return self._write_failure
 
     # --- what connections need (`ProxyServices`) ----------------------------------------------------------------------------
 
@@ -160,9 +186,9 @@ class RecordingProxy:
         return self._settings.timeout
 
     @property
-    def max_body(self) -> int:
-        """How much of each body is kept, in bytes."""
-        return self._settings.max_body
+    def request_timeout(self) -> float:
+        """How long a request may make no progress, in seconds."""
+        return self._settings.request_timeout
 
     async def connect(self, protocol: Callable[[], asyncio.Protocol]) -> None:
         """Make a connection to the upstream; OSError where there is none.
@@ -188,14 +214,37 @@ class RecordingProxy:
         """Forget a client connection."""
         self._links.discard(client)
 
-    def keep(self, draft: Draft) -> None:
-        """Take the record of an exchange that has ended."""
-        self._keeper.offer(draft)
+    def record(self, request: RecordedRequest, *, pair_id: str | None) -> Recording:
+        """Begin to record an exchange, of whose request the head is known."""
+        body = SentBody(most=self._settings.max_body)
+        return Recording(self._recorder, request=request, body=body, pair_id=pair_id, on_kept=self._kept)
+
+    def unfit(self, request: h11.Request) -> ErrorResponse | None:
+        """Why a request is not passed on, None where it is."""
+        named = self._allowed.refused_by(request)
+        return error_responses.not_allowed(named) if named else error_responses.unfit(request)
 
     def refused(self, response: ErrorResponse) -> None:
         """Count a request that was not passed on."""
         del response
         self._refused += 1
+
+    # --- the records, on the thread that writes them -------------------------------------------------------------------
+
+    def _kept(self, finished: Finished, *, is_kept: bool) -> None:
+        if is_kept:
+            self._recorded += 1
+        else:
+            self._not_written += 1
+        if self._on_passed is not None:
+            try:
+                self._on_passed(Passed.of(finished, recorded=is_kept))
+            except Exception as failure:  # noqa: BLE001 - who listens is asked no more, and the records are still written
+                self._on_passed = None
+                self._note_write_failure(failure)
+
+    def _note_write_failure(self, failure: Exception) -> None:
+        self._write_failure = self._write_failure or failure
 
     # --- the loop ---------------------------------------------------------------------------------------------------
 

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 import h11
 
+from shim.recording.exchange import RecordedRequest, TransportFault, header_of
+from shim.recording.exchange_builder import Recording
 from shim.recording.proxy import headers
-from shim.recording.proxy.draft import Draft, Stage
 from shim.recording.proxy.error_responses import ErrorResponse
 from shim.recording.proxy.message_reader import MessageReader
 from shim.recording.proxy.upstream import Upstream
+
+Stage: TypeAlias = Literal["connect", "headers", "body"]
 
 HoldReason: TypeAlias = Literal["uploading", "ahead"]
 """Why a client is not read: its upload waits for the upstream, or it has sent requests ahead."""
@@ -76,8 +79,8 @@ class ProxyServices(Protocol):
         ...
 
     @property
-    def max_body(self) -> int:
-        """How much of each body is kept, in bytes."""
+    def request_timeout(self) -> float:
+        """How long a request may make no progress, in seconds."""
         ...
 
     async def connect(self, protocol: Callable[[], asyncio.Protocol]) -> None:
@@ -92,8 +95,12 @@ class ProxyServices(Protocol):
         """Forget a client connection."""
         ...
 
-    def keep(self, draft: Draft) -> None:
-        """Take the record of an exchange that has ended."""
+    def record(self, request: RecordedRequest, *, pair_id: str | None) -> Recording:
+        """Begin to record an exchange, of whose request the head is known."""
+        ...
+
+    def unfit(self, request: h11.Request) -> ErrorResponse | None:
+        """Why a request is not passed on, None where it is."""
         ...
 
     def refused(self, response: ErrorResponse) -> None:
@@ -109,34 +116,32 @@ class Transaction:
         unframed: the client is one of HTTP/1.0, which knows no chunks and no 1xx.
         asked, answered: the request, the answer is complete.
         opaque: what comes is no HTTP, and is passed on until the upstream closes.
+        recording: what is taken down of it.
     """
 
-    __slots__ = ("_kept", "_proxy", "answered", "asked", "draft", "last", "opaque", "reader", "unframed")
+    __slots__ = ("answered", "asked", "last", "opaque", "reader", "recording", "unframed")
 
-    def __init__(self, proxy: ProxyServices, request: h11.Request, *, draft: Draft, reader: MessageReader) -> None:
-        self._proxy = proxy
-        self.draft = draft
+    def __init__(self, request: h11.Request, *, recording: Recording, reader: MessageReader) -> None:
+        self.recording = recording
         self.reader = reader
         self.last = headers.is_last(request)
         self.unframed = request.http_version < b"1.1"
         self.asked = False
         self.answered = False
         self.opaque = False
-        self._kept = False
 
     @classmethod
     def begin(cls, proxy: ProxyServices, request: h11.Request) -> tuple[Transaction, bytes]:
         """Begin an exchange; with the head as the upstream is to get it."""
         outgoing = headers.sent_upstream(request, proxy.upstream, last=headers.is_last(request))
-        draft = Draft(
+        reader, head = MessageReader.of_response(outgoing)
+        recorded = RecordedRequest(
             method=outgoing.method.decode("ascii"),
             url=proxy.upstream.origin + outgoing.target.decode("ascii"),
             headers=headers.recorded(outgoing),
-            pair_id=headers.value_of(request, headers.PAIR_ID),
-            max_body=proxy.max_body,
         )
-        reader, head = MessageReader.of_response(outgoing)
-        return cls(proxy, request, draft=draft, reader=reader), head
+        recording = proxy.record(recorded, pair_id=headers.value_of(request, headers.PAIR_ID))
+        return cls(request, recording=recording, reader=reader), head
 
     @property
     def over(self) -> bool:
@@ -146,28 +151,49 @@ class Transaction:
     @property
     def told(self) -> bool:
         """Whether the client has been told something that nothing else may be said after."""
-        return self.opaque or self.draft.status is not None
+        return self.opaque or self.recording.has_head
 
     @property
     def stage(self) -> Stage:
         """What is awaited."""
-        return "headers" if self.draft.status is None else "body"
+        return "body" if self.recording.has_head else "headers"
+
+    def ask(self, pieces: Sequence[bytes], *, complete: bool) -> None:
+        """Take pieces of the request's body; `complete`: it ends with them."""
+        self.recording.ask(pieces)
+        if complete:
+            self.asked = True
+            self.recording.asked_all()
+
+    def answer(self, head: h11.Response) -> None:
+        """Take the head of the answer."""
+        recorded = headers.recorded(head)
+        self.recording.head(
+            head.status_code,
+            reason=bytes(head.reason).decode("latin-1"),
+            headers=recorded,
+            encoding=header_of(recorded, "content-encoding") or "",
+        )
+
+    def complete(self) -> None:
+        """Note that the answer is whole; the record is handed over when the request is, too."""
+        self.answered = True
+        self.recording.settle("complete")
+
+    def unconnected(self, kind: str, message: str) -> None:
+        """Note that there is no connection to ask on; the record is handed over when the request is whole, or given up."""
+        self.recording.settle("failed", fault=self._fault("connect", kind=kind, message=message))
 
     def fail(self, kind: str, message: str) -> None:
         """End the record with a fault, and hand it over."""
-        self.draft.fail(self.stage, kind=kind, message=message)
-        self.keep()
+        self.recording.end("failed", fault=self._fault(self.stage, kind=kind, message=message))
 
-    def abort(self) -> None:
-        """End the record, unless it has ended, by the client's going away, and hand it over."""
-        self.draft.abort()
-        self.keep()
+    def end(self) -> None:
+        """Hand the record over, once; unless it has ended, as one whose client went away."""
+        self.recording.end("aborted")
 
-    def keep(self) -> None:
-        """Hand the record over, once."""
-        if not self._kept:
-            self._kept = True
-            self._proxy.keep(self.draft)
+    def _fault(self, stage: Stage, *, kind: str, message: str) -> TransportFault:
+        return TransportFault(stage=stage, kind=kind, message=message, at=self.recording.elapsed())
 
 
 def send_at_once(transport: asyncio.BaseTransport) -> None:

@@ -7,6 +7,7 @@ they are the last that pass. An upstream that is silent is the client's business
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import cast
 
 import h11
@@ -171,18 +172,18 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             self._connecting = None
             if self._transaction is not None:  # kept when its request, which may still be on its way, has come
-                self._transaction.draft.fail("connect", kind=kind_of(error), message=str(error))
+                self._transaction.unconnected(kind_of(error), str(error))
             self._client.unreachable(error_responses.unreachable(error, self._proxy.upstream))
 
     def _answer(self, transaction: Transaction, fed: Fed) -> None:
         told = b"".join(self._head(transaction, head) for head in fed.heads)
         plain = transaction.unframed and not fed.broken
         self._client.deliver(told if plain else told + fed.body)
-        at = transaction.draft.now()
+        at = time.monotonic()
         transaction.reader.read_on(fed)
         if plain:
             self._client.deliver(b"".join(fed.pieces))
-        transaction.draft.receive(fed.pieces, at=at)
+        transaction.recording.note_all(fed.pieces, at=at)
         if fed.broken:
             transaction.fail("protocol", fed.broken)
             transaction.opaque = True
@@ -191,15 +192,14 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _complete(self, transaction: Transaction, fed: Fed) -> None:
         transaction.opaque = bool(fed.beyond)
-        transaction.answered = True
-        transaction.draft.complete()
+        transaction.complete()
         self._stop_watch()
         self._client.settle(transaction)
 
     def _head(self, transaction: Transaction, head: Head) -> bytes:
         if isinstance(head, h11.Response):
             transaction.last = transaction.last or headers.is_last(head)
-            transaction.draft.answer(head)
+            transaction.answer(head)
         elif isinstance(head, h11.Request) or transaction.unframed:  # HTTP/1.0 knows no 1xx (RFC 9110 section 15.2)
             return b""
         last = transaction.last and isinstance(head, h11.Response)

@@ -7,7 +7,6 @@ a body, its times and its lengths stay exactly as they were.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
 from typing import Any, Final, Literal, final, get_args
@@ -15,11 +14,21 @@ from typing import Any, Final, Literal, final, get_args
 import msgspec
 from msgspec.structs import replace
 
-from shim.recording.exchange import Exchange, Headers, RecordedRequest, RecordedResponse, Segment, header_of, sha256_of
+from shim.recording.content_encoding import undone_bytes
+from shim.recording.exchange import (
+    Exchange,
+    Headers,
+    RecordedRequest,
+    RecordedResponse,
+    Segment,
+    UnreadableExchangeError,
+    header_of,
+    sha256_of,
+)
 from shim.recording.reading import Reading
 from shim.recording.redaction.body_paths import BodyPath, Side, UnreadableBodyError, covered
-from shim.recording.redaction.key_mask import CREDENTIAL_HEADERS, REMOVED, KeyMask, secrets_of
-from shim.wire.masking import SCHEMED_HEADERS
+from shim.recording.redaction.key_mask import REMOVED, KeyMask, secrets_of
+from shim.wire.credentials import SCHEMED_HEADERS, is_secret_header
 
 ALLOWED_HEADERS: Final = (
     # What is asked for and how it is framed.
@@ -59,8 +68,6 @@ CONVERSATION_PATHS: Final = (
 
 Bodies = Literal["keep", "drop"]
 
-# Of these only that they were there: an idempotency key is made up anew for each request, a cookie is somebody's session.
-_PRESENCE_ONLY: Final = CREDENTIAL_HEADERS | {"idempotency-key"}
 # The account's name: needed to compare two requests, of no use in an answer.
 _REQUEST_ONLY: Final = frozenset({"openai-organization", "openai-project"})
 # A compressed body is looked into up to this size; one that is larger is left out.
@@ -201,21 +208,23 @@ class _Redacting:
         """The body without keys and chosen places; None where they cannot be told."""
         encoding = header_of(headers, "content-encoding") if is_encoded else None
         try:
-            if encoding is None or encoding.strip().lower() in ("", "identity"):
-                return self._cleaned(body, side=side, content_type=header_of(headers, "content-type") or "")
-            plain = _uncompressed(body)
-            return body if self._cleaned(plain, side=side, content_type="") is plain else None
-        except (UnreadableBodyError, zlib.error):
+            content_type = header_of(headers, "content-type") or ""
+            plain = body if encoding is None else undone_bytes(body, encoding, limit=_MOST_PLAIN)
+            if plain == body:  # not encoded, whatever the header says
+                return self._cleaned(body, side=side, content_type=content_type)
+            return body if self._cleaned(plain, side=side, content_type=content_type) is plain else None
+        except (UnreadableBodyError, UnreadableExchangeError):
             return None
 
     def _cleaned(self, body: bytes, *, side: Side, content_type: str) -> bytes:
-        masked = self._mask.masked(body)
+        is_stream = _is_stream(content_type, body)
+        masked = self._mask.masked(body, named=not is_stream)
         if masked is not body:
             self._places.append(f"{side}.body (keys)")
         paths = self._rules.paths(side)
         if not paths or self._rules.drops(side):
             return masked
-        cleaned, places = covered(masked, paths, is_stream=_is_stream(content_type, body))
+        cleaned, places = covered(masked, paths, is_stream=is_stream)
         self._places += places
         return cleaned if places else masked
 
@@ -240,7 +249,8 @@ class _Redacting:
 
 def _shown(name: str, value: str) -> str:
     """What stays of a header's value; `name` in lower case."""
-    if name not in _PRESENCE_ONLY:
+    # An idempotency key is none, but made up anew for each request: that it was there says all.
+    if not (is_secret_header(name) or name == "idempotency-key"):
         return value
     scheme, space, _ = value.strip().partition(" ")
     return f"{scheme} {REMOVED}" if space and name in SCHEMED_HEADERS else REMOVED
@@ -259,16 +269,3 @@ def _is_stream(content_type: str, body: bytes) -> bool:
     """Whether a body is an event stream; some servers forget to say so."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "text/event-stream" or body.lstrip(b"\xef\xbb\xbf\r\n").startswith((b"data:", b"event:", b":"))
-
-
-def _uncompressed(body: bytes) -> bytes:
-    """The plain form of a gzip or zlib body, which may end early.
-
-    Raises:
-        zlib.error: it is neither, or too large.
-    """
-    inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    plain = inflating.decompress(body, _MOST_PLAIN)
-    if inflating.unconsumed_tail or inflating.unused_data:
-        raise zlib.error("more than can be looked into")
-    return plain

@@ -1,9 +1,9 @@
 """`tap`: records what passes through a `requests.Session`, or through a transport that tells by itself.
 
-Not what a recording is made of (`recorder`), how a body is heard (`socket_file`, and `response_body` for one that urllib3 does
-not read from a socket in its ordinary way), what is taken out (`redaction`) nor where it goes (`sinks`). Whoever uses the
-session notices nothing: the same bytes in the same pieces, the same exceptions, the same objects as far as can be told; and
-whatever fails in here stays in here.
+Not the adapters that stand in a session for it (`tap_adapter`), what a recording is made of (`recorder`), how a body is heard
+(`socket_file`, and `response_body` for one that urllib3 does not read from a socket in its ordinary way), what is taken out
+(`redaction`) nor where it goes (`sinks`). Whoever uses the session notices nothing: the same bytes in the same pieces, the same
+exceptions, the same objects as far as can be told; and whatever fails in here stays in here.
 
     with tap(session, "recorded.jsonl.gz"):
         ...use the session as ever...
@@ -11,29 +11,20 @@ whatever fails in here stays in here.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
 
 import requests
-from requests.adapters import BaseAdapter
 
-from shim.recording.exchange import PAIR_HEADER
-from shim.recording.recorder import MAX_BODY, Context, OnError, Recorder, Recording
+from shim.recording.recorder import MAX_BODY, Context, OnError, Recorder
 from shim.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
-from shim.recording.tap.response_body import NotedBody
-from shim.recording.tap.socket_file import listens
-from shim.recording.tap.transport_fault import sending_fault
+from shim.recording.tap.tap_adapter import tap_adapters
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from shim.recording.exchange import Headers
     from shim.recording.redaction.redaction import Redaction
     from shim.transfer_observer import Observe
-
-# RFC 9110 6.4.1: responses without a body, whatever their headers say.
-_BODILESS: Final = frozenset({204, 304})
 
 
 class Watchable(Protocol):
@@ -67,7 +58,7 @@ def tap(
 ) -> Tap:
     """Record every exchange from now on; the tap's `remove` ends that.
 
-    Adapters mounted on a session later are not tapped. A request header `X-Shim-Pair-Id` is not sent: it becomes the exchange's
+    Adapters mounted on a session later are tapped too. A request header `X-Shim-Pair-Id` is not sent: it becomes the exchange's
     `pair_id`, which otherwise is made up.
 
     Args:
@@ -174,165 +165,13 @@ _Install: TypeAlias = Callable[[Recorder], Callable[[], None]]
 def _installer(target: Any) -> _Install:
     """How to tap a target."""
     if isinstance(target, requests.Session):
-        return lambda recorder: _mount(target, recorder)
+        return lambda recorder: tap_adapters(target, recorder)
     watch = getattr(target, "watch", None)
     if callable(watch):
         return lambda recorder: watch(recorder.observe)
     session = getattr(target, "session", None)
     if isinstance(session, requests.Session):
-        return lambda recorder: _mount(session, recorder)
+        return lambda recorder: tap_adapters(session, recorder)
     raise TypeError(
         f"a {type(target).__name__} cannot be tapped; give a requests.Session, or something with a `session` or a `watch`"
     )
-
-
-def _mount(session: requests.Session, recorder: Recorder) -> Callable[[], None]:
-    """Put a tap in front of each adapter, in its place: prefixes and their order stay."""
-    ours: dict[int, TapAdapter] = {}
-    for prefix, adapter in list(session.adapters.items()):
-        session.adapters[prefix] = ours.setdefault(id(adapter), TapAdapter(adapter, recorder))
-
-    def undo() -> None:
-        mine = set(map(id, ours.values()))
-        for each in ours.values():
-            each.tap_removed()
-        for prefix, adapter in list(session.adapters.items()):
-            if id(adapter) in mine:
-                session.adapters[prefix] = _below(adapter)
-
-    return undo
-
-
-def _below(adapter: BaseAdapter) -> BaseAdapter:
-    """The first adapter below that is no removed tap: taps may be removed in any order."""
-    found = adapter
-    while type(found) is TapAdapter and found.tapped_by is None:
-        found = found.tapped_adapter
-    return found
-
-
-@final
-class TapAdapter(BaseAdapter):
-    """Stands before another adapter and records what passes; in every other way that adapter.
-
-    Copied or pickled it is the other adapter alone: a session that holds it can be copied as ever.
-    """
-
-    tapped_adapter: BaseAdapter
-    tapped_by: Recorder | None
-
-    def __init__(self, adapter: BaseAdapter, recorder: Recorder) -> None:
-        self.__dict__.update(tapped_adapter=adapter, tapped_by=recorder)
-
-    @property  # type: ignore[misc]  # a property in place of what object has, so that isinstance takes it for the original
-    def __class__(self) -> Any:
-        return type(self.tapped_adapter)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["tapped_adapter"], name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self.tapped_adapter, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        delattr(self.tapped_adapter, name)
-
-    def __dir__(self) -> list[str]:
-        return dir(self.tapped_adapter)
-
-    def __repr__(self) -> str:
-        return repr(self.tapped_adapter)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _same, (self.tapped_adapter,)
-
-    def __copy__(self) -> BaseAdapter:
-        return copy.copy(self.tapped_adapter)
-
-    def __deepcopy__(self, memo: Any) -> BaseAdapter:
-        return copy.deepcopy(self.tapped_adapter, memo)
-
-    def tap_removed(self) -> None:
-        """Let everything through from now on."""
-        self.__dict__["tapped_by"] = None
-
-    def close(self) -> None:
-        """Close the adapter."""
-        self.tapped_adapter.close()
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request as the adapter does, and record it; raises what the adapter raises, the very object."""
-        adapter, recorder = self.tapped_adapter, self.tapped_by
-        if recorder is None:
-            return adapter.send(request, *args, **kwargs)
-        request, recording = _begun(request, recorder)
-        if recording is None:
-            return adapter.send(request, *args, **kwargs)
-        try:
-            response = adapter.send(request, *args, **kwargs)
-        except Exception as error:
-            recording.end("failed", fault=sending_fault(error, at=recording.elapsed()))
-            raise
-        except BaseException:
-            recording.end("aborted")
-            raise
-        try:
-            _watch(response, request, recording=recording)
-            if response.connection is adapter:
-                response.connection = self  # type: ignore[assignment]  # one, for all that can be told
-        except Exception as error:  # noqa: BLE001 - whatever an adapter gave back, the caller gets it
-            recorder.failed(error)
-        return response
-
-
-def _same(adapter: BaseAdapter) -> BaseAdapter:
-    """How a tapped adapter is unpickled."""
-    return adapter
-
-
-def _begun(request: requests.PreparedRequest, recorder: Recorder) -> tuple[requests.PreparedRequest, Recording | None]:
-    """The request to send: the very one given, or a copy without our header; and its recording."""
-    try:
-        pair_id = request.headers.get(PAIR_HEADER)
-        if pair_id is not None:
-            request = request.copy()
-            del request.headers[PAIR_HEADER]
-        recording = recorder.begin(
-            method=_as_text(request.method or ""),
-            url=_as_text(request.url or ""),
-            headers=_pairs(request.headers),
-            body=request.body,
-            pair_id=None if pair_id is None else _as_text(pair_id),
-        )
-    except Exception as error:  # noqa: BLE001 - whatever is odd about a request, it is sent
-        recorder.failed(error)
-        return request, None
-    return request, recording
-
-
-def _watch(response: requests.Response, request: requests.PreparedRequest, *, recording: Recording) -> None:
-    """Take the head of the response, and put a watch on its body."""
-    raw = response.raw
-    headers = getattr(raw, "headers", None) or response.headers
-    recording.head(response.status_code, reason=_as_text(response.reason or ""), headers=_pairs(headers))
-    content: Any = response._content  # noqa: SLF001 - an adapter may have read the body already, or made it up
-    if raw is None or content is not False:
-        recording.note(content or b"")
-        recording.end("complete")
-        return
-    if response.status_code in _BODILESS or request.method == "HEAD" or getattr(raw, "length_remaining", None) == 0:
-        recording.end("complete")
-        return
-    encoding = str(headers.get("content-encoding") or "").strip().lower()
-    if not listens(raw, recording, encoding=encoding):
-        response.raw = NotedBody(raw, recording, encoding=encoding)
-
-
-def _pairs(headers: Any) -> Headers:
-    """Headers one by one; urllib3's own tell a repeated one each time."""
-    return tuple((_as_text(name), _as_text(value)) for name, value in headers.items())
-
-
-def _as_text(value: str | bytes) -> str:
-    """Headers may be bytes; HTTP's are Latin-1."""
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import urllib3
 
-from shim.recording.content_encoding import UNDONE_HERE
+from shim.recording.content_encoding import is_undone_here
 from shim.recording.tap.transport_fault import breaks_the_body, reading_fault
 from shim.recording.transfer_encoding import Framing
 
@@ -43,7 +43,7 @@ def listens(raw: Any, recording: Recording, *, encoding: str) -> bool:
         encoding: the body's content-encoding, in lower case.
     """
     try:
-        return encoding in UNDONE_HERE and _begin(raw, recording, encoding=encoding)
+        return is_undone_here(encoding) and _begin(raw, recording, encoding=encoding)
     except (AttributeError, TypeError, ValueError, OSError):
         return False
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shim.recording.redaction.key_mask import KeyMask, is_worth_hiding, secrets_of
+from shim.recording.redaction.key_mask import KeyMask, secrets_of
+from shim.wire.credentials import is_worth_hiding
 
 KEY = "sk-test-0123"
 

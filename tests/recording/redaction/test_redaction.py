@@ -230,3 +230,45 @@ def test_an_empty_list_keeps_no_header() -> None:
     """Where no header is allowed none is kept."""
     rules = Redaction(headers=[])
     assert not any(rules.allows(name, side="request") for name in ("accept", "", "content-type"))
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "kept"),
+    [
+        (
+            b"grant_type=client_credentials&client_id=app-1&client_secret=Qx8~Kq2",
+            "application/x-www-form-urlencoded",
+            b"app-1",
+        ),
+        (
+            b'{"token_type": "Bearer", "access_token": "opaque-1", "refresh_token": "0.AXoA"}',
+            "application/json",
+            b"Bearer",
+        ),
+        (b'{"client_secret": {"value": "ek_0123456789abcdef0"}, "id": "sess_1"}', "application/json", b"sess_1"),
+        (b"data: eyJhbGciOiJub25lIn0.eyJzdWIiOiJ0ZXN0In0.c2ln\n\n", "text/event-stream", b"data: "),
+    ],
+)
+def test_tokens_that_pass_for_other_purposes_are_masked(body: bytes, content_type: str, kept: bytes) -> None:
+    """What a session fetches tokens with, and gets, is masked by its names and looks, on both sides, at its length."""
+    headers = (("Content-Type", content_type),)
+    made = exchange(
+        {},
+        body,
+        content_type=content_type,
+        request=RecordedRequest(method="POST", url="https://login/token", headers=headers, body=body, length=len(body)),
+    )
+    applied = Redaction().apply(made)
+    for cleaned in (applied.request.body, body_of(applied)):
+        assert cleaned is not None
+        assert len(cleaned) == len(body)
+        assert kept in cleaned
+        for secret in (b"Qx8", b"opaque-1", b"0.AXoA", b"ek_0", b"c2ln"):
+            assert secret not in cleaned
+    assert Redaction().apply(applied) == applied
+
+
+def test_a_stream_that_names_a_field_is_kept() -> None:
+    """The words of a model that name a credential's field, in an event stream, stay as they were."""
+    body = b'data: {"delta": "say", "password": "is a word"}\n\n'
+    assert body_of(Redaction().apply(streamed(body))) == body

@@ -21,7 +21,18 @@ from hypothesis import strategies as st
 
 from tests.helpers.raw_server import Connection, RawServer, read
 from tests.recording.tap.conftest import Road
-from tests.recording.tap.tapping import SSE_CLOSED, answering, body_of, chunked, close, pieces_of, sized, tapped
+from tests.recording.tap.tapping import (
+    IS_OLD,
+    SSE_CLOSED,
+    answering,
+    body_of,
+    chunked,
+    close,
+    for_newer,
+    pieces_of,
+    sized,
+    tapped,
+)
 
 around = pytest.mark.parametrize("road", ["around"], indirect=True)
 
@@ -86,6 +97,8 @@ WAYS: dict[str, Callable[[requests.Response], Any]] = {
     "partial": lambda response: partially(response.raw),
     "two ways": lambda response: [response.raw.read(5), *until_empty(lambda: read_into(response.raw, 9))],
 }
+if IS_OLD:  # it gives nothing where its decoder keeps all back, which looks like the end
+    del WAYS["read1"], WAYS["read(9, True)"]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -117,7 +130,12 @@ def test_every_way_of_reading_is_the_same(answer: str, way: str, road: Road) -> 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.binary(min_size=1, max_size=30), max_size=8),
-    st.lists(st.tuples(st.sampled_from(["read", "read1", "readinto", "stream"]), st.integers(1, 40)), max_size=12),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["read", "readinto", "stream", *(["read1"] if not IS_OLD else [])]), st.integers(1, 40)
+        ),
+        max_size=12,
+    ),
 )
 def test_any_mixture_of_reading_is_the_same(road: Road, sent: list[bytes], steps: list[tuple[str, int]]) -> None:
     """Whatever the chunks and whatever is asked in whatever order, each answer is the same with the tap as without."""
@@ -164,9 +182,10 @@ def test_it_passes_for_the_original(road: Road) -> None:
         raw.mine = 1
         assert raw.mine == 1
         del raw.mine
-        assert raw.json() == {}
+        assert IS_OLD or raw.json() == {}
 
 
+@for_newer
 def test_misuse_is_answered_as_ever(road: Road) -> None:
     """What the plain body refuses is refused in the same words, and the recording goes on."""
     with answering(sized(b"{}")) as server, tapped() as (session, exchanges, _):
@@ -179,6 +198,7 @@ def test_misuse_is_answered_as_ever(road: Road) -> None:
     assert [each.ended for each in exchanges] == ["complete"]
 
 
+@for_newer
 @around
 def test_an_unchunked_stream_comes_as_it_arrives(road: Road) -> None:
     """An event stream that ends with its connection is handed on piece by piece, not when a buffer is full."""
@@ -240,7 +260,7 @@ def test_a_dropped_response_lets_its_connection_go(road: Road) -> None:
     with answering(chunked(*PIECES)) as server, tapped() as (session, exchanges, tap):
         response = session.post(server.url, data=b"{}", stream=True)
         connection = response.raw.connection
-        reading = response.raw.read1
+        reading = getattr(response.raw, "read" if IS_OLD else "read1")
         assert reading(5)
         assert not exchanges
         sock = connection.sock if connection is not None else None
@@ -251,6 +271,7 @@ def test_a_dropped_response_lets_its_connection_go(road: Road) -> None:
         assert [each.ended for each in exchanges] == ["aborted"]
 
 
+@for_newer
 def test_a_shutdown_is_the_readers_own(road: Road) -> None:
     """A read that fails because the response was shut down from another thread is an abort, no fault."""
     with RawServer([[read, chunked(b"one")[:-5], _until_gone]]) as server, tapped() as (session, exchanges, _):

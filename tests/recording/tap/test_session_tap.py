@@ -284,7 +284,7 @@ def broken(*_given: Any, **_named: Any) -> Any:
         "exchange_builder.Recording._finished",
         "exchange_builder.Finished.exchange",
         "redaction.redaction._Redacting.result",
-        "tap.session_tap._watch",
+        "tap.tap_adapter._watch",
     ],
 )
 def test_nothing_of_ours_reaches_the_caller(server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch, place: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +15,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from shim.recording.exchange import Exchange
-from shim.recording.tap.session_tap import TapAdapter, tap
+from shim.recording.tap.session_tap import tap
+from shim.recording.tap.tap_adapter import TapAdapter
 from tests.recording.tap.tapping import answering, sized, tapped
 
 
@@ -95,3 +99,71 @@ def test_a_bad_sink_leaves_the_session_alone() -> None:
         with pytest.raises((TypeError, OSError, ValueError)):
             attempt()
     assert dict(session.adapters) == before
+
+
+def direct(session: requests.Session, prefix: str, adapter: HTTPAdapter) -> None:
+    """Give a session an adapter without its `mount`."""
+    session.adapters[prefix] = adapter
+
+
+@pytest.mark.parametrize("mount", [requests.Session.mount, direct])
+def test_adapters_that_come_later_are_tapped(mount: Callable[..., None]) -> None:
+    """What goes through an adapter that was mounted after the tap is recorded, once by each tap, and untapped after it."""
+    kept: list[list[Exchange]] = [[], []]
+    with answering(sized(b"{}")) as server, requests.Session() as session:
+        plain = session.adapters
+        taps = [tap(session, each.append) for each in kept]
+        later, special = HTTPAdapter(max_retries=2), HTTPAdapter()
+        mount(session, "http://", later)
+        session.mount(f"{server.url}/special", special)
+        assert next(iter(session.adapters)) == f"{server.url}/special"
+        assert isinstance(session.get_adapter("http://h"), HTTPAdapter)
+        for path in ("", "/special"):
+            session.post(f"{server.url}{path}", data=b"{}")
+        for each in taps:
+            each.remove()
+        session.post(server.url, data=b"{}")
+        assert session.adapters is plain
+        assert [session.get_adapter(f"{server.url}{path}") for path in ("", "/special")] == [later, special]
+    assert [len(each) for each in kept] == [2, 2]
+
+
+def test_one_that_comes_later_at_two_prefixes_is_still_one() -> None:
+    """An adapter mounted twice after the tap has one tap before it, and adapters that come and go leave nothing behind."""
+    with requests.Session() as session, tap(session, print):
+        one = HTTPAdapter()
+        session.mount("http://", one)
+        session.mount("https://", one)
+        assert session.adapters["http://"] is session.adapters["https://"]
+        gone = weakref.ref(one)
+        for prefix in ("http://", "https://"):
+            session.mount(prefix, HTTPAdapter())
+        del one
+        gc.collect()
+        assert gone() is None
+
+
+def test_what_a_tapped_session_holds_is_copied_plain() -> None:
+    """Copies and pickles of the mapping of a tapped session are plain, and record nothing."""
+    with tapped() as (session, _, _):
+        assert type(session.adapters.copy()) is OrderedDict  # type: ignore[attr-defined]  # stubs say a mapping
+        for made in (
+            copy.copy(session.adapters),
+            copy.deepcopy(session.adapters),
+            pickle.loads(pickle.dumps(session.adapters)),  # noqa: S301 - our own, made just now
+        ):
+            assert type(made) is OrderedDict
+            assert list(made) == list(session.adapters)
+
+
+def test_a_session_that_gets_other_adapters_is_told() -> None:
+    """Where a program gives the session a mapping of its own, that cannot be seen through: the tap says so when it is removed."""
+    errors: list[Exception] = []
+    session = requests.Session()
+    taken = tap(session, print, on_error=errors.append)
+    other: OrderedDict[str, Any] = OrderedDict({"http://": HTTPAdapter()})
+    session.adapters = other
+    taken.remove()
+    assert session.adapters is other
+    assert taken.failed == 1
+    assert ["was not recorded" in str(error) for error in errors] == [True]
