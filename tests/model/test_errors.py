@@ -24,6 +24,7 @@ from shim.model import (
     ToolCallPart,
     UnsupportedFeatureError,
 )
+from shim.model.headers import Headers
 from shim.provider import ProviderClosedError
 
 CLASSES = {
@@ -59,6 +60,7 @@ ATTRIBUTES: dict[str, Any] = {
     "retry_after_ms": 1500,
     "body": b'{"error": "short and stout"}',
     "partial": PARTIAL,
+    "headers": Headers({"Retry-After": "2"}),
 }
 
 
