@@ -12,7 +12,7 @@ import sys
 
 
 class Wakeup:
-    """Readable from `ring()` until `hear()`. Ringing is safe from any thread, and from a signal handler."""
+    """Readable from `ring()` until `hear()`. Belongs to one thread; one that is never heard may be rung from any, as an alarm is."""
 
     __slots__ = ("_descriptor", "_is_ringing", "_sockets")
 
