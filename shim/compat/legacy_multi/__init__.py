@@ -23,11 +23,12 @@ from legacy_openai import (
     UnserializableBodyError,
 )
 from shim.compat.legacy_multi.client import MultiClient
-from shim.compat.legacy_multi.face import LegacyFace, LegacyInstallation, install, over
+from shim.compat.legacy_multi.face import BoundClient, LegacyFace, LegacyInstallation, install, over
 
 __all__ = [
     "DEFAULT_BASE_URL",
     "OMIT",
+    "BoundClient",
     "ClosedClientError",
     "CompletionType",
     "Config",

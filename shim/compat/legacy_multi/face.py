@@ -10,7 +10,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from requests import Session
 
@@ -27,6 +27,32 @@ if TYPE_CHECKING:
 ProviderMaker: TypeAlias = Callable[..., Provider]
 
 
+class _Binding(NamedTuple):
+    make: ProviderMaker
+    takes: frozenset[str]
+    settings: dict[str, Any]
+
+
+class BoundClient(MultiClient):
+    """The client with the legacy client's own signature; `over` makes subclasses, each bound to a maker of providers.
+
+    Args:
+        session: for the maker, where it takes one.
+        max_concurrency: requests that run at a time.
+
+    Raises:
+        InvalidConfigError: an argument cannot be used, or the maker takes no session and one is given.
+    """
+
+    _binding: ClassVar[_Binding]
+
+    def __init__(self, session: Session | None = None, max_concurrency: int = 100) -> None:
+        check_concurrency(max_concurrency)
+        make, takes, settings = self._binding
+        given = _given(session, max_concurrency, takes=takes)
+        super().__init__(lambda: make(**given), max_concurrency=max_concurrency, **settings)
+
+
 class LegacyFace(NamedTuple):
     """What call sites of the legacy client use, with its signatures.
 
@@ -35,7 +61,7 @@ class LegacyFace(NamedTuple):
         chat_create: called with config, conversation and, for a stream, a callback.
     """
 
-    MultiClient: type[MultiClient]
+    MultiClient: type[BoundClient]
     chat_create: Callable[..., Message]
 
 
@@ -60,16 +86,9 @@ def over(
     """
     if not callable(make):
         raise TypeError(f"make must be a function that makes a provider, not {type(make).__name__}")
-    takes = _parameters(make)
-    settings: dict[str, Any] = {"unit": unit, "proxies": proxies, "verify": verify}
 
-    class Bound(MultiClient):
-        """The legacy client's face, bound to a maker of providers."""
-
-        def __init__(self, session: Session | None = None, max_concurrency: int = 100) -> None:
-            check_concurrency(max_concurrency)
-            given = _given(session, max_concurrency, takes=takes)
-            super().__init__(lambda: make(**given), max_concurrency=max_concurrency, **settings)
+    class Bound(BoundClient):
+        _binding = _Binding(make, _parameters(make), {"unit": unit, "proxies": proxies, "verify": verify})
 
     def chat_create(cfg: Config, conv: Conversation, stream_cb: Callable[[bytes], object] | None = None) -> Message:
         return create_message(lambda: Bound(max_concurrency=1), cfg, conv=conv, stream_cb=stream_cb)

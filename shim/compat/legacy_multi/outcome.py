@@ -27,7 +27,7 @@ from shim.model import ErrorCategory, ProviderError
 from shim.provider import Completion
 
 # What the codec says of a stream that ended well by HTTP and not by its own words (`shim.wire.chat.stream`).
-_NO_END = "with neither a finish reason nor [DONE]"
+_NO_END = "the stream ended "
 
 # A fault of the way has these categories, and no body: an error answer has one.
 _OF_THE_WAY = frozenset(
@@ -77,7 +77,7 @@ def refused(transfer: Transfer, error: BaseException) -> HttpCompletion:
 def lacks_its_end(completion: Completion) -> bool:
     """Whether a stream came whole by HTTP, and without a finish reason or `[DONE]`: the legacy client saw nothing amiss."""
     error = completion.error
-    return error is not None and error.category is ErrorCategory.TRUNCATED and _NO_END in error.message
+    return error is not None and error.category is ErrorCategory.TRUNCATED and error.message.startswith(_NO_END)
 
 
 def error_payload(completion: Completion) -> bytes | None:

@@ -62,7 +62,10 @@ class PayloadWriter:
         """Write a piece of text: the hot path. Of the first choice it is all but written already."""
         if event.choice:
             return self._delta(event.choice, {"content": event.text})
-        return self._before_text + _json(event.text) + self._after_text
+        try:
+            return self._before_text + _encode(event.text) + self._after_text
+        except UnicodeEncodeError:
+            return self._before_text + _json(event.text) + self._after_text
 
     def write(self, event: StreamEvent) -> list[bytes]:
         """Write an event; none for one that says nothing a chunk has a place for."""
@@ -101,14 +104,18 @@ class PayloadWriter:
     def _call_delta(self, event: ToolCallDelta) -> list[bytes]:
         place = (event.choice, event.index)
         self._told[place] = self._told.get(place, 0) + len(event.arguments)
-        return [self._delta(event.choice, _argued(self._kinds.get(place, "function"), event.index, event.arguments))]
+        return [
+            self._delta(event.choice, _argued(self._kinds.get(place, "function"), event.arguments, index=event.index))
+        ]
 
     def _call_done(self, event: ToolCallDone) -> list[bytes]:
         """Write what of the arguments no delta has told: some servers send them whole at the end."""
         place = (event.choice, event.index)
         rest = event.arguments[self._told.pop(place, 0) :]
         return (
-            [self._delta(event.choice, _argued(self._kinds.get(place, "function"), event.index, rest))] if rest else []
+            [self._delta(event.choice, _argued(self._kinds.get(place, "function"), rest, index=event.index))]
+            if rest
+            else []
         )
 
     def _done(self, event: StreamDone) -> list[bytes]:
@@ -165,7 +172,7 @@ def _named(kind: str, event: ToolCallStart) -> dict[str, Any]:
     return {_TOOL_CALLS: [{"index": event.index, "id": event.id, "type": kind, kind: words}]}
 
 
-def _argued(kind: str, index: int, arguments: str) -> dict[str, Any]:
+def _argued(kind: str, arguments: str, *, index: int) -> dict[str, Any]:
     if kind == "function_call":
         return {"function_call": {"arguments": arguments}}
     words = {"input" if kind == "custom" else "arguments": arguments}

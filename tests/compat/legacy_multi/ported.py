@@ -31,12 +31,16 @@ from shim.native import NativeProvider
 from shim.provider import Provider
 from tests.compat.legacy_multi.exceptions import EXCEPTIONS
 from tests.helpers import raw_server
+from tests.legacy_openai import driving
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 MODULES = ("test_multi_client", "test_blocking", "test_faults", "test_leaks", "test_delivery")
 """Those that drive the client by its public face; the others test its inside, which a provider does not have."""
+
+drive: Callable[[Any, Callable[[], object]], None] = driving.drive
+"""The legacy client's own loop, for any client with its face."""
 
 _FOLDER = Path(tests.legacy_openai.__file__).parent
 _MARK = "ported"
