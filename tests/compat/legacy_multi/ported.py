@@ -113,8 +113,10 @@ class _Soon(threading.Semaphore):
         return super().acquire(blocking, None if timeout is None else min(timeout, 0.2))
 
 
-def ported(make: Callable[..., Provider], *, unit: Unit | None = None) -> dict[str, Callable[..., None]]:
-    """The tests of all modules over a provider: name -> test."""
+def ported(
+    make: Callable[..., Provider], *, unit: Unit | None = None, mixed: bool = False
+) -> dict[str, Callable[..., None]]:
+    """The tests of all modules over a provider: name -> test; `mixed`: the legacy client may serve some of the requests."""
     face = over(make, unit=unit)
     found: dict[str, Callable[..., None]] = {}
     with ExitStack() as patches:
@@ -129,7 +131,7 @@ def ported(make: Callable[..., Provider], *, unit: Unit | None = None) -> dict[s
             tests_in_it = {each: thing for each, thing in vars(module).items() if each.startswith("test_")}
             found |= {f"{name}__{each.removeprefix('test_')}": test for each, test in tests_in_it.items()}
     for each in EXCEPTIONS:
-        found[each.test] = each.expected_of(found[each.test])
+        found[each.test] = each.expected_of(found[each.test], mixed=mixed)
     return found
 
 

@@ -5,4 +5,4 @@ from __future__ import annotations
 from shim.migration import Policy, Stage
 from tests.compat.legacy_multi.ported import each_its_own, migrating, ported
 
-globals().update(ported(migrating(Policy(stage=Stage.RAMP, percent=50)), unit=each_its_own()))
+globals().update(ported(migrating(Policy(stage=Stage.RAMP, percent=50)), unit=each_its_own(), mixed=True))

@@ -30,6 +30,8 @@ DIFFERENT: dict[tuple[str, str], tuple[frozenset[str], str]] = {
         "a payload that was cut is not handed on: the words are of the end",
     ),
     ("json_error_401", ""): (frozenset({"body", "error_message", "message"}), "what looks like a key is masked"),
+    ("character_in_halves", ""): (frozenset({"message"}), "a character that came in halves is put together"),
+    ("stray_finish_reasons", ""): (frozenset({"message"}), "arguments that are said again are told once"),
     ("gpustack_error_field", "native"): (
         frozenset({"message"}),
         "it reads the field `error`, and tells the words in it",
