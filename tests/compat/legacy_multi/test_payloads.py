@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +187,18 @@ def test_a_whole_answer_is_the_servers_own_or_written_as_one() -> None:
     assert (again.text, again.tool_calls, again.finish_reason) == ("hi", (call,), FinishReason.TOOL_CALL)
     assert again.usage is not None
     assert (again.usage.input_tokens, again.usage.reasoning_tokens, again.usage.total_tokens) == (3, 1, 7)
+
+
+def test_a_piece_of_text_costs_less_than_its_json() -> None:
+    """Writing the payload of a piece of text takes less CPU than the standard library takes for the chunk's JSON alone."""
+    writer = PayloadWriter(names={}, wants_usage=True)
+    writer.write(StreamStart("chatcmpl-1", "gpt-4o-mini"))
+    event = TextDelta(" word")
+    chunk = json.loads(writer.text(event))
+    costs = {}
+    for name, write in (("ours", lambda: writer.text(event)), ("json", lambda: json.dumps(chunk))):
+        begun = time.process_time()
+        for _ in range(20_000):
+            write()
+        costs[name] = time.process_time() - begun
+    assert costs["ours"] < 0.6 * costs["json"]
