@@ -29,7 +29,7 @@ from shim.legacy_adapter import LegacyProvider
 from shim.migration import MigratingProvider, Policy, Rollout
 from shim.native import NativeProvider
 from shim.provider import Provider
-from tests.compat.legacy_multi.exceptions import EXCEPTIONS
+from tests.compat.legacy_multi.exceptions import EXCEPTIONS, PATIENCE
 from tests.helpers import raw_server
 from tests.legacy_openai import driving
 
@@ -44,7 +44,6 @@ drive: Callable[[Any, Callable[[], object]], None] = driving.drive
 
 _FOLDER = Path(tests.legacy_openai.__file__).parent
 _MARK = "ported"
-_PATIENCE_SECONDS = 4.0  # shorter than theirs: some of them wait in vain, and are listed
 
 
 def said_in_chunks(*payloads: bytes) -> bytes:
@@ -94,7 +93,7 @@ def wait_shortly_for(event: threading.Event) -> Callable[[raw_server.Connection]
     """Be `raw_server.wait_for`: a test that has failed sets no event, and its server is not to complain of that."""
 
     def action(_connection: raw_server.Connection) -> None:
-        if not event.wait(_PATIENCE_SECONDS):
+        if not event.wait(PATIENCE.seconds):
             raise ConnectionAbortedError
 
     return action
@@ -110,7 +109,7 @@ class ShortlyStalled(raw_server.RawServer):
 
 class _Soon(threading.Semaphore):
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:  # noqa: FBT001, FBT002 - the signature
-        return super().acquire(blocking, None if timeout is None else min(timeout, 0.2))
+        return super().acquire(blocking, None if timeout is None else min(timeout, PATIENCE.seconds / 5))
 
 
 def ported(
@@ -166,7 +165,8 @@ class RolledOut(Layer):
 @contextmanager
 def _in_the_place_of(name: str) -> Iterator[None]:
     module = _loaded_anew(name)
-    vars(module)["eventually"] = partial(vars(module)["eventually"], seconds=_PATIENCE_SECONDS)
+    eventually = vars(module)["eventually"]
+    vars(module)["eventually"] = lambda condition: eventually(condition, PATIENCE.seconds)
     with mock.patch.dict(sys.modules, {name: module}):
         yield
 
