@@ -1,4 +1,4 @@
-"""Tests of shim/compat/legacy_multi/request.py: what is sent is what the legacy client sends, and what cannot be is refused."""
+"""Tests of shim/compat/legacy_multi/request.py: the legacy client's request is sent, and what cannot be is refused."""
 
 from __future__ import annotations
 
