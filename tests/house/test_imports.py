@@ -70,6 +70,9 @@ TABLE = {
         f"{BELOW_FACTORY} shim.transfer_observer shim.client shim.factory",
         "matplotlib numpy pandas plotly requests scipy sklearn tenacity urllib3",
     ),
+    "shim.compat.legacy_multi": row(  # the legacy client's own face: its config, messages, completions, errors and words
+        f"{VOCABULARY} shim.poller shim.wire legacy_openai shim.legacy_adapter", "requests"
+    ),
     "shim.doctor": row("shim.migration shim.compat"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
         f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison shim.wakeup",

@@ -33,6 +33,8 @@ MOST_POSITIONAL = 2
 FIXED_SIGNATURES = {
     "legacy_openai.*MultiClient.add_request": "the frozen client's own",
     "legacy_openai.*chat_create": "the frozen client's own",
+    "shim.compat.legacy_multi.*add_request": "the frozen client's own",
+    "shim.compat.legacy_multi.*chat_create": "the frozen client's own",
     "shim.*.start_stream": "the interface: a request, and who is told of it",
     "shim.wire.failure.parse_error": "status, headers and body of one answer",
     "shim.migration.*MigratingProvider.__init__": "control, candidate and what decides between them",

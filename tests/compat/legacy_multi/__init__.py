@@ -1,0 +1,1 @@
+"""Tests of the legacy client's face over any provider."""
