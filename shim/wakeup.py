@@ -12,7 +12,7 @@ import sys
 
 
 class Wakeup:
-    """Readable from `ring()` until `hear()`. Belongs to one thread; one that is never heard may be rung from any, as an alarm is."""
+    """Readable from `ring()` until `hear()`. Belongs to one thread; one that is never heard, an alarm, is rung from any."""
 
     __slots__ = ("_descriptor", "_is_ringing", "_sockets")
 

@@ -71,7 +71,7 @@ ROWS: tuple[Row, ...] = (
     Row(("stream/status/103 *",), ("events",), "the same, told as events"),
     Row(
         ("*/fault/too many headers",),
-        ("http_status", "headers.x"),
+        ("http_status", "headers.x", "error.headers"),
         "Python's http.client refuses more than 100 header lines, libcurl counts their bytes",
     ),
     Row(
