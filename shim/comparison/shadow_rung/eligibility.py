@@ -1,8 +1,9 @@
 """Which requests may be asked a second time, and the form in which they are.
 
 Not the sample (`shadow_comparison`) nor the budget. A second call must do nothing but cost money: no state is read or written at
-the server, no tool runs there, and nothing of the control's identity goes along. Sources: OpenAI API reference, Responses
-(`store` defaults to true, `background` needs it, hosted tools run on the server) and Chat Completions (`web_search_options`).
+the server, no tool runs there, and nothing of the control's identity goes along. Sources: OpenAI API reference, Responses (what
+is not said to be unstored is stored, background requests need that, hosted tools run on the server) and Chat Completions (web
+search options).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whether a value that a model wrote keeps a JSON schema: the part of the language that tools and structured outputs use.
 
-Not a validator for anybody's schemas: what is not in `_KEYWORDS` (`pattern`, `format`, `if`, a `$ref` to elsewhere, ...) is not
+Not a validator for anybody's schemas: what is not in `_KEYWORDS` (a pattern, a format, a reference to elsewhere, ...) is not
 judged, and so finds nothing. It is bounded in steps and in depth, as a model chooses the value. Source: JSON Schema 2020-12, core
 and validation; OpenAI's guide to structured outputs, supported schemas.
 """
@@ -50,7 +50,8 @@ class _Check:
             return schema
         if not isinstance(schema, Mapping):
             return True
-        return all(judge(self, value, schema, depth + 1) for keyword, judge in _KEYWORDS.items() if keyword in schema)
+        place = _Place(self, schema, depth=depth + 1)
+        return all(judge(value, place) for keyword, judge in _KEYWORDS.items() if keyword in schema)
 
     def referred(self, reference: Any) -> Any:
         """What a `$ref` within the schema leads to (RFC 6901); true, which judges nothing, where it leads elsewhere."""
@@ -63,6 +64,21 @@ class _Check:
                 return True
             found = found[name]
         return found
+
+
+class _Place:
+    """One schema within the whole, and how deep it stands."""
+
+    __slots__ = ("_depth", "check", "schema")
+
+    def __init__(self, check: _Check, schema: Mapping[str, Any], *, depth: int) -> None:
+        self.check = check
+        self.schema = schema
+        self._depth = depth
+
+    def holds(self, value: Any, schema: Any) -> bool:
+        """Whether a value keeps a schema within this one."""
+        return self.check.holds(value, schema, depth=self._depth)
 
 
 def _is_number(value: Any) -> bool:
@@ -85,8 +101,8 @@ def _names(given: Any) -> list[str]:
     return [name for name in given if isinstance(name, str)] if isinstance(given, (list, tuple)) else []
 
 
-def _type(_check: _Check, value: Any, schema: Mapping[str, Any], _depth: int) -> bool:
-    names = schema["type"]
+def _type(value: Any, place: _Place) -> bool:
+    names = place.schema["type"]
     known = [_TYPES[name] for name in _names(names if isinstance(names, (list, tuple)) else [names]) if name in _TYPES]
     return not known or any(fits(value) for fits in known)
 
@@ -102,87 +118,86 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _enum(_check: _Check, value: Any, schema: Mapping[str, Any], _depth: int) -> bool:
-    choices = schema["enum"]
+def _enum(value: Any, place: _Place) -> bool:
+    choices = place.schema["enum"]
     return not isinstance(choices, (list, tuple)) or any(_same(value, each) for each in choices)
 
 
-def _const(_check: _Check, value: Any, schema: Mapping[str, Any], _depth: int) -> bool:
-    return _same(value, schema["const"])
+def _const(value: Any, place: _Place) -> bool:
+    return _same(value, place.schema["const"])
 
 
-def _properties(check: _Check, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-    known = schema["properties"]
+def _properties(value: Any, place: _Place) -> bool:
+    known = place.schema["properties"]
     if not isinstance(value, dict) or not isinstance(known, Mapping):
         return True
-    return all(check.holds(value[name], each, depth=depth) for name, each in known.items() if name in value)
+    return all(place.holds(value[name], each) for name, each in known.items() if name in value)
 
 
-def _required(_check: _Check, value: Any, schema: Mapping[str, Any], _depth: int) -> bool:
-    return not isinstance(value, dict) or all(name in value for name in _names(schema["required"]))
+def _required(value: Any, place: _Place) -> bool:
+    return not isinstance(value, dict) or all(name in value for name in _names(place.schema["required"]))
 
 
-def _additional_properties(check: _Check, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-    if not isinstance(value, dict) or "patternProperties" in schema:
+def _additional_properties(value: Any, place: _Place) -> bool:
+    if not isinstance(value, dict) or "patternProperties" in place.schema:
         return True
-    listed = schema.get("properties")
+    listed = place.schema.get("properties")
     known = listed if isinstance(listed, Mapping) else {}
-    further = schema["additionalProperties"]
-    return all(check.holds(each, further, depth=depth) for name, each in value.items() if name not in known)
+    further = place.schema["additionalProperties"]
+    return all(place.holds(each, further) for name, each in value.items() if name not in known)
 
 
-def _items(check: _Check, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-    before = schema.get("prefixItems", ())
+def _items(value: Any, place: _Place) -> bool:
+    before = place.schema.get("prefixItems", ())
     skipped = len(before) if isinstance(before, (list, tuple)) else 0
-    return not isinstance(value, list) or all(
-        check.holds(each, schema["items"], depth=depth) for each in value[skipped:]
-    )
+    return not isinstance(value, list) or all(place.holds(each, place.schema["items"]) for each in value[skipped:])
 
 
-def _prefix_items(check: _Check, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-    schemas = schema["prefixItems"]
+def _prefix_items(value: Any, place: _Place) -> bool:
+    schemas = place.schema["prefixItems"]
     if not isinstance(value, list) or not isinstance(schemas, (list, tuple)):
         return True
-    return all(check.holds(one, other, depth=depth) for one, other in zip(value, schemas, strict=False))
+    return all(place.holds(one, other) for one, other in zip(value, schemas, strict=False))
 
 
-def _passing(check: _Check, value: Any, schemas: Any, *, depth: int) -> tuple[int, int]:
-    """How many of a list of schemas a value keeps, and how many there are."""
+def _passing(value: Any, keyword: str, *, place: _Place) -> tuple[int, int]:
+    """How many of a keyword's list of schemas a value keeps, and how many there are."""
+    schemas = place.schema[keyword]
     listed = schemas if isinstance(schemas, (list, tuple)) else ()
-    return sum(check.holds(value, each, depth=depth) for each in listed), len(listed)
+    return sum(place.holds(value, each) for each in listed), len(listed)
 
 
-def _any_of(check: _Check, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-    passing, listed = _passing(check, value, schema["anyOf"], depth=depth)
+def _any_of(value: Any, place: _Place) -> bool:
+    passing, listed = _passing(value, "anyOf", place=place)
     return passing > 0 or not listed
 
 
-def _one_of(check: _Check, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-    passing, listed = _passing(check, value, schema["oneOf"], depth=depth)
+def _one_of(value: Any, place: _Place) -> bool:
+    passing, listed = _passing(value, "oneOf", place=place)
     return passing == 1 or not listed
 
 
-def _all_of(check: _Check, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-    passing, listed = _passing(check, value, schema["allOf"], depth=depth)
+def _all_of(value: Any, place: _Place) -> bool:
+    passing, listed = _passing(value, "allOf", place=place)
     return passing == listed
 
 
-def _not(check: _Check, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-    return not check.holds(value, schema["not"], depth=depth)
+def _not(value: Any, place: _Place) -> bool:
+    return not place.holds(value, place.schema["not"])
 
 
-def _ref(check: _Check, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-    return check.holds(value, check.referred(schema["$ref"]), depth=depth)
+def _ref(value: Any, place: _Place) -> bool:
+    return place.holds(value, place.check.referred(place.schema["$ref"]))
 
 
-_Judge: TypeAlias = Callable[[_Check, Any, Mapping[str, Any], int], bool]
+_Judge: TypeAlias = Callable[[Any, _Place], bool]
 
 
-def _bound(keyword: str, measured: Callable[[Any], float | None], fits: Callable[[float, float], bool]) -> _Judge:
+def _bound(keyword: str, measured: Callable[[Any], float | None], *, fits: Callable[[float, float], bool]) -> _Judge:
     """A keyword that bounds a number or a size; `measured` is None for values it says nothing of."""
 
-    def judge(_check: _Check, value: Any, schema: Mapping[str, Any], _depth: int) -> bool:
-        size, limit = measured(value), schema[keyword]
+    def judge(value: Any, place: _Place) -> bool:
+        size, limit = measured(value), place.schema[keyword]
         return size is None or not _is_number(limit) or fits(size, limit)
 
     return judge
@@ -233,15 +248,15 @@ _KEYWORDS: dict[str, _Judge] = {
     "allOf": _all_of,
     "not": _not,
     "$ref": _ref,
-    "minimum": _bound("minimum", _number, _at_least),
-    "maximum": _bound("maximum", _number, _at_most),
-    "exclusiveMinimum": _bound("exclusiveMinimum", _number, lambda size, limit: size > limit),
-    "exclusiveMaximum": _bound("exclusiveMaximum", _number, lambda size, limit: size < limit),
-    "multipleOf": _bound("multipleOf", _number, _is_multiple),
-    "minLength": _bound("minLength", _characters, _at_least),
-    "maxLength": _bound("maxLength", _characters, _at_most),
-    "minItems": _bound("minItems", _length, _at_least),
-    "maxItems": _bound("maxItems", _length, _at_most),
-    "minProperties": _bound("minProperties", _members, _at_least),
-    "maxProperties": _bound("maxProperties", _members, _at_most),
+    "minimum": _bound("minimum", _number, fits=_at_least),
+    "maximum": _bound("maximum", _number, fits=_at_most),
+    "exclusiveMinimum": _bound("exclusiveMinimum", _number, fits=lambda size, limit: size > limit),
+    "exclusiveMaximum": _bound("exclusiveMaximum", _number, fits=lambda size, limit: size < limit),
+    "multipleOf": _bound("multipleOf", _number, fits=_is_multiple),
+    "minLength": _bound("minLength", _characters, fits=_at_least),
+    "maxLength": _bound("maxLength", _characters, fits=_at_most),
+    "minItems": _bound("minItems", _length, fits=_at_least),
+    "maxItems": _bound("maxItems", _length, fits=_at_most),
+    "minProperties": _bound("minProperties", _members, fits=_at_least),
+    "maxProperties": _bound("maxProperties", _members, fits=_at_most),
 }
