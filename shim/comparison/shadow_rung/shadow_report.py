@@ -1,6 +1,7 @@
 """What many pairs say: the fields that are compared, and the report of all of them.
 
-Not a single pair (`observation`), not how a field is judged (`shadow_rows`), nor its page (`shim.comparison.report`). The bounds of all rows hold together at the confidence given (Bonferroni), for a report that is read
+Not a single pair (`observation`), not how a field is judged (`shadow_rows`), not its table (`shadow_table`) or page
+(`shim.comparison.report`). The bounds of all rows hold together at the confidence given (Bonferroni), for a report that is read
 once: read daily until it pleases, it will please. Pairs count as independent, which those of one conversation are not quite.
 """
 

@@ -88,13 +88,13 @@ class ShareField(Struct, frozen=True):
         said = [
             (self.holds(pair.control), self.holds(pair.candidate), _of_baseline(pair, self.holds)) for pair in pairs
         ]
-        both = [(a, b, c) for a, b, c in said if a is not None and b is not None]
+        both = [(b, a) for a, b, _ in said if a is not None and b is not None]
         if not both:
             return None
-        difference = share_difference(((b, a) for a, b, _ in both), alpha=judge.alpha)
-        three = [(a, b, c) for a, b, c in both if c is not None]
-        against = share_difference(((b, c) for _, b, c in three), alpha=judge.alpha) if three else None
-        noise = share_difference(((c, a) for a, _, c in three), alpha=judge.alpha) if three else None
+        with_baseline = [(b, c) for _, b, c in said if b is not None and c is not None]
+        again = [(c, a) for a, _, c in said if a is not None and c is not None]
+        difference = share_difference(both, alpha=judge.alpha)
+        against = share_difference(with_baseline, alpha=judge.alpha) if with_baseline else None
         outcome, reason = judge.outcome(difference, against, count=len(both))
         if not self.judged:
             outcome, reason = "match", "told, not judged"
@@ -102,11 +102,11 @@ class ShareField(Struct, frozen=True):
             name=self.name,
             text=self.text,
             kind="share",
-            control=_share([a for a, _, _ in both], judge),
-            candidate=_share([b for _, b, _ in both], judge),
-            baseline=_share([c for _, _, c in three], judge) if three else None,
+            control=_share([a for _, a in both], judge),
+            candidate=_share([b for b, _ in both], judge),
+            baseline=_share([c for c, _ in again], judge) if again else None,
             difference=difference,
-            noise=noise,
+            noise=share_difference(again, alpha=judge.alpha) if again else None,
             outcome=outcome,
             better=_better(difference, self.good) if outcome == "mismatch" else None,
             reason=reason,
