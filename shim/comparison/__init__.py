@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shim.comparison.shadow_rung.shadow_report import ShadowReport
     from shim.comparison.shadow_rung.shadow_rows import ShadowRow
     from shim.comparison.shadow_rung.shadow_state import ShadowCounts
+    from shim.comparison.shadow_rung.shadowed_provider import ShadowedProvider
     from shim.comparison.tee_rung.compare_tee import compare_tee
     from shim.comparison.tee_rung.session_reader import ReplayAdapter
     from shim.comparison.verdict import ABSENT, Mismatch, Outcome, Verdict
@@ -58,6 +59,7 @@ _ON_DEMAND: dict[str, str] = {
     "ShadowPair": "shim.comparison.shadow_rung.observation",
     "ShadowReport": "shim.comparison.shadow_rung.shadow_report",
     "ShadowRow": "shim.comparison.shadow_rung.shadow_rows",
+    "ShadowedProvider": "shim.comparison.shadow_rung.shadowed_provider",
     "Tap": "shim.recording.tap.session_tap",
     "TransportFault": "shim.recording.exchange",
     "Verdict": "shim.comparison.verdict",
@@ -106,6 +108,7 @@ __all__ = [
     "ShadowPair",
     "ShadowReport",
     "ShadowRow",
+    "ShadowedProvider",
     "Tap",
     "TransportFault",
     "Verdict",

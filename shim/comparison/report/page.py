@@ -129,7 +129,7 @@ def page_of(
         compared=one_line(compared),
         headline=headline_of(tally) if alone is None else alone.headline,
         tone=tone_of(tally) if alone is None else alone.tone,
-        facts=tuple(_facts(tally, made_at)),
+        facts=tuple(_facts(tally, made_at)) if alone is None else (("Report made", moment(made_at)),),
         rungs=tuple(_rung_row(rung, counts) for rung, counts in sorted(tally.outcomes.items(), reverse=True)),
         rules=_rule_rows(tally.rules),
         ignored=_rows(tally.ignored),

@@ -88,7 +88,9 @@ def shadow_view_of(report: ShadowReport) -> ShadowView:
         facts=tuple(_facts(report)),
         stopped="" if report.stopped is None else f"{report.stopped.reason}, {moment(report.stopped.at)}",
         notes=report.notes,
-        rows=tuple(map(_row, report.rows)),
+        rows=tuple(
+            map(_row, sorted(report.rows, key=lambda row: row.outcome != "mismatch"))
+        ),  # what needs a person first
         plots=tuple(_plots(report)),
         has_baseline=any(row.baseline is not None for row in report.rows),
         confidence=f"{100 * report.confidence:g} %",

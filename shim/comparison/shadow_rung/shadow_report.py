@@ -222,8 +222,8 @@ def _notes(pairs: Sequence[ShadowPair], timed: Sequence[ShadowPair]) -> Iterator
     after = sum(pair.order == "after" for pair in pairs)
     if after:
         yield (
-            f"{after:,} second calls were made after the control's had ended, and found a warmer prompt cache; times are "
-            "compared where the cache answered both or neither."
+            f"{after:,} second calls were made after the control's had ended, and may have found a warmer prompt cache; "
+            "times are compared where the cache answered both or neither."
         )
     left = len(pairs) - len(timed)
     if left:
