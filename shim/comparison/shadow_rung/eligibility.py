@@ -112,7 +112,7 @@ def _is_stateful(request: ModelRequest) -> bool:
     body = request.extra_body
     if body and any(body.get(name) not in (UNSET, None, False) for name in _STATEFUL_FIELDS):
         return True
-    return any(_refers_to_state(part) for part in _parts(request))
+    return any(_refers_to_state(part) for part in _other_than_text(request))
 
 
 def _refers_to_state(part: Part) -> bool:
@@ -145,10 +145,11 @@ def _listed(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (list, tuple)) else ()
 
 
-def _parts(request: ModelRequest) -> Iterator[Part]:
+def _other_than_text(request: ModelRequest) -> Iterator[Part]:
     for message in request.messages:
         for part in message.parts:
-            yield part
+            if type(part) is not TextPart:  # most are, in conversations of hundreds
+                yield part
             if isinstance(part, ToolCallResponsePart):
                 yield from part.parts
 

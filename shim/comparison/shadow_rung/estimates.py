@@ -8,6 +8,7 @@ exact binomial for a quantile (Conover, Practical Nonparametric Statistics, 3.2)
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from statistics import NormalDist
@@ -92,6 +93,7 @@ def _joined(one: float, other: float, *, correlation: float) -> float:
     return math.sqrt(max(0.0, one * one - 2 * correlation * one * other + other * other))
 
 
+@functools.lru_cache(maxsize=64)  # a report asks for the same few again and again
 def _ranks(count: int, share: float, *, alpha: float) -> tuple[int, int]:
     """The ranks, from 1, of the values that bound a quantile; 0 and `count` + 1 where there are too few for a bound."""
     low, high, below = 0, count + 1, 0.0

@@ -103,15 +103,14 @@ class ShadowPair(Struct, frozen=True, kw_only=True, omit_defaults=True):
         pair_id: the same as on the recorded exchanges of both arms.
         at: when the second call was made, seconds since the epoch.
         model: as asked for.
-        order: whether the second call was made after the control's had ended, or beside it.
-        control, candidate: their calls.
+        control: its call.
+        candidate: the second call, made after the control's had ended.
         baseline: a second call by the control's kind, which shows what differs without a cause; None where none was made.
     """
 
     pair_id: str
     at: float
     model: str
-    order: Literal["after", "beside"] = "after"
     control: CallObservation
     candidate: CallObservation
     baseline: CallObservation | None = None

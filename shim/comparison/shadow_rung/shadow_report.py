@@ -219,11 +219,10 @@ def _notes(pairs: Sequence[ShadowPair], timed: Sequence[ShadowPair]) -> Iterator
         return
     if not any(pair.baseline is not None for pair in pairs):
         yield "No baseline was asked, so nothing says how far the control differs from itself."
-    after = sum(pair.order == "after" for pair in pairs)
-    if after:
+    if any(pair.candidate.cached_tokens for pair in pairs):
         yield (
-            f"{after:,} second calls were made after the control's had ended, and may have found a warmer prompt cache; "
-            "times are compared where the cache answered both or neither."
+            "Second calls are made after the control's has ended, and find the prompt cache that it has warmed: times are "
+            "compared where the cache answered both or neither."
         )
     left = len(pairs) - len(timed)
     if left:

@@ -125,8 +125,10 @@ class ShadowThread:
         return thread is None or not thread.is_alive()
 
     def abandon(self) -> None:
-        """Free what was inherited, in a process forked from this one's: its thread is not there."""
-        self._close_wakeup()
+        """Free what was inherited, in a process forked from this one's: the thread is not there, and the lock perhaps held."""
+        wakeup, self._wakeup = self._wakeup, None
+        if wakeup is not None:
+            wakeup.close()
 
     def _run(self) -> None:
         try:

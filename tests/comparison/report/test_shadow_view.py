@@ -1,4 +1,4 @@
-"""Tests of the shadow's section: what the report says is on the page, drawn within its bounds, and strangers' text stays text."""
+"""Tests of the shadow's section: what a report says is there, drawn within bounds, and strangers' text stays text."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def test_a_candidate_that_hangs_costs_no_memory() -> None:
     with shadow_of(Blocking, max_queue=5) as shadow:
         for _ in range(50):
             shadow.submit(REQUEST, streamed=True, control=completed())
-        eventually(lambda: shadow.counts.running == BUDGET.concurrency)
+        eventually(lambda: shadow.counts.running > 0)
         assert shadow.counts.waiting <= 5
         assert shadow.counts.dropped >= 50 - 5 - BUDGET.concurrency
         assert shadow.wants(REQUEST)

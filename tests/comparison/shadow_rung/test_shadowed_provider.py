@@ -124,7 +124,8 @@ class TestShadowedProvider(ProviderContract):
             max_pairs=5,
         )
         with self.asks:
-            self.asks.submit(REQUEST, streamed=False, control=completed())  # its thread is the shadow's own, not the layer's
+            # Its thread and its descriptors are the shadow's own, not the layer's: they are there before anything is counted.
+            self.asks.submit(REQUEST, streamed=False, control=completed())
             assert self.asks.flush(10)
             yield
 
