@@ -45,6 +45,7 @@ class CallRecording:
         self._on_error = on_error
         self._pair_id = ""
         self._is_watched = False
+        self._is_attached = False
 
     def attach(self, provider: Provider) -> Callable[[], None]:
         """Record what passes through a provider from now on; what is returned ends that.
@@ -54,14 +55,17 @@ class CallRecording:
         """
         from shim.recording.tap.session_tap import tap
 
+        self._is_attached = False
         self._is_watched = callable(getattr(provider, "watch", None))
         target: Any = _WithPairId(cast("_Watchable", provider), told=self._told) if self._is_watched else provider
-        return tap(target, self._take, redaction=self._redaction, on_error=self._on_error).remove
+        attached = tap(target, self._take, redaction=self._redaction, on_error=self._on_error)
+        self._is_attached = True
+        return attached.remove
 
     def marked(self, request: ModelRequest, pair_id: str) -> ModelRequest:
         """The request to start next, such that its exchange has this pair id: a tapped session takes a header off again."""
         self._pair_id = pair_id
-        if self._is_watched:
+        if self._is_watched or not self._is_attached:  # without a tap the header would be sent
             return request
         return replace(request, extra_headers={**request.extra_headers, PAIR_HEADER: pair_id})
 

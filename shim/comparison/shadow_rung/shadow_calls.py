@@ -18,12 +18,11 @@ from shim.model import (
     InvalidRequestError,
     ReasoningDelta,
     RefusalDelta,
-    ShimError,
     StreamEvent,
     TextDelta,
     ToolCallDelta,
 )
-from shim.provider import CallOptions, Completion, Provider, RequestHandle
+from shim.provider import CallOptions, Completion, Provider, ProviderClosedError, RequestHandle
 
 if TYPE_CHECKING:
     from shim.comparison.shadow_rung.call_recording import CallRecording
@@ -205,11 +204,10 @@ class ShadowCaller:
             else:
                 call.handle = provider.start_request(request, completed, options=self._options)
         except BaseException as error:  # noqa: BLE001 - a candidate may raise anything
+            self._calls.pop(id(call), None)
             refused = isinstance(error, InvalidRequestError)
             if not refused:
-                self._note("start", error)
-                self._failures += not isinstance(error, ShimError)
-            self._calls.pop(id(call), None)
+                self._note_start(error)
             call.end("refused" if refused else "broken", sent=False)
 
     def drive(self) -> None:
@@ -257,6 +255,14 @@ class ShadowCaller:
             except BaseException as error:  # noqa: BLE001 - the calls are made, recorded or not
                 self._note("record", error)
         return self._provider
+
+    def _note_start(self, error: BaseException) -> None:
+        """Note what a start raised: a provider that was closed is replaced, another may still serve its other calls."""
+        if isinstance(error, ProviderClosedError):
+            self._fail("start", error)
+        else:
+            self._note("start", error)
+            self._failures += 1
 
     def _complete(self, call: _Call, completion: object) -> None:
         """Be `on_completion`."""

@@ -16,12 +16,21 @@ from shim.comparison.shadow_rung import shadow_calls, shadow_thread
 from shim.comparison.shadow_rung.budget import ShadowBudget
 from shim.comparison.shadow_rung.shadow_comparison import ShadowComparison
 from shim.loops import select_loop
-from shim.model import ErrorCategory, Message, ModelRequest, StreamEvent
+from shim.model import ErrorCategory, Message, MissingCredentialsError, ModelRequest, StreamEvent
 from shim.provider import Completion, Provider
 from shim.testing.scripted import Play, ScriptedProvider, failure, text_stream
 from tests.comparison.live_parts import eventually
 from tests.comparison.shadow_rung.parts import REQUEST, completed
-from tests.comparison.shadow_rung.troublesome import RELEASE, TROUBLES, Blocking, Deaf, Flooding, well_behaved
+from tests.comparison.shadow_rung.troublesome import (
+    RELEASE,
+    TROUBLES,
+    Blocking,
+    ClosesItself,
+    Deaf,
+    Flooding,
+    raising,
+    well_behaved,
+)
 
 ROOT = Path(__file__).parents[3]
 BUDGET = ShadowBudget(calls_per_minute=1000, tokens_per_minute=10**7, concurrency=3)
@@ -155,6 +164,39 @@ def test_a_candidate_that_hangs_costs_no_memory() -> None:
         RELEASE.set()
         eventually(shadow.close)
         check_sum(shadow)
+
+
+def test_a_candidate_that_closes_itself_is_replaced() -> None:
+    """A closed provider is made anew, and the next request is answered by the new one."""
+    made: list[ClosesItself] = []
+
+    def make() -> Provider:
+        made.append(ClosesItself())
+        return made[-1]
+
+    with shadow_of(make) as shadow:
+        for number in range(1, 4):
+            shadow.submit(REQUEST, streamed=True, control=completed())
+            assert shadow.flush(10)
+            eventually(lambda number=number: shadow.counts.faults.get("candidate.fileno", 0) == number)  # type: ignore[misc]  # bound now
+        assert [pair.candidate.ending for pair in shadow.pairs] == ["answered"] * 3
+    assert len(made) == 3
+
+
+def test_a_candidate_without_a_key_is_given_up() -> None:
+    """That no call can be made for want of a key is a fault, and the shadow stops after a few and says so."""
+    without = raising("start_stream", MissingCredentialsError("no key"))
+    with shadow_of(without) as shadow:
+        for _ in range(10):
+            shadow.submit(REQUEST, streamed=True, control=completed())
+            assert shadow.flush(10)
+        eventually(lambda: shadow.stopped is not None)
+        assert shadow.counts.faults == {"candidate.start": shadow_calls.MOST_FAILURES}
+        assert (shadow.counts.calls, shadow.counts.tokens) == (0, 0)
+        shadow.resume("the key is there now")
+        shadow.submit(REQUEST, streamed=True, control=completed())
+        assert shadow.flush(10)
+        assert shadow.counts.compared == shadow_calls.MOST_FAILURES + 1
 
 
 def test_a_flood_is_ended_and_slowed() -> None:

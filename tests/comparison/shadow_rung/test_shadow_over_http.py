@@ -13,7 +13,7 @@ from shim.factory import create_provider
 from shim.provider import Provider
 from shim.recording.exchange import PAIR_HEADER
 from shim.testing.fake_openai import FakeOpenAI, Status
-from tests.comparison.shadow_rung.asking import hand_over, shadow_of
+from tests.comparison.shadow_rung.asking import hand_over, scripted, shadow_of
 from tests.comparison.shadow_rung.parts import REQUEST, completed
 
 
@@ -66,6 +66,21 @@ def test_a_legacy_candidate_is_recorded_too(tmp_path: Path) -> None:
             assert shadow.flush(15), shadow.counts
         assert PAIR_HEADER.lower() not in {name.lower() for request in server.requests for name in request.headers}
     assert [(each.pair_id, each.role) for each in read_exchanges(path)] == [("p7", "candidate")]
+
+
+def test_what_cannot_be_tapped_is_asked_all_the_same(tmp_path: Path) -> None:
+    """A candidate with neither a session nor a way to watch it is not recorded, and that is a fault that is counted."""
+    make, made = scripted()
+    with shadow_of(make, record_to=tmp_path / "candidate.jsonl") as shadow:
+        hand_over(shadow)
+        assert (shadow.counts.compared, shadow.counts.faults) == (1, {"candidate.record": 1})
+    assert PAIR_HEADER not in made[0].requests[0].extra_headers
+
+
+def test_a_file_that_cannot_be_written_is_known_at_once(tmp_path: Path) -> None:
+    """A path for records that cannot be opened is refused at set-up."""
+    with pytest.raises(OSError, match="nowhere"):
+        shadow_of(scripted()[0], record_to=tmp_path / "nowhere" / "candidate.jsonl")
 
 
 def test_a_real_429_stops_it() -> None:

@@ -161,6 +161,20 @@ class Garbage(Layer):
         return 0
 
 
+class ClosesItself(Layer):
+    """Closes itself with its first completion."""
+
+    def __init__(self) -> None:
+        super().__init__(well_behaved())
+
+    def info_read(self) -> int:
+        """Close after the first completion."""
+        delivered = super().info_read()
+        if delivered:
+            self._provider.close()
+        return delivered
+
+
 def raising(
     method: str, error: BaseException, *, play: Callable[[], Provider] = well_behaved
 ) -> Callable[[], Provider]:
@@ -210,6 +224,7 @@ TROUBLES: dict[str, Callable[[], Provider]] = {
     "never answers, hears nothing and leaks": Deaf,
     "floods": Flooding,
     "blocks": Blocking,
+    "closes itself": ClosesItself,
     "completes twice": Twice,
     "completes with garbage": Garbage,
 }
