@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -120,3 +121,23 @@ def test_no_other_error_stops_it() -> None:
             assert shadow.stopped is None
             assert [pair.candidate.category for pair in shadow.pairs] == [category.value] * 2
             assert len(made[0].requests) == 2
+
+
+def test_many_threads_hand_over_at_once() -> None:
+    """From eight threads at once nothing is lost, nothing is asked twice, and no limit is passed."""
+    make, made = scripted()
+    budget = ShadowBudget(calls_per_minute=300, tokens_per_minute=10**7, concurrency=4)
+    with shadow_of(make, budget=budget, max_queue=50) as shadow:
+
+        def hand_over_some(_number: int) -> None:
+            for _ in range(100):
+                if shadow.wants(REQUEST):
+                    shadow.submit(REQUEST, streamed=False, control=completed())
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(hand_over_some, range(8)))
+        assert shadow.flush(15), shadow.counts
+        counts = shadow.counts
+        assert counts.sampled == 800 == counts.compared + counts.dropped + sum(counts.refused.values())
+        assert counts.compared == counts.calls == len(made[0].requests) <= 300
+        assert len({pair.pair_id for pair in shadow.pairs}) == counts.compared
