@@ -31,7 +31,7 @@ from shim.call_options import ApiKey
 from shim.comparison.shadow_rung.budget import ShadowBudget
 from shim.comparison.shadow_rung.call_recording import CallRecording
 from shim.comparison.shadow_rung.eligibility import estimated_tokens, size_of_request, why_not
-from shim.comparison.shadow_rung.observation import ShadowPair, ended_by_caller
+from shim.comparison.shadow_rung.observation import ShadowPair, ended_by_caller, observed
 from shim.comparison.shadow_rung.shadow_calls import ShadowCaller
 from shim.comparison.shadow_rung.shadow_report import ShadowReport, report_of
 from shim.comparison.shadow_rung.shadow_settings import (
@@ -217,7 +217,7 @@ class ShadowComparison:
             item = ShadowItem(
                 request=request,
                 streamed=streamed,
-                control=control,
+                control=control if control.ok else observed(control, request, streamed=streamed),
                 context=copy_context() if context is None else context,
                 pair_id=pair_id or self._pair_id(request),
                 size=size + _size_of_answer(control),

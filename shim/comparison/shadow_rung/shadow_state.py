@@ -15,7 +15,7 @@ from contextvars import Context
 from msgspec import Struct
 
 from shim.comparison.shadow_rung.budget import ShadowBudget, Spending
-from shim.comparison.shadow_rung.observation import ShadowPair
+from shim.comparison.shadow_rung.observation import CallObservation, ShadowPair
 from shim.model import ModelRequest
 from shim.provider import Completion
 
@@ -24,7 +24,8 @@ class ShadowItem(Struct, frozen=True, kw_only=True):
     """One request that waits to be asked again.
 
     Attributes:
-        request, streamed, control: what the control was asked, how, and how it ended.
+        request, streamed: what the control was asked, and how.
+        control: its answer; of a failure what was seen of it, since an exception keeps alive whatever its frames hold.
         context: what `on_pair` runs in.
         size: characters that it keeps in memory, about.
         tokens: what one call may cost.
@@ -33,7 +34,7 @@ class ShadowItem(Struct, frozen=True, kw_only=True):
 
     request: ModelRequest
     streamed: bool
-    control: Completion
+    control: Completion | CallObservation
     context: Context
     pair_id: str
     size: int

@@ -21,6 +21,7 @@ from shim.comparison.shadow_rung.eligibility import shadowed
 from shim.comparison.shadow_rung.observation import CallObservation, ShadowPair, observed
 from shim.comparison.shadow_rung.shadow_calls import CallEnd, ShadowCaller
 from shim.model import ErrorCategory
+from shim.provider import Completion
 from shim.wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -186,8 +187,8 @@ class ShadowThread:
         for arm, caller in arms if self._order % 2 else reversed(arms):
             request = shadowed(item.request, own_key=self._own_key, unstored=True)
             path = caller.api_of(request, streamed=item.streamed)
-            if path is None and arm == "baseline" and item.control.response is not None:
-                path = item.control.response.api  # of the control's kind, so it speaks the control's API
+            if path is None and arm == "baseline":
+                path = _api_of_control(item)  # it is of the control's kind
             if path is not None and path.endswith(("/chat/completions", "chat_completions")):
                 request = shadowed(item.request, own_key=self._own_key, unstored=False)
             ended = functools.partial(self._ended, running, arm=arm)
@@ -214,7 +215,7 @@ class ShadowThread:
             self._state.end(None)
             return
         try:
-            control = observed(item.control, item.request, streamed=item.streamed)
+            control = _control_of(item)
         except BaseException as error:  # noqa: BLE001 - as in `_ended`
             self._telling.fault("observe", error)
             self._state.end(None)
@@ -286,6 +287,17 @@ def _observed(end: CallEnd, item: ShadowItem) -> CallObservation:
     if end.ending not in ("answered", "failed"):  # we ended it: what came of it is no answer to compare
         seen = CallObservation(ending=end.ending, status=seen.status, streamed=item.streamed)
     return replace(seen, cold=end.cold, rested=end.rested)
+
+
+def _control_of(item: ShadowItem) -> CallObservation:
+    if isinstance(item.control, CallObservation):
+        return item.control
+    return observed(item.control, item.request, streamed=item.streamed)
+
+
+def _api_of_control(item: ShadowItem) -> str | None:
+    response = item.control.response if isinstance(item.control, Completion) else None
+    return None if response is None else response.api
 
 
 def _used(seen: CallObservation, item: ShadowItem) -> int:
