@@ -1,8 +1,9 @@
-"""Comparison: exact evidence that the new path asks and reads as the old one does, at no extra API call.
+"""Comparison: evidence that the new path asks and reads as the old one does.
 
 Not the moving of traffic (`shim.migration`), not the clients compared: legacy and native arrive as arguments.
-Rungs: wire (would it send the same request?) and tee (does it read the same recorded bytes the same way?). What is exported
-is loaded when it is first asked for, so that importing this loads neither `requests` nor `jinja2`.
+Rungs: wire (would it send the same request?) and tee (does it read the same recorded bytes the same way?), exact and at no extra
+API call; shadow (what do its own calls bring?), by statistics and at the cost of a call. What is exported is loaded when it is
+first asked for, so that importing this loads neither `requests` nor `jinja2`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from shim.comparison.live.live_comparison import LiveComparison
     from shim.comparison.live.worker import Counts
     from shim.comparison.rules import RULES, IgnoreRule
+    from shim.comparison.shadow_rung.budget import ShadowBudget
+    from shim.comparison.shadow_rung.observation import CallObservation, ShadowPair
+    from shim.comparison.shadow_rung.shadow_comparison import ShadowComparison
+    from shim.comparison.shadow_rung.shadow_report import ShadowReport
+    from shim.comparison.shadow_rung.shadow_rows import ShadowRow
+    from shim.comparison.shadow_rung.shadow_state import ShadowCounts
+    from shim.comparison.shadow_rung.shadowed_provider import ShadowedProvider
     from shim.comparison.tee_rung.compare_tee import compare_tee
     from shim.comparison.tee_rung.session_reader import ReplayAdapter
     from shim.comparison.verdict import ABSENT, Mismatch, Outcome, Verdict
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
 # Name -> module it comes from when it is first asked for (PEP 562).
 _ON_DEMAND: dict[str, str] = {
     "ABSENT": "shim.comparison.verdict",
+    "CallObservation": "shim.comparison.shadow_rung.observation",
     "Comparer": "shim.comparison.comparer",
     "Counts": "shim.comparison.live.worker",
     "Exchange": "shim.recording.exchange",
@@ -44,6 +53,13 @@ _ON_DEMAND: dict[str, str] = {
     "Redaction": "shim.recording.redaction.redaction",
     "ReplayAdapter": "shim.comparison.tee_rung.session_reader",
     "Segment": "shim.recording.exchange",
+    "ShadowBudget": "shim.comparison.shadow_rung.budget",
+    "ShadowComparison": "shim.comparison.shadow_rung.shadow_comparison",
+    "ShadowCounts": "shim.comparison.shadow_rung.shadow_state",
+    "ShadowPair": "shim.comparison.shadow_rung.observation",
+    "ShadowReport": "shim.comparison.shadow_rung.shadow_report",
+    "ShadowRow": "shim.comparison.shadow_rung.shadow_rows",
+    "ShadowedProvider": "shim.comparison.shadow_rung.shadowed_provider",
     "Tap": "shim.recording.tap.session_tap",
     "TransportFault": "shim.recording.exchange",
     "Verdict": "shim.comparison.verdict",
@@ -70,6 +86,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "ABSENT",
     "RULES",
+    "CallObservation",
     "Comparer",
     "Counts",
     "Exchange",
@@ -85,6 +102,13 @@ __all__ = [
     "Redaction",
     "ReplayAdapter",
     "Segment",
+    "ShadowBudget",
+    "ShadowComparison",
+    "ShadowCounts",
+    "ShadowPair",
+    "ShadowReport",
+    "ShadowRow",
+    "ShadowedProvider",
     "Tap",
     "TransportFault",
     "Verdict",

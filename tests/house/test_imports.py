@@ -57,7 +57,7 @@ TABLE = {
         f"{VOCABULARY} shim.calls shim.per_process shim.transfer_observer shim.wire", "h11 requests urllib3"
     ),
     "shim.comparison": row(  # replays recorded answers through requests and urllib3
-        f"{VOCABULARY} shim.calls shim.layers shim.transfer_observer shim.recording shim.wire",
+        f"{VOCABULARY} shim.calls shim.layers shim.transfer_observer shim.recording shim.wakeup shim.wire",
         "jinja2 requests urllib3",
     ),
     "shim.migration": row(  # upgrades read and write bodies; tomli: TOML before Python 3.11

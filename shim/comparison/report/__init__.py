@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from shim.comparison.report.rendering import Renderer
     from shim.comparison.runs.tally import Detail, Tally
+    from shim.comparison.shadow_rung.shadow_report import ShadowReport
 
 MOST_BYTES = 8_000_000
 """Of cards on one page: a larger one no phone opens. What does not fit is counted as not shown."""
@@ -36,6 +37,7 @@ def write_html(
     compared: str = "",
     sides: tuple[str, str] = ("control", "candidate"),
     made_at: float | None = None,
+    shadow: ShadowReport | None = None,
 ) -> None:
     """Write the page of a run, readable by its owner alone; a file that is there is replaced.
 
@@ -47,12 +49,15 @@ def write_html(
         compared: what was compared, in a line: the recordings' names, say.
         sides: what the two sides are called.
         made_at: seconds since the epoch; None is now.
+        shadow: what a shadow found, for a section of its own; with an empty tally the page is the shadow's alone.
 
     Raises:
         ModuleNotFoundError: jinja2 is missing; the message names the extra.
         OSError: the file cannot be written.
     """
-    page = render_html(tally, details=details, title=title, compared=compared, sides=sides, made_at=made_at)
+    page = render_html(
+        tally, details=details, title=title, compared=compared, sides=sides, made_at=made_at, shadow=shadow
+    )
     # A lone surrogate, which JSON can name and UTF-8 cannot, is written as its escape.
     with create_private(Path(path)) as file:
         file.write(page.encode("utf-8", "backslashreplace"))
@@ -66,6 +71,7 @@ def render_html(
     compared: str = "",
     sides: tuple[str, str] = ("control", "candidate"),
     made_at: float | None = None,
+    shadow: ShadowReport | None = None,
 ) -> str:
     """Give the page of a run as text; `write_html` says what the arguments are."""
     from shim.comparison.report.page import page_of
@@ -75,7 +81,7 @@ def render_html(
     cards = _cards(renderer, details)
     shown = {outcome: len(held) for outcome, held in cards.items()}
     now = time.time() if made_at is None else made_at
-    page = page_of(tally, title=title, compared=compared, sides=sides, made_at=now, shown=shown)
+    page = page_of(tally, title=title, compared=compared, sides=sides, made_at=now, shown=shown, shadow=shadow)
     return renderer.page(page, cards=cards)
 
 

@@ -12,8 +12,10 @@ from msgspec import Struct
 
 from shim.comparison.report.exchange_view import moment, one_line
 from shim.comparison.report.plots import Plot, duration, histogram
+from shim.comparison.report.shadow_view import ShadowView, shadow_view_of
 from shim.comparison.rules import RULES
 from shim.comparison.runs.tally import Histogram, Tally
+from shim.comparison.shadow_rung.shadow_report import ShadowReport
 from shim.comparison.verdict import Outcome
 
 OUTCOMES: tuple[tuple[str, str, str], ...] = (
@@ -86,6 +88,7 @@ class Page(Struct, frozen=True, kw_only=True):
         rungs, rules, ignored, reasons, models, statuses: tables.
         plots, times: of latency and time to the first event.
         sides: what the two sides are called.
+        shadow: what a shadow found; None where there was none.
         shown, not_shown: cards by outcome; those the tally counts and the page does not hold.
     """
 
@@ -103,20 +106,30 @@ class Page(Struct, frozen=True, kw_only=True):
     plots: tuple[Plot, ...]
     times: tuple[TimeTable, ...]
     sides: tuple[str, str]
+    shadow: ShadowView | None
     shown: dict[str, int]
     not_shown: dict[str, int]
 
 
 def page_of(
-    tally: Tally, *, title: str, compared: str, sides: tuple[str, str], made_at: float, shown: Mapping[str, int]
+    tally: Tally,
+    *,
+    title: str,
+    compared: str,
+    sides: tuple[str, str],
+    made_at: float,
+    shown: Mapping[str, int],
+    shadow: ShadowReport | None = None,
 ) -> Page:
-    """Give the view of a run."""
+    """Give the view of a run, and of a shadow where there was one; the headline is the shadow's where there is nothing else."""
+    view = None if shadow is None else shadow_view_of(shadow)
+    alone = view if not tally.verdicts else None
     return Page(
         title=one_line(title),
         compared=one_line(compared),
-        headline=headline_of(tally),
-        tone=tone_of(tally),
-        facts=tuple(_facts(tally, made_at)),
+        headline=headline_of(tally) if alone is None else alone.headline,
+        tone=tone_of(tally) if alone is None else alone.tone,
+        facts=tuple(_facts(tally, made_at)) if alone is None else (("Report made", moment(made_at)),),
         rungs=tuple(_rung_row(rung, counts) for rung, counts in sorted(tally.outcomes.items(), reverse=True)),
         rules=_rule_rows(tally.rules),
         ignored=_rows(tally.ignored),
@@ -126,6 +139,7 @@ def page_of(
         plots=tuple(_plots(tally)),
         times=tuple(_times(tally)),
         sides=(one_line(sides[0]), one_line(sides[1])),
+        shadow=view,
         shown=dict(shown),
         not_shown=_not_shown(tally, shown),
     )

@@ -102,7 +102,7 @@ def histogram(
         summary=_summary(count, quantiles),
         count=count,
         bars=tuple(_bar(each, scale=scale, top=top) for each in held),
-        x_ticks=_x_ticks(scale),
+        x_ticks=x_ticks(scale),
         y_ticks=tuple(Tick(_y(value, top=top), f"{value:,}") for value in _y_values(top)),
         # The highest on the top row with its label to the left: no line of another goes through it.
         quantiles=tuple(_quantile(each, row=row, scale=scale) for row, each in enumerate(reversed(quantiles))),
@@ -180,8 +180,8 @@ def _y_values(top: int) -> tuple[int, ...]:
     return (0, top // 2, top)
 
 
-def _x_ticks(scale: Scale) -> tuple[Tick, ...]:
-    """Round durations inside the scale; powers of ten alone where it spans many, and its ends where it spans none."""
+def x_ticks(scale: Scale) -> tuple[Tick, ...]:
+    """Give round durations inside the scale; powers of ten alone where it spans many, and its ends where it spans none."""
     for steps in (_STEPS, (1,)):
         values = list(_round_values(scale, steps))
         if len(values) <= _MOST_TICKS:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_OPEN = 5
 """Cards that are unfolded when the page opens: a screen or two, the rest is a list to choose from."""
 
-_TEMPLATES = ("page.html.jinja", "card.html.jinja", "exchange.html.jinja", "plot.html.jinja")
+_TEMPLATES = ("page.html.jinja", "card.html.jinja", "exchange.html.jinja", "plot.html.jinja", "shadow.html.jinja")
 
 
 class Renderer:

@@ -1,0 +1,1 @@
+"""Tests of `shim.comparison.shadow_rung`."""
