@@ -13,7 +13,9 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, final
+from typing import final
+
+import requests
 
 from legacy_openai import (
     HttpCompletion,
@@ -28,13 +30,11 @@ from shim.endpoint import Endpoint
 from shim.legacy_adapter.call import ending_of, stream_callback
 from shim.legacy_adapter.request_transform import Settings, carried_endpoint, to_legacy
 from shim.legacy_adapter.session_check import check_session
+from shim.legacy_adapter.sessions import GuardedSession, OwnSession
 from shim.model import InvalidRequestError, ModelRequest
 from shim.model.checks import kind_of
 from shim.provider import OnCompletion, OnEvent, RequestHandle
 from shim.wire import chat
-
-if TYPE_CHECKING:
-    import requests
 
 
 @final
@@ -87,7 +87,8 @@ class LegacyProvider(ProviderBase):
         _check_temperature("default_temperature", default_temperature)
         check_session(session)
         with _renamed_refusals():
-            self._client = MultiClient(session, max_concurrency)
+            self._client = _client(session, max_concurrency)
+        self._session = self._client._session if session is None else session  # noqa: SLF001 - it has no public way there
         self._ended: deque[tuple[Call, HttpCompletion]] = deque()
 
     def start_request(
@@ -163,7 +164,7 @@ class LegacyProvider(ProviderBase):
     @property
     def session(self) -> requests.Session:
         """The session its requests go through, for a tap; the one given, or the legacy client's own."""
-        return self._client._session  # noqa: SLF001 - the frozen client has no public way to its session
+        return self._session
 
     def _start(
         self,
@@ -190,6 +191,16 @@ class LegacyProvider(ProviderBase):
     def _conclude(self, call: Call, http: HttpCompletion) -> None:
         if self._calls.holds(call):  # an event of another may have cancelled it
             self._calls.end(call, call.conclude(ending_of(http)))
+
+
+def _client(session: requests.Session | None, max_concurrency: int) -> MultiClient:
+    """The legacy client, with a session that gives nobody another's answer."""
+    if session is not None:
+        is_session = isinstance(session, requests.Session)  # what is none is refused by name
+        return MultiClient(GuardedSession(session) if is_session else session, max_concurrency)
+    client = MultiClient(OwnSession(max_connections=max_concurrency), max_concurrency)
+    client._owns_session = True  # noqa: SLF001 - so that it is closed with the client, as one it had made would be
+    return client
 
 
 def _headers_of(request: object) -> object:

@@ -11,11 +11,13 @@ from requests import exceptions as failed
 
 from legacy_openai import HttpCompletion, ResponseTooLargeError
 from legacy_openai.transport_errors import causes
+from shim.legacy_adapter.sessions import InterimAnswerError
 from shim.model import ErrorCategory
 
 # The first match decides. An early end is looked for in the chain, behind requests' ChunkedEncodingError.
 _CATEGORIES: tuple[tuple[type[BaseException], ErrorCategory], ...] = (
     (failed.Timeout, ErrorCategory.TIMEOUT),
+    (InterimAnswerError, ErrorCategory.PROTOCOL),
     (ResponseTooLargeError, ErrorCategory.PROTOCOL),
     (failed.ContentDecodingError, ErrorCategory.PROTOCOL),
     (failed.InvalidHeader, ErrorCategory.INVALID_REQUEST),

@@ -1,0 +1,127 @@
+"""The sessions that the legacy client sends through: its own, made safe, and a caller's, guarded.
+
+Not the client (`legacy_openai`, untouched), which knows neither of this, nor what of a caller's session is refused
+(`session_check`). Python's http.client takes an interim answer other than 100 for the final one: the answer itself then waits on
+the connection, for whoever asks next. The own session reads past interim heads. Of a session of a caller's the adapters are its
+own: there such an answer closes its connection and is an error.
+Source: RFC 9110 15.2 (a client must be able to read past 1xx), 15.2.2 (101 switches protocols).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import requests
+
+from legacy_openai.connections import ClientSession, CuttableAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SWITCHING_PROTOCOLS: Final = 101
+_MOST_INTERIM_HEADS: Final = 1000
+"""Before one answer: one every ten seconds, for nearly three hours."""
+
+
+class InterimAnswerError(requests.ConnectionError):
+    """A session of the caller's gave an interim answer for the final one."""
+
+
+class OwnSession(ClientSession):
+    """The legacy client's own session, whose connections read past interim answers."""
+
+    def __init__(self, *, max_connections: int) -> None:
+        super().__init__(max_connections=max_connections)
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, InterimAdapter(pool_maxsize=max_connections))
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request; an adapter that a caller has mounted since is guarded against as well."""
+        return _guarded(super().request(*args, **kwargs))
+
+
+class GuardedSession(requests.Session):
+    """Stands for a caller's session, which stays as it is: the two things the legacy client asks of it go through here."""
+
+    def __init__(self, session: requests.Session) -> None:
+        self._session = session  # and nothing that a session of its own would make: all else is the caller's
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_session"], name)
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request.
+
+        Raises:
+            InterimAnswerError: an interim answer came out as the final one; its connection is closed.
+        """
+        return _guarded(self._session.request(*args, **kwargs))
+
+    def get_adapter(self, url: str) -> Any:
+        """The caller's adapter for an address."""
+        return self._session.get_adapter(url)
+
+
+class InterimAdapter(CuttableAdapter):
+    """The legacy client's adapter, with connections that read past interim answers."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of direct connections ours."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _pools(self.poolmanager.pool_classes_by_scheme)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Make the pools of connections through a proxy ours too."""
+        is_new = proxy not in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if is_new:
+            manager.pool_classes_by_scheme = _pools(manager.pool_classes_by_scheme)
+        return manager
+
+
+def _pools(classes: Mapping[str, Any]) -> dict[str, Any]:
+    """The same pools, whose connections read past interim answers."""
+    made = {}
+    for scheme, pool in classes.items():
+        connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), {"response_class": _FinalResponse})
+        made[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": connection})
+    return made
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """The final answer. `_read_status` is where http.client itself skips a 100."""
+
+    def begin(self) -> None:
+        super().begin()
+        # What it is from now on: the legacy client takes its fast road with that very class alone.
+        self.__class__ = http.client.HTTPResponse  # type: ignore[assignment]  # a class below its own, of the same layout
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_MOST_INTERIM_HEADS):
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # private, and there since Python 2
+            if status == _SWITCHING_PROTOCOLS:
+                raise http.client.HTTPException("the server switched protocols (101), which was not asked for")
+            if not 100 <= status < 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException(f"the server sent {_MOST_INTERIM_HEADS} interim answers and no other")
+
+
+def _guarded(response: requests.Response) -> requests.Response:
+    if 100 <= response.status_code < 200:
+        _refuse_interim(response)
+    return response
+
+
+def _refuse_interim(response: requests.Response) -> NoReturn:
+    connection = getattr(response.raw, "connection", None)
+    if connection is not None:
+        connection.close()  # what comes on it next is the answer to this request
+    with contextlib.suppress(AttributeError):  # a made-up body may have no way to be closed
+        response.close()
+    raise InterimAnswerError(
+        f"the session gave an interim answer ({response.status_code}) for the final one, which Python's http.client "
+        "does not read past; leave `session` out, or use kind 'native'"
+    )
