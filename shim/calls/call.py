@@ -277,7 +277,7 @@ class StreamCall(Call):
 
     def _last_events(self, ending: Ending) -> Sequence[StreamEvent]:
         if ending.fault is None and 200 <= ending.status < 300 and not ending.body:
-            return self._decoder.finish()
+            return [_with_status(event, ending.status) for event in self._decoder.finish()]
         outcome = super()._outcome(ending)
         if isinstance(outcome, ModelResponse):  # a server that answers JSON although a stream was asked for
             return self._codec.events_of(outcome)
@@ -291,6 +291,13 @@ class StreamCall(Call):
 
     def _partial(self) -> ModelResponse | None:
         return self._decoder.response if self.first_byte is not None else None
+
+
+def _with_status(event: StreamEvent, status: int) -> StreamEvent:
+    """The codec does not know the status of the answer, and takes it for 200."""
+    if isinstance(event, StreamError):
+        event.error.http_status = status
+    return event
 
 
 def check_callback(name: str, callback: object) -> None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import requests
 
 from legacy_openai.connections import ClientSession, CuttableAdapter
+from shim.legacy_adapter.encoded_body import undo_here
+from shim.wire.content_encoding import ACCEPTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,16 +32,18 @@ class InterimAnswerError(requests.ConnectionError):
 
 
 class OwnSession(ClientSession):
-    """The legacy client's own session, whose connections read past interim answers."""
+    """The legacy client's own session, whose connections read past interim answers, and whose bodies are bounded."""
 
     def __init__(self, *, max_connections: int) -> None:
         super().__init__(max_connections=max_connections)
+        # What is undone here; by itself it names what happens to be installed.
+        self.headers["Accept-Encoding"] = ACCEPTED
         for scheme in ("https://", "http://"):
             self.mount(scheme, InterimAdapter(pool_maxsize=max_connections))
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         """Send a request; an adapter that a caller has mounted since is guarded against as well."""
-        return _guarded(super().request(*args, **kwargs))
+        return _guarded(super().request(*args, **kwargs), is_own=True)
 
 
 class GuardedSession(requests.Session):
@@ -57,7 +61,7 @@ class GuardedSession(requests.Session):
         Raises:
             InterimAnswerError: an interim answer came out as the final one; its connection is closed.
         """
-        return _guarded(self._session.request(*args, **kwargs))
+        return _guarded(self._session.request(*args, **kwargs), is_own=False)
 
     def get_adapter(self, url: str) -> Any:
         """The caller's adapter for an address."""
@@ -109,9 +113,10 @@ class _FinalResponse(http.client.HTTPResponse):
         raise http.client.HTTPException(f"the server sent {_MOST_INTERIM_HEADS} interim answers and no other")
 
 
-def _guarded(response: requests.Response) -> requests.Response:
+def _guarded(response: requests.Response, *, is_own: bool) -> requests.Response:
     if 100 <= response.status_code < 200:
         _refuse_interim(response)
+    undo_here(response, leave_others=not is_own)
     return response
 
 

@@ -45,7 +45,7 @@ TABLE = {
     "shim.wire": row("shim.model"),
     "shim.transfer_observer": row(),  # what a transport shows to whoever watches it
     "shim.calls": row(f"{VOCABULARY} shim.wire"),  # what the two transports have in common
-    "shim.legacy_adapter": row(f"{VOCABULARY} shim.calls shim.wire legacy_openai", "requests"),  # the type of `session`
+    "shim.legacy_adapter": row(f"{VOCABULARY} shim.calls shim.wire legacy_openai", "requests urllib3"),  # its sessions
     "shim.native": row(f"{VOCABULARY} shim.calls shim.transfer_observer shim.wakeup shim.wire", "certifi pycurl"),
     "shim.loops": row(VOCABULARY),
     "shim.layers": row(VOCABULARY, "opentelemetry"),
