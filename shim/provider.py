@@ -25,11 +25,13 @@ Invariants, which `shim.testing.contract` checks on every provider:
 8.  A loop that waits for `fileno()` to be readable, at most `timeout()` milliseconds, then calls `perform()` and `info_read()`,
     neither stalls nor spins. That holds also for what happens outside the callbacks: starting and cancelling make it readable.
 9.  Nothing is kept alive after its completion.
-10. A provider belongs to one thread, as a curl multi handle does.
+10. A provider belongs to one thread, as a curl multi handle does, and to one process. In a forked child everything but `close()`
+    raises `ForkedProviderError`; `close()` calls nothing there, and leaves the parent's requests and connections as they are.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -45,6 +47,7 @@ __all__ = [
     "Completion",
     "Deadlines",
     "Endpoint",
+    "ForkedProviderError",
     "OnCompletion",
     "OnEvent",
     "Provider",
@@ -63,6 +66,21 @@ class ProviderClosedError(ShimError, RuntimeError):
 
     def __reduce__(self) -> tuple[type[ProviderClosedError], tuple[str]]:
         return type(self), (self.name,)
+
+
+class ForkedProviderError(ShimError, RuntimeError):
+    """The provider belongs to the process that made it, and this is a child forked from that."""
+
+    def __init__(self, name: str = "the provider", process: int = 0) -> None:
+        super().__init__(
+            f"{name} belongs to process {process}, and this is process {os.getpid()}, forked from it: "
+            "make a provider of its own here; the parent's goes on there"
+        )
+        self.name = name
+        self.process = process
+
+    def __reduce__(self) -> tuple[type[ForkedProviderError], tuple[str, int]]:
+        return type(self), (self.name, self.process)
 
 
 class RequestHandle:

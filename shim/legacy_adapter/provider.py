@@ -127,12 +127,14 @@ class LegacyProvider(ProviderBase):
 
     def timeout(self) -> int:
         """Milliseconds until `perform()` wants to be called; see `Provider`."""
+        self._check_process()
         if self._closed:
             return -1
         return 0 if self._calls.waiting or self._ended else self._client.timeout()
 
     def perform(self) -> int:
         """Deliver stream events, take in what has ended; see `Provider`."""
+        self._check_process()
         if not self._closed:
             self._client.perform()
         if not self._closed:  # a callback may have closed it
@@ -145,6 +147,7 @@ class LegacyProvider(ProviderBase):
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""
+        self._check_process()
         chosen = list(self._calls.chosen(handle))
         for call in reversed(chosen):  # the waiting ones first: no thread that is cut may take one up
             self._client.remove(call.handle.id)
@@ -158,6 +161,7 @@ class LegacyProvider(ProviderBase):
             return
         self._closed = True
         self._ended.clear()
+        self._is_parents()
         self._client.close()
         self._calls.close()
 

@@ -131,18 +131,21 @@ class NativeProvider(ProviderBase):
 
     def timeout(self) -> int:
         """Milliseconds until `perform()` wants to be called; see `Provider`."""
+        self._check_process()
         if self._closed:
             return -1
         return 0 if self._calls.waiting else self._multi.timeout()
 
     def perform(self) -> int:
         """Move the data, deliver stream events; see `Provider`."""
+        self._check_process()
         if not self._closed:
             self._multi.perform()
         return len(self._calls)
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""
+        self._check_process()
         for call in self._calls.chosen(handle):
             transfer = self._transfers.pop(call.handle.id, None)
             if transfer is not None:  # none: it has ended, and this is called from its last event
@@ -159,6 +162,7 @@ class NativeProvider(ProviderBase):
         if self._closed:
             return
         self._closed = True
+        self._is_parents()
         self._transfers.clear()
         self._multi.close()
         self._calls.close()

@@ -77,8 +77,9 @@ class Transfer:
         body: what is sent; its position is how much of it libcurl has taken.
         started: when libcurl first had it; its own times count from there.
         since: the last sign of life.
-        easy, segments, looked_up, alone, taken: the handle, what waits to be delivered, whether the lookup of its name
-            has begun, whether it makes a connection of its own, how much was taken when last asked; `HttpMulti`'s own.
+        easy, segments, looked_up, alone, taken, started_over: the handle, what waits to be delivered, whether the lookup of its
+            name has begun, whether it makes a connection of its own, how much was taken when last asked, whether it was lost
+            on a dead connection once; `HttpMulti`'s own.
     """
 
     __slots__ = (
@@ -98,6 +99,7 @@ class Transfer:
         "segments",
         "since",
         "started",
+        "started_over",
         "status",
         "taken",
     )
@@ -116,6 +118,7 @@ class Transfer:
         self.looked_up = False
         self.alone = True
         self.taken = 0
+        self.started_over = False
         self.segments: list[bytes] = []
         self.since = self.started = time.monotonic()
         self._head: list[bytes] = []

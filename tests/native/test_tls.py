@@ -10,7 +10,7 @@ import certifi
 import pytest
 
 from shim.model import ErrorCategory
-from shim.native.http_multi import _options
+from shim.native.http_multi import HttpMulti
 from shim.native.settings import HttpSettings
 from shim.testing.fake_openai import Cut, FakeOpenAI, Paced
 from tests.helpers.driving import Heard, arrive, ask, drive, start
@@ -26,7 +26,7 @@ def test_a_certificate_is_trusted_by_the_file_given(make: Make) -> None:
 
 def test_a_certificate_nobody_vouches_for_is_refused(make: Make) -> None:
     """By default certifi's file decides; a server it does not know is a network error that says so."""
-    assert certifi.where() in _options(HttpSettings()).values()
+    assert certifi.where() in HttpMulti(HttpSettings())._options.values()
     with FakeOpenAI(tls=True) as server, make(server.base_url) as provider:
         error = ask(provider).error
     assert error.category is ErrorCategory.NETWORK
