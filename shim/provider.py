@@ -50,6 +50,7 @@ __all__ = [
     "ForkedProviderError",
     "OnCompletion",
     "OnEvent",
+    "Pausing",
     "Provider",
     "ProviderClosedError",
     "RequestHandle",
@@ -142,6 +143,18 @@ class Completion(_HandleAndOutcome, frozen=True, kw_only=True):
 
 OnEvent: TypeAlias = Callable[[StreamEvent], object]
 OnCompletion: TypeAlias = Callable[[Completion], object]
+
+
+class Pausing(Protocol):
+    """What a provider may offer besides: hold back one stream, and so its server, while others go on."""
+
+    def pause(self, handle: RequestHandle) -> bool:
+        """Receive no more of a stream than is on its way; return whether it is so, as of one whose answer has come whole."""
+        ...
+
+    def resume(self, handle: RequestHandle) -> None:
+        """Go on; a stream that was not paused is left alone."""
+        ...
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import final
+from typing import Any, final
 
 import requests
 
@@ -24,6 +24,7 @@ from legacy_openai import (
     MultiClient,
     UnserializableBodyError,
 )
+from legacy_openai.transfer import BUFFER_LIMIT
 from shim.call_options import ApiKey, CallOptions
 from shim.calls import Call, ProviderBase, StreamCall, checked_options, endpoint_of
 from shim.endpoint import Endpoint
@@ -35,6 +36,8 @@ from shim.model import InvalidRequestError, ModelRequest
 from shim.model.checks import kind_of
 from shim.provider import OnCompletion, OnEvent, RequestHandle
 from shim.wire import chat
+
+_HELD_BACK = 2 * BUFFER_LIMIT  # bytes that count as waiting to be delivered, so that a thread reads no further
 
 
 @final
@@ -89,6 +92,7 @@ class LegacyProvider(ProviderBase):
         with _renamed_refusals():
             self._client = _client(session, max_concurrency)
         self._session = self._client._session if session is None else session  # noqa: SLF001 - it has no public way there
+        self._held: set[int] = set()
         self._ended: deque[tuple[Call, HttpCompletion]] = deque()
 
     def start_request(
@@ -151,9 +155,27 @@ class LegacyProvider(ProviderBase):
         chosen = list(self._calls.chosen(handle))
         for call in reversed(chosen):  # the waiting ones first: no thread that is cut may take one up
             self._client.remove(call.handle.id)
+            self._held.discard(call.handle.id)
         for call in chosen:
             self._calls.end(call, call.cancelled("the request was cancelled"))
             self._client.wakeup()  # a loop that waits on the descriptor alone comes to deliver it
+
+    def pause(self, handle: RequestHandle) -> bool:
+        """Hold one stream back: its thread stops reading once its buffer of 1 MiB counts as full; see `Pausing`."""
+        self._check_process()
+        entry = self._entry_of(handle)
+        if entry is not None and handle.id not in self._held:
+            self._held.add(handle.id)
+            entry.transfer.make_room(-_HELD_BACK)
+        return True
+
+    def resume(self, handle: RequestHandle) -> None:
+        """Go on with it; see `Pausing`."""
+        self._check_process()
+        entry = self._entry_of(handle)
+        if entry is not None and handle.id in self._held:
+            self._held.discard(handle.id)
+            entry.transfer.make_room(_HELD_BACK)
 
     def close(self) -> None:
         """Cancel and deliver what is open, release everything; see `Provider`."""
@@ -169,6 +191,11 @@ class LegacyProvider(ProviderBase):
     def session(self) -> requests.Session:
         """The session its requests go through, for a tap; the one given, or the legacy client's own."""
         return self._session
+
+    def _entry_of(self, handle: RequestHandle) -> Any:
+        """What the legacy client keeps of a request that is under way."""
+        under_way = any(self._calls.chosen(handle))
+        return self._client._entries.get(handle.id) if under_way else None  # noqa: SLF001 - it has no way to hold one back
 
     def _start(
         self,
@@ -190,6 +217,7 @@ class LegacyProvider(ProviderBase):
 
     def _note_end(self, call: Call, http: HttpCompletion) -> None:
         """Be the legacy client's `completion_cb`."""
+        self._held.discard(http.request_id)
         self._ended.append((call, http))
 
     def _conclude(self, call: Call, http: HttpCompletion) -> None:

@@ -27,6 +27,7 @@ except ModuleNotFoundError as missing:
         f"the native provider needs {missing.name}: pip install 'legacy-openai-shim[native]'", name=missing.name
     ) from None
 
+from shim.native.at_rest import at_rest, ignore_socket, ignore_timer
 from shim.native.curl_faults import NO_HEAD, fault_of
 from shim.native.curl_options import connect_ms, options_of, proxy_of
 from shim.native.fork import never_free
@@ -144,6 +145,27 @@ class HttpMulti:
         if receiver is not None:
             receiver.on_cancel(transfer)
 
+    def pause(self, transfer: Transfer) -> None:
+        """Receive no more of a transfer than libcurl has read: its server has to wait."""
+        easy = transfer.easy
+        if easy is not None and transfer.held is None:
+            transfer.held = easy.getinfo(pycurl.ACTIVESOCKET)
+            self._sockets.hold(transfer.held)
+            easy.pause(pycurl.PAUSE_RECV)
+
+    def resume(self, transfer: Transfer) -> None:
+        """Receive on."""
+        if transfer.held is not None:
+            self._let_go_of_held(transfer)
+            transfer.since = time.monotonic()
+            transfer.easy.pause(pycurl.PAUSE_CONT)
+            self._sockets.ring()
+
+    def _let_go_of_held(self, transfer: Transfer) -> None:
+        held, transfer.held = transfer.held, None
+        if held is not None:
+            self._sockets.unhold(held)
+
     def perform(self) -> int:
         """Read and write what can be, deliver what was received; return how many transfers are running.
 
@@ -190,10 +212,10 @@ class HttpMulti:
             return
         self._is_forgotten = True
         never_free(self._multi, *self._active)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, _ignore_socket)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, _ignore_timer)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, ignore_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, ignore_timer)
         for easy in self._active:
-            _disconnect(easy)
+            at_rest(easy, curl=pycurl)
         for each in (self._active, self._fresh, self._touched, self._ended, self._idle, self._appointments):
             each.clear()
         self._sockets.forget()
@@ -203,7 +225,7 @@ class HttpMulti:
         if not self._lookup_abandoned:
             self._multi.close()
             return
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, _ignore_socket)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, ignore_socket)
         closing = threading.Thread(target=self._multi.close, name="shim-native-lookup", daemon=True)
         closing.start()
         closing.join(_LOOKUP_SECONDS)
@@ -294,6 +316,8 @@ class HttpMulti:
         """When to look again at a transfer that has its connection, or why it ends: its server has been silent for too long."""
         if transfer.patience is None:
             return math.inf
+        if transfer.held is not None:
+            return now + transfer.patience  # nobody wants to hear its server
         sent_after = transfer.easy.getinfo(pycurl.POSTTRANSFER_TIME_T) / 1e6
         due = transfer.last_sign(now, sent_after=sent_after) + transfer.patience
         return due if due > now else TransferFault("timeout", f"the server sent nothing for {transfer.patience:g} s")
@@ -338,10 +362,11 @@ class HttpMulti:
         transfer.ended = time.monotonic()
         if transfer.looked_up and not easy.getinfo(pycurl.NAMELOOKUP_TIME):
             self._lookup_abandoned = True
+        self._let_go_of_held(transfer)
         self._multi.remove_handle(easy)
         transfer.let_go()
         self._appointments.tidy(running=len(self._active))
-        _disconnect(easy)
+        at_rest(easy, curl=pycurl)
         easy.setopt(pycurl.FRESH_CONNECT, 0)
         easy.setopt(pycurl.CONNECTTIMEOUT_MS, self._options[pycurl.CONNECTTIMEOUT_MS])
         if len(self._idle) < _MOST_IDLE_HANDLES:
@@ -360,29 +385,3 @@ def _forget_if_parents(living: weakref.ref[HttpMulti]) -> None:
     multi = living()
     if multi is not None:
         multi.forget_if_parents()
-
-
-def _disconnect(easy: Any) -> None:
-    """Leave a handle nothing of its transfer's, so that it keeps none alive."""
-    easy.unsetopt(pycurl.HTTPHEADER)
-    easy.setopt(pycurl.READFUNCTION, _nothing)
-    easy.setopt(pycurl.WRITEFUNCTION, _ignore)
-    easy.setopt(pycurl.HEADERFUNCTION, _ignore)
-    easy.unsetopt(pycurl.RESOLVER_START_FUNCTION)
-
-
-def _ignore(_data: bytes) -> None:
-    """Stand in for the callbacks of a handle at rest, so that it keeps no transfer alive."""
-
-
-def _nothing(_size: int) -> bytes:
-    """Stand in for the body, likewise."""
-    return b""
-
-
-def _ignore_socket(*_libcurl: object) -> None:
-    """Stand in for the socket callback of a closed client."""
-
-
-def _ignore_timer(_milliseconds: int) -> None:
-    """Stand in for its timer's."""

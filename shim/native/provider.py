@@ -153,6 +153,21 @@ class NativeProvider(ProviderBase):
             self._calls.end(call, call.cancelled("the request was cancelled"))
             self._multi.wake()  # a loop that waits on the descriptor alone comes to deliver it
 
+    def pause(self, handle: RequestHandle) -> bool:
+        """Hold one stream back; see `Pausing`."""
+        self._check_process()
+        transfer = self._transfer_of(handle)
+        if transfer is not None:
+            self._multi.pause(transfer)
+        return True
+
+    def resume(self, handle: RequestHandle) -> None:
+        """Go on with it; see `Pausing`."""
+        self._check_process()
+        transfer = self._transfer_of(handle)
+        if transfer is not None:
+            self._multi.resume(transfer)
+
     def close(self) -> None:
         """Cancel and deliver what is open, release everything; see `Provider`.
 
@@ -186,6 +201,10 @@ class NativeProvider(ProviderBase):
 
     def _unwatch(self, observe: Observe) -> None:
         self._watchers = tuple(each for each in self._watchers if each is not observe)
+
+    def _transfer_of(self, handle: RequestHandle) -> Transfer | None:
+        """The transfer of a request that is under way."""
+        return next((self._transfers.get(call.handle.id) for call in self._calls.chosen(handle)), None)
 
     def _written(
         self, request: ModelRequest, options: CallOptions | None, *, stream: bool

@@ -19,6 +19,7 @@ import os
 import select
 import socket
 import time
+from collections import Counter
 
 from shim.native.poller import READ, WRITE, PlainPoller, make_poller
 from shim.wakeup import Wakeup
@@ -44,6 +45,7 @@ class Sockets:
         self._kept: dict[int, int] = {
             self._wakeup.fileno(): 0
         }  # descriptor -> inode: its number may be another's later
+        self._held: Counter[int] = Counter()  # sockets that are paused, each as often
         self._ended: dict[int, float] = {}
         self._pause = _SHORTEST_PAUSE
         self.look_at = math.inf if self._plain is None else 0.0
@@ -71,9 +73,22 @@ class Sockets:
             self._kept.pop(fd, None)
             self._poller.watch(fd, interest)
             return
+        if self._held[fd]:  # paused: what comes on it is neither its end nor noise
+            self._poller.watch(fd, 0)
+            return
         with contextlib.suppress(OSError):  # closed already: then there is nothing to watch
             self._kept[fd] = os.fstat(fd).st_ino
             self._poller.keep(fd)
+
+    def hold(self, fd: int) -> None:
+        """Take it that a transfer on this socket is paused, so that libcurl may wait for nothing there."""
+        self._held[fd] += 1
+
+    def unhold(self, fd: int) -> None:
+        """Take it that one is paused no more."""
+        self._held[fd] -= 1
+        if not self._held[fd]:
+            del self._held[fd]
 
     def ready(self) -> list[tuple[int, int]]:
         """What is ready of the sockets libcurl waits for."""

@@ -75,6 +75,7 @@ class Transfer:
         patience: seconds of silence it is allowed, None for no limit.
         connect_limit: seconds it may take to connect, where libcurl does not keep that limit; infinity where it does.
         body: what is sent; its position is how much of it libcurl has taken.
+        held: the socket it was paused on, None while it is not paused.
         started: when libcurl first had it; its own times count from there.
         since: the last sign of life.
         easy, segments, looked_up, alone, taken, started_over: the handle, what waits to be delivered, whether the lookup of its
@@ -93,6 +94,7 @@ class Transfer:
         "ended",
         "first_byte",
         "headers",
+        "held",
         "looked_up",
         "patience",
         "receiver",
@@ -115,6 +117,7 @@ class Transfer:
         self.patience = patience
         self.connect_limit = math.inf
         self.easy: Any = None
+        self.held: int | None = None
         self.looked_up = False
         self.alone = True
         self.taken = 0
