@@ -14,6 +14,7 @@ import http.client
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import requests
+import urllib3
 
 from legacy_openai.connections import ClientSession, CuttableAdapter
 from shim.legacy_adapter.encoded_body import undo_here
@@ -89,16 +90,33 @@ def _pools(classes: Mapping[str, Any]) -> dict[str, Any]:
     """The same pools, whose connections read past interim answers."""
     made = {}
     for scheme, pool in classes.items():
-        connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), {"response_class": _FinalResponse})
+        ways: dict[str, Any] = {"response_class": _FinalResponse}
+        if not hasattr(urllib3.HTTPResponse, "read1"):
+            ways["getresponse"] = _getresponse
+        connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), ways)
         made[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": connection})
     return made
+
+
+def _getresponse(connection: http.client.HTTPConnection, **_buffering: bool) -> http.client.HTTPResponse:
+    """For urllib3 1.26, which asks first in Python 2's way: the error of that would be told beside the real one."""
+    return http.client.HTTPConnection.getresponse(connection)
 
 
 class _FinalResponse(http.client.HTTPResponse):
     """The final answer. `_read_status` is where http.client itself skips a 100."""
 
     def begin(self) -> None:
-        super().begin()
+        this: Any = self
+        file, lines = this.fp, _Lines(this.fp)
+        this.fp = lines
+        try:
+            super().begin()
+        finally:
+            if this.fp is lines:  # else it is closed
+                this.fp = file
+        if not lines.last:
+            raise http.client.IncompleteRead(b"")  # http.client takes the end of the connection for that of the head
         # What it is from now on: the legacy client takes its fast road with that very class alone.
         self.__class__ = http.client.HTTPResponse  # type: ignore[assignment]  # a class below its own, of the same layout
 
@@ -111,6 +129,36 @@ class _FinalResponse(http.client.HTTPResponse):
                 return version, status, reason
             http.client.parse_headers(self.fp)
         raise http.client.HTTPException(f"the server sent {_MOST_INTERIM_HEADS} interim answers and no other")
+
+
+class _Lines:
+    """The lines of a head, as http.client reads them.
+
+    Attributes:
+        last: the last that was read; empty at the end of the connection.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._count = 0
+        self.last = b""
+
+    def readline(self, limit: int) -> bytes:
+        """The next line; a first line that does not end is no line, as with a connection that ends without a word."""
+        self.last = line = self._file.readline(limit)
+        self._count += 1
+        if (
+            self._count == 1
+            and line.startswith(b"HTTP/"[: len(line)])
+            and len(line) < limit
+            and not line.endswith(b"\n")
+        ):
+            self.last = b""
+        return self.last
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def _guarded(response: requests.Response, *, is_own: bool) -> requests.Response:

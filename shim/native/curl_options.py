@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 import os
+from pathlib import Path
 from typing import Any, Final
 
+from shim.model import InvalidRequestError
 from shim.native.settings import HttpSettings
 
 _KEEPALIVE_SECONDS: Final = 60  # below the idle limits of usual gateways: 350 s at AWS, 120 s at GCP
 _RECEIVE_BUFFER: Final = 64 * 1024
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_SUPPRESS_CONNECT_HEADERS(3), which pycurl has no name for
+_CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # the first that is set
 _FOREVER_MS: Final = 2**31 - 1
 
 
@@ -45,6 +48,8 @@ def options_of(settings: HttpSettings, *, curl: Any, ca_file: str) -> dict[int, 
         curl.SSL_VERIFYPEER: int(settings.verify),
         curl.SSL_VERIFYHOST: 2 if settings.verify else 0,
     }
+    if settings.ca_file is None and settings.verify:
+        options.update(_named_by_environment(curl))
     if settings.proxy is not None:
         options[curl.PROXY] = settings.proxy
         options[curl.NOPROXY] = ""  # a proxy that was given is used, whatever the environment excludes
@@ -54,6 +59,23 @@ def options_of(settings: HttpSettings, *, curl: Any, ca_file: str) -> dict[int, 
     if settings.client_key is not None:
         options[curl.SSLKEY] = settings.client_key
     return options
+
+
+def _named_by_environment(curl: Any) -> dict[int, str]:
+    """The certificates that the environment names, as requests takes them, and OpenSSL.
+
+    Raises:
+        InvalidRequestError: a variable of requests' names what is not there, which requests refuses too.
+    """
+    for name in _CA_VARIABLES:
+        path = os.environ.get(name)
+        if path and Path(path).exists():
+            return {curl.CAPATH if Path(path).is_dir() else curl.CAINFO: path}
+        if path and name != "SSL_CERT_FILE":
+            raise InvalidRequestError(
+                f"{name} in the environment is {path!r}, and there is no such file", field="ca_file"
+            )
+    return {}
 
 
 def connect_ms(seconds: float | None, settings: HttpSettings) -> int:

@@ -38,7 +38,8 @@ class NativeProvider(ProviderBase):
         connect_timeout: seconds for name, TCP, proxy and TLS; None waits for ever.
         read_timeout: seconds of silence from the server; None waits for ever.
         proxy: URL; None leaves it to the environment's proxy variables, "" uses none.
-        ca_file: PEM; None is certifi's. `verify=False` takes any certificate.
+        ca_file: PEM; None is what REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE names, else certifi's.
+            `verify=False` takes any certificate.
         client_cert, client_key: PEM files, for servers that ask for a certificate.
         plain_fdset: have `fdset()` name every socket, as it does where the system has neither epoll nor kqueue. A loop that
             waits for `fileno()` alone is then woken by `timeout()`, up to 50 ms late.

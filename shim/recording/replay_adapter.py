@@ -13,8 +13,9 @@ from typing import IO, Any, NoReturn, cast
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3 import HTTPResponse
 from urllib3 import exceptions as raw_errors
+from urllib3._collections import HTTPHeaderDict  # where urllib3 1.26 has it too
 
 from shim.recording.exchange import Exchange
 from shim.recording.recorded_answer import Break, FaultFamily, Presented, presented
@@ -91,10 +92,10 @@ class ReplayedResponse(HTTPResponse):
     def stream(self, amt: int | None = _READ_SIZE, decode_content: Any = None) -> Generator[bytes]:
         """Give the pieces one by one, none longer than `amt`."""
         del decode_content  # the content-encoding is undone before
-        # With neither decoding nor a length to watch, urllib3's own `read1` gives a piece that is there as it is, at several
+        # With neither decoding nor a length to watch, urllib3's own reading gives a piece that is there as it is, at several
         # times the cost. Only the end says more: it is read through urllib3, which makes its own exception of a body's breaking.
         piece = self.replayed.piece
-        while data := piece(amt) or self.read1(amt):
+        while data := piece(amt) or self.read(_READ_SIZE if amt is None else amt):
             yield data
 
     def tell(self) -> int:

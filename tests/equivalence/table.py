@@ -50,6 +50,13 @@ ROWS: tuple[Row, ...] = (
         (
             *("*/fault/reset *", "*/fault/cut *", "*/fault/garbage at accept", "*/fault/garbage before the headers"),
             *("*/fault/a body shorter *", "*/fault/HTTP?0.9", "*/fault/SSH"),
+            *(
+                "*/fault/a head cut *",
+                "*/fault/a status *",
+                "*/fault/two lengths*",
+                "*/fault/101 *",
+                "*/fault/frames *",
+            ),
             *("*/fault/a head that never ends", "*/fault/too many headers", "*/stalled/*", "*/reset/*"),
             *("stream/streamed/cut *", "stream/streamed/finish, then no last chunk", "stream/streamed/no last chunk"),
             *("stream/streamed/a truncated chunk", "stream/streamed/*chunk*length*"),
@@ -58,6 +65,13 @@ ROWS: tuple[Row, ...] = (
         ("error.message",),
         "what a library says of a broken connection are its own words",
     ),
+    Row(
+        ("*/fault/read by one: *",),
+        ("error.*", "response.*", "http_status"),
+        "libcurl refuses what Python's http.client overlooks, and the other way round: each reads what it always read",
+    ),
+    Row(("*/fault/read by one: [!H]*",), ("headers.*",), "the same: these have headers"),
+    Row(("stream/fault/read by one: *",), ("events",), "the same, told as events"),
     Row(
         ("*/fault/too many headers",),
         ("http_status", "headers.x", "error.headers"),

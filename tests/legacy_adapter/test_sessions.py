@@ -10,8 +10,10 @@ import requests
 
 from shim.legacy_adapter import LegacyProvider
 from shim.model import ErrorCategory, ModelRequest, user
+from shim.testing.fake_openai import FakeOpenAI
 from tests.helpers.driving import Heard, drive, start
 from tests.helpers.raw_server import END, SSE, Connection, RawServer, events, json_answer
+from tests.native.proxies import Proxy
 
 KEY = "sk-test-key"
 HEAD = b"HTTP/1.1 %d Interim\r\nLink: </a>\r\n\r\n"
@@ -118,3 +120,26 @@ def test_an_adapter_mounted_on_the_own_session_is_guarded_against() -> None:
         provider.session.mount("http://", requests.adapters.HTTPAdapter())
         assert asked(provider, "Alice", stream=False).error.category is ErrorCategory.PROTOCOL
         assert asked(provider, "Bob", stream=False).response.text == "answer to Bob"
+
+
+def test_a_certificate_that_is_not_trusted_is_not_worth_another_try() -> None:
+    """A certificate nobody vouches for is a protocol error that names it."""
+    with FakeOpenAI(tls=True) as server, LegacyProvider(api_key=KEY, base_url=server.base_url) as provider:
+        error = asked(provider, "Alice", stream=False).error
+    assert (error.category, error.retryable) == (ErrorCategory.PROTOCOL, False)
+    assert "certificate" in error.message
+
+
+@pytest.mark.parametrize(
+    ("refuse", "category"),
+    [("407 Denied", ErrorCategory.INVALID_REQUEST), ("502 Bad Gateway", ErrorCategory.NETWORK)],
+)
+def test_a_proxy_that_refuses_a_tunnel(refuse: str, category: ErrorCategory) -> None:
+    """A proxy that lets nobody through is not worth another try; one whose server is away is."""
+    with (
+        Proxy(refuse=refuse) as proxy,
+        LegacyProvider(api_key=KEY, base_url="https://127.0.0.1:9/v1", proxies={"https": proxy.url}) as provider,
+    ):
+        error = asked(provider, "Alice", stream=False).error
+    assert error.category is category
+    assert refuse[:3] in error.message
