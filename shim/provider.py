@@ -20,7 +20,8 @@ Invariants, which `shim.testing.contract` checks on every provider:
     It may be called again. `start_request`, `start_stream`, `fileno` and `fdset` then raise `ProviderClosedError`; `perform` and
     `info_read` return 0, `timeout` -1 and `cancel` does nothing, so a loop whose callback closed the provider ends quietly.
 6.  A callback may start or cancel requests, and may call `close()`; it may not call `perform()`.
-7.  `on_event` raising aborts that stream alone: its completion has category aborted and the exception as `__cause__`.
+7.  `on_event` raising aborts that stream alone: its completion has category aborted and the exception as `__cause__`. Where it
+    has cancelled its own request before, no completion can carry what it raises: that leaves `perform()`.
     `on_completion` raising propagates out of `info_read()`; the other completions stay queued.
 8.  A loop that waits for `fileno()` to be readable, at most `timeout()` milliseconds, then calls `perform()` and `info_read()`,
     neither stalls nor spins. That holds also for what happens outside the callbacks: starting and cancelling make it readable.

@@ -271,7 +271,9 @@ class StreamCall(Call):
             self._deliver(())
             if self._end is None and not self.over:
                 self._deliver(self._last_events(ending))
-        except Exception as error:  # noqa: BLE001 - whatever on_event raises ends its own stream, not the others
+        except Exception as error:  # whatever on_event raises ends its own stream, not the others
+            if self.over:  # it has ended its call besides, whose completion can no longer carry this
+                raise
             return self._abort(error)
         return self._end or ProviderError(ErrorCategory.CANCELLED, "the request was cancelled", partial=self._partial())
 

@@ -93,6 +93,7 @@ class LegacyProvider(ProviderBase):
             self._client = _client(session, max_concurrency)
         self._session = self._client._session if session is None else session  # noqa: SLF001 - it has no public way there
         self._held: set[int] = set()
+        self._performing = False
         self._ended: deque[tuple[Call, HttpCompletion]] = deque()
 
     def start_request(
@@ -139,14 +140,13 @@ class LegacyProvider(ProviderBase):
     def perform(self) -> int:
         """Deliver stream events, take in what has ended; see `Provider`."""
         self._check_process()
-        if not self._closed:
-            self._client.perform()
-        if not self._closed:  # a callback may have closed it
-            self._client.info_read()
-        while self._ended:
-            self._conclude(*self._ended[0])
-            if self._ended:
-                self._ended.popleft()  # only now: an interrupt in its last event leaves it for the next call
+        if self._performing:
+            raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
+        self._performing = True
+        try:
+            self._take_turn()
+        finally:
+            self._performing = False
         return len(self._calls)
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
@@ -191,6 +191,16 @@ class LegacyProvider(ProviderBase):
     def session(self) -> requests.Session:
         """The session its requests go through, for a tap; the one given, or the legacy client's own."""
         return self._session
+
+    def _take_turn(self) -> None:
+        if not self._closed:
+            self._client.perform()
+        if not self._closed:  # a callback may have closed it
+            self._client.info_read()
+        while self._ended:
+            self._conclude(*self._ended[0])
+            if self._ended:
+                self._ended.popleft()  # only now: an interrupt in its last event leaves it for the next call
 
     def _entry_of(self, handle: RequestHandle) -> Any:
         """What the legacy client keeps of a request that is under way."""
