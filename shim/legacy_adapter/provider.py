@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ from shim.model.checks import kind_of
 from shim.provider import OnCompletion, OnEvent, RequestHandle
 from shim.wire import chat
 
+_NO_WAIT = -1.0
 _HELD_BACK = 2 * BUFFER_LIMIT  # bytes that count as waiting to be delivered, so that a thread reads no further
 
 
@@ -184,6 +186,9 @@ class LegacyProvider(ProviderBase):
         self._closed = True
         self._ended.clear()
         self._is_parents()
+        if sys.is_finalizing():
+            # Since Python 3.13 a daemon thread stands still from then on: to wait for one is to wait for nothing.
+            self._client._longest_connect = _NO_WAIT  # noqa: SLF001 - the legacy client waits that long and a second
         self._client.close()
         self._calls.close()
 
