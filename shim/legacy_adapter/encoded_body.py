@@ -1,4 +1,4 @@
-"""Bodies with a content-encoding, undone within bounds before the legacy client reads them; and `read1` for an old urllib3.
+"""Bodies with a content-encoding, undone within bounds for the legacy client; and `read1` for an old urllib3.
 
 Not the undoing itself (`shim.wire.content_encoding`), which both providers share, nor the reading (`legacy_openai`). urllib3
 before 2.6 decodes without any bound. The legacy client asks a response of urllib3 for `read1`, which 1.26 lacks, and for `stream`
@@ -63,7 +63,7 @@ class _Body:
         self._decoder = decoder
         self._refused = refused
 
-    def read1(self, amt: int = -1, decode_content: bool | None = None) -> bytes:  # noqa: FBT001 - urllib3's signature
+    def read1(self, amt: int = -1, *, decode_content: bool | None = None) -> bytes:
         """What has arrived, decoded whatever is asked; empty at the end."""
         del decode_content
         if self._refused is not None:
@@ -82,9 +82,9 @@ class _Body:
             if plain or not data:
                 return plain
 
-    def stream(self, amt: int = 2**16, decode_content: bool | None = None) -> Iterator[bytes]:  # noqa: FBT001 - likewise
+    def stream(self, amt: int = 2**16, *, decode_content: bool | None = None) -> Iterator[bytes]:
         """The same, piece by piece."""
-        while data := self.read1(amt, decode_content):
+        while data := self.read1(amt, decode_content=decode_content):
             yield data
 
 

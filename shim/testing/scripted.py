@@ -291,7 +291,7 @@ class ScriptedProvider:
         try:
             run.on_event(event)
         except BaseException as cause:
-            is_running = run.handle in self._running  # else it has ended its run besides, and no completion can carry this
+            is_running = run.handle in self._running  # else no completion can carry this
             message = f"on_event raised {type(cause).__name__}"
             self._stop(run.handle, category=ErrorCategory.ABORTED, message=message, cause=cause)
             if not isinstance(cause, Exception) or not is_running:

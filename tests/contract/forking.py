@@ -1,4 +1,4 @@
-"""A program that forks while its streams run, for `test_fork`: children end in every way, and each stream must go on whole.
+"""A program that forks while its streams run, for `test_fork`: children end in every way, and no stream is harmed.
 
 Not a test: it is run in a process of its own, since the one of the tests has threads. Arguments: kind, how children end, the
 server's URL, its CA file or "".
