@@ -2,13 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .lowest
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test lowest check bench clean
 
 help:
 	@echo "make demo    watch the legacy client answer through the shim (no network, no key)"
 	@echo "make test    run the test suite"
+	@echo "make lowest  test what stands on requests with the lowest versions allowed (installs them into .lowest/)"
 	@echo "make check   lint, format and type checks"
 	@echo "make bench   measure against peers (installs them into .bench/)"
 
@@ -23,6 +25,15 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
+$(LOWEST)/.installed: tests/lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/lowest.txt
+	@touch $@
+
+lowest: $(LOWEST)/.installed
+	PYTHONPATH=. $(LOWEST)/bin/python -m pytest --numprocesses 4 --dist worksteal -p no:cacheprovider \
+		tests/legacy_openai tests/legacy_adapter tests/faults/test_content_encoding.py tests/recording/tap tests/recording/test_replay_adapter.py
+
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,4 +43,4 @@ bench: $(STAMP)
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) .bench build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .bench .lowest build *.egg-info .mypy_cache .pytest_cache .ruff_cache

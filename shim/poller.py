@@ -14,6 +14,8 @@ import selectors
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from shim.fork import close_registered
+
 READ = 1
 WRITE = 2
 _MOST_AT_ONCE = 1024
@@ -31,8 +33,16 @@ class Poller(Protocol):
         """Register a socket for READ, WRITE or both; 0 forgets it."""
         ...
 
+    def keep(self, fd: int) -> None:
+        """Register a socket for READ where one word of it will do: it may be said once only."""
+        ...
+
     def ready(self) -> list[tuple[int, int]]:
         """What is ready now, as (descriptor, READ | WRITE)."""
+        ...
+
+    def forget(self) -> None:
+        """In a forked child, close this process's copies of the descriptor and of the sockets, and change nothing else."""
         ...
 
     def close(self) -> None:
@@ -81,10 +91,27 @@ class EpollPoller:
         except FileNotFoundError:
             self._epoll.register(fd, self._masks[interest])
 
+    def keep(self, fd: int) -> None:
+        """Register a socket to be told of once.
+
+        A forked child may hold a copy of a socket that libcurl closes here. The kernel then keeps the registration, which
+        nobody can take back without the descriptor: told of again and again, it would have every loop spin.
+        """
+        once = _select.EPOLLIN | _select.EPOLLONESHOT
+        try:
+            self._epoll.modify(fd, once)
+        except FileNotFoundError:
+            self._epoll.register(fd, once)
+
     def ready(self) -> list[tuple[int, int]]:
         """What is ready now; an error or a hang-up counts as readable, so that libcurl finds it."""
         interests = self._interests
         return [(fd, interests[events]) for fd, events in self._epoll.poll(0, _MOST_AT_ONCE)]
+
+    def forget(self) -> None:
+        """Close the copies; the set is the parent's too."""
+        close_registered(self._epoll.fileno())
+        self._epoll.close()
 
     def close(self) -> None:
         """Release the epoll descriptor."""
@@ -122,11 +149,18 @@ class KqueuePoller:
             with contextlib.suppress(OSError):  # a filter that was not there, or went with its socket
                 self._kqueue.control([api.kevent(fd, kind, api.KQ_EV_DELETE)], 0)
 
+    def keep(self, fd: int) -> None:
+        """Register a socket for READ."""
+        self.watch(fd, READ)
+
     def ready(self) -> list[tuple[int, int]]:
         """What is ready now."""
         writing = self._api.KQ_FILTER_WRITE
         events = self._kqueue.control(None, _MOST_AT_ONCE, 0)
         return [(event.ident, WRITE if event.filter == writing else READ) for event in events]
+
+    def forget(self) -> None:
+        """Nothing: a child has no copy of a kqueue (kqueue(2)), and its copies of the sockets end with it."""
 
     def close(self) -> None:
         """Release the kqueue descriptor."""
@@ -153,6 +187,10 @@ class PlainPoller:
         elif interest:
             self._selector.register(fd, interest)
 
+    def keep(self, fd: int) -> None:
+        """Register a socket for READ."""
+        self.watch(fd, READ)
+
     def ready(self) -> list[tuple[int, int]]:
         """What is ready now; poll finds a socket that was closed readable, select refuses it."""
         try:
@@ -165,6 +203,9 @@ class PlainPoller:
     def registered(self) -> list[tuple[int, int]]:
         """What is registered, and for what."""
         return [(key.fd, key.events) for key in self._selector.get_map().values()]
+
+    def forget(self) -> None:
+        """Nothing: what it has registered it alone knows, and this process's copies of the sockets end with it."""
 
     def close(self) -> None:
         """Forget all."""

@@ -20,16 +20,19 @@ Invariants, which `shim.testing.contract` checks on every provider:
     It may be called again. `start_request`, `start_stream`, `fileno` and `fdset` then raise `ProviderClosedError`; `perform` and
     `info_read` return 0, `timeout` -1 and `cancel` does nothing, so a loop whose callback closed the provider ends quietly.
 6.  A callback may start or cancel requests, and may call `close()`; it may not call `perform()`.
-7.  `on_event` raising aborts that stream alone: its completion has category aborted and the exception as `__cause__`.
+7.  `on_event` raising aborts that stream alone: its completion has category aborted and the exception as `__cause__`. Where it
+    has cancelled its own request before, no completion can carry what it raises: that leaves `perform()`.
     `on_completion` raising propagates out of `info_read()`; the other completions stay queued.
 8.  A loop that waits for `fileno()` to be readable, at most `timeout()` milliseconds, then calls `perform()` and `info_read()`,
     neither stalls nor spins. That holds also for what happens outside the callbacks: starting and cancelling make it readable.
 9.  Nothing is kept alive after its completion.
-10. A provider belongs to one thread, as a curl multi handle does.
+10. A provider belongs to one thread, as a curl multi handle does, and to one process. In a forked child everything but `close()`
+    raises `ForkedProviderError`; `close()` calls nothing there, and leaves the parent's requests and connections as they are.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -45,8 +48,10 @@ __all__ = [
     "Completion",
     "Deadlines",
     "Endpoint",
+    "ForkedProviderError",
     "OnCompletion",
     "OnEvent",
+    "Pausing",
     "Provider",
     "ProviderClosedError",
     "RequestHandle",
@@ -63,6 +68,21 @@ class ProviderClosedError(ShimError, RuntimeError):
 
     def __reduce__(self) -> tuple[type[ProviderClosedError], tuple[str]]:
         return type(self), (self.name,)
+
+
+class ForkedProviderError(ShimError, RuntimeError):
+    """The provider belongs to the process that made it, and this is a child forked from that."""
+
+    def __init__(self, name: str = "the provider", process: int = 0) -> None:
+        super().__init__(
+            f"{name} belongs to process {process}, and this is process {os.getpid()}, forked from it: "
+            "make a provider of its own here; the parent's goes on there"
+        )
+        self.name = name
+        self.process = process
+
+    def __reduce__(self) -> tuple[type[ForkedProviderError], tuple[str, int]]:
+        return type(self), (self.name, self.process)
 
 
 class RequestHandle:
@@ -124,6 +144,18 @@ class Completion(_HandleAndOutcome, frozen=True, kw_only=True):
 
 OnEvent: TypeAlias = Callable[[StreamEvent], object]
 OnCompletion: TypeAlias = Callable[[Completion], object]
+
+
+class Pausing(Protocol):
+    """What a provider may offer besides: hold back one stream, and so its server, while others go on."""
+
+    def pause(self, handle: RequestHandle) -> bool:
+        """Receive no more of a stream than is on its way; return whether it is so, as of one whose answer has come whole."""
+        ...
+
+    def resume(self, handle: RequestHandle) -> None:
+        """Go on; a stream that was not paused is left alone."""
+        ...
 
 
 @runtime_checkable

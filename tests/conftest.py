@@ -1,4 +1,7 @@
-"""What every test has: a folder of its run's own for temporary files, which pytest clears away in time."""
+"""What every test has: a folder of its run's own for temporary files, which pytest clears away in time.
+
+And what some have not: with the lowest versions, those that cannot pass are skipped (`lowest`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,16 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+
+from tests.lowest import why_skipped
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs more than is installed."""
+    for item in items:
+        reason = why_skipped(item.nodeid)
+        if reason is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session", autouse=True)

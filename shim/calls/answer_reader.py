@@ -168,7 +168,9 @@ class StreamReader(AnswerReader):
     def _deliver(self) -> Wanted:
         try:
             settled = self._call.feed_all(self._payloads)
-        except Exception as raised:  # noqa: BLE001 - whatever on_event raises ends its own stream, not the others
+        except Exception as raised:  # whatever on_event raises ends its own stream, not the others
+            if self._call.over:  # it has ended its call besides, whose completion can no longer carry this
+                raise
             self._raised = raised
             return "nothing"
         if not settled:

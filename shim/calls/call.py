@@ -283,7 +283,9 @@ class StreamCall(Call):
             self._deliver(())
             if self._end is None and not self.over:
                 self._deliver(self._last_events(ending))
-        except Exception as error:  # noqa: BLE001 - whatever on_event raises ends its own stream, not the others
+        except Exception as error:  # whatever on_event raises ends its own stream, not the others
+            if self.over:  # it has ended its call besides, whose completion can no longer carry this
+                raise
             return self._abort(error)
         return self._end or ProviderError(ErrorCategory.CANCELLED, "the request was cancelled", partial=self._partial())
 
@@ -310,6 +312,13 @@ class StreamCall(Call):
 
     def _partial(self) -> ModelResponse | None:
         return self._decoder.response if self.first_byte is not None else None
+
+
+def _with_status(event: StreamEvent, status: int) -> StreamEvent:
+    """The codec does not know the status of the answer, and takes it for 200."""
+    if isinstance(event, StreamError):
+        event.error.http_status = status
+    return event
 
 
 def check_callback(name: str, callback: object) -> None:

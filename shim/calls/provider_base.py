@@ -13,7 +13,7 @@ from shim.calls.table import CallTable
 from shim.endpoint import DEFAULT_BASE_URL, Endpoint
 from shim.model import InvalidRequestError, MissingCredentialsError, UnsupportedFeatureError
 from shim.model.checks import kind_of
-from shim.provider import ProviderClosedError
+from shim.provider import ForkedProviderError, ProviderClosedError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,9 +35,11 @@ class ProviderBase:
         self._api_key = api_key
         self._calls = CallTable()
         self._closed = False
+        self._process = os.getpid()
 
     def info_read(self) -> int:
         """Deliver completions; see `Provider`."""
+        self._check_process()
         return self._calls.deliver()
 
     def close(self) -> None:
@@ -61,6 +63,19 @@ class ProviderBase:
     def _check_open(self) -> None:
         if self._closed:
             raise ProviderClosedError(f"provider {self.name!r}")
+        self._check_process()
+
+    def _check_process(self) -> None:
+        """Refuse a forked child, where the provider is open: closed it does nothing, in any process."""
+        if os.getpid() != self._process and not self._closed:
+            raise ForkedProviderError(f"provider {self.name!r}", self._process)
+
+    def _is_parents(self) -> bool:
+        """Whether a fork brought this provider here; then its calls are the parent's, and are forgotten."""
+        if os.getpid() == self._process:
+            return False
+        self._calls = CallTable()
+        return True
 
     def _key(self, options: CallOptions) -> str:
         self._check_open()

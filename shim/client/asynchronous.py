@@ -44,7 +44,8 @@ class AsyncClient:
 
     Args:
         kind: "legacy", "native", or a callable that takes `settings` and returns a provider.
-        max_buffered_events: how many events may wait for a slow reader; past that its stream ends with category aborted.
+        max_buffered_events: how many events may wait for a slow reader; past that, or past 1 MiB of their text, its server is
+            held back until half is read. Of a provider that can hold none back the stream ends with category aborted.
         settings: the provider's own. Names are checked here; no provider is made and no environment read before the first use.
 
     Raises:
@@ -158,7 +159,7 @@ class AsyncResponseStream(StreamOutcome, AsyncIterator[StreamEvent]):
         events = self._inbox.events
         while not events and self._inbox.completion is None and not self._over:
             await self._request.changed()
-        event = events.popleft() if events else None
+        event = self._inbox.take() if events else None
         if event is None or isinstance(event, StreamError):
             await self._end()
         if isinstance(event, StreamDone):

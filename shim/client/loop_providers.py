@@ -7,38 +7,77 @@ what says otherwise; a finaliser, which may run in any thread and at any moment,
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shim.client.pool import ClientClosedError, Inbox
-from shim.model import StreamDone, StreamError, StreamEvent
+from shim.model import StreamDone, StreamError, StreamEvent, TextDelta
 from shim.provider import Completion, Provider, RequestHandle
 
 if TYPE_CHECKING:
     import asyncio
 
 
+MAX_BUFFERED_BYTES: Final = 1024 * 1024
+"""Text that may wait for a slow reader before its server is held back; as much as the legacy client lets wait."""
+_ABORTED_AT: Final = 64 * MAX_BUFFERED_BYTES  # of a provider that can hold nothing back
+_EVENT_OVERHEAD: Final = 100  # bytes an event weighs beside its text
+
+
 class AsyncInbox(Inbox):
-    """What the provider has delivered for one request, and who waits for more of it."""
+    """What the provider has delivered for one request, and who waits for more of it.
+
+    Past the limits its stream is held back, and goes on when half is read. What was on its way still comes: of a provider that
+    cannot hold back, the stream is aborted.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, limit: int) -> None:
         super().__init__()
         self.limit = limit
         self.overflowed = False
         self._loop = loop
+        self._held: Callable[[], bool] | None = None
+        self._resume: Callable[[], None] | None = None
+        self._is_held = False
+        self._weight = 0
         self._waiting: set[asyncio.Future[None]] = set()
 
     def put_event(self, event: StreamEvent) -> None:
         """Take an event; raising, past the limit, aborts this stream alone."""
-        if len(self.events) >= self.limit and not isinstance(event, (StreamDone, StreamError)):
-            self.overflowed = True
-            raise BufferError(f"{self.limit} events are waiting to be read")
+        self._weight += weight_of(event)
+        if (self._weight > MAX_BUFFERED_BYTES or len(self.events) >= self.limit) and not self._is_held:
+            self._hold_back(event)
         self.events.append(event)
         if self._waiting:
             self._wake()
+
+    def take(self) -> StreamEvent:
+        """The next event, of which there is one."""
+        event = self.events.popleft()
+        self._weight -= weight_of(event)
+        if self._is_held and self._weight <= MAX_BUFFERED_BYTES // 2 and len(self.events) <= self.limit // 2:
+            self._is_held = False
+            if self._resume is not None:
+                self._resume()
+        return event
+
+    def attach(self, seat: LoopSeat, handle: RequestHandle) -> None:
+        """Take whom to ask to hold the stream back. Only weakly: the provider refers to this."""
+        living = weakref.ref(seat)
+        self._held = functools.partial(_pause, living, handle)
+        self._resume = functools.partial(_resume, living, handle)
+
+    def _hold_back(self, event: StreamEvent) -> None:
+        if isinstance(event, (StreamDone, StreamError)):
+            return
+        self._is_held = self._held is not None and self._held()
+        if not self._is_held and (self._weight > _ABORTED_AT or len(self.events) >= self.limit):
+            self.overflowed = True
+            raise BufferError("too much is waiting to be read")
 
     def put_completion(self, completion: Completion) -> None:
         """Take the completion."""
@@ -62,6 +101,25 @@ class AsyncInbox(Inbox):
                 waiter.set_result(None)
 
 
+def weight_of(event: StreamEvent) -> int:
+    """About how many bytes an event keeps alive that the answer as a whole does not."""
+    if type(event) is TextDelta:
+        return len(event.text) + _EVENT_OVERHEAD
+    text = getattr(event, "text", None) or getattr(event, "arguments", None)
+    return _EVENT_OVERHEAD + (len(text) if isinstance(text, str) else 0)
+
+
+def _pause(living: weakref.ref[LoopSeat], handle: RequestHandle) -> bool:
+    seat = living()
+    return seat is not None and seat.pause(handle)
+
+
+def _resume(living: weakref.ref[LoopSeat], handle: RequestHandle) -> None:
+    seat = living()
+    if seat is not None:
+        seat.resume(handle)
+
+
 class AsyncOpenRequest:
     """One request on a loop's provider. It keeps the seats alive, so that a stream may outlive the client it came from."""
 
@@ -70,6 +128,7 @@ class AsyncOpenRequest:
         self._seats = seats
         self._seat = seat
         self._handle = handle
+        inbox.attach(seat, handle)
 
     async def run(self) -> Completion:
         """Wait for the completion."""
@@ -118,6 +177,17 @@ class LoopSeat:
         if not self._closed:
             self.provider.cancel(handle)
             self.provider.info_read()
+
+    def pause(self, handle: RequestHandle) -> bool:
+        """Hold a stream back; False where the provider cannot."""
+        pause = getattr(self.provider, "pause", None)
+        return pause is not None and not self._closed and bool(pause(handle))
+
+    def resume(self, handle: RequestHandle) -> None:
+        """Go on with it."""
+        if not self._closed and not self.is_parents():
+            self.provider.resume(handle)  # type: ignore[attr-defined]  # it could be paused: see `Pausing`
+            self._driver.wake()
 
     def close(self) -> None:
         """Detach and close the provider."""

@@ -69,6 +69,17 @@ class Layer:
         """Cancel one request, or all; see `Provider`."""
         self._provider.cancel(handle)
 
+    def pause(self, handle: RequestHandle) -> bool:
+        """Hold one stream back, where the wrapped provider can; see `Pausing`."""
+        pause = getattr(self._provider, "pause", None)
+        return pause is not None and bool(pause(handle))
+
+    def resume(self, handle: RequestHandle) -> None:
+        """Go on with it; see `Pausing`."""
+        resume = getattr(self._provider, "resume", None)
+        if resume is not None:
+            resume(handle)
+
     def close(self) -> None:
         """Close the wrapped provider; see `Provider`."""
         self._provider.close()

@@ -11,6 +11,8 @@ from legacy_openai import CompletionType, HttpCompletion
 from shim.calls import Ending, StreamCall
 from shim.legacy_adapter.transport_faults import category_of
 
+_CUT_DONE = frozenset(b"[DONE]"[:length] for length in range(1, 6))
+
 
 class StreamEndedSignal(Exception):  # noqa: N818 - a signal to the legacy client, nobody's error
     """Raised in `stream_cb` after a `StreamError`: nothing more of this stream is wanted."""
@@ -21,6 +23,8 @@ def stream_callback(call: StreamCall) -> Callable[[bytes], None]:
     feed = call.feed
 
     def on_payload(payload: bytes) -> None:
+        if payload in _CUT_DONE:
+            return  # the client hands on a line that was not ended; what it was is told by the end of the stream
         feed(payload)
         if call.failed:
             raise StreamEndedSignal

@@ -10,10 +10,13 @@ from __future__ import annotations
 import functools
 import math
 import re
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, final
+from typing import Any, final
+
+import requests
 
 from legacy_openai import (
     HttpCompletion,
@@ -22,19 +25,21 @@ from legacy_openai import (
     MultiClient,
     UnserializableBodyError,
 )
+from legacy_openai.transfer import BUFFER_LIMIT
 from shim.call_options import ApiKey, CallOptions
 from shim.calls import Call, ProviderBase, StreamCall, checked_options, endpoint_of
 from shim.endpoint import Endpoint
 from shim.legacy_adapter.call import ending_of, stream_callback
 from shim.legacy_adapter.request_transform import Settings, carried_endpoint, to_legacy
 from shim.legacy_adapter.session_check import check_session
+from shim.legacy_adapter.sessions import GuardedSession, OwnSession
 from shim.model import InvalidRequestError, ModelRequest
 from shim.model.checks import kind_of
 from shim.provider import OnCompletion, OnEvent, RequestHandle
 from shim.wire import chat
 
-if TYPE_CHECKING:
-    import requests
+_NO_WAIT = -1.0
+_HELD_BACK = 2 * BUFFER_LIMIT  # bytes that count as waiting to be delivered, so that a thread reads no further
 
 
 @final
@@ -87,7 +92,10 @@ class LegacyProvider(ProviderBase):
         _check_temperature("default_temperature", default_temperature)
         check_session(session)
         with _renamed_refusals():
-            self._client = MultiClient(session, max_concurrency)
+            self._client = _client(session, max_concurrency)
+        self._session = self._client._session if session is None else session  # noqa: SLF001 - it has no public way there
+        self._held: set[int] = set()
+        self._performing = False
         self._ended: deque[tuple[Call, HttpCompletion]] = deque()
 
     def start_request(
@@ -126,12 +134,70 @@ class LegacyProvider(ProviderBase):
 
     def timeout(self) -> int:
         """Milliseconds until `perform()` wants to be called; see `Provider`."""
+        self._check_process()
         if self._closed:
             return -1
         return 0 if self._calls.waiting or self._ended else self._client.timeout()
 
     def perform(self) -> int:
         """Deliver stream events, take in what has ended; see `Provider`."""
+        self._check_process()
+        if self._performing:
+            raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
+        self._performing = True
+        try:
+            self._take_turn()
+        finally:
+            self._performing = False
+        return len(self._calls)
+
+    def cancel(self, handle: RequestHandle | None = None) -> None:
+        """Cancel one request, or all; see `Provider`."""
+        self._check_process()
+        chosen = list(self._calls.chosen(handle))
+        for call in reversed(chosen):  # the waiting ones first: no thread that is cut may take one up
+            self._client.remove(call.handle.id)
+            self._held.discard(call.handle.id)
+        for call in chosen:
+            self._calls.end(call, call.cancelled("the request was cancelled"))
+            self._client.wakeup()  # a loop that waits on the descriptor alone comes to deliver it
+
+    def pause(self, handle: RequestHandle) -> bool:
+        """Hold one stream back: its thread stops reading once its buffer of 1 MiB counts as full; see `Pausing`."""
+        self._check_process()
+        entry = self._entry_of(handle)
+        if entry is not None and handle.id not in self._held:
+            self._held.add(handle.id)
+            entry.transfer.make_room(-_HELD_BACK)
+        return True
+
+    def resume(self, handle: RequestHandle) -> None:
+        """Go on with it; see `Pausing`."""
+        self._check_process()
+        entry = self._entry_of(handle)
+        if entry is not None and handle.id in self._held:
+            self._held.discard(handle.id)
+            entry.transfer.make_room(_HELD_BACK)
+
+    def close(self) -> None:
+        """Cancel and deliver what is open, release everything; see `Provider`."""
+        if self._closed:
+            return
+        self._closed = True
+        self._ended.clear()
+        self._is_parents()
+        if sys.is_finalizing():
+            # Since Python 3.13 a daemon thread stands still from then on: to wait for one is to wait for nothing.
+            self._client._longest_connect = _NO_WAIT  # noqa: SLF001 - the legacy client waits that long and a second
+        self._client.close()
+        self._calls.close()
+
+    @property
+    def session(self) -> requests.Session:
+        """The session its requests go through, for a tap; the one given, or the legacy client's own."""
+        return self._session
+
+    def _take_turn(self) -> None:
         if not self._closed:
             self._client.perform()
         if not self._closed:  # a callback may have closed it
@@ -140,30 +206,11 @@ class LegacyProvider(ProviderBase):
             self._conclude(*self._ended[0])
             if self._ended:
                 self._ended.popleft()  # only now: an interrupt in its last event leaves it for the next call
-        return len(self._calls)
 
-    def cancel(self, handle: RequestHandle | None = None) -> None:
-        """Cancel one request, or all; see `Provider`."""
-        chosen = list(self._calls.chosen(handle))
-        for call in reversed(chosen):  # the waiting ones first: no thread that is cut may take one up
-            self._client.remove(call.handle.id)
-        for call in chosen:
-            self._calls.end(call, call.cancelled("the request was cancelled"))
-            self._client.wakeup()  # a loop that waits on the descriptor alone comes to deliver it
-
-    def close(self) -> None:
-        """Cancel and deliver what is open, release everything; see `Provider`."""
-        if self._closed:
-            return
-        self._closed = True
-        self._ended.clear()
-        self._client.close()
-        self._calls.close()
-
-    @property
-    def session(self) -> requests.Session:
-        """The session its requests go through, for a tap; the one given, or the legacy client's own."""
-        return self._client._session  # noqa: SLF001 - the frozen client has no public way to its session
+    def _entry_of(self, handle: RequestHandle) -> Any:
+        """What the legacy client keeps of a request that is under way."""
+        under_way = any(self._calls.chosen(handle))
+        return self._client._entries.get(handle.id) if under_way else None  # noqa: SLF001 - it has no way to hold one back
 
     def _start(
         self,
@@ -185,11 +232,22 @@ class LegacyProvider(ProviderBase):
 
     def _note_end(self, call: Call, http: HttpCompletion) -> None:
         """Be the legacy client's `completion_cb`."""
+        self._held.discard(http.request_id)
         self._ended.append((call, http))
 
     def _conclude(self, call: Call, http: HttpCompletion) -> None:
         if self._calls.holds(call):  # an event of another may have cancelled it
             self._calls.end(call, call.conclude(ending_of(http)))
+
+
+def _client(session: requests.Session | None, max_concurrency: int) -> MultiClient:
+    """The legacy client, with a session that gives nobody another's answer."""
+    if session is not None:
+        is_session = isinstance(session, requests.Session)  # what is none is refused by name
+        return MultiClient(GuardedSession(session) if is_session else session, max_concurrency)
+    client = MultiClient(OwnSession(max_connections=max_concurrency), max_concurrency)
+    client._owns_session = True  # noqa: SLF001 - so that it is closed with the client, as one it had made would be
+    return client
 
 
 def _headers_of(request: object) -> object:

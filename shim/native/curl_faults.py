@@ -17,6 +17,9 @@ _BAD_CONTENT_ENCODING: Final = 61
 _SEND_FAIL_REWIND: Final = 65
 _TOO_LARGE: Final = 100  # a header line beyond libcurl's limit
 
+# Certificates: not trusted, of another host, ours not taken, a file of them that cannot be read. Trying again changes nothing.
+_CERTIFICATE: Final = frozenset({58, 60, 66, 77, 83, 90, 98})
+
 # Any other is a fault of the network.
 _KINDS: dict[int, FaultKind] = {
     _UNSUPPORTED_PROTOCOL: "protocol",
@@ -31,6 +34,8 @@ _KINDS: dict[int, FaultKind] = {
 _WORDS: tuple[tuple[str, FaultKind], ...] = (
     ("chunk hex-length", "protocol"),
     ("Malformed encoding found in chunked", "protocol"),
+    ("CONNECT tunnel failed, response 407", "invalid_request"),
+    ("CONNECT tunnel failed, response 403", "invalid_request"),
     ("unexpected eof", "truncated"),  # the end of TCP without that of TLS
 )
 
@@ -38,9 +43,18 @@ NO_HEAD: Final = TransferFault("truncated", "the connection was closed inside th
 _NOT_SENT_AGAIN: Final = "the connection was closed before an answer came"
 
 
-def fault_of(code: int, message: str) -> TransferFault:
-    """The fault of a transfer that libcurl ended."""
+def fault_of(code: int, message: str, *, odd_status: int | None = None) -> TransferFault:
+    """The fault of a transfer that libcurl ended; `odd_status` of a head that came and was none of an answer."""
+    if odd_status is not None:
+        words = "switched protocols" if odd_status == 101 else "sent no status of HTTP"
+        return TransferFault(
+            "protocol", f"the server {words} ({odd_status}), which was not asked for (curl error {code})"
+        )
     if code == _SEND_FAIL_REWIND:  # it would have sent the request again
         return TransferFault("network", _NOT_SENT_AGAIN)
+    if code in _CERTIFICATE:
+        return TransferFault(
+            "protocol", f"the certificate check of TLS failed: {message}; see ca_file (curl error {code})"
+        )
     by_words: FaultKind = next((kind for words, kind in _WORDS if words in message), "network")
     return TransferFault(_KINDS.get(code, by_words), f"{message or 'the transfer failed'} (curl error {code})")

@@ -15,6 +15,7 @@ import math
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from typing import Any
 
@@ -26,18 +27,18 @@ except ModuleNotFoundError as missing:
         f"the native provider needs {missing.name}: pip install 'legacy-openai-shim[native]'", name=missing.name
     ) from None
 
+from shim.fork import never_free
+from shim.native.at_rest import at_rest, ignore_socket, ignore_timer
 from shim.native.curl_faults import NO_HEAD, fault_of
+from shim.native.curl_options import connect_ms, options_of, proxy_of
 from shim.native.settings import HttpSettings
 from shim.native.sockets import Sockets
 from shim.native.timers import Appointments
 from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
 from shim.poller import READ, WRITE
 
-_KEEPALIVE_SECONDS = 60  # below the idle limits of usual gateways: 350 s at AWS, 120 s at GCP
-_RECEIVE_BUFFER = 64 * 1024
 _MOST_IDLE_HANDLES = 64
 _SHARING_SECONDS = 1.0  # how long a transfer waits for another's connection to be ready before it makes its own
-_SUPPRESS_CONNECT_HEADERS = 265  # CURLOPT_SUPPRESS_CONNECT_HEADERS(3), which pycurl has no name for
 _LOOKUP_SECONDS = 0.2  # how long closing waits for a name lookup that hangs
 
 
@@ -45,8 +46,10 @@ class HttpMulti:
     """Transfers under way, and the one descriptor to wait on. Belongs to one thread."""
 
     def __init__(self, settings: HttpSettings) -> None:
+        self._process = os.getpid()
+        self._is_forgotten = False
         self._settings = settings
-        self._options = _options(settings)
+        self._options = options_of(settings, curl=pycurl, ca_file=certifi.where())
         self._sockets = Sockets(plain=settings.plain_fdset)
         self._active: dict[Any, Transfer] = {}
         self._fresh: list[Transfer] = []
@@ -61,6 +64,8 @@ class HttpMulti:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, settings.max_connections)
+        # At the interpreter's end libcurl would be freed, and end its connections: in a forked child the parent's.
+        self._at_exit = weakref.finalize(self, _forget_if_parents, weakref.ref(self))
 
     @property
     def running(self) -> int:
@@ -106,8 +111,13 @@ class HttpMulti:
         easy.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
         easy.setopt(pycurl.RESOLVER_START_FUNCTION, transfer.on_lookup)
         if request.connect_timeout is not None:
-            easy.setopt(pycurl.CONNECTTIMEOUT_MS, _connect_ms(request.connect_timeout, settings))
-        self._set_proxy(easy, request.url)
+            easy.setopt(pycurl.CONNECTTIMEOUT_MS, connect_ms(request.connect_timeout, settings))
+        if settings.proxy is None:
+            proxy = proxy_of(settings, request.url)
+            if proxy is None:
+                easy.unsetopt(pycurl.PROXY)
+            else:
+                easy.setopt(pycurl.PROXY, proxy)
         transfer.easy = easy
         self._active[easy] = transfer
         self._fresh.append(transfer)
@@ -135,6 +145,27 @@ class HttpMulti:
         if receiver is not None:
             receiver.on_cancel(transfer)
 
+    def pause(self, transfer: Transfer) -> None:
+        """Receive no more of a transfer than libcurl has read: its server has to wait."""
+        easy = transfer.easy
+        if easy is not None and transfer.held is None:
+            transfer.held = easy.getinfo(pycurl.ACTIVESOCKET)
+            self._sockets.hold(transfer.held)
+            easy.pause(pycurl.PAUSE_RECV)
+
+    def resume(self, transfer: Transfer) -> None:
+        """Receive on."""
+        if transfer.held is not None:
+            self._let_go_of_held(transfer)
+            transfer.since = time.monotonic()
+            transfer.easy.pause(pycurl.PAUSE_CONT)
+            self._sockets.ring()
+
+    def _let_go_of_held(self, transfer: Transfer) -> None:
+        held, transfer.held = transfer.held, None
+        if held is not None:
+            self._sockets.unhold(held)
+
     def perform(self) -> int:
         """Read and write what can be, deliver what was received; return how many transfers are running.
 
@@ -154,7 +185,11 @@ class HttpMulti:
         return self.running
 
     def close(self) -> None:
-        """Stop every transfer and release everything; nothing is delivered."""
+        """Stop every transfer and release everything; nothing is delivered. In a forked child let go of it all instead."""
+        self._at_exit.detach()
+        self.forget_if_parents()
+        if self._is_forgotten:
+            return
         for transfer in list(self._active.values()):
             self.cancel(transfer)
         self._fresh.clear()
@@ -167,12 +202,30 @@ class HttpMulti:
         self._idle.clear()
         self._sockets.close()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_at_exit"):
+            self.forget_if_parents()
+
+    def forget_if_parents(self) -> None:
+        """In a forked child, let go of what the parent has: not a byte is sent or read here on any of its connections."""
+        if self._is_forgotten or os.getpid() == self._process:
+            return
+        self._is_forgotten = True
+        never_free(self._multi, *self._active)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, ignore_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, ignore_timer)
+        for easy in self._active:
+            at_rest(easy, curl=pycurl)
+        for each in (self._active, self._fresh, self._touched, self._ended, self._idle, self._appointments):
+            each.clear()
+        self._sockets.forget()
+
     def _close_multi(self) -> None:
         """Libcurl waits for a name lookup to end, however long that hangs; such a wait is left to a thread that ends with it."""
         if not self._lookup_abandoned:
             self._multi.close()
             return
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, _ignore_socket)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, ignore_socket)
         closing = threading.Thread(target=self._multi.close, name="shim-native-lookup", daemon=True)
         closing.start()
         closing.join(_LOOKUP_SECONDS)
@@ -226,10 +279,21 @@ class HttpMulti:
                 self._end(transfer, None if transfer.status else NO_HEAD)
             for easy, code, message in failed:
                 transfer = self._active[easy]
-                if not transfer.status and self._sockets.had_ended(easy.getinfo(pycurl.LOCAL_PORT)):
-                    self._start_over(transfer)  # the server has seen nothing of it
+                if self._is_unseen(transfer):
+                    transfer.started_over = True
+                    self._start_over(transfer)
                 else:
-                    self._end(transfer, fault_of(code, message))
+                    self._end(transfer, fault_of(code, message, odd_status=transfer.odd_status))
+
+    def _is_unseen(self, transfer: Transfer) -> bool:
+        """Whether the server has seen nothing of a transfer that failed: its connection was a kept one that had ended before."""
+        easy = transfer.easy
+        return (
+            not transfer.status
+            and not transfer.started_over  # once is enough: the next is on a connection of its own
+            and not easy.getinfo(pycurl.NUM_CONNECTS)
+            and self._sockets.had_ended(easy.getinfo(pycurl.LOCAL_PORT))
+        )
 
     def _first_look(self, transfer: Transfer) -> float:
         """Seconds until a new transfer may need attention."""
@@ -252,6 +316,8 @@ class HttpMulti:
         """When to look again at a transfer that has its connection, or why it ends: its server has been silent for too long."""
         if transfer.patience is None:
             return math.inf
+        if transfer.held is not None:
+            return now + transfer.patience  # nobody wants to hear its server
         sent_after = transfer.easy.getinfo(pycurl.POSTTRANSFER_TIME_T) / 1e6
         due = transfer.last_sign(now, sent_after=sent_after) + transfer.patience
         return due if due > now else TransferFault("timeout", f"the server sent nothing for {transfer.patience:g} s")
@@ -296,32 +362,17 @@ class HttpMulti:
         transfer.ended = time.monotonic()
         if transfer.looked_up and not easy.getinfo(pycurl.NAMELOOKUP_TIME):
             self._lookup_abandoned = True
+        self._let_go_of_held(transfer)
         self._multi.remove_handle(easy)
         transfer.let_go()
         self._appointments.tidy(running=len(self._active))
-        easy.unsetopt(pycurl.HTTPHEADER)
-        easy.setopt(pycurl.READFUNCTION, _nothing)
-        easy.setopt(pycurl.WRITEFUNCTION, _ignore)
-        easy.setopt(pycurl.HEADERFUNCTION, _ignore)
-        easy.unsetopt(pycurl.RESOLVER_START_FUNCTION)
+        at_rest(easy, curl=pycurl)
         easy.setopt(pycurl.FRESH_CONNECT, 0)
         easy.setopt(pycurl.CONNECTTIMEOUT_MS, self._options[pycurl.CONNECTTIMEOUT_MS])
         if len(self._idle) < _MOST_IDLE_HANDLES:
             self._idle.append(easy)
         else:
             easy.close()
-
-    def _set_proxy(self, easy: Any, url: str) -> None:
-        """Take HTTP_PROXY too, which libcurl leaves alone; not where a CGI server may have made it of a request's header."""
-        if self._settings.proxy is not None:
-            return
-        environment = os.environ
-        plain = url.startswith("http:") and not ("http_proxy" in environment or "REQUEST_METHOD" in environment)
-        named = environment.get("HTTP_PROXY") if plain else None
-        if named:
-            easy.setopt(pycurl.PROXY, named)
-        else:
-            easy.unsetopt(pycurl.PROXY)
 
     def _new_easy(self) -> Any:
         easy = pycurl.Curl()
@@ -330,53 +381,7 @@ class HttpMulti:
         return easy
 
 
-def _ignore(_data: bytes) -> None:
-    """Stand in for the callbacks of a handle at rest, so that it keeps no transfer alive."""
-
-
-def _nothing(_size: int) -> bytes:
-    """Stand in for the body, likewise."""
-    return b""
-
-
-def _ignore_socket(*_libcurl: object) -> None:
-    """Stand in for the socket callback of a closed client."""
-
-
-def _options(settings: HttpSettings) -> dict[int, Any]:
-    """The options every transfer of a client has; `pycurl` constant -> value."""
-    version = pycurl.CURL_HTTP_VERSION_2TLS if settings.http2 else pycurl.CURL_HTTP_VERSION_1_1
-    options: dict[int, Any] = {
-        pycurl.POST: 1,
-        pycurl.NOSIGNAL: 1,
-        pycurl.HTTP_VERSION: version,
-        pycurl.CONNECTTIMEOUT_MS: _connect_ms(settings.connect_timeout, settings),
-        pycurl.HTTP_CONTENT_DECODING: 0,  # it knows no bound; undone by `receiver`
-        pycurl.BUFFERSIZE: _RECEIVE_BUFFER,
-        _SUPPRESS_CONNECT_HEADERS: 1,  # what a proxy says is not the server's answer
-        pycurl.TCP_KEEPALIVE: 1,
-        pycurl.TCP_KEEPIDLE: _KEEPALIVE_SECONDS,
-        pycurl.TCP_KEEPINTVL: _KEEPALIVE_SECONDS,
-        pycurl.CAINFO: settings.ca_file or certifi.where(),
-        pycurl.SSL_VERIFYPEER: int(settings.verify),
-        pycurl.SSL_VERIFYHOST: 2 if settings.verify else 0,
-    }
-    if settings.proxy is not None:
-        options[pycurl.PROXY] = settings.proxy
-        options[pycurl.NOPROXY] = ""  # a proxy that was given is used, whatever the environment excludes
-    if settings.client_cert is not None:
-        options[pycurl.SSLCERT] = settings.client_cert
-        options[pycurl.KEYPASSWD] = ""  # an encrypted key is an error; OpenSSL would ask at the terminal
-    if settings.client_key is not None:
-        options[pycurl.SSLKEY] = settings.client_key
-    return options
-
-
-def _connect_ms(seconds: float | None, settings: HttpSettings) -> int:
-    """The limit that libcurl keeps; none where transfers may queue, since the limit is ours there."""
-    if seconds is None or seconds == math.inf or settings.max_connections:
-        return _FOREVER_MS
-    return min(math.ceil(seconds * 1000), _FOREVER_MS)
-
-
-_FOREVER_MS = 2**31 - 1
+def _forget_if_parents(living: weakref.ref[HttpMulti]) -> None:
+    multi = living()
+    if multi is not None:
+        multi.forget_if_parents()

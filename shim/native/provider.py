@@ -38,7 +38,8 @@ class NativeProvider(ProviderBase):
         connect_timeout: seconds for name, TCP, proxy and TLS; None waits for ever.
         read_timeout: seconds of silence from the server; None waits for ever.
         proxy: URL; None leaves it to the environment's proxy variables, "" uses none.
-        ca_file: PEM; None is certifi's. `verify=False` takes any certificate.
+        ca_file: PEM; None is what REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE names, else certifi's.
+            `verify=False` takes any certificate.
         client_cert, client_key: PEM files, for servers that ask for a certificate.
         plain_fdset: have `fdset()` name every socket, as it does where the system has neither epoll nor kqueue. A loop that
             waits for `fileno()` alone is then woken by `timeout()`, up to 50 ms late.
@@ -131,24 +132,42 @@ class NativeProvider(ProviderBase):
 
     def timeout(self) -> int:
         """Milliseconds until `perform()` wants to be called; see `Provider`."""
+        self._check_process()
         if self._closed:
             return -1
         return 0 if self._calls.waiting else self._multi.timeout()
 
     def perform(self) -> int:
         """Move the data, deliver stream events; see `Provider`."""
+        self._check_process()
         if not self._closed:
             self._multi.perform()
         return len(self._calls)
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""
+        self._check_process()
         for call in self._calls.chosen(handle):
             transfer = self._transfers.pop(call.handle.id, None)
             if transfer is not None:  # none: it has ended, and this is called from its last event
                 self._multi.cancel(transfer)
             self._calls.end(call, call.cancelled("the request was cancelled"))
             self._multi.wake()  # a loop that waits on the descriptor alone comes to deliver it
+
+    def pause(self, handle: RequestHandle) -> bool:
+        """Hold one stream back; see `Pausing`."""
+        self._check_process()
+        transfer = self._transfer_of(handle)
+        if transfer is not None:
+            self._multi.pause(transfer)
+        return True
+
+    def resume(self, handle: RequestHandle) -> None:
+        """Go on with it; see `Pausing`."""
+        self._check_process()
+        transfer = self._transfer_of(handle)
+        if transfer is not None:
+            self._multi.resume(transfer)
 
     def close(self) -> None:
         """Cancel and deliver what is open, release everything; see `Provider`.
@@ -159,6 +178,7 @@ class NativeProvider(ProviderBase):
         if self._closed:
             return
         self._closed = True
+        self._is_parents()
         self._transfers.clear()
         self._multi.close()
         self._calls.close()
@@ -182,6 +202,10 @@ class NativeProvider(ProviderBase):
 
     def _unwatch(self, observe: Observe) -> None:
         self._watchers = tuple(each for each in self._watchers if each is not observe)
+
+    def _transfer_of(self, handle: RequestHandle) -> Transfer | None:
+        """The transfer of a request that is under way."""
+        return next((self._transfers.get(call.handle.id) for call in self._calls.chosen(handle)), None)
 
     def _written(
         self, request: ModelRequest, options: CallOptions | None, *, stream: bool

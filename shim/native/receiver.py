@@ -49,7 +49,9 @@ class CallReceiver:
     def on_segments(self, transfer: Transfer, segments: list[bytes]) -> None:
         """Take body bytes, and deliver the events they complete."""
         fault = None if self._has_head else self._take_head(transfer)
-        if fault is None and self._decoder is not None:
+        if fault is not None:
+            segments = []  # in an encoding nobody here reads
+        elif self._decoder is not None:
             segments, fault = _decoded(self._decoder, segments)
         self._read(transfer, segments, fault=fault)
 
@@ -121,7 +123,12 @@ def _decoded(decoder: ContentDecoder, segments: Sequence[bytes]) -> tuple[list[b
     """What segments give, and why there is no more."""
     plain: list[bytes] = []
     try:
-        plain += filter(None, map(decoder.feed, segments))
+        for segment in segments:
+            data = decoder.feed(segment)
+            if data:
+                plain.append(data)
+            if decoder.fault is not None:
+                raise decoder.fault
     except ProviderError as error:
         return plain, AnswerFault(error.category, error.message)
     return plain, None

@@ -1,8 +1,9 @@
 """libcurl's sockets behind one descriptor: those it waits for, and those it keeps open for later.
 
 Not the system's polling (`poller`) nor the transfers (`http_multi`). libcurl does not watch the connections it keeps, and
-looks whether they are alive at most once a second; a request that goes out on a dead one is lost. They are watched here, so
-that it is known of a lost request whether its connection had ended before, and the server has seen nothing of it.
+looks whether they are alive at most once a second; a request that goes out on a dead one is lost, or read by a server that has
+closed its sending side alone and cannot answer. They are watched here. One that has ended is shut down, so that nothing can leave
+on it any more: of a request that libcurl still gives to it the server has seen nothing, and it may be sent on another.
 
 The last resort. Where the system has no descriptor that tells of others, the one descriptor tells of starting and cancelling
 alone, and the sockets are looked at from time to time: after a silence twice as long as the last, 50 ms at most. So what a
@@ -15,13 +16,16 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import select
 import socket
 import time
+from collections import Counter
 
 from shim.poller import READ, WRITE, PlainPoller, make_poller
 from shim.wakeup import Wakeup
 
 _REMEMBERED_SECONDS = 5.0  # ample for libcurl to look; a port may be another connection's later
+_TLS_RECORDS = range(20, 24)  # the first byte of each (RFC 8446 5.1); no answer of HTTP begins so
 _SHORTEST_PAUSE = 0.001  # seconds between two looks at sockets no descriptor tells of
 _LONGEST_PAUSE = 0.05
 
@@ -38,7 +42,10 @@ class Sockets:
         self._plain = self._poller if isinstance(self._poller, PlainPoller) else None
         self._wakeup = Wakeup()
         self._poller.watch(self._wakeup.fileno(), READ)
-        self._kept = {self._wakeup.fileno()}
+        self._kept: dict[int, int] = {
+            self._wakeup.fileno(): 0
+        }  # descriptor -> inode: its number may be another's later
+        self._held: Counter[int] = Counter()  # sockets that are paused, each as often
         self._ended: dict[int, float] = {}
         self._pause = _SHORTEST_PAUSE
         self.look_at = math.inf if self._plain is None else 0.0
@@ -63,12 +70,25 @@ class Sockets:
     def watch(self, fd: int, interest: int) -> None:
         """Wait for READ, WRITE or both; 0 says that libcurl keeps the socket, or is about to close it."""
         if interest:
-            self._kept.discard(fd)
+            self._kept.pop(fd, None)
             self._poller.watch(fd, interest)
             return
-        self._kept.add(fd)
+        if self._held[fd]:  # paused: what comes on it is neither its end nor noise
+            self._poller.watch(fd, 0)
+            return
         with contextlib.suppress(OSError):  # closed already: then there is nothing to watch
-            self._poller.watch(fd, READ)
+            self._kept[fd] = os.fstat(fd).st_ino
+            self._poller.keep(fd)
+
+    def hold(self, fd: int) -> None:
+        """Take it that a transfer on this socket is paused, so that libcurl may wait for nothing there."""
+        self._held[fd] += 1
+
+    def unhold(self, fd: int) -> None:
+        """Take it that one is paused no more."""
+        self._held[fd] -= 1
+        if not self._held[fd]:
+            del self._held[fd]
 
     def ready(self) -> list[tuple[int, int]]:
         """What is ready of the sockets libcurl waits for."""
@@ -88,27 +108,48 @@ class Sockets:
         ended = [fd for fd, _ in found if fd in self._kept and fd != self._wakeup.fileno()]
         waited = [(fd, interest) for fd, interest in found if fd not in self._kept]
         for fd in ended:
-            self._kept.discard(fd)
-            self._note_end(fd)
+            self._note_end(fd, inode=self._kept.pop(fd))
             self._poller.watch(fd, 0)
         return waited
 
     def had_ended(self, port: int) -> bool:
-        """Whether the connection from a local port ended while nobody used it."""
-        return port in self._ended
+        """Whether the connection from a local port ended while nobody used it, not long ago; nothing has left on it since."""
+        return self._ended.get(port, -math.inf) > time.monotonic() - _REMEMBERED_SECONDS
 
-    def _note_end(self, fd: int) -> None:
+    def _note_end(self, fd: int, *, inode: int) -> None:
         now = time.monotonic()
         self._ended = {port: moment for port, moment in self._ended.items() if moment > now - _REMEMBERED_SECONDS}
-        with (
-            contextlib.suppress(OSError),
-            socket.socket(fileno=os.dup(fd)) as kept,
-        ):  # no socket: one libcurl made for itself
-            name = kept.getsockname()
-            if kept.family in (socket.AF_INET, socket.AF_INET6):
-                self._ended[name[1]] = now
+        with contextlib.suppress(OSError):  # closed already
+            if os.fstat(fd).st_ino != inode:
+                return
+            with socket.socket(fileno=os.dup(fd)) as kept:
+                if kept.family in (socket.AF_INET, socket.AF_INET6) and _is_over(kept):
+                    self._ended[kept.getsockname()[1]] = now
+                    kept.shutdown(socket.SHUT_RDWR)
+
+    def forget(self) -> None:
+        """Close this process's copies of a parent's descriptors; what the parent waits for stays as it is."""
+        self._wakeup.close()  # first: its inode is that of every eventfd
+        self._poller.forget()
 
     def close(self) -> None:
         """Release the descriptor."""
         self._wakeup.close()
         self._poller.close()
+
+
+def _is_over(kept: socket.socket) -> bool:
+    """Whether an idle connection that is readable can carry no further exchange.
+
+    Its end, or what no request asked for: an answer would be taken for the next one's. Of TLS a record may be anything, such as
+    a ticket; there the end of TCP tells, which may stand behind it.
+    """
+    data = kept.recv(1, socket.MSG_PEEK | getattr(socket, "MSG_DONTWAIT", 0))
+    if not data or data[0] not in _TLS_RECORDS:
+        return True
+    hangup: int = getattr(select, "POLLRDHUP", 0)  # Linux
+    if not hangup:
+        return False
+    poll = select.poll()
+    poll.register(kept, hangup)
+    return bool(poll.poll(0))

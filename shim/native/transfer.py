@@ -10,13 +10,16 @@ import math
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from shim.transfer_observer import SentRequest
 
-FaultKind: TypeAlias = Literal["timeout", "network", "truncated", "protocol"]
+FaultKind: TypeAlias = Literal["timeout", "network", "truncated", "protocol", "invalid_request"]
+
+
+_SWITCHING_PROTOCOLS: Final = 101
 
 
 class HttpRequest(Struct, frozen=True, kw_only=True):
@@ -72,13 +75,16 @@ class Transfer:
         connected: when the TCP connection it made stood; None where it took up a kept one, or got none. Known at the end.
         ended: when it was over, cancelled too; None before.
         receiver: None once it is cancelled or has ended, and nothing more is delivered.
+        odd_status: of a head that can be no answer's, where one came.
         patience: seconds of silence it is allowed, None for no limit.
         connect_limit: seconds it may take to connect, where libcurl does not keep that limit; infinity where it does.
         body: what is sent; its position is how much of it libcurl has taken.
+        held: the socket it was paused on, None while it is not paused.
         started: when libcurl first had it; its own times count from there.
         since: the last sign of life.
-        easy, segments, looked_up, alone, taken: the handle, what waits to be delivered, whether the lookup of its name
-            has begun, whether it makes a connection of its own, how much was taken when last asked; `HttpMulti`'s own.
+        easy, segments, looked_up, alone, taken, started_over: the handle, what waits to be delivered, whether the lookup of its
+            name has begun, whether it makes a connection of its own, how much was taken when last asked, whether it was lost
+            on a dead connection once; `HttpMulti`'s own.
     """
 
     __slots__ = (
@@ -92,12 +98,15 @@ class Transfer:
         "ended",
         "first_byte",
         "headers",
+        "held",
         "looked_up",
+        "odd_status",
         "patience",
         "receiver",
         "segments",
         "since",
         "started",
+        "started_over",
         "status",
         "taken",
     )
@@ -113,9 +122,12 @@ class Transfer:
         self.patience = patience
         self.connect_limit = math.inf
         self.easy: Any = None
+        self.held: int | None = None
         self.looked_up = False
+        self.odd_status: int | None = None
         self.alone = True
         self.taken = 0
+        self.started_over = False
         self.segments: list[bytes] = []
         self.since = self.started = time.monotonic()
         self._head: list[bytes] = []
@@ -160,7 +172,9 @@ class Transfer:
     def _read_head(self) -> None:
         version_status = self._head[0].split(None, 2)
         status = int(version_status[1]) if len(version_status) > 1 and version_status[1].isdigit() else 0
-        if status >= 200:
+        if status == _SWITCHING_PROTOCOLS or not 100 <= status <= 999:
+            self.odd_status = status
+        elif status >= 200:
             self.status = status
             self.headers = _headers(self._head[1:])
             self.first_byte = time.monotonic()

@@ -6,7 +6,6 @@ Not the undoing itself (`shim.wire.content_encoding`), not what a reader gets, w
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -49,7 +48,7 @@ def undone(segments: Sequence[Segment], encoding: str, *, limit: int) -> Undone:
         UnreadableExchangeError: another encoding, more than one, or more than `limit` bytes.
     """
     try:
-        decoder = decoder_of(encoding, limit=limit, skips_tail=True)
+        decoder = decoder_of(encoding, limit=limit)
     except ProviderError as error:
         raise UnreadableExchangeError(error.message) from None
     return Undone(tuple(segments), was_encoded=False) if decoder is None else _decoded(segments, decoder)
@@ -67,7 +66,7 @@ def _decoded(segments: Sequence[Segment], decoder: ContentDecoder) -> Undone:
         if data:
             plain.append(Segment.of(data, segments[-1].at))
     except ProviderError as error:
-        if isinstance(error.__cause__, zlib.error):
+        if decoder.is_damaged:
             damage = error.message
         elif error.category is not ErrorCategory.TRUNCATED:
             raise UnreadableExchangeError(error.message) from None

@@ -92,10 +92,10 @@ class ReplayedResponse(HTTPResponse):
     def stream(self, amt: int | None = _READ_SIZE, decode_content: Any = None) -> Generator[bytes]:
         """Give the pieces one by one, none longer than `amt`."""
         del decode_content  # the content-encoding is undone before
-        # With neither decoding nor a length to watch, urllib3's own `read1` gives a piece that is there as it is, at several
+        # With neither decoding nor a length to watch, urllib3's own reading gives a piece that is there as it is, at several
         # times the cost. Only the end says more: it is read through urllib3, which makes its own exception of a body's breaking.
         piece = self.replayed.piece
-        while data := piece(amt) or self.read1(amt):
+        while data := piece(amt) or self.read(_READ_SIZE if amt is None else amt):
             yield data
 
     if not hasattr(HTTPResponse, "read1"):  # before urllib3 2.1; readers of ours ask for it

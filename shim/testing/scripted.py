@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -27,7 +28,16 @@ from shim.model import (
 )
 from shim.model.checks import kind_of
 from shim.model.exhaustive import assert_never
-from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, ProviderClosedError, RequestHandle, Timing
+from shim.provider import (
+    CallOptions,
+    Completion,
+    ForkedProviderError,
+    OnCompletion,
+    OnEvent,
+    ProviderClosedError,
+    RequestHandle,
+    Timing,
+)
 from shim.testing.script import (
     Answer,
     Emit,
@@ -129,6 +139,7 @@ class ScriptedProvider:
         self._accepted = 0
         self._closed = False
         self._wakeup = Wakeup()
+        self._process = os.getpid()
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._running)} running, {len(self._ended)} to deliver"
@@ -166,6 +177,7 @@ class ScriptedProvider:
 
     def timeout(self) -> int:
         """Milliseconds until the next step is due, -1 for none."""
+        self._check_process()
         if self._ended:
             return 0
         due = min((run.due for run in self._running.values()), default=math.inf)
@@ -173,6 +185,7 @@ class ScriptedProvider:
 
     def perform(self) -> int:
         """Take every step that is due."""
+        self._check_process()
         now = self._clock()
         try:
             for run in list(self._running.values()):
@@ -183,6 +196,7 @@ class ScriptedProvider:
 
     def info_read(self) -> int:
         """Deliver the completions known at the call; those its callbacks cause wait for the next."""
+        self._check_process()
         known, delivered = len(self._ended), 0
         try:
             while self._ended and delivered < known:
@@ -195,6 +209,7 @@ class ScriptedProvider:
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all."""
+        self._check_process()
         chosen = list(self._running) if handle is None else [handle]
         for each in chosen:
             self._stop(each, category=ErrorCategory.CANCELLED, message="the request was cancelled")
@@ -207,6 +222,9 @@ class ScriptedProvider:
         """
         if self._closed:
             return
+        if os.getpid() != self._process:  # what runs is the parent's
+            self._running.clear()
+            self._ended.clear()
         for handle in list(self._running):
             self._stop(handle, category=ErrorCategory.CANCELLED, message="the provider was closed")
         self._closed = True
@@ -273,9 +291,10 @@ class ScriptedProvider:
         try:
             run.on_event(event)
         except BaseException as cause:
+            is_running = run.handle in self._running  # else no completion can carry this
             message = f"on_event raised {type(cause).__name__}"
             self._stop(run.handle, category=ErrorCategory.ABORTED, message=message, cause=cause)
-            if not isinstance(cause, Exception):
+            if not isinstance(cause, Exception) or not is_running:
                 raise  # KeyboardInterrupt and its like end more than this stream
 
     def _stop(
@@ -320,6 +339,11 @@ class ScriptedProvider:
     def _check_open(self) -> None:
         if self._closed:
             raise ProviderClosedError(self.name)
+        self._check_process()
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process and not self._closed:
+            raise ForkedProviderError(self.name, self._process)
 
 
 def _is_due(run: _Run, now: float) -> bool:

@@ -1,8 +1,8 @@
 """Content-encoding: undoes gzip and deflate of a body as it arrives, bounded in bytes and in ratio.
 
 Not the framing of HTTP, which is the transport's. A body is what its bytes are: several gzip members are one body, a body that is
-called gzip and is not is taken as it came, zeros behind the last member are padding. One encoding is undone; two upon each other
-are refused, since sixteen kilobytes of those can be gigabytes.
+called gzip and is not is taken as it came, what stands behind the last member is left out, as gzip(1) and urllib3 do. One
+encoding is undone; two upon each other are refused, since sixteen kilobytes of those can be gigabytes.
 Sources: RFC 9110 8.4, RFC 1952 (gzip, members 2.2), RFC 1950 (zlib), RFC 1951 (raw deflate, as some send it).
 """
 
@@ -36,13 +36,12 @@ def is_identity(encoding: str | None) -> bool:
     return encoding is None or not [name for name in _names(encoding) if name not in _IDENTITY]
 
 
-def decoder_of(encoding: str | None, *, limit: int | None = None, skips_tail: bool = False) -> ContentDecoder | None:
+def decoder_of(encoding: str | None, *, limit: int | None = None) -> ContentDecoder | None:
     """The decoder for a Content-Encoding; None where there is nothing to undo.
 
     Args:
         encoding: the header's value; None where it is absent.
         limit: decoded bytes that are too many; None for none (an event stream, whose events have a limit of their own).
-        skips_tail: leave out what stands behind the end of the encoding, as urllib3 does; else it is an error.
 
     Raises:
         ProviderError: an encoding, or a combination, that is not undone here; category protocol, the header named.
@@ -52,13 +51,15 @@ def decoder_of(encoding: str | None, *, limit: int | None = None, skips_tail: bo
         return None
     if len(names) > 1 or names[0] not in _GZIP | {"deflate"}:
         raise _error(f"the header Content-Encoding says {encoding!r}; {ACCEPTED} can be read, one at a time")
-    return ContentDecoder(names[0], limit=limit, skips_tail=skips_tail)
+    return ContentDecoder(names[0], limit=limit)
 
 
 class ContentDecoder:
     """Undoes one content-encoding; bytes in as they arrive, bytes out.
 
-    Raises ProviderError, category protocol, alone; where the data is damaged its cause is zlib's error.
+    Attributes:
+        fault: why nothing more can be undone, where bytes came before that and are returned; raised at the next call.
+        is_damaged: whether that is because the data is not what its encoding says, and not too much of it.
     """
 
     __slots__ = (
@@ -66,25 +67,27 @@ class ContentDecoder:
         "_encoded",
         "_held",
         "_inflater",
+        "_is_over",
         "_is_plain",
-        "_is_tail",
         "_limit",
         "_members",
         "_name",
-        "_skips_tail",
+        "fault",
+        "is_damaged",
     )
 
-    def __init__(self, encoding: str, *, limit: int | None = None, skips_tail: bool = False) -> None:
+    def __init__(self, encoding: str, *, limit: int | None = None) -> None:
         self._name = encoding
         self._limit = limit
-        self._skips_tail = skips_tail
-        self._is_tail = False  # what comes now is behind the end, and left out
         self._held = b""  # what came before it is known what the body, or its next member, is
         self._inflater: zlib._Decompress | None = None
         self._is_plain = False  # not encoded, whatever its header says
+        self._is_over = False  # what came behind the last member is no member
         self._members = 0  # that have ended
         self._encoded = 0
         self._decoded = 0
+        self.fault: ProviderError | None = None
+        self.is_damaged = False
 
     @property
     def is_plain(self) -> bool:
@@ -92,7 +95,11 @@ class ContentDecoder:
         return self._is_plain
 
     def feed(self, data: bytes) -> bytes:
-        """Take encoded bytes; return what they give."""
+        """Take encoded bytes; return what they give.
+
+        Raises:
+            ProviderError: category protocol.
+        """
         self._encoded += len(data)
         return self._taken(data, is_last=False)
 
@@ -100,31 +107,44 @@ class ContentDecoder:
         """Tell that the body has ended; return what was still held back.
 
         Raises:
-            ProviderError: category truncated where the body ends inside its encoding.
+            ProviderError: category truncated where the body ends inside its encoding, protocol else.
         """
         data = self._taken(b"", is_last=True)
-        if self._inflater is not None:
+        if self.fault is None and self._inflater is not None:
             raise ProviderError(ErrorCategory.TRUNCATED, f"the body ends inside its content encoding ({self._name})")
         return data
 
     def _taken(self, data: bytes, *, is_last: bool) -> bytes:
+        if self.fault is not None:
+            raise self.fault
+        if self._is_over:
+            return b""
         pieces: list[bytes] = []
         try:
-            while True:
-                if self._is_plain:
-                    pieces.append(self._counted(data))
-                    break
-                if self._inflater is None:
-                    data, self._held = self._held + data, b""
-                    if not self._begin(data, is_last=is_last):
-                        break
-                    continue
-                data = self._inflate(data, into=pieces)
-                if self._inflater is not None and not data:
-                    break
+            self._take(data, pieces, is_last=is_last)
         except zlib.error as error:
-            raise _error(f"the body is not what the header Content-Encoding says ({self._name}): {error}") from error
+            self.fault = _error(f"the body is not what the header Content-Encoding says ({self._name}): {error}")
+            self.is_damaged = True
+        except ProviderError as error:
+            self.fault = error  # too many bytes: none of these
+            raise
+        if self.fault is not None and not any(pieces):
+            raise self.fault
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _take(self, data: bytes, pieces: list[bytes], *, is_last: bool) -> None:
+        while True:
+            if self._is_plain:
+                pieces.append(self._counted(data))
+                return
+            if self._inflater is None:
+                data, self._held = self._held + data, b""
+                if not self._begin(data, is_last=is_last):
+                    return
+                continue
+            data = self._inflate(data, into=pieces)
+            if self._inflater is not None and not data:
+                return
 
     def _begin(self, data: bytes, *, is_last: bool) -> bool:
         """Begin to read what begins so; False where nothing can be begun yet, or at all, and the bytes are held."""
@@ -143,17 +163,13 @@ class ContentDecoder:
 
     def _begin_member(self, data: bytes, *, is_last: bool) -> bool:
         """As `_begin`, behind a member that has ended."""
-        if not data or self._is_tail:
-            return False
-        if not data.startswith(_GZIP_MAGIC[: len(data)]) or (is_last and len(data) < len(_GZIP_MAGIC)):
-            if self._skips_tail:
-                self._is_tail = True
-                return False
-            raise _error(f"the body goes on behind the end of its content encoding ({self._name})")
-        if len(data) < len(_GZIP_MAGIC):
-            self._held = data
+        if not data.startswith(_GZIP_MAGIC):
+            # What is no member is nothing, and neither is what follows it; the first byte of one may wait for its second.
+            self._is_over = bool(data) and (is_last or not _GZIP_MAGIC.startswith(data))
+            self._held = b"" if self._is_over else data
             return False
         self._inflater = zlib.decompressobj(_WINDOW_GZIP)
+        self._held = b""
         return True
 
     def _inflate(self, data: bytes, *, into: list[bytes]) -> bytes:

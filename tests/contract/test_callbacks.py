@@ -292,3 +292,50 @@ def test_a_loop_inside_a_callback_is_refused(provider: AnyProvider) -> None:
     assert heard.error.category is ErrorCategory.ABORTED
     assert isinstance(heard.error.__cause__, RuntimeError)
     assert ask(provider).completion.ok
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_callback_that_performs_is_refused_at_every_event(
+    provider: AnyProvider, server: FakeOpenAI, plan: str
+) -> None:
+    """perform() from inside any event, the last one too, raises RuntimeError there, and the stream ends well."""
+    refused: list[str] = []
+
+    def act(event: StreamEvent) -> None:
+        with pytest.raises(RuntimeError, match="inside perform"):
+            provider.perform()
+        refused.append(type(event).__name__)
+
+    server.plan(PLANS[plan])
+    heard = Heard(act)
+    start(provider, stream=True, heard=heard)
+    drive(provider, lambda: heard.done)
+    assert heard.completion.ok
+    assert refused == heard.kinds
+
+
+@pytest.mark.parametrize("kind", EVENT_KINDS)
+@pytest.mark.parametrize("plan", ["with [DONE]", "without [DONE]"])
+def test_what_is_raised_after_cancelling_is_not_lost(
+    provider: AnyProvider, server: FakeOpenAI, plan: str, kind: str
+) -> None:
+    """An on_event that cancels its own request and then raises has its exception leave perform(), once; the others go on."""
+    raised = OddError("after cancelling")
+
+    def act(event: StreamEvent) -> None:
+        if type(event).__name__ == kind:
+            provider.cancel(heard.handle)
+            raise raised
+
+    server.plan(PLANS[plan])
+    heard = Heard(act)
+    start(provider, stream=True, heard=heard)
+    with pytest.raises(OddError) as caught:
+        drive(provider, lambda: heard.done)
+    assert caught.value is raised
+    drive(provider, lambda: heard.done)
+    assert heard.kinds[-1] == kind
+    ended_well = kind == "StreamDone"
+    assert heard.completion.ok is ended_well
+    assert ended_well or heard.error.category is ErrorCategory.CANCELLED
+    assert ask(provider, stream=True).completion.ok

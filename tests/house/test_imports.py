@@ -42,14 +42,15 @@ TABLE = {
     "shim.call_options": row("shim.model shim.endpoint"),
     "shim.provider": row("shim.model shim.endpoint shim.call_options"),
     "shim.wakeup": row(),
-    "shim.poller": row(),
+    "shim.fork": row(),  # what a forked child does with what it got
+    "shim.poller": row("shim.fork"),
     "shim.wire": row("shim.model"),
     "shim.per_process": row(),  # one value for each process: of a recording, of a client
     "shim.transfer_observer": row(),  # what a transport shows to whoever watches it
     "shim.calls": row(f"{VOCABULARY} shim.wire"),  # what the two transports have in common
-    "shim.legacy_adapter": row(f"{VOCABULARY} shim.calls shim.wire legacy_openai", "requests"),  # the type of `session`
+    "shim.legacy_adapter": row(f"{VOCABULARY} shim.calls shim.wire legacy_openai", "requests urllib3"),  # its sessions
     "shim.native": row(
-        f"{VOCABULARY} shim.calls shim.poller shim.transfer_observer shim.wakeup shim.wire", "certifi pycurl"
+        f"{VOCABULARY} shim.calls shim.fork shim.poller shim.transfer_observer shim.wakeup shim.wire", "certifi pycurl"
     ),
     "shim.loops": row(VOCABULARY),
     "shim.layers": row(VOCABULARY, "opentelemetry"),

@@ -84,7 +84,7 @@ def test_a_proxy_that_refuses_harms_no_other_stream(make: Make, server: FakeOpen
             error = ask(refused).error
             assert time.monotonic() - began < 1
         assert not going.done
-    assert (error.category, "407" in error.message) == (ErrorCategory.NETWORK, True)
+    assert (error.category, "407" in error.message) == (ErrorCategory.INVALID_REQUEST, True)
 
 
 @pytest.mark.skipif(

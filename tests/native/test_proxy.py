@@ -88,12 +88,19 @@ def test_no_proxy_at_all(make: Make, server: FakeOpenAI, monkeypatch: pytest.Mon
     assert proxy.heads == []
 
 
-@pytest.mark.parametrize("refuse", ["407 Proxy Authentication Required", "502 Bad Gateway"])
-def test_a_proxy_that_refuses_a_tunnel_is_a_named_error(make: Make, refuse: str) -> None:
-    """A refused CONNECT is a network error that names the proxy's status, and no status of the server."""
+@pytest.mark.parametrize(
+    ("refuse", "category"),
+    [
+        ("407 Proxy Authentication Required", ErrorCategory.INVALID_REQUEST),
+        ("403 Forbidden", ErrorCategory.INVALID_REQUEST),
+        ("502 Bad Gateway", ErrorCategory.NETWORK),
+    ],
+)
+def test_a_proxy_that_refuses_a_tunnel_is_a_named_error(make: Make, refuse: str, category: ErrorCategory) -> None:
+    """A refused CONNECT names the proxy's status, and no status of the server; who is not let through need not try again."""
     with Proxy(refuse=refuse) as proxy, make("https://127.0.0.1:9/v1", proxy=proxy.url) as provider:
         heard = ask(provider, stream=True)
-    assert heard.error.category is ErrorCategory.NETWORK
+    assert heard.error.category is category
     assert heard.completion.http_status is None
     assert refuse[:3] in heard.error.message
 

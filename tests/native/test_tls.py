@@ -9,8 +9,8 @@ from pathlib import Path
 import certifi
 import pytest
 
-from shim.model import ErrorCategory
-from shim.native.http_multi import _options
+from shim.model import ErrorCategory, InvalidRequestError
+from shim.native.http_multi import HttpMulti
 from shim.native.settings import HttpSettings
 from shim.testing.fake_openai import Cut, FakeOpenAI, Paced
 from tests.helpers.driving import Heard, arrive, ask, drive, start
@@ -25,12 +25,38 @@ def test_a_certificate_is_trusted_by_the_file_given(make: Make) -> None:
 
 
 def test_a_certificate_nobody_vouches_for_is_refused(make: Make) -> None:
-    """By default certifi's file decides; a server it does not know is a network error that says so."""
-    assert certifi.where() in _options(HttpSettings()).values()
+    """By default certifi's file decides; a server it does not know is an error that says so, and is not worth another try."""
+    assert certifi.where() in HttpMulti(HttpSettings())._options.values()
     with FakeOpenAI(tls=True) as server, make(server.base_url) as provider:
         error = ask(provider).error
-    assert error.category is ErrorCategory.NETWORK
+    assert (error.category, error.retryable) == (ErrorCategory.PROTOCOL, False)
     assert "certificate" in error.message
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_the_environment_names_whom_to_trust(make: Make, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A company's CA that requests or curl is told of is trusted here too; a file that is given decides alone."""
+    with FakeOpenAI(tls=True) as server:
+        monkeypatch.setenv(name, server.ca_file)
+        with make(server.base_url) as provider:
+            assert ask(provider).completion.ok
+        with make(server.base_url, ca_file=certifi.where()) as provider:
+            assert ask(provider).error.category is ErrorCategory.PROTOCOL
+
+
+def test_certificates_the_environment_names_in_vain(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file that is not there is refused by the variable's name, as requests does; OpenSSL's variable is passed over."""
+    with FakeOpenAI(tls=True) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+        with make(server.base_url) as provider:
+            assert ask(provider).error.category is ErrorCategory.PROTOCOL
+        monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "none.pem"))
+        with pytest.raises(InvalidRequestError, match="CURL_CA_BUNDLE in the environment"):
+            make(server.base_url)
+        with make(server.base_url, verify=False) as provider:
+            assert ask(provider).completion.ok
 
 
 def test_verification_may_be_turned_off(make: Make) -> None:
@@ -56,7 +82,7 @@ def test_a_file_that_holds_no_certificate_is_a_named_error(make: Make, tmp_path:
     file.write_text("no certificate")
     with FakeOpenAI(tls=True) as server, make(server.base_url, **{name: str(file)}) as provider:
         error = ask(provider).error
-    assert error.category is ErrorCategory.NETWORK
+    assert (error.category, error.retryable) == (ErrorCategory.PROTOCOL, False)
     assert "certificate" in error.message.lower() or "no.pem" in error.message
 
 

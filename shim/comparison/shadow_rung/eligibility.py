@@ -134,7 +134,7 @@ def _has_server_tools(request: ModelRequest) -> bool:
             return True
         if any(_kind_of_tool(tool) not in _CLIENT_TOOLS for tool in _listed(body.get("tools"))):
             return True
-    return any(name in request.model for name in _ACTING_MODELS)
+    return any(name in str(request.model) for name in _ACTING_MODELS)
 
 
 def _kind_of_tool(tool: Any) -> Any:

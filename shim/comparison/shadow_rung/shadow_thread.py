@@ -223,7 +223,7 @@ class ShadowThread:
         pair = ShadowPair(
             pair_id=item.pair_id,
             at=running.started_at,
-            model=item.request.model,
+            model=item.request.model if isinstance(item.request.model, str) else "",
             control=control,
             candidate=running.seen["candidate"],
             baseline=running.seen.get("baseline"),

@@ -1,0 +1,93 @@
+"""What libcurl is told for every transfer of a client: settings as options.
+
+Not the settings (`settings`) nor what is one transfer's own (`http_multi`), which hands in pycurl: that has one door.
+Source: curl_easy_setopt(3).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from shim.model import InvalidRequestError
+from shim.native.settings import HttpSettings
+
+_KEEPALIVE_SECONDS: Final = 60  # below the idle limits of usual gateways: 350 s at AWS, 120 s at GCP
+_RECEIVE_BUFFER: Final = 64 * 1024
+_SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_SUPPRESS_CONNECT_HEADERS(3), which pycurl has no name for
+_CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # the first that is set
+_FOREVER_MS: Final = 2**31 - 1
+
+
+def options_of(settings: HttpSettings, *, curl: Any, ca_file: str) -> dict[int, Any]:
+    """The options every transfer of a client has.
+
+    Args:
+        settings: the client's.
+        curl: the module of pycurl.
+        ca_file: the certificates to trust where the settings name none.
+
+    Returns:
+        pycurl's constant -> value.
+    """
+    version = curl.CURL_HTTP_VERSION_2TLS if settings.http2 else curl.CURL_HTTP_VERSION_1_1
+    options: dict[int, Any] = {
+        curl.POST: 1,
+        curl.NOSIGNAL: 1,
+        curl.HTTP_VERSION: version,
+        curl.CONNECTTIMEOUT_MS: connect_ms(settings.connect_timeout, settings),
+        curl.HTTP_CONTENT_DECODING: 0,  # it knows no bound; undone by `receiver`
+        curl.BUFFERSIZE: _RECEIVE_BUFFER,
+        _SUPPRESS_CONNECT_HEADERS: 1,  # what a proxy says is not the server's answer
+        curl.TCP_KEEPALIVE: 1,
+        curl.TCP_KEEPIDLE: _KEEPALIVE_SECONDS,
+        curl.TCP_KEEPINTVL: _KEEPALIVE_SECONDS,
+        curl.CAINFO: settings.ca_file or ca_file,
+        curl.SSL_VERIFYPEER: int(settings.verify),
+        curl.SSL_VERIFYHOST: 2 if settings.verify else 0,
+    }
+    if settings.ca_file is None and settings.verify:
+        options.update(_named_by_environment(curl))
+    if settings.proxy is not None:
+        options[curl.PROXY] = settings.proxy
+        options[curl.NOPROXY] = ""  # a proxy that was given is used, whatever the environment excludes
+    if settings.client_cert is not None:
+        options[curl.SSLCERT] = settings.client_cert
+        options[curl.KEYPASSWD] = ""  # an encrypted key is an error; OpenSSL would ask at the terminal
+    if settings.client_key is not None:
+        options[curl.SSLKEY] = settings.client_key
+    return options
+
+
+def _named_by_environment(curl: Any) -> dict[int, str]:
+    """The certificates that the environment names, as requests takes them, and OpenSSL.
+
+    Raises:
+        InvalidRequestError: a variable of requests' names what is not there, which requests refuses too.
+    """
+    for name in _CA_VARIABLES:
+        path = os.environ.get(name)
+        if path and Path(path).exists():
+            return {curl.CAPATH if Path(path).is_dir() else curl.CAINFO: path}
+        if path and name != "SSL_CERT_FILE":
+            raise InvalidRequestError(
+                f"{name} in the environment is {path!r}, and there is no such file", field="ca_file"
+            )
+    return {}
+
+
+def connect_ms(seconds: float | None, settings: HttpSettings) -> int:
+    """The limit that libcurl keeps; none where transfers may queue, since the limit is ours there."""
+    if seconds is None or seconds == math.inf or settings.max_connections:
+        return _FOREVER_MS
+    return min(math.ceil(seconds * 1000), _FOREVER_MS)
+
+
+def proxy_of(settings: HttpSettings, url: str) -> str | None:
+    """A proxy libcurl would not find: HTTP_PROXY; not where a CGI server may have made it of a request's header."""
+    environment = os.environ
+    if settings.proxy is not None or "http_proxy" in environment or "REQUEST_METHOD" in environment:
+        return None
+    return (environment.get("HTTP_PROXY") or None) if url.startswith("http:") else None
