@@ -1,8 +1,8 @@
 """What a forked child does with what it got from its parent: it lets go of it, and touches none of it.
 
-Not when (`shim.native.http_multi`). A child shares its parent's connections and its epoll set: libcurl, where it frees a connection, tells
-the peer (TLS's close_notify, HTTP/2's GOAWAY) and reads what the parent was to read; epoll_ctl changes what the parent waits
-for.
+Not when (`shim.native.http_multi`). A child shares its parent's connections and its epoll set: libcurl, where it frees a
+connection, tells the peer (TLS's close_notify, HTTP/2's GOAWAY) and reads what the parent was to read; epoll_ctl changes what
+the parent waits for.
 """
 
 from __future__ import annotations

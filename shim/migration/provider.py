@@ -26,7 +26,7 @@ from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, Provid
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from shim.comparison import LiveComparison
+    from shim.comparison import LiveComparison, ShadowComparison
     from shim.migration.decision import Decision
     from shim.migration.rollout import Rollout
 
@@ -66,6 +66,7 @@ class MigratingProvider:
         live: compares the control's exchanges with what the candidate would do, from stage wire on, `compare_percent` of them.
         live_candidate: compares the candidate's exchanges with what control would do, in ramp and complete: a comparison made the
             other way round, as `create_comparer(control="native", candidate="legacy")` makes one.
+        shadow: has the candidate asked a second time, from stage shadow on, `shadow_percent` of what control served.
         fallback: have control serve, once, a request of the candidate's that failed before its first event. Not one that was
             cancelled, limited in rate, or refused by a content filter: control would fare no better. The server may have run it
             by then, so its tokens may be paid for twice.
@@ -80,6 +81,7 @@ class MigratingProvider:
         *,
         live: LiveComparison | None = None,
         live_candidate: LiveComparison | None = None,
+        shadow: ShadowComparison | None = None,
         fallback: bool = False,
         name: str = "migrating",
     ) -> None:
@@ -89,7 +91,9 @@ class MigratingProvider:
         self._control = control
         self._candidate = candidate
         self._rollout = rollout
-        self._watching = Watching(control, candidate, rollout=rollout, live=live, live_candidate=live_candidate)
+        self._watching = Watching(
+            control, candidate, rollout=rollout, live=live, live_candidate=live_candidate, shadow=shadow
+        )
         self._fallback = fallback
         self._open: dict[int, Serving] = {}
         self._numbers = itertools.count(1)
@@ -241,6 +245,8 @@ class MigratingProvider:
         else:
             if not serving.has_fallen_back:
                 self._rollout.note(decision, completion)
+            if decision.arm == "control":
+                self._watching.ask_again(decision, serving, control=completion)
         del self._open[serving.handle.id]
         return serving.on_completion(replace(completion, handle=serving.handle))
 

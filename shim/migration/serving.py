@@ -77,6 +77,11 @@ class Serving:
         self._has_begun = False
         self._withheld: StreamError | None = None
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether a stream was asked for."""
+        return self._on_event is not None
+
     def accept(self, handle: RequestHandle, decision: Decision, *, ended: Ended) -> None:
         """Take what was decided of it, and who is told its end."""
         self.handle = handle

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from shim.migration.policy import Stage
 
 if TYPE_CHECKING:
-    from shim.comparison import Experiment, LiveComparison, Verdict
+    from shim.comparison import Experiment, LiveComparison, ShadowComparison, Verdict
     from shim.comparison.verdict import Rung
     from shim.migration.decision import Decision
     from shim.migration.rollout import Rollout
-    from shim.provider import Provider
+    from shim.migration.serving import Serving
+    from shim.provider import Completion, Provider
 
 __all__ = ["Watching", "decided", "note_mismatch"]
 
@@ -61,8 +62,10 @@ class Watching:
         rollout: Rollout,
         live: LiveComparison | None,
         live_candidate: LiveComparison | None,
+        shadow: ShadowComparison | None,
     ) -> None:
         self._rollout = rollout
+        self._shadow = shadow
         self._control = _WatchedArm(control, live)
         self._candidate = _WatchedArm(candidate, live_candidate)
 
@@ -76,6 +79,13 @@ class Watching:
         """What a request of the candidate's is started on."""
         del decision  # it serves in ramp and complete alone
         return self._candidate.watched(_BOTH, percent=self._percent())
+
+    def ask_again(self, decision: Decision, serving: Serving, *, control: Completion) -> None:
+        """Hand what control has served to the shadow, where the stage and the sample have it; never waits, never raises."""
+        if self._shadow is None or decision.stage < Stage.SHADOW:
+            return
+        if self._shadow.wants(serving.request, share=self._rollout.policy.shadow_percent / 100):
+            self._shadow.submit(serving.request, streamed=serving.is_streamed, control=control)
 
     def end(self) -> None:
         """Take the taps off; after the arms are closed."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from shim.comparison import Exchange, LiveComparison, Verdict
+from shim.comparison import Exchange, LiveComparison, ShadowBudget, ShadowComparison, Verdict
 from shim.comparison.verdict import Outcome
 from shim.factory import create_comparer, create_provider
 from shim.migration import MigratingProvider, Policy, Rollout, note_mismatch
@@ -18,6 +18,7 @@ from shim.model import (
 )
 from shim.provider import Provider
 from shim.testing.fake_openai import FakeOpenAI
+from shim.testing.scripted import ScriptedProvider, answer
 from tests.helpers.driving import Heard, drive
 
 ASKED = ModelRequest("gpt-4o-mini", (user("Hello"),))
@@ -134,3 +135,31 @@ def test_a_mismatch_of_the_candidates_is_told_to_the_rollout() -> None:
         arms = rollout.status().arms
     assert arms["candidate"].bad.get("mismatch", 0) >= served
     assert not arms["control"].bad.get("mismatch")
+
+
+@pytest.mark.parametrize(
+    ("policy", "asked"),
+    [
+        ({"stage": "tee", "shadow_percent": 100}, 0),
+        ({"stage": "shadow", "shadow_percent": 0}, 0),
+        ({"stage": "shadow", "shadow_percent": 100}, 3),
+        ({"stage": "complete", "shadow_percent": 100}, 0),
+    ],
+)
+def test_the_shadow_is_asked_from_its_stage_on(policy: dict[str, Any], asked: int) -> None:
+    """From stage shadow on the policy's share of what control served is asked a second time, and nothing else is."""
+    candidate = ScriptedProvider(lambda _: answer("shadow"))
+    with (
+        ShadowComparison(lambda: candidate, own_key="sk-shadow", budget=ShadowBudget()) as shadow,
+        Rollout(Policy.parse(policy)) as rollout,
+        MigratingProvider(
+            ScriptedProvider(lambda _: answer("old")), ScriptedProvider(lambda _: answer("new")), rollout, shadow=shadow
+        ) as provider,
+    ):
+        for number in range(3):
+            heard = Heard()
+            provider.start_request(replace(ASKED, conversation_id=f"c{number}"), heard.on_completion)
+            drive(provider, partial(getattr, heard, "done"))
+            assert heard.completion.ok
+        assert shadow.flush()
+        assert shadow.counts.sampled == asked
