@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shim import __version__
+from shim.cli.rollout_arguments import add_rollout
 from shim.factory import KINDS
 
 DEFAULT_MODEL = "gpt-4o-mini"
@@ -23,6 +24,7 @@ commands:
   demo         watch the legacy client answer through the shim
   fake-server  run a loopback server that speaks the OpenAI API
   record       pass requests on to an API, and record them for `shim compare`
+  rollout      see and move a rollout: its stage, its guard, its switches
   "shim COMMAND --help" tells the options of each.
 
 examples:
@@ -83,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_compare(commands)
     _add_record(commands)
+    add_rollout(commands, formatter=_Formatter)
     return parser
 
 
