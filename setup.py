@@ -36,6 +36,7 @@ setup(
         "legacy_openai": ["py.typed"],
         "shim": ["py.typed"],
         "shim.comparison.report": ["*.jinja", "*.css", "*.js"],
+        "shim.migration.report": ["*.jinja", "*.css"],
     },
     install_requires=["requests>=2.32", "urllib3>=2.3", "msgspec>=0.19", 'tomli>=2; python_version < "3.11"'],
     extras_require={

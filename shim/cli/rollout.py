@@ -144,6 +144,17 @@ def _watch(operator: Operator, arguments: argparse.Namespace) -> int:
     return watch_rollout(operator, every=arguments.every, once=arguments.once)
 
 
+def _report(operator: Operator, arguments: argparse.Namespace) -> int:
+    from shim.migration.report import write_report
+
+    try:
+        write_report(arguments.html, operator)
+    except ModuleNotFoundError as error:
+        return _failed(f"the page needs {error.name}: pip install 'legacy-openai-shim[cli]'")
+    printer(sys.stdout).line(f"Written: {arguments.html}")
+    return 0
+
+
 _ACTIONS: dict[str, Callable[[Operator, argparse.Namespace], int]] = {
     "status": _status,
     "plan": _plan,
@@ -152,6 +163,7 @@ _ACTIONS: dict[str, Callable[[Operator, argparse.Namespace], int]] = {
     "reset": _reset,
     "history": _history,
     "watch": _watch,
+    "report": _report,
 }
 
 

@@ -24,6 +24,7 @@ actions:
   reset    lift the guard's rollback, with a reason
   history  what happened, who did it, and why
   watch    status and plan, again and again
+  report   one HTML page
   "shim rollout ACTION --help" tells the options of each.
 
 Where the rollout is, options say, or SHIM_ROLLOUT_POLICY, _STORE, _PLAN, _FLAG, _HISTORY, _KILL_SWITCH and _SAMPLES, or
@@ -65,6 +66,7 @@ def add_rollout(
         "--limit", type=_count, default=50, metavar="COUNT", help="the last ones (default: %(default)s)"
     )
     _add_watch(add)
+    _add_report(add)
 
 
 def _place_options() -> argparse.ArgumentParser:
@@ -117,6 +119,11 @@ def _add_watch(add: Add) -> None:
         "--every", type=_period, default=2.0, metavar="SECONDS", help="between two looks (default: %(default)g)"
     )
     command.add_argument("--once", action="store_true", help="look once")
+
+
+def _add_report(add: Add) -> None:
+    command = add("report", "Write one HTML page that holds all it needs: arms, evidence, plots, history.")
+    command.add_argument("--html", required=True, metavar="FILE", help="the page; only you may read it")
 
 
 def _by(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -36,6 +36,7 @@ class ArmCounts(Struct, frozen=True, kw_only=True):
         errors: category -> how many failed so, the caller's own cancellations among them.
         bad: kind of bad event -> how many requests had it.
         seconds: of all that have a response together: to a stream's first event, to the end of a whole answer.
+        verdicts: "RUNG.OUTCOME" -> how many live comparisons of its requests ended so.
         within: class of duration -> how many of these it has; the class N ends at 2 ** (N / 4) seconds.
     """
 
@@ -44,6 +45,7 @@ class ArmCounts(Struct, frozen=True, kw_only=True):
     errors: dict[str, int] = {}
     bad: dict[str, int] = {}
     seconds: float = 0.0
+    verdicts: dict[str, int] = {}
     within: dict[str, int] = {}
 
     def quantile(self, share: float) -> float | None:
@@ -88,6 +90,10 @@ class Arms:
         """Count a bad event that is known only after the request has ended, or without one."""
         self._count(decision.step, {f"{decision.arm}.bad.{kind}": 1.0})
 
+    def compared(self, decision: Decision, *, rung: str, outcome: str) -> None:
+        """Count what a live comparison of a request came to."""
+        self._count(decision.step, {f"{decision.arm}.verdict.{rung}.{outcome}": 1.0})
+
     def counts(self, step: str) -> dict[Arm, ArmCounts]:
         """Of a step, in this process."""
         return arm_counts(self._steps.get(step, {}))
@@ -117,6 +123,7 @@ def arm_counts(sums: Mapping[str, float]) -> dict[Arm, ArmCounts]:
             errors=_named(sums, f"{arm}.error."),
             bad=_named(sums, f"{arm}.bad."),
             seconds=sums.get(f"{arm}.seconds", 0.0),
+            verdicts=_named(sums, f"{arm}.verdict."),
             within=_named(sums, f"{arm}.within."),
         )
         for arm in _ARMS

@@ -237,3 +237,13 @@ def test_strangers_text_does_nothing_to_a_terminal(run_shim: RunShim, folder: Pa
     run_shim("rollout", "set", "wire", "--by", "ev\x1b[2Jil")
     assert "\x1b" not in run_shim("rollout", "history").out
     assert "\x1b" not in run_shim("rollout", "status").out
+
+
+def test_the_report_is_one_page(run_shim: RunShim, folder: Path) -> None:
+    """The page is written where it was asked for, with the history in it."""
+    run_shim("rollout", "set", "wire", "--by", "ann")
+    ran = run_shim("rollout", "report", "--html", "report.html")
+    assert (ran.status, ran.out) == (0, "Written: report.html\n")
+    page = (folder / "report.html").read_text()
+    assert [each in page for each in ("Control serves all; stage wire", "ann", "ramp 5 waits")] == [True] * 3
+    assert run_shim("rollout", "report", "--html", ".").status == 2

@@ -60,7 +60,7 @@ TABLE = {
         "jinja2 requests urllib3",
     ),
     "shim.migration": row(
-        f"{VOCABULARY} shim.layers shim.poller shim.recording shim.comparison", "openfeature redis tomli"
+        f"{VOCABULARY} shim.layers shim.poller shim.recording shim.comparison", "jinja2 openfeature redis tomli"
     ),  # tomli: TOML before 3.11
     "shim.factory": row(BELOW_FACTORY),
     "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.wakeup"),

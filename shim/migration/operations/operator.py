@@ -190,7 +190,7 @@ class Operator:
         elif history is None:
             raise PolicyError("an approval has no place to stand; give --store or --history", field="history")
         if history is not None:
-            history.append(self._entry("approved", to=wanted, reason=reason))
+            history.append(self._entry("approved", to=wanted, reason=reason), always=True)
         return wanted
 
     def reset(self, reason: str) -> bool:
@@ -213,7 +213,9 @@ class Operator:
         if self._store is not None:
             self._store.reset(self.place.flag, reason=reason, by=self._by)
         if history is not None:
-            history.append(self._entry("reset", came_from="" if latch is None else latch.step, reason=reason))
+            history.append(
+                self._entry("reset", came_from="" if latch is None else latch.step, reason=reason), always=True
+            )
         return latch is not None
 
     def history(self) -> Iterator[Entry]:
@@ -262,7 +264,7 @@ class Operator:
         assert self._store is not None  # noqa: S101 - checked at set-up
         return StorePolicy(self._store, flag=self.place.flag)
 
-    def _history(self) -> KeepsHistory | None:
+    def _history(self) -> HistoryFile | StoreHistory | None:
         if self.place.history is not None:
             return HistoryFile(self.place.history)
         return None if self._store is None else StoreHistory(self._store, flag=self.place.flag)
@@ -346,7 +348,9 @@ class Operator:
         if history is None:
             return "there is none; give --history FILE"
         try:
-            history.append(self._entry(event, came_from=came_from, to=to, reason=reason, evidence=dict(evidence)))
+            history.append(
+                self._entry(event, came_from=came_from, to=to, reason=reason, evidence=dict(evidence)), always=True
+            )
         except (OSError, StoreError) as error:
             return str(error)
         return ""
@@ -371,9 +375,9 @@ class _ReadOnly(HistoryFile):
     def __init__(self, history: KeepsHistory | None) -> None:
         self.path = history.path if isinstance(history, HistoryFile) else Path(os.devnull)
 
-    def append(self, entry: Entry) -> bool:
+    def append(self, entry: Entry, *, always: bool = False) -> bool:
         """Keep nothing: whoever looks is no process of the service."""
-        del entry
+        del entry, always
         return False
 
 

@@ -146,7 +146,7 @@ def _told(place: RolloutPlace, *, event: Event, by: str, reason: str) -> list[At
     entry = Entry(event=event, flag=place.flag, by=by, to="off@0" if event == "killed" else "", reason=reason)
     if place.history is not None:
         path = place.history
-        attempt = _try(f"history {path}", lambda: HistoryFile(path).append(entry))
+        attempt = _try(f"history {path}", lambda: HistoryFile(path).append(entry, always=True))
     elif place.store is not None:
         attempt = _try("history in the store", lambda: _tell_store(place, entry))
     else:
@@ -158,4 +158,4 @@ def _tell_store(place: RolloutPlace, entry: Entry) -> None:
     store = place.open_store()
     if store is not None:
         with store:
-            StoreHistory(store, flag=place.flag).append(entry)
+            StoreHistory(store, flag=place.flag).append(entry, always=True)
