@@ -69,7 +69,7 @@ def status_rows(status: RolloutStatus) -> list[Row]:
     ]
     if status.why:
         rows.append(("held back", f"{status.why} (asked for: {status.wanted.step})"))
-    answer = status.answer or "not known here"
+    answer = status.answer or ("none" if status.mode == "none" else "not known here")
     why = str(status.evidence.get("why", ""))
     rows += [
         ("guard", f"{answer}: {why}" if why else answer),
@@ -153,6 +153,9 @@ def needs_fields(needs: Needs) -> Fields:
 
 def print_change(out: Printer, change: Change) -> None:
     """Print what was set."""
+    if change.came_from == change.to:
+        out.line(f"Nothing to do: {change.to} is asked for already.")
+        return
     out.line(f"{change.came_from} -> {change.to}, in {change.where}. Processes follow within a second.", "green")
     if not change.comments_kept:
         out.line("The file was written anew: its comments could not be kept.", "yellow")

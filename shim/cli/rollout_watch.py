@@ -18,12 +18,12 @@ from shim.migration.operations.samples import add_sample
 from shim.migration.store import StoreError
 
 if TYPE_CHECKING:
-    from shim.migration.operations.operator import Operator
+    from shim.migration.operations.observer import Observer
     from shim.migration.plan import Needs
     from shim.migration.status import RolloutStatus
 
 
-def watch_rollout(operator: Operator, *, every: float, once: bool) -> int:
+def watch_rollout(operator: Observer, *, every: float, once: bool) -> int:
     """Show until Ctrl-C, or once; the exit status."""
     if once:
         _once(operator)
@@ -36,14 +36,14 @@ def watch_rollout(operator: Operator, *, every: float, once: bool) -> int:
     return 0
 
 
-def _look(operator: Operator) -> tuple[RolloutStatus, Needs | None]:
+def _look(operator: Observer) -> tuple[RolloutStatus, Needs | None]:
     status = operator.status()
     if operator.place.samples is not None:
         add_sample(operator.place.samples, status)
     return status, operator.needs(status)
 
 
-def _once(operator: Operator) -> None:
+def _once(operator: Observer) -> None:
     out = printer(sys.stdout)
     status, needs = _look(operator)
     print_status(out, status, place=operator.place)
@@ -52,7 +52,7 @@ def _once(operator: Operator) -> None:
         print_needs(out, needs)
 
 
-def _lines(operator: Operator, *, every: float) -> None:
+def _lines(operator: Observer, *, every: float) -> None:
     out = printer(sys.stdout)
     while True:
         try:
@@ -69,7 +69,7 @@ def _line(status: RolloutStatus, needs: Needs | None) -> str:
     return f"{_now()} {status.step} guard {guard}, switch {status.kill_switch.position}; {arms}{missing}"
 
 
-def _live(operator: Operator, *, every: float) -> None:
+def _live(operator: Observer, *, every: float) -> None:
     from rich.console import Console
     from rich.live import Live
 

@@ -49,7 +49,10 @@ _SERVERS = ("redis://", "rediss://", "unix://")
 
 
 class GuardOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The settings of the service's guard: evidence is kept under a name that holds them. See `Guard`."""
+    """The settings of the service's guard: evidence is kept under a name that holds them. See `Guard`.
+
+    `mode` is "none" where the service has no guard: then none is asked before a step.
+    """
 
     alpha: float = 0.05
     tolerated_ratio: float = 1.25
@@ -109,8 +112,10 @@ class RolloutPlace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         from shim.migration.guard import Guard
 
         options = self.guard
-        if options.mode not in ("observe", "enforce"):
-            raise PolicyError(f"guard.mode is {options.mode!r}; give 'observe' or 'enforce'", field="guard.mode")
+        if options.mode not in ("observe", "enforce", "none"):
+            raise PolicyError(
+                f"guard.mode is {options.mode!r}; give 'observe', 'enforce' or 'none'", field="guard.mode"
+            )
         try:
             return Guard(
                 alpha=options.alpha, tolerated_ratio=options.tolerated_ratio, minimum_units=options.minimum_units

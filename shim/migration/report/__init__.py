@@ -18,7 +18,7 @@ from shim.migration.operations.samples import read_samples
 from shim.migration.policy import PolicyError
 
 if TYPE_CHECKING:
-    from shim.migration.operations.operator import Operator
+    from shim.migration.operations.observer import Observer
 
 __all__ = ["MOST_ENTRIES", "render_report", "write_report"]
 
@@ -28,7 +28,7 @@ MOST_ENTRIES = 500
 _MODE = 0o600  # who runs what, and with how many errors, is nobody else's business
 
 
-def write_report(path: str, operator: Operator, *, made_at: float | None = None) -> None:
+def write_report(path: str, operator: Observer, *, made_at: float | None = None) -> None:
     """Write the page of a rollout; a file that is there is replaced, whole at once, and only its owner may read it.
 
     Raises:
@@ -55,7 +55,7 @@ def write_report(path: str, operator: Operator, *, made_at: float | None = None)
         raise PolicyError(f"report {path} cannot be written: {error.strerror or error}", field="html") from error
 
 
-def render_report(operator: Operator, *, made_at: float | None = None) -> str:
+def render_report(operator: Observer, *, made_at: float | None = None) -> str:
     """Give the page of a rollout as text; raises as `write_report`."""
     from shim.migration.report.page import page_of
     from shim.migration.report.rendering import render

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from shim.migration import PolicyError, Rollout, SqliteStore, StoreError, StorePolicy
+from shim.migration import PolicyError, RedisStore, Rollout, RolloutStatus, SqliteStore, StoreError, StorePolicy
 from shim.migration.operations.operator import Operator, RefusedError
 from shim.migration.operations.place import GuardOptions, RolloutPlace
+from shim.migration.operations.switching_off import switch_off
+from shim.migration.store import StoreConflictError
 from tests.migration.helpers.completions import answered, failed
 from tests.migration.helpers.rollouts import quick_guard
 from tests.migration.helpers.waiting import wait_until
+from tests.migration.store.redis_process import RedisProcess, needs_redis
 
 PLAN = """
 [[step]]
@@ -225,3 +228,65 @@ def test_a_store_of_another_kind_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"notes\.txt"):
         Operator(RolloutPlace(store=str(path)))
     assert path.read_text().startswith("no database")
+
+
+def test_what_is_asked_for_already_is_not_written_again(service: Service) -> None:
+    """Setting the stage that is set changes neither the policy's version nor the history."""
+    operator = service.operator()
+    operator.set("wire")
+    before = service.store.snapshot("openai")
+    change = operator.set("wire")
+    assert change.came_from == change.to == "wire@0"
+    after = service.store.snapshot("openai")
+    assert (after.policy, after.position) == (before.policy, before.position)
+
+
+def test_a_service_without_a_guard_is_asked_for_none(service: Service) -> None:
+    """Where the configuration says that there is no guard, no step waits for one to say fine."""
+    service.operator().set("ramp", percent=50, anyway="test")
+    place = RolloutPlace(store=service.place.store, plan=service.place.plan, guard=GuardOptions(mode="none"))
+    with Operator(place) as operator:
+        status = operator.status()
+        needs = operator.needs(status)
+    assert status.answer is None
+    assert needs is not None
+    assert [each for each in (*needs.met, *needs.missing) if "guard" in each] == []
+
+
+def test_two_who_set_at_once_do_not_write_over_each_other(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where somebody else has set the stage since it was read, that one stays, and the second is told."""
+    first, second = service.operator(), service.operator()
+    first.set("wire")
+    looked = second.status
+
+    def look_while_the_first_sets() -> RolloutStatus:
+        first.set("off")
+        return looked()
+
+    monkeypatch.setattr(second, "status", look_while_the_first_sets)
+    with pytest.raises(StoreConflictError):
+        second.set("tee", anyway="test")
+    stored = service.store.read_policy("openai")
+    assert stored is not None
+    assert stored.mapping["stage"] == "off"
+
+
+@needs_redis
+def test_many_hosts_are_seen_through_redis(tmp_path: Path) -> None:
+    """Over a real Redis an operator sees what is served, sets the stage, switches off, and is told when the server is gone."""
+    with RedisProcess(tmp_path) as server, ExitStack() as stack:
+        store = stack.enter_context(RedisStore(server.url, time_limit=5.0))
+        rollout = stack.enter_context(Rollout(StorePolicy(store), store=store, guard=quick_guard()))
+        place = RolloutPlace(store=server.url)
+        operator = stack.enter_context(Operator(place, by="ann"))
+        operator.set("ramp", percent=50, anyway="test")
+        wait_until(lambda: rollout.policy.step == "ramp@50")
+        for number in range(20):
+            rollout.note(rollout.decide(f"c{number}"), answered())
+        wait_until(lambda: sum(each.requests for each in operator.status().arms.values()) == 20)
+        assert all(each.reached for each in switch_off(place, by="ann", reason="test"))
+        wait_until(lambda: rollout.policy.step == "off@0")
+        assert [each.event for each in operator.history()][-1] in ("killed", "changed")
+        server.stop()
+        assert operator.status().store.state == "unreachable"
+        assert not any(each.reached for each in switch_off(place, by="ann", reason="test"))
