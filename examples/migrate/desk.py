@@ -1,4 +1,4 @@
-"""A small service: a help desk that answers customers, on one thread and a select() loop, through whatever provider it gets.
+"""A small service: a help desk that answers customers, on one thread and a select() loop, through any provider.
 
 Not the migration (`__main__`), of which it knows nothing: it is handed a provider, and names the conversation of each request.
 """

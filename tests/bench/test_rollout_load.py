@@ -7,7 +7,8 @@ from collections import Counter
 
 import pytest
 
-from bench.rollout_load import Count, Load, Pace, Row, _count, main, measure, table
+from bench.rollout_load import Count, Row, _count, main, measure, table
+from bench.rollout_scene import Load, Pace
 from shim.testing.scripted import ScriptedProvider, answer
 
 # A dozen changes, each followed within half a second: ten seconds, but not on a machine that is busy.
