@@ -29,7 +29,7 @@ from shim.cli.rollout_output import (
 )
 from shim.cli.rollout_watch import watch_rollout
 from shim.migration.operations.operator import Operator, RefusedError, who
-from shim.migration.operations.place import RolloutPlace, place_of
+from shim.migration.operations.place import RolloutPlace, place_of, salvaged_place
 from shim.migration.operations.switching_off import release, switch_off
 from shim.migration.policy import PolicyError
 from shim.migration.store import StoreConflictError, StoreError
@@ -168,14 +168,14 @@ _ACTIONS: dict[str, Callable[[Operator, argparse.Namespace], int]] = {
 
 
 def _off(arguments: argparse.Namespace) -> int:
-    """Throw or lift the switches; a configuration that cannot be read leaves what the options say."""
+    """Throw or lift the switches; of a configuration that is broken, the lines that can be read."""
     by = arguments.by or who()
     broken = ""
     try:
         place = _place(arguments)
     except PolicyError as error:
         broken = str(error)
-        place = RolloutPlace(**{name: value for name in _PLACE if (value := getattr(arguments, name))})
+        place = salvaged_place({name: getattr(arguments, name) for name in _PLACE}, config=arguments.config)
     if arguments.release:
         attempts = release(place, by=by, reason=arguments.reason)
     else:

@@ -41,6 +41,7 @@ def add_rollout(
     """Add the command and its actions."""
     command = commands.add_parser(
         "rollout",
+        usage="shim rollout ACTION …",
         description="See and move a rollout: its stage, its guard, its switches.",
         epilog=NOTE,
         formatter_class=formatter,

@@ -164,7 +164,7 @@ def print_change(out: Printer, change: Change) -> None:
 def print_attempts(out: Printer, attempts: Iterable[Attempt], *, done: bool, released: bool, broken: str) -> None:
     """Print what became of each switch."""
     if broken:
-        out.line(f"{show_controls(broken)}; going by the options alone.", "yellow")
+        out.line(f"{show_controls(broken)}; going by what can still be read.", "yellow")
     rows = [(("reached" if each.reached else "NOT REACHED"), each.what, each.fault) for each in attempts]
     print_table(out, ("", "what", "why not"), rows=rows)
     if released:

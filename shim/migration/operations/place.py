@@ -20,6 +20,7 @@ Paths in the file are relative to its folder.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from shim.migration.guard import Guard
     from shim.migration.store import Store
 
-__all__ = ["CONFIG_NAME", "RolloutPlace", "place_of"]
+__all__ = ["CONFIG_NAME", "RolloutPlace", "place_of", "salvaged_place"]
 
 CONFIG_NAME = "shim-rollout.toml"
 CONFIG_VARIABLE = "SHIM_ROLLOUT"
@@ -141,13 +142,47 @@ def place_of(
         PolicyError: the file cannot be read, or something in it cannot be; `field` names it.
     """
     environ = os.environ if environ is None else environ
-    named = config or environ.get(CONFIG_VARIABLE) or (CONFIG_NAME if Path(CONFIG_NAME).exists() else None)
-    place = RolloutPlace() if named is None else _read(Path(named))
-    told = {name: given.get(name) or environ.get(f"{CONFIG_VARIABLE}_{name.upper()}") for name in _OPTIONS}
-    return replace(place, **{name: value for name, value in told.items() if value})
+    path = _config(config, environ)
+    return replace(RolloutPlace() if path is None else _read(path), **_told(given, environ))
+
+
+def salvaged_place(
+    given: Mapping[str, str | None],
+    *,
+    config: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> RolloutPlace:
+    """What can still be known where the file is broken, for the emergency stop: the lines that can be read. Never raises."""
+    environ = os.environ if environ is None else environ
+    path = _config(config, environ)
+    place = RolloutPlace() if path is None else _salvaged(path)
+    return replace(place, **_told(given, environ))
 
 
 _OPTIONS = ("flag", "store", *_PATHS)
+
+# A line of the file as it is nearly always written.
+_LINE = re.compile(rf"^\s*({'|'.join(_OPTIONS)})\s*=\s*(?:\"([^\"\n]*)\"|'([^'\n]*)')", re.MULTILINE)
+
+
+def _config(config: str | None, environ: Mapping[str, str]) -> Path | None:
+    named = config or environ.get(CONFIG_VARIABLE) or (CONFIG_NAME if Path(CONFIG_NAME).exists() else None)
+    return None if named is None else Path(named)
+
+
+def _told(given: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, Any]:
+    told = {name: given.get(name) or environ.get(f"{CONFIG_VARIABLE}_{name.upper()}") for name in _OPTIONS}
+    return {name: value for name, value in told.items() if value}
+
+
+def _salvaged(path: Path) -> RolloutPlace:
+    try:
+        content, _ = read_regular(path, most=_MAX_BYTES)
+    except OSError:
+        return RolloutPlace()
+    lines = {found[1]: found[2] or found[3] for found in _LINE.finditer(content.decode("utf-8", "replace"))}
+    place = RolloutPlace(**{name: value for name, value in lines.items() if value and "\0" not in value})  # type: ignore[arg-type]  # strings all
+    return replace(place, **_beside(path, place))
 
 
 def _read(path: Path) -> RolloutPlace:

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from shim.migration import PolicyError, RedisStore, Rollout, RolloutStatus, SqliteStore, StoreError, StorePolicy
+from shim.migration import (
+    Entry,
+    HistoryFile,
+    PolicyError,
+    RedisStore,
+    Rollout,
+    RolloutStatus,
+    SqliteStore,
+    StoreError,
+    StorePolicy,
+)
 from shim.migration.operations.operator import Operator, RefusedError
 from shim.migration.operations.place import GuardOptions, RolloutPlace
 from shim.migration.operations.switching_off import switch_off
@@ -290,3 +300,20 @@ def test_many_hosts_are_seen_through_redis(tmp_path: Path) -> None:
         server.stop()
         assert operator.status().store.state == "unreachable"
         assert not any(each.reached for each in switch_off(place, by="ann", reason="test"))
+
+
+def test_a_rollback_in_a_history_file_is_seen_and_lifted(tmp_path: Path) -> None:
+    """Without a store the latch is the history's: it halts the plan, and a reset lifts it."""
+    policy, history = tmp_path / "policy.toml", tmp_path / "history.jsonl"
+    policy.write_text('stage = "ramp"\npercent = 50\n')
+    HistoryFile(history).append(
+        Entry(event="roll_back", flag="openai", by="the guard", came_from="ramp@50", to="shadow", reason="errors")
+    )
+    with Operator(RolloutPlace(policy=str(policy), history=str(history)), by="ann") as operator:
+        status = operator.status()
+        assert (str(status.stage), str(status.wanted.stage), status.by) == ("shadow", "ramp", "the guard")
+        with pytest.raises(RefusedError) as caught:
+            operator.set("complete")
+        assert "the guard has rolled back and is not reset: errors" in caught.value.missing
+        assert operator.reset("fixed") is True
+        assert str(operator.status().stage) == "ramp"

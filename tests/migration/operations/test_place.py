@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shim.migration import PolicyError
-from shim.migration.operations.place import RolloutPlace, place_of
+from shim.migration.operations.place import RolloutPlace, place_of, salvaged_place
 
 
 def test_an_option_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
@@ -70,3 +70,14 @@ def test_settings_of_the_guard_are_checked(tmp_path: Path, settings: str) -> Non
     path.write_text(f"[guard]\n{settings}")
     with pytest.raises(PolicyError, match=settings.partition(" ")[0]):
         place_of({}, config=str(path), environ={}).make_guard()
+
+
+def test_what_a_broken_file_still_says_is_salvaged(tmp_path: Path) -> None:
+    """For the emergency stop, lines that can be read count though others cannot; options and variables still go before."""
+    path = tmp_path / "c.toml"
+    path.write_text(
+        'kill_switch = "kill"\nstore = \'redis://host/0\'\npolicy = "unclosed\nhistory = 3\n[guard\nplan = "p\0"\n'
+    )
+    place = salvaged_place({"flag": "option"}, config=str(path), environ={"SHIM_ROLLOUT_HISTORY": "h"})
+    assert place == RolloutPlace(flag="option", kill_switch=str(tmp_path / "kill"), store="redis://host/0", history="h")
+    assert salvaged_place({}, config=str(tmp_path), environ={}) == RolloutPlace()
