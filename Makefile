@@ -21,6 +21,7 @@ $(STAMP): setup.py
 
 demo: $(STAMP)
 	$(BIN)/shim demo
+	$(BIN)/python examples/migrate
 
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal

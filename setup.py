@@ -45,6 +45,7 @@ setup(
         "legacy_openai": ["py.typed"],
         "shim": ["py.typed"],
         "shim.comparison.report": ["*.jinja", "*.css", "*.js"],
+        "shim.migration.report": ["*.jinja", "*.css"],
     },
     install_requires=REQUIRED,
     extras_require={

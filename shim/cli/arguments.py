@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from shim import __version__
+from shim.cli.rollout_arguments import add_rollout
 from shim.factory import KINDS
 
 DEFAULT_MODEL = "gpt-4o-mini"
@@ -25,6 +26,7 @@ commands:
   doctor       find what a program uses of openai 0.28, and how it fares
   fake-server  run a loopback server that speaks the OpenAI API
   record       pass requests on to an API, and record them for `shim compare`
+  rollout      see and move a rollout: its stage, its guard, its switches
   "shim COMMAND --help" tells the options of each.
 
 examples:
@@ -95,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_record(commands)
     _add_doctor(commands)
+    add_rollout(commands, formatter=_Formatter)
     return parser
 
 

@@ -82,6 +82,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from shim.cli.compare import compare
 
         return compare
+    if name == "rollout":
+        from shim.cli.rollout import rollout
+
+        return rollout
     from shim.cli.demo import demo
 
     return demo

@@ -108,8 +108,13 @@ class HistoryFile:
         if not self.path.absolute().parent.is_dir():
             raise PolicyError(f"history {self.path}: its folder is missing; make it", field="history")
 
-    def append(self, entry: Entry) -> bool:
-        """Append an entry, flushed to the disk; False where the same was told within the last ten seconds."""
+    def append(self, entry: Entry, *, always: bool = False) -> bool:
+        """Append an entry, flushed to the disk; False where the same was told within the last ten seconds.
+
+        Args:
+            entry: to be kept.
+            always: keep it though the same was told: a person's word, with who and why, where a process was faster.
+        """
         line = msgspec.json.encode(entry)
         if len(line) > _MAX_ENTRY_BYTES:
             line = msgspec.json.encode(msgspec.structs.replace(entry, evidence={"left_out": f"{len(line)} bytes"}))
@@ -117,7 +122,7 @@ class HistoryFile:
             if sys.platform != "win32":
                 fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed
             tail = self._tail()
-            if entry.event != "reset" and _was_just_told(entry, _entries(tail.splitlines())):
+            if not always and entry.event != "reset" and _was_just_told(entry, _entries(tail.splitlines())):
                 return False
             if tail and not tail.endswith(b"\n"):  # a writer was killed midway: its half line stays one line
                 line = b"\n" + line
@@ -156,8 +161,8 @@ class StoreHistory:
         self._store = store
         self._flag = flag
 
-    def append(self, entry: Entry) -> bool:
-        """Append an entry, once for all processes that tell the same within about ten seconds."""
+    def append(self, entry: Entry, *, always: bool = False) -> bool:
+        """Append an entry, once for all processes that tell the same within about ten seconds; `always` as in a file."""
         event, flag, came_from, to = entry.what
         if event == "reset":
             moment = f"{entry.at:.6f}"
@@ -167,8 +172,11 @@ class StoreHistory:
             moment = f"{entry.at // _SAME_WITHIN:.0f}"
         told = f"{event} {flag} {came_from} {to} {moment}"
         entry_id = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-        before = self._position()
-        return self._store.append_history(self._flag, msgspec.to_builtins(entry), entry_id=entry_id) > before
+        before, plain = self._position(), msgspec.to_builtins(entry)
+        is_new = self._store.append_history(self._flag, plain, entry_id=entry_id) > before
+        if always and not is_new:
+            self._store.append_history(self._flag, plain)
+        return is_new or always
 
     def read(self, *, after: int = 0) -> Iterator[Entry]:
         """The entries after a position, oldest first."""

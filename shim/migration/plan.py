@@ -24,7 +24,7 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
@@ -41,6 +41,9 @@ _LONGEST_SECONDS = 366 * 86400
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
+
+# Whether something that a step needs is there, and what it is, in words.
+_Need: TypeAlias = "tuple[bool, str]"
 
 _GATES = ("minimum_time", "minimum_conversations", "approval")
 _PLAN_KEYS = ("policy", "step")
@@ -99,11 +102,13 @@ class Needs(Struct, frozen=True, kw_only=True):
         current: the step of the plan that the policy is in; None before the first.
         next: None after the last.
         missing: a sentence for each thing that is missing.
+        met: likewise for each that is there.
     """
 
     current: PlanStep | None
     next: PlanStep | None
     missing: tuple[str, ...]
+    met: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -161,8 +166,13 @@ class RolloutPlan(Struct, frozen=True, kw_only=True):
         ahead = self.steps[len(reached) :]
         if not ahead:
             return Needs(current=current, next=None, missing=())
-        missing = [*_of_health(standing), *_of_stay(current, standing, now=now), *_of_approval(ahead[0], standing)]
-        return Needs(current=current, next=ahead[0], missing=tuple(missing))
+        needs = [*_of_health(standing), *_of_stay(current, standing, now=now), *_of_approval(ahead[0], standing)]
+        return Needs(
+            current=current,
+            next=ahead[0],
+            missing=tuple(said for is_met, said in needs if not is_met),
+            met=tuple(said for is_met, said in needs if is_met),
+        )
 
 
 def _step(step: object, common: Mapping[str, Any], *, place: str) -> PlanStep:
@@ -215,35 +225,39 @@ def _flag(value: object, field: str) -> bool:
     return value
 
 
-def _of_health(standing: Standing) -> list[str]:
-    missing = [standing.halted] if standing.halted else []
+def _of_health(standing: Standing) -> list[_Need]:
+    needs = [(not standing.halted, standing.halted or "nothing halts the rollout")]
     if standing.latched:
-        missing.append(f"the guard has rolled back and is not reset: {standing.latched}")
-    elif standing.answer is not None and standing.answer != "fine" and standing.policy.stage >= Stage.RAMP:
-        missing.append(f"the guard says {standing.answer}: {standing.why or 'it does not say why'}")
-    return missing
+        needs.append((False, f"the guard has rolled back and is not reset: {standing.latched}"))
+    elif standing.answer is not None and standing.policy.stage >= Stage.RAMP:
+        needs.append(
+            (standing.answer == "fine", f"the guard says {standing.answer}: {standing.why or 'it does not say why'}")
+        )
+    return needs
 
 
-def _of_stay(current: PlanStep | None, standing: Standing, *, now: float) -> list[str]:
+def _of_stay(current: PlanStep | None, standing: Standing, *, now: float) -> list[_Need]:
     if current is None:
         return []
-    missing = []
-    lasted = 0.0 if standing.since is None else max(0.0, now - standing.since)
-    if lasted < current.minimum_time:
-        missing.append(
-            f"{current.name} has lasted {_told(lasted)} of {_told(current.minimum_time)}"
-            + (", as far as is known" if standing.since is None else "")
+    needs = []
+    if current.minimum_time:
+        lasted = 0.0 if standing.since is None else max(0.0, now - standing.since)
+        told = f"{current.name} has lasted {_told(lasted)} of {_told(current.minimum_time)}"
+        needs.append(
+            (lasted >= current.minimum_time, told + (", as far as is known" if standing.since is None else ""))
         )
-    if standing.conversations < current.minimum_conversations:
+    if current.minimum_conversations:
         what = "conversations" if current.policy.stage is Stage.RAMP else "requests"
-        missing.append(f"{current.name} has seen {standing.conversations} of {current.minimum_conversations} {what}")
-    return missing
+        told = f"{current.name} has seen {standing.conversations} of {current.minimum_conversations} {what}"
+        needs.append((standing.conversations >= current.minimum_conversations, told))
+    return needs
 
 
-def _of_approval(step: PlanStep, standing: Standing) -> list[str]:
-    if not step.approval or step.name in standing.approved:
+def _of_approval(step: PlanStep, standing: Standing) -> list[_Need]:
+    if not step.approval:
         return []
-    return [f"{step.name} waits for an approval"]
+    is_approved = step.name in standing.approved
+    return [(is_approved, f"{step.name} {'is approved' if is_approved else 'waits for an approval'}")]
 
 
 def _told(seconds: float) -> str:

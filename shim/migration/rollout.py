@@ -145,6 +145,15 @@ class Rollout:
         except Exception as error:  # noqa: BLE001 - as in decide
             self._keeper.fault("note_bad", error)
 
+    def note_verdict(self, decision: Decision, *, rung: str, outcome: str) -> None:
+        """Count what a live comparison of a request came to, for status and report. Never blocks, never raises."""
+        try:
+            local = self._keeper.local()
+            with local.lock:
+                local.arms.compared(decision, rung=rung, outcome=outcome)
+        except Exception as error:  # noqa: BLE001 - as in decide
+            self._keeper.fault("note_verdict", error)
+
     def reset(self, reason: str, *, by: str | None = None) -> None:
         """Lift the guard's latch and begin fresh tests. For a person, or what acts for one: it may block.
 

@@ -44,10 +44,13 @@ def note_mismatch(rollout: Rollout, verdict: Verdict) -> None:
     """Tell a rollout of a verdict; `functools.partial(note_mismatch, rollout)` is an `on_verdict`.
 
     A mismatch in what the candidate served is a signal against it, and the guard holds. One in what control served says what the
-    candidate would do, and is no event of either arm: it is counted where it is compared.
+    candidate would do, and is no event of either arm. All verdicts are counted, for the status and the report.
     """
     decision = _DECISION.get()
-    if decision is not None and decision.arm == "candidate" and verdict.outcome == "mismatch":
+    if decision is None:
+        return
+    rollout.note_verdict(decision, rung=verdict.rung, outcome=verdict.outcome.value)
+    if decision.arm == "candidate" and verdict.outcome == "mismatch":
         rollout.note_bad(decision, "mismatch")
 
 

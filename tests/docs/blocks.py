@@ -18,6 +18,7 @@ DOCUMENTS = (
     "docs/comparison.md",
     "docs/migration_guide.md",
     "docs/recording_format.md",
+    "docs/rollout.md",
 )
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$\n?", re.MULTILINE | re.DOTALL)

@@ -62,7 +62,8 @@ TABLE = {
         "jinja2 requests urllib3",
     ),
     "shim.migration": row(  # upgrades read and write bodies; tomli: TOML before Python 3.11
-        f"{VOCABULARY} shim.layers shim.poller shim.recording shim.comparison shim.wire", "openfeature redis tomli"
+        f"{VOCABULARY} shim.layers shim.poller shim.recording shim.comparison shim.wire",
+        "jinja2 openfeature redis tomli",
     ),
     "shim.factory": row(BELOW_FACTORY),
     "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.per_process shim.wakeup"),

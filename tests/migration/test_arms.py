@@ -44,3 +44,27 @@ def test_steps_are_bounded() -> None:
     assert len(arms.take_unsent()) == 16
     assert arms.counts("99")["candidate"].requests == 1
     assert arms.counts("1")["candidate"].requests == 0
+
+
+def test_quantiles_add_up_over_processes() -> None:
+    """A quantile of the sums of two processes is that of all requests, at most a fifth too high."""
+    one, two = Arms(), Arms()
+    for number in range(1, 101):
+        (one if number % 3 else two).ended(decided("s"), answered(), bad=(), seconds=number / 100)
+    sums = one.take_unsent()["s"]
+    for name, count in two.take_unsent()["s"].items():
+        sums[name] = sums.get(name, 0) + count
+    candidate = arm_counts(sums)["candidate"]
+    for share in (0.5, 0.95):
+        found = candidate.quantile(share)
+        assert found is not None
+        assert share <= found <= share * 1.2
+    assert arm_counts(sums)["control"].quantile(0.5) is None
+
+
+def test_classes_of_durations_are_bounded() -> None:
+    """No duration, however short or long, makes a class of its own."""
+    arms = Arms()
+    for seconds in (0.0, -1.0, 1e-9, 1e9):
+        arms.ended(decided("s"), answered(), bad=(), seconds=seconds)
+    assert arms.counts("s")["candidate"].within == {"-40": 3, "48": 1}

@@ -132,3 +132,15 @@ def test_a_history_in_a_store(tmp_path: Path) -> None:
     assert [each.event for each in history.read()] == ["roll_back", "reset", "reset"]
     assert next(history.read()) == rolled
     assert [each.at for each in history.read(after=2)] == [161.0]
+
+
+@pytest.mark.parametrize("kind", ["file", "store"])
+def test_a_persons_word_is_kept_in_any_case(tmp_path: Path, kind: str) -> None:
+    """What a person tells is kept though a process told the same before, and a process that tells it after adds nothing."""
+    with SqliteStore(tmp_path / "store.db") as store:
+        history = HistoryFile(tmp_path / "h.jsonl") if kind == "file" else StoreHistory(store, flag="openai")
+        told = entry(by="file policy.toml", to="tee@0", at=1000.0)
+        assert history.append(told)
+        assert history.append(msgspec.structs.replace(told, by="ann", reason="looked at it"), always=True)
+        assert not history.append(told)
+        assert [each.by for each in history.read()] == ["file policy.toml", "ann"]

@@ -175,3 +175,12 @@ def test_times_are_read_and_told() -> None:
         plan = RolloutPlan.parse({"step": [{"stage": "tee", "minimum_time": text}]})
         assert plan.steps[0].minimum_time == seconds
     assert plan.steps[0].policy.stage is Stage.TEE
+
+
+def test_what_is_met_is_told_too() -> None:
+    """Each need of the next step is told, those that are met beside those that are missing."""
+    steps = [{"stage": "wire", "minimum_time": "1m", "minimum_conversations": 5}, {"stage": "tee", "approval": True}]
+    standing = Standing(policy=Policy(stage=Stage.WIRE), since=0.0, conversations=7)
+    needs = RolloutPlan.parse({"step": steps}).needs(standing, now=30.0)
+    assert needs.met == ("nothing halts the rollout", "wire has seen 7 of 5 requests")
+    assert needs.missing == ("wire has lasted 30 s of 1 m", "tee waits for an approval")

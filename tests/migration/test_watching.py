@@ -135,6 +135,9 @@ def test_a_mismatch_of_the_candidates_is_told_to_the_rollout() -> None:
         arms = rollout.status().arms
     assert arms["candidate"].bad.get("mismatch", 0) >= served
     assert not arms["control"].bad.get("mismatch")
+    assert sum(arms["control"].verdicts.values()) > 0
+    told = arms["candidate"].verdicts
+    assert told["wire.mismatch"] + told["tee.mismatch"] == arms["candidate"].bad["mismatch"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Tests of what a person does with a rollout from outside the service."""
