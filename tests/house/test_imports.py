@@ -67,7 +67,7 @@ TABLE = {
     "shim.compat": row(f"{BELOW_FACTORY} shim.client shim.factory"),
     "shim.compat.openai_v0": row(  # openai 0.28 went over requests; its `embeddings_utils` needed the libraries of data people
         f"{BELOW_FACTORY} shim.transfer_observer shim.client shim.factory",
-        "matplotlib numpy pandas plotly requests scipy sklearn tenacity",
+        "matplotlib numpy openai pandas plotly requests scipy sklearn tenacity",
     ),
     "shim.doctor": row("shim.migration shim.compat"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares

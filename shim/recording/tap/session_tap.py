@@ -198,12 +198,12 @@ def _mount(session: requests.Session, recorder: Recorder) -> Callable[[], None]:
             each.tap_removed()
         for prefix, adapter in list(session.adapters.items()):
             if id(adapter) in mine:
-                session.adapters[prefix] = _below(adapter)
+                session.adapters[prefix] = below(adapter)
 
     return undo
 
 
-def _below(adapter: BaseAdapter) -> BaseAdapter:
+def below(adapter: BaseAdapter) -> BaseAdapter:
     """The first adapter below that is no removed tap: taps may be removed in any order."""
     found = adapter
     while type(found) is TapAdapter and found.tapped_by is None:
