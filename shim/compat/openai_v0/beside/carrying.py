@@ -6,12 +6,14 @@ thread, as `shim.client.pool` has it; async ones share one on their loop, which 
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shim.client.pool import Inbox
 from shim.compat.openai_v0.beside.asking import Asked
@@ -21,7 +23,7 @@ from shim.compat.openai_v0.transport.blocking import _Pools
 from shim.compat.openai_v0.transport.heard import Heard, listen, starting
 from shim.compat.openai_v0.transport.shared_provider import shared
 from shim.factory import provider_maker
-from shim.model import UnsupportedFeatureError
+from shim.model import ErrorCategory, ProviderError, UnsupportedFeatureError
 from shim.provider import Completion, Provider, RequestHandle
 from shim.transfer_observer import Observe
 
@@ -94,15 +96,16 @@ class Carrier:
         waiting = _Waiting(timeout)
         seat = _seat_of(self._plan(proxy))  # type: ignore[arg-type]  # as above
         heard = waiting.heard = Heard(stream=asked.stream, wake=waiting.wake)
+        clock = _Clock(waiting, told)
         seat.calls += 1
         try:
             await seat.my_turn()
             with starting(heard):
-                handle = _begin(seat.provider, asked, heard=heard, told=told, inbox=None)
+                handle = _begin(seat.provider, asked, heard=heard, told=clock.told, inbox=None)
         except BaseException:
             seat.leave()
             raise
-        return AsyncAnswer(heard, changed=waiting.changed, release=_leaver(seat, handle, heard))
+        return AsyncAnswer(heard, changed=clock.changed, release=_leaver(seat, handle, heard))
 
     def close(self) -> None:
         """Close the providers of all threads; calls under way end as cancelled. Those of loops close with their last call."""
@@ -113,6 +116,34 @@ class Carrier:
             return _Plan(self._make_provider, None, None)
         files = (os.environ.get(name) for name in _CA_VARIABLES)
         return _Plan(self._make_provider, proxy, next((each for each in files if each and Path(each).is_file()), None))
+
+
+class _Clock:
+    """Tells a call that was ended because its time was over from one that its caller left."""
+
+    def __init__(self, waiting: _Waiting, told: Told) -> None:
+        self._waiting = waiting
+        self._told = told
+        self._is_late = False
+
+    async def changed(self) -> None:
+        """Wait until more has been heard.
+
+        Raises:
+            TimeoutError: the time for the whole call is over.
+        """
+        try:
+            await self._waiting.changed()
+        except (asyncio.TimeoutError, TimeoutError):
+            self._is_late = True
+            raise
+
+    def told(self, completion: Completion) -> None:
+        """Take the completion, and tell it."""
+        if self._is_late and completion.error is not None:
+            late = ProviderError(ErrorCategory.TIMEOUT, "the time for the whole call was over")
+            completion = replace(completion, error=late)
+        self._told(completion)
 
 
 async def begun(answer: AsyncAnswer) -> None:

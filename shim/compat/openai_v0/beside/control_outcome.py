@@ -51,6 +51,9 @@ class ControlOutcome:
 
     def raised(self, fault: BaseException) -> None:
         """Take what was raised in place of an answer, or inside of one."""
+        if self._failed:  # the library has raised it, and so left the stream
+            self.ended()
+            return
         if isinstance(fault, _LEFT):
             category = ErrorCategory.CANCELLED
         elif isinstance(fault, _LATE) or type(fault).__name__ == "Timeout" or "timed out" in str(fault).lower():

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from shim.compat.openai_v0.beside.aiohttp_content import watch_content
-from shim.compat.openai_v0.beside.asking import CallAccount, Asked, Upgrading, asked_for, is_chat, is_completion
+from shim.compat.openai_v0.beside.asking import Asked, CallAccount, Upgrading, asked_for, is_chat, is_completion
 from shim.compat.openai_v0.beside.carrying import Carrier, begun
 from shim.compat.openai_v0.beside.control_outcome import ControlOutcome
 from shim.compat.openai_v0.beside.real_library import RealLibrary, raised_for, raised_for_async
