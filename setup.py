@@ -36,6 +36,7 @@ setup(
     package_data={
         "legacy_openai": ["py.typed"],
         "shim": ["py.typed"],
+        "shim.compat": ["openai_v0_on_path/*.py"],
         "shim.comparison.report": ["*.jinja", "*.css", "*.js"],
     },
     install_requires=["requests>=2.32", "urllib3>=2.3", "msgspec>=0.19", 'tomli>=2; python_version < "3.11"'],

@@ -40,7 +40,7 @@ _OWN = frozenset(
         "seams",
         "sessions",
     }
-    | {"stream_faults", "transport"}
+    | {"startup", "stream_faults", "transport"}
 )
 
 _LEFT_OUT = {
