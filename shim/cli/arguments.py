@@ -199,6 +199,12 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     judging = command.add_argument_group("what is compared")
     judging.add_argument("--rung", choices=("wire", "tee"), help="only this comparison (default: both)")
     judging.add_argument(
+        "--control",
+        default="legacy",
+        choices=("legacy", "openai-0.28"),
+        help="who reads for the old side (default: legacy; openai-0.28: the real one, where it is installed)",
+    )
+    judging.add_argument(
         "--api",
         default="recorded",
         choices=("recorded", "auto", "chat_completions", "responses"),

@@ -128,7 +128,14 @@ class _Command:
     def _told_to_comparer(self) -> dict[str, Any]:
         told = self._arguments
         given = {name: getattr(told, name) for name in _CANDIDATE_SETTINGS if getattr(told, name) is not None}
-        return {"api": told.api, "candidate_settings": given, "resplit": told.resplit, "truncate": told.truncate}
+        control = {} if told.control == "legacy" else {"control": told.control}
+        return {
+            **control,
+            "api": told.api,
+            "candidate_settings": given,
+            "resplit": told.resplit,
+            "truncate": told.truncate,
+        }
 
     def _journal(self, open_files: contextlib.ExitStack) -> Journal | None:
         path = self._arguments.resume

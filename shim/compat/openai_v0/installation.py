@@ -40,7 +40,7 @@ _OWN = frozenset(
         "seams",
         "sessions",
     }
-    | {"startup", "stream_faults", "transport"}
+    | {"startup", "v0_reader", "stream_faults", "transport"}
 )
 
 _LEFT_OUT = {
