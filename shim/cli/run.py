@@ -81,4 +81,4 @@ def _become(command: Sequence[str], environ: dict[str, str]) -> NoReturn:
     sys.stderr.flush()
     if sys.platform == _WINDOWS:  # no process can become another there
         sys.exit(subprocess.run(command, env=environ, check=False).returncode)  # noqa: S603 - the user's own program
-    os.execve(command[0], command, environ)  # noqa: S606 - as above
+    os.execve(command[0], list(command), environ)  # noqa: S606 - as above

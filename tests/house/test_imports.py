@@ -69,6 +69,7 @@ TABLE = {
         f"{BELOW_FACTORY} shim.transfer_observer shim.client shim.factory",
         "matplotlib numpy openai pandas plotly requests scipy sklearn tenacity",
     ),
+    "shim.compat.openai_v0_on_path": row("shim.compat.openai_v0"),  # found as `openai` where `shim run` says so
     "shim.doctor": row("shim.migration shim.compat"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
         f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison shim.wakeup",

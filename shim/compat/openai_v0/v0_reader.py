@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from shim.comparison.tee_rung.codec_reader import CodecReader
 from shim.comparison.tee_rung.readings import Heard
-from shim.compat.openai_v0.beside.real_library import RealLibrary, real_library
+from shim.compat.openai_v0.beside.real_library import RealLibrary, real_library, replaying
 from shim.model import ErrorCategory, ModelResponse, ProviderError, StreamDone, StreamError
 from shim.model.response import Api
 from shim.recording.exchange import Exchange, RecordedResponse, Segment, UnreadableExchangeError, api_of, is_streamed
@@ -116,7 +116,7 @@ def _replaying(real: RealLibrary, exchange: Exchange) -> Iterator[None]:
     """Have the library of this thread get this exchange for an answer."""
     context, openai = real.api_requestor._thread_context, real.openai  # noqa: SLF001 - where it keeps its sessions
     before, kept = dict(vars(context)), openai.requestssession
-    with requests.Session() as session:
+    with replaying(), requests.Session() as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, ReplayAdapter(exchange))
         vars(context).clear()

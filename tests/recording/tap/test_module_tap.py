@@ -26,13 +26,15 @@ def test_posts_are_recorded_in_every_thread_by_every_name() -> None:
     recorded: list[Exchange] = []
     with FakeOpenAI() as server:
         with tap.module(requests, recorded.append):
-            assert requests.post(_url(server), json=_ASKED, headers=_KEY).json()["choices"]
-            requests.request("POST", _url(server), json=_ASKED, headers=_KEY)
-            thread = threading.Thread(target=lambda: post(_url(server), json=_ASKED, headers=_KEY))
+            assert requests.post(_url(server), json=_ASKED, headers=_KEY, timeout=10).json()["choices"]
+            requests.request("POST", _url(server), json=_ASKED, headers=_KEY, timeout=10)
+            thread = threading.Thread(target=lambda: post(_url(server), json=_ASKED, headers=_KEY, timeout=10))
             thread.start()
             thread.join()
-            lines = list(post(_url(server), json={**_ASKED, "stream": True}, headers=_KEY, stream=True).iter_lines())
-        post(_url(server), json=_ASKED, headers=_KEY)
+            lines = list(
+                post(_url(server), json={**_ASKED, "stream": True}, headers=_KEY, stream=True, timeout=10).iter_lines()
+            )
+        post(_url(server), json=_ASKED, headers=_KEY, timeout=10)
     assert lines[-2] == b"data: [DONE]"
     assert [each.ended for each in recorded] == ["complete"] * 4
     assert json.loads(recorded[0].request.body or b"") == _ASKED
@@ -43,9 +45,9 @@ def test_other_addresses_are_nobodys_business() -> None:
     """What is sent elsewhere is not recorded, unless `only` takes it."""
     recorded: list[Exchange] = []
     everything: list[Exchange] = []
-    with FakeOpenAI() as server, tap.module(requests, recorded.append):
-        with tap.module(requests, everything.append, only=lambda _: True):
-            requests.get(f"{server.base_url}/models", headers=_KEY)
+    some, every = tap.module(requests, recorded.append), tap.module(requests, everything.append, only=lambda _: True)
+    with FakeOpenAI() as server, some, every:
+        requests.get(f"{server.base_url}/models", headers=_KEY, timeout=10)
     assert (len(recorded), len(everything)) == (0, 1)
 
 
@@ -56,11 +58,11 @@ def test_taps_end_in_any_order() -> None:
     second: list[Exchange] = []
     with FakeOpenAI() as server:
         outer, inner = tap.module(requests, first.append), tap.module(requests, second.append)
-        post(_url(server), json=_ASKED, headers=_KEY)
+        post(_url(server), json=_ASKED, headers=_KEY, timeout=10)
         outer.remove()
-        post(_url(server), json=_ASKED, headers=_KEY)
+        post(_url(server), json=_ASKED, headers=_KEY, timeout=10)
         inner.remove()
-        post(_url(server), json=_ASKED, headers=_KEY)
+        post(_url(server), json=_ASKED, headers=_KEY, timeout=10)
     assert (len(first), len(second)) == (1, 2)
     assert requests.api.sessions is before  # type: ignore[attr-defined]  # as above
 
@@ -69,7 +71,7 @@ def test_sessions_of_ones_own_are_not_seen() -> None:
     """The gap that is told: a `requests.Session` is recorded by a tap of its own alone."""
     recorded: list[Exchange] = []
     with FakeOpenAI() as server, tap.module(requests, recorded.append), requests.Session() as session:
-        session.post(_url(server), json=_ASKED, headers=_KEY)
+        session.post(_url(server), json=_ASKED, headers=_KEY, timeout=10)
     assert recorded == []
 
 

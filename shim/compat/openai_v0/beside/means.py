@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from shim.compat.openai_v0.beside.asking import Upgrading
 from shim.compat.openai_v0.beside.carrying import Carrier
-from shim.compat.openai_v0.beside.real_library import real_library
+from shim.compat.openai_v0.beside.real_library import is_replaying, real_library
 from shim.compat.openai_v0.beside.recording import LibraryRecording
 from shim.compat.openai_v0.beside.routing import BesideCounts, Router
 from shim.compat.openai_v0.beside.units import UnitOf
@@ -107,7 +107,7 @@ class Beside:
         send = original if router is None else functools.partial(router.request_raw, original)
 
         def request_raw(*args: Any, **how: Any) -> Any:
-            if not self._active:
+            if not self._active or is_replaying():
                 return original(*args, **how)
             if recording is None:
                 return send(*args, **how)
@@ -131,7 +131,11 @@ class Beside:
     def _making(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def make_session() -> Any:
             session = original()
-            return session if self.recording is None or not self._active else self.recording.tapped(session)
+            return (
+                session
+                if self.recording is None or not self._active or is_replaying()
+                else self.recording.tapped(session)
+            )
 
         return make_session
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -52,6 +55,24 @@ def real_library() -> RealLibrary:
             field="real",
         )
     return RealLibrary(*found)
+
+
+_replays = threading.local()
+
+
+@contextmanager
+def replaying() -> Iterator[None]:
+    """Have this thread's calls of the library be its own alone meanwhile: neither moved nor recorded."""
+    _replays.now = True
+    try:
+        yield
+    finally:
+        _replays.now = False
+
+
+def is_replaying() -> bool:
+    """Whether this thread is in there."""
+    return getattr(_replays, "now", False)
 
 
 def raised_for(fault: BaseException, real: RealLibrary) -> BaseException:

@@ -1,4 +1,4 @@
-"""Tests that what old code does to the real library goes on working while something stands beside it, and that it goes again."""
+"""Tests that what old code does to the real library works while something stands beside it, and that it goes again."""
 
 from __future__ import annotations
 

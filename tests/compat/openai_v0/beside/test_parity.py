@@ -1,4 +1,4 @@
-"""Tests that the real library with something beside it does what was measured of it alone, by control and by the candidate."""
+"""Tests that the real library with something beside it does what was measured of it alone, by either arm."""
 
 from __future__ import annotations
 
