@@ -25,6 +25,7 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
+	@if $(BIN)/python -m bench.v0_environment; then .bench/openai_v0_tests/bin/python -m pytest tests/compat/openai_v0/beside; fi
 
 $(LOWEST)/.installed: tests/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)

@@ -44,6 +44,7 @@ setup(
     package_data={
         "legacy_openai": ["py.typed"],
         "shim": ["py.typed"],
+        "shim.compat": ["openai_v0_on_path/*.py"],
         "shim.comparison.report": ["*.jinja", "*.css", "*.js"],
         "shim.migration.report": ["*.jinja", "*.css"],
     },

@@ -9,7 +9,7 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from shim.provider import Provider
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shim.comparison import Comparer, Exchange, IgnoreRule
     from shim.comparison.readers import Reader, Sender
     from shim.comparison.verdict import Rung
+    from shim.endpoint import Auth
     from shim.wire.api_selection import ApiChoice
 
 ProviderKind: TypeAlias = str | Callable[..., Provider]
@@ -50,7 +51,7 @@ def provider_maker(kind: ProviderKind, settings: Mapping[str, Any]) -> Callable[
 
 def create_comparer(
     *,
-    control: ProviderKind | None = "legacy",
+    control: ProviderKind | type[Reader] | None = "legacy",
     candidate: ProviderKind | None = "native",
     rungs: Iterable[Rung] = ("wire", "tee"),
     api: ApiChoice | Literal["recorded"] = "recorded",
@@ -63,8 +64,9 @@ def create_comparer(
 
     Args:
         control: what reads the recorded bytes on the control's side: a kind of provider whose settings take a `session`, or
-            "native", where it is the native provider whose exchanges are compared (the other way round, when it serves);
-            None takes what each exchange says its control made of it.
+            a class of readers, such as `shim.compat.openai_v0.V0Reader`; or "native", where it is the native provider whose
+            exchanges are compared (the other way round, when it serves); None takes what each exchange says its control made
+            of it.
         candidate: "native" reads with the codecs of the native provider, and would send what that writes; any other kind
             reads on a session, and the codecs say what would be sent, without headers. None leaves both to the codecs.
         rungs: which to compare on.
@@ -92,28 +94,37 @@ def create_comparer(
     )
 
 
-def _control_reader(control: ProviderKind | None) -> Reader | Callable[..., Provider] | None:
+def _control_reader(control: ProviderKind | type[Reader] | None) -> Reader | Callable[..., Provider] | None:
     from shim.comparison.tee_rung.codec_reader import CodecReader
 
     if control == "native":
         return CodecReader()
-    return None if control is None else _maker_of(control)
+    if isinstance(control, type) and callable(getattr(control, "read", None)):
+        return cast("Reader", control())
+    return None if control is None else _maker_of(cast("ProviderKind", control))
 
 
 def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str, Any]) -> Callable[[Exchange], Sender]:
     """What the native provider would send in the place of each recorded control; what is left open is as recorded."""
+    from shim.endpoint import Endpoint
     from shim.native import RequestWriter
-    from shim.recording.exchange import api_of, base_url_of
+    from shim.recording.exchange import api_of, base_url_of, header_of
 
     RequestWriter(**settings)  # a setting that cannot be used is found now
 
     @functools.lru_cache(maxsize=64)  # a recording has few addresses
-    def writer(base_url: str, api: ApiChoice) -> RequestWriter:
-        return RequestWriter(**{"base_url": base_url, "api": api, **settings})
+    def writer(base_url: str, *, api: ApiChoice, auth: Auth) -> RequestWriter:
+        if "endpoint" in settings:
+            return RequestWriter(**{"api": api, **settings})
+        short = {name: settings[name] for name in ("organization", "project") if name in settings}
+        others = {name: value for name, value in settings.items() if name not in ("base_url", *short)}
+        endpoint = Endpoint(settings.get("base_url") or base_url, auth=auth, **short)
+        return RequestWriter(**{"api": api, "endpoint": endpoint, **others})
 
     def sender_for(exchange: Exchange) -> Sender:
         chosen = (api_of(exchange) or "auto") if api == "recorded" else api
-        return writer(base_url_of(exchange), chosen).sent_request
+        by_key = header_of(exchange.request.headers, "api-key") is not None  # as Azure's clients send it
+        return writer(base_url_of(exchange), api=chosen, auth="api-key" if by_key else "bearer").sent_request
 
     return sender_for
 

@@ -25,6 +25,7 @@ commands:
   demo         watch the legacy client answer through the shim
   doctor       find what a program uses of openai 0.28, and how it fares
   fake-server  run a loopback server that speaks the OpenAI API
+  run          run a program written for openai 0.28, with a rollout or a recording beside it
   record       pass requests on to an API, and record them for `shim compare`
   rollout      see and move a rollout: its stage, its guard, its switches
   "shim COMMAND --help" tells the options of each.
@@ -50,6 +51,12 @@ _RECORD_NOTE = """\
 FILE is appended to: one exchange a line, in gzip if its name ends in .gz. It holds what was asked and answered, but of
 headers only those that are known to be harmless, and no key. Only HTTP/1.1; proxy environment variables are not read.
 exit status: 0 ended by Ctrl-C or SIGTERM, 1 something could not be written, 2 it could not start.
+"""
+_RUN_NOTE = """\
+Where openai 0.28 is installed it stays, and --rollout moves its chat calls one by one; elsewhere shim.compat.openai_v0 takes its
+place. Processes the program starts inherit it. Where a command line cannot change, the environment does the same:
+  PYTHONPATH="$(shim run --print-path)" SHIM_OPENAI_V0_ROLLOUT=FILE SHIM_OPENAI_V0_RECORD=FILE SHIM_OPENAI_V0=native …
+exit status: that of the program; 2 used wrongly.
 """
 
 
@@ -98,7 +105,30 @@ def build_parser() -> argparse.ArgumentParser:
     _add_record(commands)
     _add_doctor(commands)
     add_rollout(commands, formatter=_Formatter)
+    _add_run(commands)
     return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "run",
+        usage="%(prog)s [options] program.py … | %(prog)s [options] -m module …",
+        description="Run a program that was written for openai 0.28, unchanged.",
+        epilog=_RUN_NOTE,
+        formatter_class=_Formatter,
+    )
+    command.add_argument(
+        "--rollout", metavar="FILE", help="a policy file (TOML or JSON), read again whenever it changes"
+    )
+    command.add_argument("--record", metavar="FILE", help="record every exchange, for shim compare")
+    command.add_argument(
+        "--provider",
+        choices=sorted(KINDS),
+        help="who serves the calls that move (default: native); without openai 0.28, who serves all (default: legacy)",
+    )
+    command.add_argument("--print-path", action="store_true", help="print the folder for PYTHONPATH, and end")
+    command.add_argument("-m", dest="module", action="store_true", help="the program is the name of a module")
+    command.add_argument("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
 
 def _add_chat(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -171,6 +201,12 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.add_argument("files", nargs="+", metavar="FILE", help="recorded exchanges; - is standard input")
     judging = command.add_argument_group("what is compared")
     judging.add_argument("--rung", choices=("wire", "tee"), help="only this comparison (default: both)")
+    judging.add_argument(
+        "--control",
+        default="legacy",
+        choices=("legacy", "openai-0.28"),
+        help="who reads for the old side (default: legacy; openai-0.28: the real one, where it is installed)",
+    )
     judging.add_argument(
         "--api",
         default="recorded",

@@ -84,7 +84,7 @@ class _Command:
         self._source = Source(arguments.files, limit=arguments.limit)
         self._workers = arguments.workers or suitable_workers(self._source.size, many=self._presents_many)
         self._run = Run(
-            partial(create_comparer, rungs=self._rungs, ignore=self._rules, **self._told_to_comparer),
+            partial(create_comparer, rungs=self._rungs, ignore=self._rules, **self._control, **self._told_to_comparer),
             workers=self._workers,
             details=DETAILS if arguments.html else 0,
             ignore=self._rules,
@@ -130,12 +130,27 @@ class _Command:
         given = {name: getattr(told, name) for name in _CANDIDATE_SETTINGS if getattr(told, name) is not None}
         return {"api": told.api, "candidate_settings": given, "resplit": told.resplit, "truncate": told.truncate}
 
+    @property
+    def _control(self) -> dict[str, Any]:
+        """Who reads for the old side, as the comparer is told."""
+        if self._arguments.control == "legacy":
+            return {}
+        from shim.compat.openai_v0 import V0Reader
+
+        return {"control": V0Reader}
+
     def _journal(self, open_files: contextlib.ExitStack) -> Journal | None:
         path = self._arguments.resume
         if path is None:
             return None
         rules = [[rule.path, rule.rule, rule.rung, rule.reason, rule.owner] for rule in self._rules]
-        options = {"version": __version__, "rungs": list(self._rungs), "ignore": rules, **self._told_to_comparer}
+        options = {
+            "version": __version__,
+            "control": self._arguments.control,
+            "rungs": list(self._rungs),
+            "ignore": rules,
+            **self._told_to_comparer,
+        }
         try:
             return open_files.enter_context(Journal(path, options=options))
         except OSError as error:

@@ -74,6 +74,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from shim.cli.fake_server import fake_server
 
         return fake_server
+    if name == "run":
+        from shim.cli.run import run
+
+        return run
     if name == "doctor":
         from shim.cli.doctor import doctor
 

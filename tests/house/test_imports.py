@@ -70,11 +70,13 @@ TABLE = {
     "shim.compat": row(f"{BELOW_FACTORY} shim.client shim.factory"),
     "shim.compat.openai_v0": row(  # openai 0.28 went over requests; its `embeddings_utils` needed the libraries of data people
         f"{BELOW_FACTORY} shim.transfer_observer shim.client shim.factory",
-        "matplotlib numpy pandas plotly requests scipy sklearn tenacity urllib3",
+        "matplotlib numpy openai pandas plotly requests scipy sklearn tenacity urllib3",
     ),
+    "shim.compat.openai_v0_on_path": row("shim.compat.openai_v0"),  # found as `openai` where `shim run` says so
     "shim.compat.legacy_multi": row(  # the legacy client's own face: its config, messages, completions, errors and words
         f"{VOCABULARY} shim.poller shim.wire legacy_openai shim.legacy_adapter", "requests"
     ),
+    "shim.compat.openai_v0_on_path": row("shim.compat.openai_v0"),  # found as `openai` where `shim run` says so
     "shim.doctor": row("shim.migration shim.compat"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
         f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison shim.wakeup",

@@ -46,6 +46,7 @@ from shim.compat.openai_v0.error import APIError, InvalidRequestError, OpenAIErr
 from shim.compat.openai_v0.installation import Installation, install
 from shim.compat.openai_v0.seams import AioSession, GuardedModule
 from shim.compat.openai_v0.transport.choice import use
+from shim.compat.openai_v0.v0_reader import V0Reader
 from shim.compat.openai_v0.version import VERSION
 
 _AZURE_VERSION: str | None = "2023-05-15"
@@ -91,6 +92,7 @@ __all__ = [
     "Model",
     "Moderation",
     "OpenAIError",
+    "V0Reader",
     "api_base",
     "api_key",
     "api_key_path",

@@ -116,6 +116,14 @@ DEVIATIONS: tuple[Deviation, ...] = (
         modes=("native",),
         measured=((r"^status_\d+$", r"^/outcome/raised/(text|user_message)$"),),
     ),
+    Deviation(
+        name="an event stream that nobody asked for is read",
+        there="APIError, as it is no JSON",
+        here="the answer that the stream tells",
+        reason="the provider takes a body for what it is",
+        modes=("native",),
+        measured=((r"^stream@asked whole$", r"^/outcome/"),),
+    ),
     # --- beside it ---------------------------------------------------------------------------------------------------
     Deviation(
         name="a pickle holds no API key",

@@ -14,7 +14,8 @@ import importlib.util
 import pkgutil
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -28,8 +29,18 @@ if TYPE_CHECKING:
 NAME = "openai"
 # Ours alone; `import openai.transport` must not find them.
 _OWN = frozenset(
-    {"choice", "deviations", "installation", "interpretation", "namespace", "request_parts", "seams", "sessions"}
-    | {"stream_faults", "transport"}
+    {
+        "beside",
+        "choice",
+        "deviations",
+        "installation",
+        "interpretation",
+        "namespace",
+        "request_parts",
+        "seams",
+        "sessions",
+    }
+    | {"startup", "v0_reader", "stream_faults", "transport"}
 )
 
 _LEFT_OUT = {
@@ -66,6 +77,16 @@ class Installation:
         self.mode: Mode = means.mode
         self._means: _Means | None = means
 
+    @property
+    def counts(self) -> Any:
+        """What became of the chat calls, beside the real library: `BesideCounts`; None in its place."""
+        return getattr(self._means, "counts", None)
+
+    @property
+    def recording(self) -> Any:
+        """The recording: its `counts`, and `flush()`; None where there is none."""
+        return getattr(self._means, "recording", None)
+
     def uninstall(self) -> None:
         """Take everything back: every module, name and setting is as it was. May be called again."""
         means, self._means = self._means, None
@@ -84,22 +105,47 @@ class Installation:
         return f"<openai 0.28, {self.mode}{'' if self._means else ', uninstalled'}>"
 
 
-def install(*, real: Literal["auto"] | bool = "auto", rollout: Any = None) -> Installation:
+def install(
+    *,
+    real: Literal["auto"] | bool = "auto",
+    rollout: Any = None,
+    candidate: Any = "native",
+    upgrades: Iterable[str] = (),
+    target: Any = None,
+    unit: Any = None,
+    record: Any = None,
+    redaction: Any = None,
+) -> Installation:
     """Make `import openai` mean openai 0.28.
 
     Args:
         real: "auto" stands beside the real openai 0.28 where it can be imported, else in its place; False always takes its place;
             True wants the real one.
         rollout: a `shim.migration` rollout that decides for each chat call; None leaves them where they are.
+        candidate: who serves the calls that move: "native" or "legacy", with the address, key and limits of each call; or a
+            `Provider`, or a function that makes one, with its own.
+        upgrades: names of `shim.migration.upgrades` that a call gets before the candidate does, undone in its answer.
+        target: the `Target` of the upgrades.
+        unit: names the unit of a call, all of whose calls go one way: a function that takes a `RoutedCall`. None takes the
+            header `X-Conversation-Id`, else `user`, else draws each call by itself.
+        record: where exchanges are recorded: a path, or a function that takes one.
+        redaction: what is taken out of them first; None is `Redaction()`.
 
     Raises:
-        UnsupportedFeatureError: standing beside the real one was asked for.
+        UnsupportedFeatureError: the real one is wanted and not there; or an argument has no meaning in its place.
         RuntimeError: it is installed already.
+        TypeError, ValueError, OSError: an argument cannot be used; the message names it.
     """
     if real not in ("auto", True, False):
         raise TypeError(f'real is {real!r}; give "auto", True or False')
+    moving = {"candidate": candidate, "upgrades": upgrades, "target": target, "unit": unit}
+    recording = {"record": record, "redaction": redaction}
     if real is True or (real == "auto" and real_version() is not None):
-        return _install_beside(rollout)
+        from shim.compat.openai_v0.beside.means import Beside
+
+        with Instead.absent():
+            return Installation(Beside(rollout=rollout, **moving, **recording))
+    _refuse_beside_only({**moving, **recording})
     means = Instead()
     if rollout is not None:
         try:
@@ -110,6 +156,26 @@ def install(*, real: Literal["auto"] | bool = "auto", rollout: Any = None) -> In
     return Installation(means)
 
 
+_LEFT_ALONE: dict[str, Any] = {
+    "candidate": "native",
+    "upgrades": (),
+    "target": None,
+    "unit": None,
+    "record": None,
+    "redaction": None,
+}
+
+
+def _refuse_beside_only(given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        if value != _LEFT_ALONE[name]:
+            raise UnsupportedFeatureError(
+                f"{name} has a meaning beside the real openai 0.28 alone, and that is not there; leave it out, or "
+                "install openai==0.28.1",
+                field=name,
+            )
+
+
 def real_version() -> str | None:
     """The version of the real openai where that is a 0.28, None where it is another or not there."""
     try:
@@ -117,14 +183,6 @@ def real_version() -> str | None:
     except importlib.metadata.PackageNotFoundError:
         return None
     return version if version.startswith("0.28") else None
-
-
-def _install_beside(rollout: Any) -> Installation:
-    del rollout
-    raise UnsupportedFeatureError(
-        "standing beside the real openai 0.28 is not there yet; install(real=False) takes its place",
-        field="real",
-    )
 
 
 class Instead:
@@ -139,7 +197,7 @@ class Instead:
 
     def __init__(self) -> None:
         with self._lock:
-            if Instead._installed is not None:
+            if Instead._installed is not None or _stands_beside():
                 raise RuntimeError("openai 0.28 is installed already; uninstall that first")
             Instead._installed = self
         self._before = {name: module for name, module in sys.modules.items() if _is_under(name, NAME)}
@@ -154,6 +212,19 @@ class Instead:
             alias = alias_of(name)
             if alias is not None:
                 self.take_in(alias, module)
+
+    @classmethod
+    @contextmanager
+    def absent(cls) -> Iterator[None]:
+        """Do something while nothing stands in the place of the real one.
+
+        Raises:
+            RuntimeError: something does.
+        """
+        with cls._lock:
+            if cls._installed is not None:
+                raise RuntimeError("openai 0.28 is installed already; uninstall that first")
+            yield
 
     def take_in(self, alias: str, module: ModuleType) -> None:
         """Put a module under its name below `openai`, and let what it defines say so."""
@@ -178,6 +249,11 @@ class Instead:
     def _rename(self, thing: Any, alias: str) -> None:
         self._renamed.append((thing, thing.__module__))
         thing.__module__ = alias
+
+
+def _stands_beside() -> bool:
+    means = sys.modules.get(f"{PACKAGE}.beside.means")
+    return means is not None and means.Beside.is_installed()
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

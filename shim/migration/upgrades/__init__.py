@@ -4,6 +4,7 @@ Not the moving of traffic (`shim.migration`), not the codecs (`shim.wire`). `upg
 request would need. Importing this loads no transport; the hook for the wire rung is in `shim.migration.upgrades.wire`.
 """
 
+from shim.migration.upgrades.addressed import upgrade_call
 from shim.migration.upgrades.catalogue import UPGRADES, Upgrade
 from shim.migration.upgrades.change import Change, RefusedField, Target, TargetApi
 from shim.migration.upgrades.models import AS_OF, MODELS, RETIRED_ENDPOINTS, ModelFacts, RetiredEndpoint, facts_of
@@ -27,6 +28,7 @@ __all__ = [
     "advise",
     "facts_of",
     "is_no_op",
+    "upgrade_call",
     "upgrade_model_request",
     "upgrade_request",
 ]

@@ -6,18 +6,17 @@ each change is told by the upgrade's name, as an accepted difference, never as a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from shim.comparison import ABSENT, Exchange, Mismatch, Outcome, Verdict, compare_wire
+from shim.migration.upgrades.addressed import upgrade_call
 from shim.migration.upgrades.change import Change, Target
-from shim.migration.upgrades.upgrading import Upgraded, upgrade_request
+from shim.migration.upgrades.upgrading import Upgraded
 
 
 def upgraded_exchange(
@@ -32,14 +31,8 @@ def upgraded_exchange(
     if control.request.body is None:
         raise ValueError("the recording has no request body: it was left out, or could not be read")
     fields = msgspec.json.decode(control.request.body)
-    engine = _engine_of(control.request.url)
-    asked = fields if engine is None or "model" in fields else {"engine": engine, **fields}
-    upgraded = upgrade_request(asked, upgrades=upgrades, target=target)
-    sent = {name: value for name, value in upgraded.fields.items() if name in fields or name != "engine"}
+    url, sent, upgraded = upgrade_call(control.request.url, fields, upgrades=upgrades, target=target)
     body = msgspec.json.encode(sent)
-    url = _address(
-        control.request.url, chat=upgraded.endpoint == "chat/completions", engine="engine" in upgraded.fields
-    )
     return replace(control, request=replace(control.request, url=url, body=body, length=len(body))), upgraded
 
 
@@ -86,23 +79,3 @@ def accepted(change: Change) -> Mismatch:
         rule="wire.body",
         ignored=f"upgrade {change.name}: {change.reason}",
     )
-
-
-# What openai 0.28 writes for `engine=`, but for Azure, whose deployments stay in the address.
-_ADDRESS = re.compile(r"(?:/engines/(?P<engine>[^/]+))?(?P<endpoint>/(?:chat/)?completions)/?\Z")
-
-
-def _engine_of(url: str) -> str | None:
-    found = _ADDRESS.search(urlsplit(url).path)
-    return None if found is None or found["engine"] is None else unquote_plus(found["engine"])
-
-
-def _address(url: str, *, chat: bool, engine: bool) -> str:
-    """The address after the upgrades: of Chat Completions for a chat, and without the engine that the body names now."""
-    parts = urlsplit(url)
-    found = _ADDRESS.search(parts.path)
-    if found is None:
-        return url
-    kept = parts.path[found.start() : found.start("endpoint")] if engine else ""
-    endpoint = "/chat/completions" if chat else found["endpoint"]
-    return urlunsplit(parts._replace(path=f"{parts.path[: found.start()]}{kept}{endpoint}"))

@@ -11,13 +11,16 @@ exceptions, the same objects as far as can be told; and whatever fails in here s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 
 import requests
 
 from shim.recording.recorder import MAX_BODY, Context, OnError, Recorder
 from shim.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
+from shim.recording.tap.module_tap import ModuleRecorder, install_module_tap
 from shim.recording.tap.tap_adapter import tap_adapters
 
 if TYPE_CHECKING:
@@ -47,36 +50,80 @@ class HasSession(Protocol):
 Tapped: TypeAlias = "requests.Session | Watchable | HasSession"
 
 
-def tap(
-    target: Tapped,
-    sink: SinkTarget,
-    *,
-    redaction: Redaction | None = None,
-    max_body: int = MAX_BODY,
-    context: Context = None,
-    on_error: OnError | None = None,
-) -> Tap:
-    """Record every exchange from now on; the tap's `remove` ends that.
+class TapFunction:
+    """`tap(session, sink)` records a session, `tap.module(requests, sink)` what `requests` sends at module level."""
 
-    Adapters mounted on a session later are tapped too. A request header `X-Shim-Pair-Id` is not sent: it becomes the exchange's
-    `pair_id`, which otherwise is made up.
+    def __call__(
+        self,
+        target: Tapped,
+        sink: SinkTarget,
+        *,
+        redaction: Redaction | None = None,
+        max_body: int = MAX_BODY,
+        context: Context = None,
+        on_error: OnError | None = None,
+    ) -> Tap:
+        """Record every exchange from now on; the tap's `remove` ends that.
 
-    Args:
-        target: a `requests.Session`, or what has a `session` or a `watch`.
-        sink: a path (JSON Lines, compressed if it ends in .gz; appended to, written in the background), or a function
-            that takes an `Exchange`. That is called on the thread that read the end of the body, so it must be quick.
-        redaction: what is taken out before anything is written or given to the function; None is `Redaction()`. Exchanges
-            that wait to be written, in memory and never many, are not redacted yet.
-        max_body: bytes of a body that are kept.
-        context: plain JSON added to each exchange: a dict, or a function that gives one, called when the request is sent.
-        on_error: gets every exception of the recording, the function and the file; none ever reaches the caller.
+        Adapters mounted on a session later are tapped too. A request header `X-Shim-Pair-Id` is not sent: it becomes the
+        exchange's `pair_id`, which otherwise is made up.
 
-    Raises:
-        TypeError: the target cannot be tapped, or the sink is neither.
-        OSError: the file cannot be opened for writing.
-        ValueError: `max_body` is not positive.
-    """
-    return Tap(target, sink, redaction=redaction, max_body=max_body, context=context, on_error=on_error)
+        Args:
+            target: a `requests.Session`, or what has a `session` or a `watch`.
+            sink: a path (JSON Lines, compressed if it ends in .gz; appended to, written in the background), or a function
+                that takes an `Exchange`. That is called on the thread that read the end of the body, so it must be quick.
+            redaction: what is taken out before anything is written or given to the function; None is `Redaction()`. Exchanges
+                that wait to be written, in memory and never many, are not redacted yet.
+            max_body: bytes of a body that are kept.
+            context: plain JSON added to each exchange: a dict, or a function that gives one, called when the request is sent.
+            on_error: gets every exception of the recording, the function and the file; none ever reaches the caller.
+
+        Raises:
+            TypeError: the target cannot be tapped, or the sink is neither.
+            OSError: the file cannot be opened for writing.
+            ValueError: `max_body` is not positive.
+        """
+        return Tap(target, sink, redaction=redaction, max_body=max_body, context=context, on_error=on_error)
+
+    def module(
+        self,
+        module: ModuleType,
+        sink: SinkTarget,
+        *,
+        only: Callable[[str], bool] | None = None,
+        redaction: Redaction | None = None,
+        max_body: int = MAX_BODY,
+        context: Context = None,
+        on_error: OnError | None = None,
+    ) -> Tap:
+        """Record what `requests.post(...)` and its like send, in every thread, until the tap's `remove`.
+
+        Sessions that a program makes itself are not seen, nor other libraries; see `module_tap`.
+
+        Args:
+            module: `requests`.
+            sink: as for `tap`.
+            only: says of an address whether it is recorded; None takes those of an OpenAI API, on whatever host.
+            redaction: as for `tap`, and so the following.
+            max_body: bytes of a body that are kept.
+            context: added to each exchange.
+            on_error: gets every exception of the recording.
+
+        Raises:
+            TypeError: it is another module, or the sink cannot be one.
+            OSError: the file cannot be opened for writing.
+            ValueError: `max_body` is not positive.
+        """
+        recorder = functools.partial(ModuleRecorder, only=only)
+        return Tap(
+            module,
+            sink,
+            redaction=redaction,
+            max_body=max_body,
+            context=context,
+            on_error=on_error,
+            recorder=recorder,
+        )
 
 
 @final
@@ -90,17 +137,18 @@ class Tap:
 
     def __init__(
         self,
-        target: Tapped,
+        target: Tapped | ModuleType,
         sink: SinkTarget,
         *,
         redaction: Redaction | None,
         max_body: int,
         context: Context,
         on_error: OnError | None,
+        recorder: Callable[..., Recorder] = Recorder,
     ) -> None:
         install = _installer(target)
         self._sink: CallableSink | FileSink = sink_of(sink, on_error=self._note_failure)
-        self._recorder = Recorder(
+        self._recorder = recorder(
             self._sink, redaction=redaction, max_body=max_body, context=context, on_error=on_error
         )
         self._target = type(target).__name__
@@ -164,6 +212,8 @@ _Install: TypeAlias = Callable[[Recorder], Callable[[], None]]
 
 def _installer(target: Any) -> _Install:
     """How to tap a target."""
+    if isinstance(target, ModuleType):
+        return lambda recorder: install_module_tap(target, lambda session: tap_adapters(session, recorder))
     if isinstance(target, requests.Session):
         return lambda recorder: tap_adapters(target, recorder)
     watch = getattr(target, "watch", None)
@@ -175,3 +225,7 @@ def _installer(target: Any) -> _Install:
     raise TypeError(
         f"a {type(target).__name__} cannot be tapped; give a requests.Session, or something with a `session` or a `watch`"
     )
+
+
+tap: Final = TapFunction()
+"""Records a session, or something that has or watches one; `tap.module` what `requests` sends at module level."""

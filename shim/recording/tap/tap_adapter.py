@@ -44,17 +44,14 @@ def tap_adapters(session: requests.Session, recorder: Recorder) -> Callable[[], 
         what undoes it. Taps may be removed in any order.
     """
     tapping = Tapping(recorder)
-    adapters = session.adapters if isinstance(session.adapters, _TappedAdapters) else _TappedAdapters(session.adapters)
-    adapters.begin(tapping)
-    session.adapters = adapters
+    adapters = begin_tapping(session, tapping)
 
     def undo() -> None:
         tapping.recorder = None
-        adapters.end(tapping)
         if session.adapters is adapters:
-            if not adapters.tappings:
-                session.adapters = adapters.plain
+            end_tapping(session, tapping)
         else:
+            adapters.end(tapping)
             recorder.failed(
                 RuntimeError("the session was given other adapters: what went through them was not recorded")
             )
@@ -62,6 +59,28 @@ def tap_adapters(session: requests.Session, recorder: Recorder) -> Callable[[], 
                 session.adapters[prefix] = _below(adapter)
 
     return undo
+
+
+def is_tapped(session: requests.Session, tapping: Tapping) -> bool:
+    """Whether a tap stands before the adapters of a session."""
+    return isinstance(session.adapters, _TappedAdapters) and tapping in session.adapters.tappings
+
+
+def begin_tapping(session: requests.Session, tapping: Tapping) -> _TappedAdapters:
+    """Put a tap before the adapters of a session, and before those that come later; return what holds them then."""
+    adapters = session.adapters if isinstance(session.adapters, _TappedAdapters) else _TappedAdapters(session.adapters)
+    adapters.begin(tapping)
+    session.adapters = adapters
+    return adapters
+
+
+def end_tapping(session: requests.Session, tapping: Tapping) -> None:
+    """Take it off; the session has its own mapping again where no other tap is left."""
+    adapters = session.adapters
+    if isinstance(adapters, _TappedAdapters):
+        adapters.end(tapping)
+        if not adapters.tappings:
+            session.adapters = adapters.plain
 
 
 _Adapters: TypeAlias = "MutableMapping[str, BaseAdapter]"

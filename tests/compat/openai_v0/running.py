@@ -1,8 +1,9 @@
 """Makes the calls (`calls`) with whichever openai there is, and tells what came of each, one JSON line a call.
 
-    python -m tests.compat.openai_v0.running real|legacy|native URL [NAME…]
+    python -m tests.compat.openai_v0.running real|legacy|native|control|candidate URL [NAME…]
 
-Not the comparing. "real" imports the openai that is installed; "legacy" and "native" put ours in its place. Each call starts from
+Not the comparing. "real" imports the openai that is installed; "legacy" and "native" put ours in its place; "control" and
+"candidate" stand beside the real one, and have that arm serve every chat call. Each call starts from
 the same settings, and its name stands in the address, by which the server knows what to answer.
 """
 
@@ -24,7 +25,13 @@ SETTINGS = ("api_key_path", "organization", "api_version", "proxy", "app_info", 
 
 def library(mode: str) -> Any:
     """The openai of a mode, as old code imports it."""
-    if mode != "real":
+    if mode in ("control", "candidate"):
+        from shim.compat import openai_v0
+        from shim.migration import Policy, Rollout, Stage
+
+        stage = Stage.COMPLETE if mode == "candidate" else Stage.RAMP
+        openai_v0.install(real=True, rollout=Rollout(Policy(stage=stage)), record=lambda _exchange: None)
+    elif mode != "real":
         from shim.compat import openai_v0
 
         openai_v0.install(real=False)

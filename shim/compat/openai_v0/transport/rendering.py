@@ -32,6 +32,7 @@ from shim.model import (
 from shim.provider import Completion
 from shim.wire import chat
 
+_NO_CONTENT = 204  # an answer to 0.28, which gives None; to a provider there is none
 _FINISH_REASONS = {FinishReason.TOOL_CALL: "tool_calls"}
 
 
@@ -49,6 +50,8 @@ def answer_of(completion: Completion) -> Told | None:
         body = body_of(completion.response)
         return Told(status=completion.http_status or 200, headers=_as_json(completion.headers), body=body)
     failed = completion.error
+    if failed is not None and failed.http_status == _NO_CONTENT:
+        return Told(status=_NO_CONTENT, headers=completion.headers, body=b"")
     if failed is None or failed.http_status is None or failed.body is None:
         return None
     return Told(status=failed.http_status, headers=completion.headers, body=failed.body)

@@ -1,0 +1,179 @@
+"""Records what the real library sends and gets: taps on its sessions, and beside its sessions of aiohttp.
+
+Not a recording's form or file (`shim.recording`). What leaves is left alone: the sessions stay the library's own, with its proxy,
+its retries and its adapters. Only what leaves inside a call of the library is recorded, so that a session of the program's own
+(`requestssession`) may serve other purposes unseen.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+
+from shim.compat.openai_v0.beside.aiohttp_content import watch_content
+from shim.compat.openai_v0.beside.real_library import RealLibrary
+from shim.recording.exchange import Headers, TransportFault
+from shim.recording.exchange_builder import Recording
+from shim.recording.recorder import Recorder
+from shim.recording.redaction.redaction import Redaction
+from shim.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
+from shim.recording.tap.sessions_tap import SessionsTap
+from shim.recording.tap.transport_fault import kind_of, reading_fault
+
+
+class LibraryRecording:
+    """A recording of everything the real library sends, control's, and of what the candidate sends in its place.
+
+    Args:
+        sink: a path, or a function that takes an `Exchange`, as `shim.comparison.tap` has it.
+        redaction: what is taken out; None is `Redaction()`.
+
+    Raises:
+        TypeError: the sink is neither.
+        OSError: the file cannot be opened for writing.
+    """
+
+    def __init__(self, sink: SinkTarget, *, redaction: Redaction | None) -> None:
+        self._sink: CallableSink | FileSink = sink_of(sink, on_error=self._note_failure)
+        self._control = _InsideCalls(self._sink, redaction=redaction, client="openai 0.28")
+        self._candidate = Recorder(self._sink, redaction=redaction, client="candidate", role="candidate")
+        self._sessions = SessionsTap(self._control)
+        self.observe = self._candidate.observe
+        self.unseen = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Exchanges recorded, dropped, failed; calls that could not be seen. Of this process."""
+        self._control.collect()
+        both = (self._control.tally, self._candidate.tally)
+        named = {name: sum(getattr(each, name) for each in both) for name in ("recorded", "dropped", "failed")}
+        return {**named, "unseen": self.unseen}
+
+    @contextmanager
+    def a_blocking_call(self, real: RealLibrary) -> Iterator[None]:
+        """A call on this thread: its session, where it has one already, is tapped; a new one is by `tapped`."""
+        context = real.api_requestor._thread_context  # noqa: SLF001 - where the real library keeps them
+        session = getattr(context, "session", None)
+        if session is not None:
+            self.tapped(session)
+        with self._control.inside():
+            yield
+
+    def tapped(self, session: Any) -> Any:
+        """The very session, tapped."""
+        if isinstance(session, requests.Session):
+            self._sessions.add(session)
+        else:
+            self.unseen += 1  # a stand-in for a session, as tests have them
+        return session
+
+    def watched(self, session: Any) -> Any:
+        """What stands for a session of aiohttp in one async call, and records it."""
+        return _WatchedSession(session, self._control)
+
+    def flush(self) -> None:
+        """Hand over what has ended, and wait until it is written."""
+        self._control.collect()
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Restore the sessions, write what has ended, close the file."""
+        try:
+            self._sessions.remove()
+        finally:
+            self._control.collect()
+            self._sink.close()
+
+    def _note_failure(self, error: Exception) -> None:
+        self._control.failed(error)
+
+
+class _InsideCalls(Recorder):
+    """Records what is sent inside a call of the real library, and nothing else of its sessions."""
+
+    def __init__(self, sink: CallableSink | FileSink, **settings: Any) -> None:
+        super().__init__(sink, **settings)
+        self._calls = threading.local()
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Record what this thread sends meanwhile."""
+        before = getattr(self._calls, "open", False)
+        self._calls.open = True
+        try:
+            yield
+        finally:
+            self._calls.open = before
+
+    def begin(self, **sent: Any) -> Recording | None:
+        """Begin to record a request; None outside of calls."""
+        return super().begin(**sent) if getattr(self._calls, "open", False) else None
+
+
+class _WatchedSession:
+    """Passes the requests of one async call on to its session; in every other way that session."""
+
+    def __init__(self, session: Any, recorder: _InsideCalls) -> None:
+        self._session = session
+        self._recorder = recorder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    async def request(self, method: str, url: str, **how: Any) -> Any:
+        """Send it as the session does, and record it; raises what the session raises, the very object."""
+        with self._recorder.inside():
+            headers: Headers = tuple((str(name), str(value)) for name, value in (how.get("headers") or {}).items())
+            recording = self._recorder.begin(method=method.upper(), url=url, headers=headers, body=how.get("data"))
+        if recording is None:
+            return await self._session.request(method=method, url=url, **how)
+        try:
+            response = await self._session.request(method=method, url=url, **how)
+        except Exception as error:
+            recording.end("failed", fault=_sending_fault(error, at=recording.elapsed()))
+            raise
+        except BaseException:
+            recording.end("aborted")
+            raise
+        try:
+            recording.head(response.status, reason=response.reason or "", headers=_pairs(response.raw_headers))
+            watch_content(response, _RecordedContent(recording))
+        except Exception as error:  # noqa: BLE001 - whatever a session gave back, the caller gets it
+            self._recorder.failed(error)
+        return response
+
+
+class _RecordedContent:
+    """Notes a body as it is read."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    def piece(self, data: bytes) -> None:
+        self._recording.note(data)
+
+    def ended(self) -> None:
+        self._recording.end("complete")
+
+    def raised(self, fault: BaseException) -> None:
+        if isinstance(fault, Exception):
+            self._recording.end("failed", fault=reading_fault(fault, at=self._recording.elapsed()))
+        else:
+            self._recording.end("aborted")
+
+
+def _sending_fault(error: Exception, *, at: float) -> TransportFault:
+    """The fault of an async request that got no response; aiohttp's names say whether a connection stood."""
+    names = {each.__name__ for each in type(error).__mro__}
+    is_unconnected = names & {"ClientConnectorError", "ConnectionTimeoutError", "ClientProxyConnectionError"}
+    return TransportFault(
+        stage="connect" if is_unconnected else "headers", kind=kind_of(error), message=str(error), at=at
+    )
+
+
+def _pairs(raw_headers: Any) -> Headers:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw_headers)

@@ -1,0 +1,108 @@
+"""What happens when a program that `shim run` started imports openai: the installation that the environment asks for.
+
+Not the command (`shim.cli.run`) nor the installing (`installation`). The environment is what every process inherits that the
+program starts, however it does that: spawn, fork, `subprocess`.
+
+    PYTHONPATH              begins with `folder()`
+    SHIM_OPENAI_V0          "legacy" or "native": the candidate, or what carries chat where the real openai 0.28 is not there
+    SHIM_OPENAI_V0_ROLLOUT  a policy file, as `shim.migration.FilePolicy` takes it
+    SHIM_OPENAI_V0_RECORD   a file to record exchanges into
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from shim.compat.openai_v0.installation import NAME, Installation, install, real_version
+from shim.compat.openai_v0.transport.choice import VARIABLE
+
+ROLLOUT_VARIABLE = f"{VARIABLE}_ROLLOUT"
+RECORD_VARIABLE = f"{VARIABLE}_RECORD"
+
+
+class StartupSettings(Struct, frozen=True, kw_only=True):
+    """What to install; None leaves each to its default.
+
+    Attributes:
+        provider: "legacy" or "native".
+        rollout: path of a policy file.
+        record: path of a recording.
+    """
+
+    provider: str | None = None
+    rollout: str | None = None
+    record: str | None = None
+
+    @classmethod
+    def of_environment(cls, environ: Mapping[str, str]) -> StartupSettings:
+        """Read them."""
+        names = {"provider": VARIABLE, "rollout": ROLLOUT_VARIABLE, "record": RECORD_VARIABLE}
+        return cls(**{field: environ.get(name) or None for field, name in names.items()})
+
+    def variables(self) -> dict[str, str]:
+        """As variables of the environment; paths whole, since a program may change its folder."""
+        paths = {ROLLOUT_VARIABLE: self.rollout, RECORD_VARIABLE: self.record}
+        told = {name: str(Path(path).absolute()) for name, path in paths.items() if path is not None}
+        return told if self.provider is None else {**told, VARIABLE: self.provider}
+
+
+def folder() -> str:
+    """The folder that is put on the path."""
+    return str(Path(__file__).resolve().parent.parent / "openai_v0_on_path")
+
+
+def begin(*, folder: str) -> None:
+    """Make `import openai`, which is under way, give what is installed.
+
+    Args:
+        folder: of the stand-in that was found. It stays on the path, which children of `multiprocessing` are given.
+    """
+    place, path = Path(folder).resolve().parent, list(sys.path)
+    stand_in = sys.modules.pop(NAME)
+    sys.path[:] = [each for each in path if not each or Path(each).resolve() != place]
+    try:
+        if not _installed:
+            _installed.append(installed_from(StartupSettings.of_environment(os.environ)))
+        importlib.import_module(NAME)
+    except BaseException:
+        sys.modules[NAME] = stand_in  # the import machinery takes it out again
+        raise
+    finally:
+        sys.path[:] = path
+
+
+_installed: list[Installation] = []  # at most one for each process; a program may import openai anew
+
+
+def installed_from(settings: StartupSettings) -> Installation:
+    """Install, and see to it that what is recorded and counted is written when the process ends.
+
+    Raises:
+        PolicyError, UnsupportedFeatureError, OSError: something cannot be used; the message names it.
+    """
+    with contextlib.ExitStack() as failing:
+        rollout = None if settings.rollout is None else failing.enter_context(_rollout(settings.rollout))
+        given: dict[str, Any] = {"rollout": rollout}
+        if real_version() is not None and rollout is not None:
+            given["candidate"] = settings.provider or "native"
+        installation = install(**given, record=settings.record)
+        ending = failing.pop_all()
+    if settings.record is not None:
+        ending.callback(installation.recording.flush)
+    atexit.register(ending.close)
+    return installation
+
+
+def _rollout(path: str) -> Any:
+    from shim.migration import FilePolicy, Rollout
+
+    return Rollout(FilePolicy(path))
