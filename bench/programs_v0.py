@@ -1,4 +1,4 @@
-"""`python -m bench.programs_v0`: programs of other people, unmodified, on the real openai 0.28.1 and on what stands in for it.
+"""`python -m bench.programs_v0`: unmodified programs of other people, on the real openai 0.28.1 and on its stand-in.
 
 Not a test: it makes an environment for each program below `.bench/programs`. A program takes its task (`bench.programs`) on the
 real library first; then in each other mode it must print the same, end the same, and send the fake API the same requests. The API

@@ -1,4 +1,4 @@
-"""A program as old code has it, for the tests of the runner of such programs: it knows openai 0.28 and nothing of this project.
+"""A program as old code has it, for the tests of their runner: it knows openai 0.28 and nothing of this project.
 
 Not a test (`test_programs_v0`).
 """

@@ -1,4 +1,4 @@
-"""What the loopback server answers where something is wrong: every status, every place an answer can break off, bad bodies.
+"""What the loopback server answers where something is wrong: every status, every place of a break, bad bodies.
 
 Not the calls (`calls.faults`), nor the answers of a well server (`replies`).
 """
