@@ -19,6 +19,7 @@ DOCUMENTS = (
     "docs/migration_guide.md",
     "docs/openai-0.28-deviations.md",
     "docs/openai-0.28.md",
+    "docs/provider_interface.md",
     "docs/recording_format.md",
     "docs/rollout.md",
 )
