@@ -141,9 +141,9 @@ def main() -> None:
     names = [use for use in rows if not use.keyword]
     there = [use for use in names if use.name not in ABSENT_THERE and (use.name in FOREIGN or is_there(use))]
     used, kept = (sum(use.repositories for use in some) for some in (names, there))
-    print(f"names there: {len(there)} of {len(names)}; by how many repositories use them: {100 * kept / used:.2f} %")  # noqa: T201
-    print(f"names with keywords there: {len(rows) - len(missing())} of {len(rows)}")  # noqa: T201
-    print(f"repositories wholly inside: {share_inside()} % (aim {AIM} %)")  # noqa: T201
+    print(f"names there: {len(there)} of {len(names)}; by how many repositories use them: {100 * kept / used:.2f} %")  # noqa: T201 - its output is its result
+    print(f"names with keywords there: {len(rows) - len(missing())} of {len(rows)}")  # noqa: T201 - its output is its result
+    print(f"repositories wholly inside: {share_inside()} % (aim {AIM} %)")  # noqa: T201 - its output is its result
 
 
 if __name__ == "__main__":
