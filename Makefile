@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOWEST := .lowest
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lowest check bench clean
+.PHONY: help demo test lowest check bench parity programs clean
 
 help:
 	@echo "make demo    watch the legacy client answer through the shim (no network, no key)"
@@ -13,6 +13,8 @@ help:
 	@echo "make lowest  test what stands on requests with the lowest versions allowed (installs them into .lowest/)"
 	@echo "make check   lint, format and type checks"
 	@echo "make bench   measure against peers (installs them into .bench/)"
+	@echo "make parity  the same calls through the real openai 0.28.1 and through shim.compat.openai_v0"
+	@echo "make programs  langchain, llm, instructor, litellm and guidance of that time, on both"
 
 $(STAMP): setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +45,12 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
+
+parity: $(STAMP)
+	$(BIN)/python -m bench.parity_v0
+
+programs: $(STAMP)
+	$(BIN)/python -m bench.programs_v0
 
 clean:
 	rm -rf $(VENV) .bench .lowest build *.egg-info .mypy_cache .pytest_cache .ruff_cache

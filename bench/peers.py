@@ -55,7 +55,9 @@ ADAPTER = Peer("legacy client through the shim", "adapter", _OURS)
 LEGACY = Peer("legacy client, json.loads by hand", "legacy_by_hand", _OURS)
 OPENAI_ASYNC = Peer("openai, async", "openai_async", "openai", _OPENAI)
 OPENAI_THREADS = Peer("openai, threads", "openai_threads", "openai", _OPENAI)
-OPENAI_V0 = Peer("openai 0.28, threads", "openai_v0", "openai", Environment("openai_v0", "openai==0.28.1 msgspec"))
+OPENAI_V0 = Peer(
+    "openai 0.28, threads", "openai_v0", "openai", Environment("openai_v0", "openai==0.28.1 msgspec numpy")
+)
 LITELLM = Peer("litellm, async", "litellm_async", "litellm", Environment("litellm", "litellm"))
 AIOHTTP = Peer("bare aiohttp, json.loads by hand", "aiohttp_bare", "aiohttp", Environment("aiohttp", "aiohttp"))
 

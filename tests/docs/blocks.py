@@ -17,6 +17,9 @@ DOCUMENTS = (
     "docs/callbacks_and_event_loops.md",
     "docs/comparison.md",
     "docs/migration_guide.md",
+    "docs/openai-0.28-deviations.md",
+    "docs/openai-0.28.md",
+    "docs/provider_interface.md",
     "docs/recording_format.md",
     "docs/rollout.md",
 )

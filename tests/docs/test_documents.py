@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import io
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,12 +15,20 @@ from xml.etree import ElementTree
 
 import pytest
 
+from shim.cli.arguments import build_parser
 from shim.testing.fake_openai import FakeOpenAI
 from tests.cli.running import ROOT, Running, environment, run
-from tests.docs.blocks import DOCUMENTS, Block, all_blocks
+from tests.docs.blocks import DOCUMENTS, Block, all_blocks, blocks_of
 
 PYTHON = all_blocks("python")
 COMMANDS = [(str(block), line) for block in all_blocks("sh") for line in block.source.splitlines()]
+ON_THEIR_OWN_CODE = [
+    (str(block), line.removeprefix("$ "))
+    for block in blocks_of("README.md")
+    if block.language == "console"
+    for line in block.source.splitlines()
+    if "shim run" not in line or importlib.util.find_spec("shim.cli.run") is not None  # comes with standing beside 0.28
+]
 RUNGS = ["off", "wire", "tee", "shadow", "ramp", "complete"]
 
 
@@ -51,6 +60,18 @@ def test_commands_run_as_they_stand(place: str, command: str) -> None:
         else:
             ran = run(["sh", "-c", here(command)], env)
             assert (ran.returncode, bool(ran.stdout)) == (0, True), f"{place}: {ran.stderr}"
+
+
+@pytest.mark.parametrize(("place", "command"), ON_THEIR_OWN_CODE)
+def test_commands_on_the_readers_code_are_understood(place: str, command: str) -> None:
+    """Each command shown for the reader's own code is one the command line knows, options and all, or a target of ours."""
+    for words in (shlex.split(each, comments=True) for each in command.split("&&")):
+        if words[0] == "make":
+            assert make_knows(words[1]), place
+        elif words[0] == "shim":
+            assert build_parser().parse_args(words[1:]).command == words[1], place
+        else:
+            assert shutil.which(words[0]), place
 
 
 def here(command: str) -> str:

@@ -7,6 +7,7 @@ crosses a real socket; an answer may stall, and may break off.
 from __future__ import annotations
 
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -26,14 +27,16 @@ STALL_SECONDS = 30.0
 class Reply:
     """What to answer: with `chunks` a chunked body, one chunk each, else `body` with its length.
 
-    `end`: "well", "cut" (the connection breaks after the body so far), "stall" (it stays silent after that), or "silent" (not
-    even a head comes).
+    `raw`: every byte as it is, head and framing included, in the place of all of these.
+    `end`: "well", "cut" (the connection closes after what is there so far), "reset" (it is reset then), "stall" (it stays silent
+    after that), or "silent" (not even a head comes).
     """
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
     body: bytes = b""
     chunks: tuple[bytes, ...] | None = None
+    raw: bytes | None = None
     end: str = "well"
 
 
@@ -94,6 +97,17 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.end == "silent":
             self._hold()
             return
+        if reply.raw is None:
+            self._send_framed(reply)
+        else:
+            self.wfile.write(reply.raw)
+        if reply.end == "stall":
+            self._hold()
+        elif reply.end in ("cut", "reset"):
+            self.wfile.flush()
+            self._leave(reset=reply.end == "reset")
+
+    def _send_framed(self, reply: Reply) -> None:
         self.send_response_only(reply.status)  # no Date: it would stand in messages that are compared
         for name, value in reply.headers:
             self.send_header(name, value)
@@ -101,12 +115,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_whole(reply)
         else:
             self._send_chunks(reply)
-        if reply.end == "stall":
-            self._hold()
-        elif reply.end == "cut":
-            self.wfile.flush()
-            self.connection.shutdown(socket.SHUT_RDWR)
-            self.close_connection = True
 
     def _send_whole(self, reply: Reply) -> None:
         missing = 0 if reply.end == "well" else 10
@@ -123,6 +131,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
         if reply.end == "well":
             self.wfile.write(b"0\r\n\r\n")
+
+    def _leave(self, *, reset: bool) -> None:
+        self.close_connection = True
+        if not reset:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST, and no FIN
+        self.rfile.close()  # it holds the socket open too
+        self.connection.close()
 
     def _hold(self) -> None:
         self.wfile.flush()

@@ -76,7 +76,6 @@ TABLE = {
     "shim.compat.legacy_multi": row(  # the legacy client's own face: its config, messages, completions, errors and words
         f"{VOCABULARY} shim.poller shim.wire legacy_openai shim.legacy_adapter", "requests"
     ),
-    "shim.compat.openai_v0_on_path": row("shim.compat.openai_v0"),  # found as `openai` where `shim run` says so
     "shim.doctor": row("shim.migration shim.compat"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
         f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison shim.wakeup",

@@ -38,6 +38,13 @@ _ODD_BODY = (
     r"|stream text)$"
 )
 
+# What is told of an exception, wherever in a call it comes. Of a chunk more is told: one that is missing is seen all the same.
+_EXCEPTION = (
+    r"^/outcome/(raised|gave/\d+)/(caught by|class|code|error|http_body|http_status|json_body|organization|param|request_id"
+    r"|retry-after|should_retry|text|user_message)(/|$)"
+)
+_WORDS = r"^/outcome/(raised|gave/\d+)/(text|user_message)$"
+
 DEVIATIONS: tuple[Deviation, ...] = (
     # --- shown by the parity suite -----------------------------------------------------------------------------------
     Deviation(
@@ -45,28 +52,45 @@ DEVIATIONS: tuple[Deviation, ...] = (
         there="requests' ChunkedEncodingError or ConnectionError as it is; async calls aiohttp's, or a bare TimeoutError",
         here="StreamBrokenError: those of requests and openai.error.APIConnectionError in one; async also aiohttp's",
         reason="old code catches the one or the other, and neither may be missed",
-        measured=((r"^stream_(cut|stall)@", r"^/outcome/gave/2/"),),
+        measured=(
+            (r"^(stream_(cut|reset|stall|ends_with)|stalled_stream)\w*@", _EXCEPTION),
+            (r"^((cut|reset)_(after_head|in_body)|bad_gzip)@a?streamed$", _EXCEPTION),
+        ),
     ),
     Deviation(
         name="an async answer that is cut is an APIConnectionError",
         there="aiohttp's ClientPayloadError as it is",
         here="openai.error.APIConnectionError, as a blocking call always had it",
         reason="async calls go without aiohttp",
-        measured=((r"^cut@async$", r"^/outcome/raised/"),),
+        measured=((r"^(cut|(cut|reset)_(after_head|in_body)|bad_gzip)@async$", _EXCEPTION),),
     ),
     Deviation(
         name="headers in the words of an async APIError",
         there="written as aiohttp writes them: <CIMultiDictProxy(...)>",
         here="written as a blocking call has them: {...}",
         reason="async calls go without aiohttp; `headers` itself is case-insensitive either way",
-        measured=((r"^status_\d+@async$", r"^/outcome/raised/(text|user_message)$"),),
+        measured=((r"^(status_\d+|untyped_500)@(async|astreamed)$", _WORDS),),
     ),
     Deviation(
         name="no line end behind a payload in an async error",
         there="`http_body` of an error inside an async stream ends with a line end",
         here="it does not, as in a blocking one",
         reason="an oddity of how aiohttp reads lines",
-        measured=((r"^stream_\w+@astreamed$", r"^/outcome/gave/\d+/(http_body|text|user_message)$"),),
+        measured=((r"^(stream|payload)_\w+@astreamed$", r"^/outcome/gave/\d+/(http_body|text|user_message)$"),),
+    ),
+    Deviation(
+        name="an async answer is read as a blocking one is",
+        there="aiohttp refuses a head that breaks off, ends lines at a line feed alone, misses the line end behind the last "
+        "chunk, and loses what came with a bad chunk size",
+        here="as requests and iter_lines read it (native: as curl does): such a head is an empty answer, a carriage return "
+        "ends a line, what came is given; a stream with a Content-Length that is cut may lose its last piece, as a blocking "
+        "one does",
+        reason="async calls go without aiohttp; no API sends any of these",
+        measured=(
+            (r"^cut_in_head@(async|astreamed)$", _EXCEPTION),
+            (r"^(payload_carriage_returns|stream_ends_with_bad_chunk_size)@astreamed$", r"^/outcome/gave/"),
+            (r"^stream_(cut_in_last_chunk|(cut|reset)_of_counted)@astreamed$", r"^/outcome/gave/"),
+        ),
     ),
     Deviation(
         name="a body that no provider can carry is refused",
@@ -103,10 +127,13 @@ DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
         name="words for what went wrong below HTTP",
         there="those of requests and urllib3",
-        here="the provider's",
+        here="the provider's (with the legacy client: as there, but for the names of its connection classes)",
         reason="another transport; classes and attributes are the same",
         modes=("native",),
-        measured=((r"^(silent@|cut$|chat@module constant$)", r"^/outcome/raised/(text|user_message)$"),),
+        measured=(
+            (r"^(silent@|cut$|chat@module constant$)", _WORDS),
+            (r"^((cut|reset)_|bad_status_line|stalled_whole)\w*@(whole|streamed)$", _WORDS),
+        ),
     ),
     Deviation(
         name="headers in the words of an APIError",
@@ -114,15 +141,72 @@ DEVIATIONS: tuple[Deviation, ...] = (
         here="names in lower case",
         reason="libcurl and HTTP/2 have them so; `headers` itself is case-insensitive",
         modes=("native",),
-        measured=((r"^status_\d+$", r"^/outcome/raised/(text|user_message)$"),),
+        measured=((r"^(status_\d+|untyped_500)(@whole|@streamed)?$", _WORDS),),
     ),
     Deviation(
-        name="an event stream that nobody asked for is read",
-        there="APIError, as it is no JSON",
-        here="the answer that the stream tells",
-        reason="the provider takes a body for what it is",
+        name="a head that breaks off is a fault",
+        there="an answer without headers and body: an APIError of its status",
+        here="APIConnectionError (with the legacy client: as there)",
+        reason="libcurl tells it from an answer",
+        modes=("native",),
+        measured=((r"^cut_in_head@(whole|streamed)$", _EXCEPTION),),
+    ),
+    Deviation(
+        name="a silence in the midst of an answer is a Timeout",
+        there="APIConnectionError from a blocking call, Timeout from an async one",
+        here="openai.error.Timeout from both (with the legacy client: as there)",
+        reason="the provider has one clock for both; whoever meets this silence meets one before the answer too, a Timeout",
+        modes=("native",),
+        measured=((r"^stalled_whole_\w+@whole$", _EXCEPTION),),
+    ),
+    Deviation(
+        name="a payload that is no chunk ends a stream",
+        there="text, a list and NaN are given out as they are, and reading goes on",
+        here="the payload is given out, others as far as they have come, then the stream breaks (with the legacy client: as "
+        "there)",
+        reason="the native provider lets go of a server that does not speak its API",
+        modes=("native",),
+        measured=((r"^payload_(text|list|nan)@a?streamed$", r"^/outcome/gave/"),),
+    ),
+    Deviation(
+        name="what came before a break is given",
+        there="requests loses the last 512 bytes at most of a stream with a Content-Length that is cut",
+        here="every event that came is given (with the legacy client: as there)",
+        reason="the native provider reads what there is",
+        modes=("native",),
+        measured=((r"^stream_(cut|reset)_of_counted@streamed$", r"^/outcome/gave/"),),
+    ),
+    Deviation(
+        name="an event stream that was not asked for is read",
+        there="APIError with the whole of it as text",
+        here="the answer it comes to (with the legacy client: as there)",
+        reason="gateways send one; the native provider reads it for all its callers",
         modes=("native",),
         measured=((r"^stream@asked whole$", r"^/outcome/"),),
+    ),
+    Deviation(
+        name="a whole answer called text/plain is read",
+        there="given as a str",
+        here="given as an object where it is JSON (with the legacy client: as there)",
+        reason="gateways name it so; the native provider reads it for all its callers",
+        modes=("native",),
+        measured=((r"^typed_plain_latin@(whole|async)$", r"^/outcome/gave"),),
+    ),
+    Deviation(
+        name="no compression is asked for",
+        there="gzip is asked for and taken off; bad gzip is a fault",
+        here="none is asked for, and what comes is read as it is (with the legacy client: as there)",
+        reason="compression holds up streams",
+        modes=("native",),
+        measured=((r"^bad_gzip@", r"^/outcome/"),),
+    ),
+    Deviation(
+        name="what looks like a key is masked in an error",
+        there="OpenAI's words hold the first and last letters of a wrong key: sk-w********rong",
+        here="[masked key] (with the legacy client: as there)",
+        reason="errors are logged, and the native provider masks for all its callers",
+        modes=("native",),
+        measured=((r"^status_401_masked@", r"^/outcome/"),),
     ),
     # --- beside it ---------------------------------------------------------------------------------------------------
     Deviation(
@@ -153,9 +237,11 @@ DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
         name="a stream may begin with its first bytes",
         there="create(stream=True) returns with the head",
-        here="the same on the legacy client; on the native provider with the first bytes of the body",
+        here="the same on the legacy client; on the native provider with the first bytes of the body, so that silence before "
+        "them is openai.error.Timeout",
         reason="providers tell nothing before there is something to tell",
         modes=("native",),
+        measured=((r"^stalled_stream_after_head@astreamed$", _EXCEPTION),),
     ),
     Deviation(
         name="aiosession takes None alone",

@@ -1,6 +1,6 @@
 """What the loopback server answers to each of the calls (`calls`), by the name that the call's address carries.
 
-Not the server (`tests.helpers.loopback`).
+Not the server (`tests.helpers.loopback`), nor what is wrong on purpose at each place (`fault_replies`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import struct
 from typing import Any
 
+from tests.compat.openai_v0.fault_replies import FAULTS
 from tests.helpers.loopback import Received, Reply
 
 JSON = ("Content-Type", "application/json")
@@ -139,4 +140,4 @@ BY_NAME: dict[str, Reply] = {
 def reply_to(request: Received) -> Reply:
     """The reply to a request: its address is `/s/NAME/…`, where the name of a call may go on behind a `~`."""
     name = request.target.split("/")[2].partition("~")[0]
-    return BY_NAME.get(name, _json(CHAT))
+    return FAULTS.get(name) or BY_NAME.get(name, _json(CHAT))

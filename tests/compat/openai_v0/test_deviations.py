@@ -16,7 +16,7 @@ PAGE = ROOT / "docs" / "openai-0.28-deviations.md"
 OPENING = """# Where openai 0.28 in its place differs from the real one
 
 `shim.compat.openai_v0` does what openai 0.28.1 did. Where it does not, that is on purpose, and stands here with its reason.
-`python -m bench.parity_v0` makes the same calls through both and finds no other difference. Where nothing else is said a line
+`make parity` makes the same calls through both and finds no other difference. Where nothing else is said a line
 holds whatever carries chat; "native" means `openai.use("native")`.
 """
 

@@ -13,7 +13,7 @@ from tests.compat.openai_v0.calls import CALLS
 from tests.compat.openai_v0.comparing import compare, leaves
 from tests.compat.openai_v0.measuring import measured, told_by
 
-GROUPS = 5
+GROUPS = 10
 NAMES = sorted(CALLS)
 
 

@@ -44,17 +44,18 @@ class Told(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+_NO_CONTENT = 204  # a failure to a provider; 0.28 gave None
+
+
 def answer_of(completion: Completion) -> Told | None:
     """The answer a completion tells of; None where there was none to tell."""
     if completion.response is not None:
         body = body_of(completion.response)
         return Told(status=completion.http_status or 200, headers=_as_json(completion.headers), body=body)
     failed = completion.error
-    if failed is not None and failed.http_status == _NO_CONTENT:
-        return Told(status=_NO_CONTENT, headers=completion.headers, body=b"")
-    if failed is None or failed.http_status is None or failed.body is None:
+    if failed is None or failed.http_status is None or (failed.body is None and failed.http_status != _NO_CONTENT):
         return None
-    return Told(status=failed.http_status, headers=completion.headers, body=failed.body)
+    return Told(status=failed.http_status, headers=completion.headers, body=failed.body or b"")
 
 
 def body_of(response: ModelResponse) -> bytes:

@@ -4,7 +4,7 @@ Not what is answered (`replies`; the part of a name before a `@` says which). Ru
 but the standard library and `requests`.
 """
 
-from tests.compat.openai_v0.calls import chat_answers, chat_requests, endpoints, objects, outside
+from tests.compat.openai_v0.calls import chat_answers, chat_requests, endpoints, faults, objects, outside
 from tests.compat.openai_v0.calls.scripts import CALLS
 
-__all__ = ["CALLS", "chat_answers", "chat_requests", "endpoints", "objects", "outside"]
+__all__ = ["CALLS", "chat_answers", "chat_requests", "endpoints", "faults", "objects", "outside"]
