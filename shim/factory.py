@@ -1,6 +1,7 @@
-"""The factory: makes providers by kind, the one place that knows which there are.
+"""The factory: makes providers by kind and stacks layers on them, the one place that knows which there are.
 
-Not the providers themselves (`shim.legacy_adapter`, `shim.native`) nor what drives them (`shim.client`, `shim.loops`).
+Not the providers themselves (`shim.legacy_adapter`, `shim.native`), not the layers (`shim.layers`), nor what drives them
+(`shim.client`, `shim.loops`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from shim.provider import Provider
+from shim.provider import Deadlines, Provider
 
 if TYPE_CHECKING:
     from shim.comparison import Comparer, Exchange, IgnoreRule
@@ -20,32 +21,51 @@ if TYPE_CHECKING:
     from shim.wire.api_selection import ApiChoice
 
 ProviderKind: TypeAlias = str | Callable[..., Provider]
+Wrap: TypeAlias = Callable[[Provider], Provider]
 
 
-def create_provider(kind: ProviderKind, **settings: Any) -> Provider:
-    """Make a provider.
+def create_provider(kind: ProviderKind, *, deadlines: Deadlines | None = None, **settings: Any) -> Provider:
+    """Make a provider, with the layers that are asked for; what is None adds none.
 
     Args:
         kind: "legacy", "native", or any callable that takes `settings` and returns a provider.
+        deadlines: limits of time; with `Deadlines()` a call can have its own.
         settings: the provider's own keyword arguments.
 
     Raises:
         ValueError: no such kind; the message names those there are.
         TypeError: a setting the provider does not take, or one it needs; the message names it, never its value.
+        InvalidRequestError: a layer's setting cannot be used.
         MissingCredentialsError: from the provider.
     """
-    return provider_maker(kind, settings)()
+    return provider_maker(kind, settings, deadlines=deadlines)()
 
 
-def provider_maker(kind: ProviderKind, settings: Mapping[str, Any]) -> Callable[[], Provider]:
-    """Check `kind` and the names of `settings` now, make providers of them later.
+def provider_maker(
+    kind: ProviderKind, settings: Mapping[str, Any], *, deadlines: Deadlines | None = None
+) -> Callable[[], Provider]:
+    """Check `kind`, the names of `settings` and the layers' settings now, make providers of them later.
 
     What it returns holds the settings in a closure, so that no repr shows them: a key may be among them.
     """
     make = _maker_of(kind)
     _check_settings(make, settings, kind=name_of(kind))
     kept = dict(settings)
-    return lambda: make(**kept)
+    layers = [] if deadlines is None else [_deadline_layer(deadlines)]
+    if not layers:
+        return lambda: make(**kept)
+    return lambda: functools.reduce(_wrapped, layers, make(**kept))
+
+
+def _wrapped(provider: Provider, wrap: Wrap) -> Provider:
+    return wrap(provider)
+
+
+def _deadline_layer(deadlines: Deadlines) -> Wrap:
+    from shim.layers.deadlines import DeadlineLayer, checked_deadlines
+
+    checked = checked_deadlines(deadlines)
+    return lambda provider: DeadlineLayer(provider, checked)
 
 
 def create_comparer(

@@ -23,7 +23,7 @@ from shim.model import (
     StreamEvent,
     TextDelta,
 )
-from shim.provider import CallOptions, Completion, Provider, RequestHandle
+from shim.provider import CallOptions, Completion, Deadlines, Provider, RequestHandle
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,6 +44,7 @@ class AsyncClient:
     Args:
         kind: "legacy", "native", or a callable that takes `settings` and returns a provider.
         max_buffered_events: how many events may wait for a slow reader; past that its stream ends with category aborted.
+        deadlines: limits of time, as `shim.create_provider` takes them.
         settings: the provider's own. Names are checked here; no provider is made and no environment read before the first use.
 
     Raises:
@@ -52,13 +53,18 @@ class AsyncClient:
     """
 
     def __init__(
-        self, kind: ProviderKind = "legacy", *, max_buffered_events: int = MAX_BUFFERED_EVENTS, **settings: Any
+        self,
+        kind: ProviderKind = "legacy",
+        *,
+        max_buffered_events: int = MAX_BUFFERED_EVENTS,
+        deadlines: Deadlines | None = None,
+        **settings: Any,
     ) -> None:
         if not isinstance(max_buffered_events, int) or max_buffered_events < 1:
             raise ValueError(
                 "max_buffered_events is not a positive integer; give how many events may wait for a slow reader"
             )
-        make = provider_maker(kind, settings)
+        make = provider_maker(kind, settings, deadlines=deadlines)
         self._kind = name_of(kind)
         self._limit = max_buffered_events
         self._closed = False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from shim.client.pool import ClientClosedError, Inbox, OpenRequest, PerProcess, Pool, StreamOutcome, error_of, result_of
 from shim.factory import ProviderKind, name_of, provider_maker
 from shim.model import ModelRequest, ModelResponse, StreamDone, StreamError, StreamEvent, TextDelta
-from shim.provider import CallOptions, Completion, Provider, RequestHandle
+from shim.provider import CallOptions, Completion, Deadlines, Provider, RequestHandle
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,6 +30,7 @@ class Client:
 
     Args:
         kind: "legacy", "native", or a callable that takes `settings` and returns a provider.
+        deadlines: limits of time, as `shim.create_provider` takes them.
         settings: the provider's own. Names are checked here; no provider is made and no environment read before the first use.
 
     Raises:
@@ -37,8 +38,8 @@ class Client:
         TypeError: a setting the provider does not take; the message names those it takes.
     """
 
-    def __init__(self, kind: ProviderKind = "legacy", **settings: Any) -> None:
-        make = provider_maker(kind, settings)
+    def __init__(self, kind: ProviderKind = "legacy", *, deadlines: Deadlines | None = None, **settings: Any) -> None:
+        make = provider_maker(kind, settings, deadlines=deadlines)
         self._kind = name_of(kind)
         self._closed = False
         self._pools = PerProcess(lambda: Pool(make))
