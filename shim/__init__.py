@@ -70,6 +70,7 @@ from shim.model import (
     user,
 )
 from shim.provider import (
+    Attempt,
     CallOptions,
     Completion,
     Deadlines,
@@ -83,6 +84,7 @@ from shim.provider import (
 if TYPE_CHECKING:
     from shim.client import AsyncClient, Client
     from shim.factory import create_provider
+    from shim.layers import RetryBudget, RetryPolicy
 
 __version__ = "0.1.0"
 
@@ -90,6 +92,8 @@ __version__ = "0.1.0"
 _ON_DEMAND: dict[str, str] = {
     "AsyncClient": "shim.client",
     "Client": "shim.client",
+    "RetryBudget": "shim.layers",
+    "RetryPolicy": "shim.layers",
     "create_provider": "shim.factory",
 }
 
@@ -112,6 +116,7 @@ __all__ = [
     "APIConnectionError",
     "APITimeoutError",
     "AsyncClient",
+    "Attempt",
     "AudioPart",
     "AuthenticationError",
     "BadRequestError",
@@ -151,6 +156,8 @@ __all__ = [
     "RequestCancelledError",
     "RequestHandle",
     "ResponseFormat",
+    "RetryBudget",
+    "RetryPolicy",
     "ShimError",
     "StreamAbortedError",
     "StreamDone",

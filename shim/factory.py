@@ -18,18 +18,22 @@ if TYPE_CHECKING:
     from shim.comparison import Comparer, Exchange, IgnoreRule
     from shim.comparison.readers import Reader, Sender
     from shim.comparison.verdict import Rung
+    from shim.layers import RetryPolicy
     from shim.wire.api_selection import ApiChoice
 
 ProviderKind: TypeAlias = str | Callable[..., Provider]
 Wrap: TypeAlias = Callable[[Provider], Provider]
 
 
-def create_provider(kind: ProviderKind, *, deadlines: Deadlines | None = None, **settings: Any) -> Provider:
+def create_provider(
+    kind: ProviderKind, *, deadlines: Deadlines | None = None, retries: RetryPolicy | None = None, **settings: Any
+) -> Provider:
     """Make a provider, with the layers that are asked for; what is None adds none.
 
     Args:
         kind: "legacy", "native", or any callable that takes `settings` and returns a provider.
         deadlines: limits of time; with `Deadlines()` a call can have its own.
+        retries: how often a request is tried; with `RetryPolicy(attempts=1)` a call can have its own.
         settings: the provider's own keyword arguments.
 
     Raises:
@@ -38,20 +42,26 @@ def create_provider(kind: ProviderKind, *, deadlines: Deadlines | None = None, *
         InvalidRequestError: a layer's setting cannot be used.
         MissingCredentialsError: from the provider.
     """
-    return provider_maker(kind, settings, deadlines=deadlines)()
+    return provider_maker(kind, settings, deadlines=deadlines, retries=retries)()
 
 
 def provider_maker(
-    kind: ProviderKind, settings: Mapping[str, Any], *, deadlines: Deadlines | None = None
+    kind: ProviderKind,
+    settings: Mapping[str, Any],
+    *,
+    deadlines: Deadlines | None = None,
+    retries: RetryPolicy | None = None,
 ) -> Callable[[], Provider]:
     """Check `kind`, the names of `settings` and the layers' settings now, make providers of them later.
 
-    What it returns holds the settings in a closure, so that no repr shows them: a key may be among them.
+    Those it makes share one budget of retries. What it returns holds the settings in a closure, so that no repr shows them: a
+    key may be among them.
     """
     make = _maker_of(kind)
     _check_settings(make, settings, kind=name_of(kind))
     kept = dict(settings)
     layers = [] if deadlines is None else [_deadline_layer(deadlines)]
+    layers += [] if retries is None else [_retry_layer(retries, total=None if deadlines is None else deadlines.total)]
     if not layers:
         return lambda: make(**kept)
     return lambda: functools.reduce(_wrapped, layers, make(**kept))
@@ -66,6 +76,13 @@ def _deadline_layer(deadlines: Deadlines) -> Wrap:
 
     checked = checked_deadlines(deadlines)
     return lambda provider: DeadlineLayer(provider, checked)
+
+
+def _retry_layer(policy: RetryPolicy, *, total: float | None) -> Wrap:
+    from shim.layers.retries import RetryLayer, checked_policy
+
+    checked = checked_policy(policy, place="retries")
+    return lambda provider: RetryLayer(provider, checked, total=total)
 
 
 def create_comparer(

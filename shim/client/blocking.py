@@ -17,6 +17,8 @@ from shim.provider import CallOptions, Completion, Deadlines, Provider, RequestH
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from shim.layers import RetryPolicy
+
 
 class Client:
     """Asks models, from any number of threads.
@@ -30,7 +32,7 @@ class Client:
 
     Args:
         kind: "legacy", "native", or a callable that takes `settings` and returns a provider.
-        deadlines: limits of time, as `shim.create_provider` takes them.
+        deadlines, retries: limits of time, and how often a request is tried, as `shim.create_provider` takes them.
         settings: the provider's own. Names are checked here; no provider is made and no environment read before the first use.
 
     Raises:
@@ -38,8 +40,15 @@ class Client:
         TypeError: a setting the provider does not take; the message names those it takes.
     """
 
-    def __init__(self, kind: ProviderKind = "legacy", *, deadlines: Deadlines | None = None, **settings: Any) -> None:
-        make = provider_maker(kind, settings, deadlines=deadlines)
+    def __init__(
+        self,
+        kind: ProviderKind = "legacy",
+        *,
+        deadlines: Deadlines | None = None,
+        retries: RetryPolicy | None = None,
+        **settings: Any,
+    ) -> None:
+        make = provider_maker(kind, settings, deadlines=deadlines, retries=retries)
         self._kind = name_of(kind)
         self._closed = False
         self._pools = PerProcess(lambda: Pool(make))

@@ -68,7 +68,7 @@ class _Limits(Struct, frozen=True):
 class _TimedCall(HeldCall):
     """A call and its limits."""
 
-    __slots__ = ("_heard", "_layer", "_limits", "_started", "_tell", "expired", "handle", "moment", "timed_out")
+    __slots__ = ("_heard", "_layer", "_limits", "_started", "_tell", "expired", "handle", "timed_out")
 
     handle: RequestHandle
 
@@ -76,7 +76,6 @@ class _TimedCall(HeldCall):
         self, layer: DeadlineLayer, limits: _Limits, *, on_event: OnEvent | None, on_completion: OnCompletion
     ) -> None:
         super().__init__(on_event, on_completion)
-        self.moment = math.inf
         self.expired: str | None = None  # the name of the limit
         self.timed_out = False
         self._layer = layer
@@ -206,7 +205,7 @@ class DeadlineLayer(HoldingLayer):
     def take(self, call: _TimedCall, completion: Completion) -> None:
         """Take how a call ended below."""
         del self._open[call.handle]
-        self._moments.forget(call, open_calls=len(self._open))
+        self._moments.forget(call)
         error = completion.error
         if call.expired and not call.over and error is not None and error.category is ErrorCategory.CANCELLED:
             completion = replace(completion, error=call.timeout_error(call.expired, error))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from shim.layers import DeadlineLayer
+from shim.layers import DeadlineLayer, RetryLayer, RetryPolicy
 from shim.legacy_adapter import LegacyProvider
 from shim.native import NativeProvider
 from shim.provider import Deadlines, Provider
@@ -26,7 +26,21 @@ def with_deadlines(provider: Provider) -> Provider:
     return DeadlineLayer(provider, AMPLE)
 
 
-LAYERS: dict[str, Callable[[Provider], Provider]] = {"deadlines": with_deadlines}
+def with_retries(provider: Provider) -> Provider:
+    """Tries again without much waiting; the budget never ends it."""
+    return RetryLayer(provider, RetryPolicy(first_backoff=0.01, budget=None))
+
+
+def with_both(provider: Provider) -> Provider:
+    """Stacked as the factory does."""
+    return with_retries(with_deadlines(provider))
+
+
+LAYERS: dict[str, Callable[[Provider], Provider]] = {
+    "deadlines": with_deadlines,
+    "retries": with_retries,
+    "both": with_both,
+}
 
 
 @pytest.mark.parametrize("layer", LAYERS)
