@@ -5,7 +5,7 @@ from setuptools import find_packages, setup
 NATIVE = ["pycurl>=7.45.3", "certifi"]
 FLAGS = ["openfeature-sdk>=0.8"]
 REDIS = ["redis>=5"]
-OTEL = ["opentelemetry-api>=1.27"]
+OTEL = ["opentelemetry-api>=1.30"]
 V0 = ["numpy>=1.22"]
 CLI = ["rich>=13", "jinja2>=3.1", "h11>=0.14"]
 TESTING = ["h11>=0.14", "h2>=4.1", "trustme>=1.1"]
@@ -16,6 +16,7 @@ DEV = [
     "mypy>=1.13",
     "openfeature-flagd-core>=2",
     "openfeature-provider-env-var>=0.1.1",
+    "opentelemetry-sdk>=1.30",
     "pytest>=8",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",

@@ -84,7 +84,7 @@ from shim.provider import (
 if TYPE_CHECKING:
     from shim.client import AsyncClient, Client
     from shim.factory import create_provider
-    from shim.layers import RetryBudget, RetryPolicy
+    from shim.layers import RetryBudget, RetryPolicy, Telemetry
 
 __version__ = "0.1.0"
 
@@ -94,6 +94,7 @@ _ON_DEMAND: dict[str, str] = {
     "Client": "shim.client",
     "RetryBudget": "shim.layers",
     "RetryPolicy": "shim.layers",
+    "Telemetry": "shim.layers",
     "create_provider": "shim.factory",
 }
 
@@ -164,6 +165,7 @@ __all__ = [
     "StreamError",
     "StreamEvent",
     "StreamStart",
+    "Telemetry",
     "TextDelta",
     "TextPart",
     "Timing",

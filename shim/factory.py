@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shim.comparison import Comparer, Exchange, IgnoreRule
     from shim.comparison.readers import Reader, Sender
     from shim.comparison.verdict import Rung
-    from shim.layers import RetryPolicy
+    from shim.layers import RetryPolicy, Telemetry
     from shim.wire.api_selection import ApiChoice
 
 ProviderKind: TypeAlias = str | Callable[..., Provider]
@@ -26,7 +26,12 @@ Wrap: TypeAlias = Callable[[Provider], Provider]
 
 
 def create_provider(
-    kind: ProviderKind, *, deadlines: Deadlines | None = None, retries: RetryPolicy | None = None, **settings: Any
+    kind: ProviderKind,
+    *,
+    deadlines: Deadlines | None = None,
+    retries: RetryPolicy | None = None,
+    telemetry: Telemetry | None = None,
+    **settings: Any,
 ) -> Provider:
     """Make a provider, with the layers that are asked for; what is None adds none.
 
@@ -34,6 +39,7 @@ def create_provider(
         kind: "legacy", "native", or any callable that takes `settings` and returns a provider.
         deadlines: limits of time; with `Deadlines()` a call can have its own.
         retries: how often a request is tried; with `RetryPolicy(attempts=1)` a call can have its own.
+        telemetry: what OpenTelemetry is told of each request.
         settings: the provider's own keyword arguments.
 
     Raises:
@@ -42,7 +48,7 @@ def create_provider(
         InvalidRequestError: a layer's setting cannot be used.
         MissingCredentialsError: from the provider.
     """
-    return provider_maker(kind, settings, deadlines=deadlines, retries=retries)()
+    return provider_maker(kind, settings, deadlines=deadlines, retries=retries, telemetry=telemetry)()
 
 
 def provider_maker(
@@ -51,6 +57,7 @@ def provider_maker(
     *,
     deadlines: Deadlines | None = None,
     retries: RetryPolicy | None = None,
+    telemetry: Telemetry | None = None,
 ) -> Callable[[], Provider]:
     """Check `kind`, the names of `settings` and the layers' settings now, make providers of them later.
 
@@ -62,6 +69,7 @@ def provider_maker(
     kept = dict(settings)
     layers = [] if deadlines is None else [_deadline_layer(deadlines)]
     layers += [] if retries is None else [_retry_layer(retries, total=None if deadlines is None else deadlines.total)]
+    layers += [] if telemetry is None else [_telemetry_layer(telemetry)]
     if not layers:
         return lambda: make(**kept)
     return lambda: functools.reduce(_wrapped, layers, make(**kept))
@@ -83,6 +91,13 @@ def _retry_layer(policy: RetryPolicy, *, total: float | None) -> Wrap:
 
     checked = checked_policy(policy, place="retries")
     return lambda provider: RetryLayer(provider, checked, total=total)
+
+
+def _telemetry_layer(telemetry: Telemetry) -> Wrap:
+    from shim.layers.telemetry import TelemetryLayer, checked_telemetry
+
+    checked = checked_telemetry(telemetry)
+    return lambda provider: TelemetryLayer(provider, checked)
 
 
 def create_comparer(

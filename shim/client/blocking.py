@@ -17,7 +17,7 @@ from shim.provider import CallOptions, Completion, Deadlines, Provider, RequestH
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from shim.layers import RetryPolicy
+    from shim.layers import RetryPolicy, Telemetry
 
 
 class Client:
@@ -32,7 +32,8 @@ class Client:
 
     Args:
         kind: "legacy", "native", or a callable that takes `settings` and returns a provider.
-        deadlines, retries: limits of time, and how often a request is tried, as `shim.create_provider` takes them.
+        deadlines, retries, telemetry: limits of time, how often a request is tried, and what OpenTelemetry is told, as
+            `shim.create_provider` takes them.
         settings: the provider's own. Names are checked here; no provider is made and no environment read before the first use.
 
     Raises:
@@ -46,9 +47,10 @@ class Client:
         *,
         deadlines: Deadlines | None = None,
         retries: RetryPolicy | None = None,
+        telemetry: Telemetry | None = None,
         **settings: Any,
     ) -> None:
-        make = provider_maker(kind, settings, deadlines=deadlines, retries=retries)
+        make = provider_maker(kind, settings, deadlines=deadlines, retries=retries, telemetry=telemetry)
         self._kind = name_of(kind)
         self._closed = False
         self._pools = PerProcess(lambda: Pool(make))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from shim.layers import DeadlineLayer, RetryLayer, RetryPolicy
+from shim.layers import DeadlineLayer, RetryLayer, RetryPolicy, TelemetryLayer
 from shim.legacy_adapter import LegacyProvider
 from shim.native import NativeProvider
 from shim.provider import Deadlines, Provider
@@ -31,15 +31,21 @@ def with_retries(provider: Provider) -> Provider:
     return RetryLayer(provider, RetryPolicy(first_backoff=0.01, budget=None))
 
 
-def with_both(provider: Provider) -> Provider:
+def with_telemetry(provider: Provider) -> Provider:
+    """Tells OpenTelemetry's API, which does nothing without an SDK."""
+    return TelemetryLayer(provider)
+
+
+def with_all(provider: Provider) -> Provider:
     """Stacked as the factory does."""
-    return with_retries(with_deadlines(provider))
+    return with_telemetry(with_retries(with_deadlines(provider)))
 
 
 LAYERS: dict[str, Callable[[Provider], Provider]] = {
     "deadlines": with_deadlines,
     "retries": with_retries,
-    "both": with_both,
+    "telemetry": with_telemetry,
+    "all": with_all,
 }
 
 
