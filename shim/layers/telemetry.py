@@ -106,11 +106,8 @@ class TelemetryLayer(Layer):
     def __init__(self, provider: Provider, telemetry: Telemetry | None = None, *, name: str | None = None) -> None:
         super().__init__(provider, name=name)
         told = checked_telemetry(Telemetry() if telemetry is None else telemetry)
-        try:
-            from opentelemetry import metrics, trace
-        except ModuleNotFoundError as missing:
-            message = f"telemetry needs {missing.name}: pip install 'legacy-openai-shim[otel]'"
-            raise ModuleNotFoundError(message, name=missing.name) from None
+        from opentelemetry import metrics, trace
+
         self._content = told.content
         self._common: Attributes = {
             "gen_ai.operation.name": _OPERATION,
@@ -223,9 +220,14 @@ class TelemetryLayer(Layer):
 
 
 def checked_telemetry(telemetry: object) -> Telemetry:
-    """The setting, once it is clear that it is one."""
+    """The setting, once it is clear that it is one, and that OpenTelemetry is there to be told."""
     if not isinstance(telemetry, Telemetry):
         raise InvalidRequestError(f"telemetry is {kind_of(telemetry)}; give Telemetry()", field="telemetry")
+    try:
+        import opentelemetry.trace  # noqa: F401 - whether it is there; a namespace package alone would be
+    except ModuleNotFoundError as missing:
+        message = f"telemetry needs {missing.name}: pip install 'legacy-openai-shim[otel]'"
+        raise ModuleNotFoundError(message, name=missing.name) from None
     return telemetry
 
 
