@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from shim.provider import Deadlines, Provider
+from shim.provider import CallOptions, Deadlines, Provider
 
 if TYPE_CHECKING:
     from shim.comparison import Comparer, Exchange, IgnoreRule
@@ -155,7 +155,7 @@ def _control_reader(control: ProviderKind | None) -> Reader | Callable[..., Prov
 def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str, Any]) -> Callable[[Exchange], Sender]:
     """What the native provider would send in the place of each recorded control; what is left open is as recorded."""
     from shim.native import RequestWriter
-    from shim.recording.exchange import api_of, base_url_of
+    from shim.recording.exchange import api_of, base_url_of, header_of
 
     RequestWriter(**settings)  # a setting that cannot be used is found now
 
@@ -165,7 +165,12 @@ def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str,
 
     def sender_for(exchange: Exchange) -> Sender:
         chosen = (api_of(exchange) or "auto") if api == "recorded" else api
-        return writer(base_url_of(exchange), chosen).sent_request
+        written = writer(base_url_of(exchange), chosen).sent_request
+        if header_of(exchange.request.headers, "idempotency-key") is None:
+            return written
+        return functools.partial(
+            written, options=CallOptions(idempotency_key="given")
+        )  # a call's, as it was the control's
 
     return sender_for
 
