@@ -68,7 +68,7 @@ class _Limits(Struct, frozen=True):
 class _TimedCall(HeldCall):
     """A call and its limits."""
 
-    __slots__ = ("_heard", "_layer", "_limits", "_started", "_tell", "expired", "handle", "timed_out")
+    __slots__ = ("_heard", "_layer", "_limits", "_started", "_tell", "expired", "handle", "held_back", "timed_out")
 
     handle: RequestHandle
 
@@ -78,6 +78,7 @@ class _TimedCall(HeldCall):
         super().__init__(on_event, on_completion)
         self.expired: str | None = None  # the name of the limit
         self.timed_out = False
+        self.held_back = False  # by its caller: the server is not silent then
         self._layer = layer
         self._limits = limits
         self._tell = on_event or _nobody
@@ -88,9 +89,17 @@ class _TimedCall(HeldCall):
         """The moment of its nearest limit, and that limit's name."""
         limits, heard = self._limits, self._heard
         total = self._started + limits.total, "total"
+        if self.held_back:
+            return total
         if heard is None:
             return min((self._started + limits.first_event, "first_event"), total)
         return min((heard + limits.between_events, "between_events"), total)
+
+    def go_on(self) -> None:
+        """Count from now, and no longer only the whole."""
+        self.held_back = False
+        if self._heard is not None:
+            self._heard = max(self._heard, self._layer.clock())  # infinity stays
 
     def note(self, event: StreamEvent) -> object:
         """Be the stream's `on_event`."""
@@ -197,6 +206,22 @@ class DeadlineLayer(HoldingLayer):
             if call is not None:
                 call.over = True
         self._provider.cancel(handle)
+
+    def pause(self, handle: RequestHandle) -> bool:
+        """Hold one stream back, where the wrapped provider can; its limits on content wait."""
+        call, pause = self._open.get(handle), getattr(self._provider, "pause", None)
+        if call is None or pause is None or not pause(handle):
+            return False
+        call.held_back = True
+        return True
+
+    def resume(self, handle: RequestHandle) -> None:
+        """Go on with it, its limits on content too."""
+        call, resume = self._open.get(handle), getattr(self._provider, "resume", None)
+        if call is not None and resume is not None:
+            call.go_on()
+            self.appoint(call)
+            resume(handle)
 
     def appoint(self, call: _TimedCall) -> None:
         """Look at a call when its nearest limit passes."""

@@ -6,6 +6,7 @@ back, goes out in `perform()`, its completion after it in `info_read()`, as `shi
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from contextlib import ExitStack
 
@@ -44,6 +45,7 @@ class HoldingLayer(Layer):
     def __init__(self, provider: Provider, *, name: str | None = None) -> None:
         super().__init__(provider, name=name)
         self._closed = False
+        self._process = os.getpid()
         self._failing: deque[HeldCall] = deque()  # their `StreamError` waits for perform()
         self._completed: deque[HeldCall] = deque()
 
@@ -69,8 +71,13 @@ class HoldingLayer(Layer):
             return
         self._closed = True
         with ExitStack() as closing:
-            closing.callback(self._deliver_all)
+            if not self._is_parents():
+                closing.callback(self._deliver_all)
             closing.callback(self._provider.close)
+
+    def _is_parents(self) -> bool:
+        """Whether a fork brought this layer here: its calls and its descriptors are the parent's."""
+        return os.getpid() != self._process
 
     def _deliver_all(self) -> None:
         waiting = [*self._completed, *self._failing]

@@ -226,6 +226,8 @@ class RetryLayer(HoldingLayer):
         """Start what has waited long enough, drive the wrapped provider; see `Provider`."""
         if self._closed:
             return 0
+        if self._is_parents():
+            return self._provider.perform()  # which refuses it
         self._wakeup.hear()
         for call in self._moments.due(self.clock()):
             self._try_again(call)
@@ -238,6 +240,9 @@ class RetryLayer(HoldingLayer):
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all, those that wait for their next try too; see `Provider`."""
+        if self._is_parents():
+            self._provider.cancel()  # which refuses it
+            return
         chosen = list(self._open.values()) if handle is None else [self._open.get(handle)]
         for call in chosen:
             if call is not None:
@@ -248,11 +253,22 @@ class RetryLayer(HoldingLayer):
                 else:
                     self._provider.cancel(call.below)
 
+    def pause(self, handle: RequestHandle) -> bool:
+        """Hold one stream back, where the wrapped provider can."""
+        call, pause = self._open.get(handle), getattr(self._provider, "pause", None)
+        return call is not None and call not in self._waiting and pause is not None and bool(pause(call.below))
+
+    def resume(self, handle: RequestHandle) -> None:
+        """Go on with it."""
+        call, resume = self._open.get(handle), getattr(self._provider, "resume", None)
+        if call is not None and call not in self._waiting and resume is not None:
+            resume(call.below)
+
     def close(self) -> None:
         """Cancel and deliver what is open, what waits too, release everything; see `Provider`."""
         if self._closed:
             return
-        for call in list(self._waiting):
+        for call in () if self._is_parents() else list(self._waiting):
             self._end_waiting(call, "the provider was closed")
         with ExitStack() as closing:
             closing.callback(self._wakeup.close)

@@ -274,6 +274,29 @@ def test_perform_counts_what_still_runs() -> None:
     assert layered.layer.perform() == 1
 
 
+def test_a_stream_its_caller_holds_back_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a stream is paused only `total` counts; resumed, its gap is counted anew."""
+    layered = Layered(Play((Emit(TextDelta("a")), Hang())), between_events=1, total=60)
+    paused: list[object] = []
+
+    def pause(handle: object) -> bool:
+        paused.append(handle)
+        return True
+
+    monkeypatch.setattr(layered.below, "pause", pause, raising=False)
+    monkeypatch.setattr(layered.below, "resume", paused.remove, raising=False)
+    heard = layered.stream()
+    assert heard.handle is not None
+    assert layered.layer.pause(heard.handle)
+    assert paused
+    layered.clock.turn(layered.layer, after=30)
+    assert not heard.done
+    layered.layer.resume(heard.handle)
+    assert not paused
+    assert layered.to_its_end(heard) == 1
+    assert "between_events" in heard.error.message
+
+
 def test_deadlines_that_are_none_are_refused() -> None:
     """What is no `Deadlines` is an error that says what to give."""
     with pytest.raises(InvalidRequestError, match=r"deadlines is .*; give Deadlines"):
