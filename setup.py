@@ -13,7 +13,7 @@ REQUIRED = [
 ]
 FLAGS = ["openfeature-sdk>=0.8"]
 REDIS = ["redis>=5"]
-OTEL = ["opentelemetry-api>=1.27"]
+OTEL = ["opentelemetry-api>=1.30"]
 V0 = ["numpy>=1.22"]
 CLI = ["rich>=13", "jinja2>=3.1", "h11>=0.16"]
 TESTING = ["h11>=0.16", "h2>=4.1", "trustme>=1.1"]
@@ -24,6 +24,7 @@ DEV = [
     "mypy>=1.13",
     "openfeature-flagd-core>=2",
     "openfeature-provider-env-var>=0.1.1",
+    "opentelemetry-sdk>=1.30",
     "pytest>=8",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",

@@ -70,6 +70,7 @@ from shim.model import (
     user,
 )
 from shim.provider import (
+    Attempt,
     CallOptions,
     Completion,
     Deadlines,
@@ -84,6 +85,7 @@ from shim.provider import (
 if TYPE_CHECKING:
     from shim.client import AsyncClient, Client
     from shim.factory import create_provider
+    from shim.layers import RetryBudget, RetryPolicy, Telemetry
 
 __version__ = "0.1.0"
 
@@ -91,6 +93,9 @@ __version__ = "0.1.0"
 _ON_DEMAND: dict[str, str] = {
     "AsyncClient": "shim.client",
     "Client": "shim.client",
+    "RetryBudget": "shim.layers",
+    "RetryPolicy": "shim.layers",
+    "Telemetry": "shim.layers",
     "create_provider": "shim.factory",
 }
 
@@ -113,6 +118,7 @@ __all__ = [
     "APIConnectionError",
     "APITimeoutError",
     "AsyncClient",
+    "Attempt",
     "AudioPart",
     "AuthenticationError",
     "BadRequestError",
@@ -153,12 +159,15 @@ __all__ = [
     "RequestCancelledError",
     "RequestHandle",
     "ResponseFormat",
+    "RetryBudget",
+    "RetryPolicy",
     "ShimError",
     "StreamAbortedError",
     "StreamDone",
     "StreamError",
     "StreamEvent",
     "StreamStart",
+    "Telemetry",
     "TextDelta",
     "TextPart",
     "Timing",

@@ -1,6 +1,7 @@
-"""The factory: makes providers by kind, the one place that knows which there are.
+"""The factory: makes providers by kind and stacks layers on them, the one place that knows which there are.
 
-Not the providers themselves (`shim.legacy_adapter`, `shim.native`) nor what drives them (`shim.client`, `shim.loops`).
+Not the providers themselves (`shim.legacy_adapter`, `shim.native`), not the layers (`shim.layers`), nor what drives them
+(`shim.client`, `shim.loops`).
 """
 
 from __future__ import annotations
@@ -11,42 +12,93 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
-from shim.provider import Provider
+from shim.provider import CallOptions, Deadlines, Provider
 
 if TYPE_CHECKING:
     from shim.comparison import Comparer, Exchange, IgnoreRule
     from shim.comparison.readers import Reader, Sender
     from shim.comparison.verdict import Rung
     from shim.endpoint import Auth
+    from shim.layers import RetryPolicy, Telemetry
     from shim.wire.api_selection import ApiChoice
 
 ProviderKind: TypeAlias = str | Callable[..., Provider]
+Wrap: TypeAlias = Callable[[Provider], Provider]
 
 
-def create_provider(kind: ProviderKind, **settings: Any) -> Provider:
-    """Make a provider.
+def create_provider(
+    kind: ProviderKind,
+    *,
+    deadlines: Deadlines | None = None,
+    retries: RetryPolicy | None = None,
+    telemetry: Telemetry | None = None,
+    **settings: Any,
+) -> Provider:
+    """Make a provider, with the layers that are asked for; what is None adds none.
 
     Args:
         kind: "legacy", "native", or any callable that takes `settings` and returns a provider.
+        deadlines: limits of time; with `Deadlines()` a call can have its own.
+        retries: how often a request is tried; with `RetryPolicy(attempts=1)` a call can have its own.
+        telemetry: what OpenTelemetry is told of each request.
         settings: the provider's own keyword arguments.
 
     Raises:
         ValueError: no such kind; the message names those there are.
         TypeError: a setting the provider does not take, or one it needs; the message names it, never its value.
+        InvalidRequestError: a layer's setting cannot be used.
         MissingCredentialsError: from the provider.
     """
-    return provider_maker(kind, settings)()
+    return provider_maker(kind, settings, deadlines=deadlines, retries=retries, telemetry=telemetry)()
 
 
-def provider_maker(kind: ProviderKind, settings: Mapping[str, Any]) -> Callable[[], Provider]:
-    """Check `kind` and the names of `settings` now, make providers of them later.
+def provider_maker(
+    kind: ProviderKind,
+    settings: Mapping[str, Any],
+    *,
+    deadlines: Deadlines | None = None,
+    retries: RetryPolicy | None = None,
+    telemetry: Telemetry | None = None,
+) -> Callable[[], Provider]:
+    """Check `kind`, the names of `settings` and the layers' settings now, make providers of them later.
 
-    What it returns holds the settings in a closure, so that no repr shows them: a key may be among them.
+    Those it makes share one budget of retries. What it returns holds the settings in a closure, so that no repr shows them: a
+    key may be among them.
     """
     make = _maker_of(kind)
     _check_settings(make, settings, kind=name_of(kind))
     kept = dict(settings)
-    return lambda: make(**kept)
+    layers = [] if deadlines is None else [_deadline_layer(deadlines)]
+    layers += [] if retries is None else [_retry_layer(retries, total=None if deadlines is None else deadlines.total)]
+    layers += [] if telemetry is None else [_telemetry_layer(telemetry)]
+    if not layers:
+        return lambda: make(**kept)
+    return lambda: functools.reduce(_wrapped, layers, make(**kept))
+
+
+def _wrapped(provider: Provider, wrap: Wrap) -> Provider:
+    return wrap(provider)
+
+
+def _deadline_layer(deadlines: Deadlines) -> Wrap:
+    from shim.layers.deadlines import DeadlineLayer, checked_deadlines
+
+    checked = checked_deadlines(deadlines)
+    return lambda provider: DeadlineLayer(provider, checked)
+
+
+def _retry_layer(policy: RetryPolicy, *, total: float | None) -> Wrap:
+    from shim.layers.retries import RetryLayer, checked_policy
+
+    checked = checked_policy(policy, place="retries")
+    return lambda provider: RetryLayer(provider, checked, total=total)
+
+
+def _telemetry_layer(telemetry: Telemetry) -> Wrap:
+    from shim.layers.telemetry import TelemetryLayer, checked_telemetry
+
+    checked = checked_telemetry(telemetry)
+    return lambda provider: TelemetryLayer(provider, checked)
 
 
 def create_comparer(
@@ -124,7 +176,12 @@ def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str,
     def sender_for(exchange: Exchange) -> Sender:
         chosen = (api_of(exchange) or "auto") if api == "recorded" else api
         by_key = header_of(exchange.request.headers, "api-key") is not None  # as Azure's clients send it
-        return writer(base_url_of(exchange), api=chosen, auth="api-key" if by_key else "bearer").sent_request
+        written = writer(base_url_of(exchange), api=chosen, auth="api-key" if by_key else "bearer").sent_request
+        if header_of(exchange.request.headers, "idempotency-key") is None:
+            return written
+        return functools.partial(
+            written, options=CallOptions(idempotency_key="given")
+        )  # a call's, as it was the control's
 
     return sender_for
 

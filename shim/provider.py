@@ -44,6 +44,7 @@ from shim.model import ModelRequest, ModelResponse, ProviderError, ShimError, St
 
 __all__ = [
     "ApiKey",
+    "Attempt",
     "CallOptions",
     "Completion",
     "Deadlines",
@@ -114,6 +115,25 @@ class Timing(Struct, frozen=True, kw_only=True):
     finished: float
 
 
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One try of a request that a retry layer has tried, perhaps several times.
+
+    Attributes:
+        number: from 1.
+        error: how it failed; None for the one that was answered.
+        http_status: None where no response came.
+        waited: seconds before it, 0 for the first.
+        started, finished: in `time.monotonic()` seconds.
+    """
+
+    number: int
+    error: ProviderError | None = None
+    http_status: int | None = None
+    waited: float = 0.0
+    started: float
+    finished: float
+
+
 class _HandleAndOutcome(Struct, frozen=True):
     handle: RequestHandle
     response: ModelResponse | None
@@ -129,12 +149,14 @@ class Completion(_HandleAndOutcome, frozen=True, kw_only=True):
         error: what went wrong; `error.partial` holds what had arrived.
         http_status: None where no response came.
         headers: of the response, names in lower case.
-        timing: when it reached each stage.
+        timing: when it reached each stage; of several attempts, from the start of the first.
+        attempts: each try of it, where a retry layer made them; the last is the one told here.
     """
 
     http_status: int | None = None
     headers: Mapping[str, str] = {}
     timing: Timing
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def ok(self) -> bool:

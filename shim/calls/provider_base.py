@@ -99,7 +99,9 @@ def checked_options(options: CallOptions | None) -> CallOptions:
         raise InvalidRequestError(f"options is {kind_of(options)}; give CallOptions(…)", field="options")
     for name in _OF_THE_LAYER:
         if options.deadlines is not None and getattr(options.deadlines, name) is not None:
-            remedy = "a provider without a deadline layer knows connect and read alone"
+            remedy = (
+                "a provider without a deadline layer knows connect and read alone; make it with deadlines=Deadlines()"
+            )
             raise _unsupported(f"options.deadlines.{name}", remedy)
     if options.retries is not None:
         raise _unsupported("options.retries", "a provider without a retry layer sends a request once")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shim.migration.history import Entry
     from shim.migration.operations.operator import PolicyChange
     from shim.migration.operations.place import RolloutPlace
-    from shim.migration.operations.switching_off import Attempt
+    from shim.migration.operations.switching_off import SwitchAttempt
     from shim.migration.plan import Needs
     from shim.migration.status import RolloutStatus
 
@@ -161,7 +161,7 @@ def print_change(out: Printer, change: PolicyChange) -> None:
         out.line("The file was written anew: its comments could not be kept.", "yellow")
 
 
-def print_attempts(out: Printer, attempts: Iterable[Attempt], *, done: bool, released: bool, broken: str) -> None:
+def print_attempts(out: Printer, attempts: Iterable[SwitchAttempt], *, done: bool, released: bool, broken: str) -> None:
     """Print what became of each switch."""
     if broken:
         out.line(f"{show_controls(broken)}; going by what can still be read.", "yellow")

@@ -24,10 +24,12 @@ from shim.model import (
     TextDelta,
 )
 from shim.per_process import PerProcess
-from shim.provider import CallOptions, Completion, Provider, RequestHandle
+from shim.provider import CallOptions, Completion, Deadlines, Provider, RequestHandle
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from shim.layers import RetryPolicy, Telemetry
 
 # A whole answer of the longest models today, a token an event, fits in; at about 100 bytes an event that is some 6 MB.
 MAX_BUFFERED_EVENTS = 65536
@@ -46,6 +48,8 @@ class AsyncClient:
         kind: "legacy", "native", or a callable that takes `settings` and returns a provider.
         max_buffered_events: how many events may wait for a slow reader; past that, or past 1 MiB of their text, its server is
             held back until half is read. Of a provider that can hold none back the stream ends with category aborted.
+        deadlines, retries, telemetry: limits of time, how often a request is tried, and what OpenTelemetry is told, as
+            `shim.create_provider` takes them.
         settings: the provider's own. Names are checked here; no provider is made and no environment read before the first use.
 
     Raises:
@@ -54,13 +58,20 @@ class AsyncClient:
     """
 
     def __init__(
-        self, kind: ProviderKind = "legacy", *, max_buffered_events: int = MAX_BUFFERED_EVENTS, **settings: Any
+        self,
+        kind: ProviderKind = "legacy",
+        *,
+        max_buffered_events: int = MAX_BUFFERED_EVENTS,
+        deadlines: Deadlines | None = None,
+        retries: RetryPolicy | None = None,
+        telemetry: Telemetry | None = None,
+        **settings: Any,
     ) -> None:
         if not isinstance(max_buffered_events, int) or max_buffered_events < 1:
             raise ValueError(
                 "max_buffered_events is not a positive integer; give how many events may wait for a slow reader"
             )
-        make = provider_maker(kind, settings)
+        make = provider_maker(kind, settings, deadlines=deadlines, retries=retries, telemetry=telemetry)
         self._kind = name_of(kind)
         self._limit = max_buffered_events
         self._closed = False

@@ -13,10 +13,12 @@ from shim.client.pool import ClientClosedError, Inbox, OpenRequest, Pool, Stream
 from shim.factory import ProviderKind, name_of, provider_maker
 from shim.model import ModelRequest, ModelResponse, StreamDone, StreamError, StreamEvent, TextDelta
 from shim.per_process import PerProcess
-from shim.provider import CallOptions, Completion, Provider, RequestHandle
+from shim.provider import CallOptions, Completion, Deadlines, Provider, RequestHandle
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from shim.layers import RetryPolicy, Telemetry
 
 
 class Client:
@@ -31,6 +33,8 @@ class Client:
 
     Args:
         kind: "legacy", "native", or a callable that takes `settings` and returns a provider.
+        deadlines, retries, telemetry: limits of time, how often a request is tried, and what OpenTelemetry is told, as
+            `shim.create_provider` takes them.
         settings: the provider's own. Names are checked here; no provider is made and no environment read before the first use.
 
     Raises:
@@ -38,8 +42,16 @@ class Client:
         TypeError: a setting the provider does not take; the message names those it takes.
     """
 
-    def __init__(self, kind: ProviderKind = "legacy", **settings: Any) -> None:
-        make = provider_maker(kind, settings)
+    def __init__(
+        self,
+        kind: ProviderKind = "legacy",
+        *,
+        deadlines: Deadlines | None = None,
+        retries: RetryPolicy | None = None,
+        telemetry: Telemetry | None = None,
+        **settings: Any,
+    ) -> None:
+        make = provider_maker(kind, settings, deadlines=deadlines, retries=retries, telemetry=telemetry)
         self._kind = name_of(kind)
         self._closed = False
         self._pools = PerProcess(lambda: Pool(make))

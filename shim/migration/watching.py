@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from shim.layers.request_attributes import given_attributes
 from shim.migration.policy import Stage
 
 if TYPE_CHECKING:
@@ -32,10 +33,14 @@ _BOTH: tuple[Rung, ...] = ("wire", "tee")
 
 @contextmanager
 def decided(decision: Decision) -> Iterator[None]:
-    """Have what is started meanwhile know its decision: a verdict comes back in the context its request was started in."""
+    """Have what is started meanwhile know its decision: a verdict comes back in the context its request was started in.
+
+    A telemetry layer, in the arm or over both, takes arm and stage as attributes of the request.
+    """
     token = _DECISION.set(decision)
     try:
-        yield
+        with given_attributes({"shim.migration.arm": decision.arm, "shim.migration.stage": decision.stage.value}):
+            yield
     finally:
         _DECISION.reset(token)
 

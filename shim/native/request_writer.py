@@ -80,9 +80,9 @@ class RequestWriter:
             url=url, headers=lines, body=body, connect_timeout=limits.connect, read_timeout=limits.read
         )
 
-    def sent_request(self, request: ModelRequest, *, stream: bool) -> SentRequest:
+    def sent_request(self, request: ModelRequest, *, stream: bool, options: CallOptions = NO_OPTIONS) -> SentRequest:
         """Say what would be sent for a request, with a placeholder for the key."""
-        return self.write(request, api_key=_NO_KEY, stream=stream)[1].as_sent()
+        return self.write(request, api_key=_NO_KEY, stream=stream, options=options)[1].as_sent()
 
     def _with_default_temperature(self, request: ModelRequest) -> ModelRequest:
         said = request.temperature is not UNSET or "temperature" in request.extra_body

@@ -3,12 +3,18 @@
 import functools
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
+from shim.client import AsyncClient, Client
 from shim.factory import create_provider, provider_maker
+from shim.layers import DeadlineLayer
 from shim.legacy_adapter import LegacyProvider
-from shim.provider import Provider
+from shim.model import InvalidRequestError
+from shim.native import NativeProvider
+from shim.provider import Deadlines, Provider
 from shim.testing.scripted import ScriptedProvider, hang
 
 
@@ -53,7 +59,7 @@ def test_an_unknown_setting_is_named_with_the_nearest(setting: str, nearest: str
     with pytest.raises(
         TypeError, match=rf"legacy has no setting '{setting}'; did you mean '{nearest}'\? .*api_key"
     ) as caught:
-        create_provider("legacy", **{setting: "sk-secret"})
+        provider_maker("legacy", {setting: "sk-secret"})()
     assert "sk-secret" not in str(caught.value)
 
 
@@ -61,7 +67,7 @@ def test_an_unknown_setting_is_named_with_the_nearest(setting: str, nearest: str
 def test_settings_of_layers_that_do_not_exist_are_unknown(setting: str) -> None:
     """A setting nothing would obey is refused, not ignored."""
     with pytest.raises(TypeError, match=f"no setting '{setting}'"):
-        create_provider("legacy", **{setting: 1})
+        provider_maker("legacy", {setting: 1})()
 
 
 def test_a_missing_setting_is_named() -> None:
@@ -95,3 +101,18 @@ def test_a_kind_is_imported_only_when_asked_for() -> None:
     unwanted = "{'requests', 'legacy_openai', 'asyncio'}"
     code = f"import sys, shim.factory, shim.client; sys.exit(bool({unwanted} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own interpreter and code
+
+
+def test_deadlines_add_a_layer_and_none_adds_nothing() -> None:
+    """A provider made with deadlines keeps them; without, it is the provider itself."""
+    with closing(create_provider("native", api_key="k", deadlines=Deadlines(total=5))) as layered:
+        assert isinstance(layered, DeadlineLayer)
+    with closing(create_provider("native", api_key="k")) as bare:
+        assert isinstance(bare, NativeProvider)
+
+
+@pytest.mark.parametrize("make", [create_provider, Client, AsyncClient])
+def test_a_layers_setting_is_checked_at_once(make: Callable[..., object]) -> None:
+    """What is no `Deadlines` is refused before any provider is made."""
+    with pytest.raises(InvalidRequestError, match="deadlines is of type int; give Deadlines"):
+        make("native", deadlines=30)

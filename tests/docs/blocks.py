@@ -16,6 +16,7 @@ DOCUMENTS = (
     "CHANGELOG.md",
     "docs/callbacks_and_event_loops.md",
     "docs/comparison.md",
+    "docs/deadlines_and_retries.md",
     "docs/migration_guide.md",
     "docs/openai-0.28-deviations.md",
     "docs/openai-0.28.md",

@@ -53,7 +53,9 @@ TABLE = {
         f"{VOCABULARY} shim.calls shim.fork shim.poller shim.transfer_observer shim.wakeup shim.wire", "certifi pycurl"
     ),
     "shim.loops": row(VOCABULARY),
-    "shim.layers": row(VOCABULARY, "opentelemetry"),
+    "shim.layers": row(
+        f"{VOCABULARY} shim.poller shim.wakeup", "opentelemetry"
+    ),  # what waits for its next try can be woken
     "shim.recording": row(  # the tap is a transport adapter; the proxy frames HTTP with h11
         f"{VOCABULARY} shim.calls shim.per_process shim.transfer_observer shim.wire", "h11 requests urllib3"
     ),
@@ -66,7 +68,7 @@ TABLE = {
         "jinja2 openfeature redis tomli",
     ),
     "shim.factory": row(BELOW_FACTORY),
-    "shim.client": row(f"{VOCABULARY} shim.factory shim.loops shim.per_process shim.wakeup"),
+    "shim.client": row(f"{VOCABULARY} shim.factory shim.layers shim.loops shim.per_process shim.wakeup"),
     "shim.compat": row(f"{BELOW_FACTORY} shim.client shim.factory"),
     "shim.compat.openai_v0": row(  # openai 0.28 went over requests; its `embeddings_utils` needed the libraries of data people
         f"{BELOW_FACTORY} shim.transfer_observer shim.client shim.factory",

@@ -69,7 +69,11 @@ def test_modules_are_short() -> None:
 
 def test_functions_are_short() -> None:
     """No function has more than 60 lines of code."""
-    sizes = [(each, size_of(each.path, node)) for each, node in functions(*EVERYTHING)]
+    sizes = [
+        (each, size_of(each.path, node))
+        for each, node in functions(*EVERYTHING)
+        if (node.end_lineno or node.lineno) - node.lineno >= LONGEST_FUNCTION  # a shorter one need not be read by token
+    ]
     findings = [
         f"{each.place}: {each.name} has {size} lines of code" for each, size in sizes if size > LONGEST_FUNCTION
     ]

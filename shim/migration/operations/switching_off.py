@@ -21,12 +21,12 @@ from shim.migration.operations.policy_writing import read_policy_bytes, write_po
 from shim.migration.policy import Policy, PolicyError, Stage
 from shim.migration.policy_file import parse_policy_file
 
-__all__ = ["Attempt", "release", "switch_off"]
+__all__ = ["SwitchAttempt", "release", "switch_off"]
 
 _MODE = 0o644  # of the kill switch's file: services of other users read it
 
 
-class Attempt(Struct, frozen=True, kw_only=True):
+class SwitchAttempt(Struct, frozen=True, kw_only=True):
     """What became of one switch.
 
     Attributes:
@@ -45,7 +45,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
         return not self.fault
 
 
-def switch_off(place: RolloutPlace, *, by: str, reason: str) -> list[Attempt]:
+def switch_off(place: RolloutPlace, *, by: str, reason: str) -> list[SwitchAttempt]:
     """Throw the kill switch's file and the store's switch, and write stage off, wherever they are; what became of each.
 
     The policy is written too, so that lifting the switches brings no traffic back by itself.
@@ -64,7 +64,7 @@ def switch_off(place: RolloutPlace, *, by: str, reason: str) -> list[Attempt]:
     return [*attempts, *_told(place, event="killed", by=by, reason=reason)] if attempts else []
 
 
-def release(place: RolloutPlace, *, by: str, reason: str) -> list[Attempt]:
+def release(place: RolloutPlace, *, by: str, reason: str) -> list[SwitchAttempt]:
     """Lift the kill switch's file and the store's switch; the policy stays as it is."""
     attempts = []
     if place.kill_switch is not None:
@@ -75,13 +75,13 @@ def release(place: RolloutPlace, *, by: str, reason: str) -> list[Attempt]:
     return [*attempts, *_told(place, event="released", by=by, reason=reason)] if attempts else []
 
 
-def _try(what: str, act: Callable[[], object]) -> Attempt:
+def _try(what: str, act: Callable[[], object]) -> SwitchAttempt:
     try:
         act()
     except Exception as error:  # noqa: BLE001 - whatever breaks one switch, the next one is tried
         told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return Attempt(what=what, fault=told or type(error).__name__)
-    return Attempt(what=what)
+        return SwitchAttempt(what=what, fault=told or type(error).__name__)
+    return SwitchAttempt(what=what)
 
 
 def _throw(path: Path, text: str) -> None:
@@ -142,7 +142,7 @@ def _store_off(place: RolloutPlace, *, by: str) -> None:
         store.write_policy(place.flag, off.to_dict(), expected=None, by=by)
 
 
-def _told(place: RolloutPlace, *, event: Event, by: str, reason: str) -> list[Attempt]:
+def _told(place: RolloutPlace, *, event: Event, by: str, reason: str) -> list[SwitchAttempt]:
     entry = Entry(event=event, flag=place.flag, by=by, to="off@0" if event == "killed" else "", reason=reason)
     if place.history is not None:
         path = place.history
@@ -151,7 +151,7 @@ def _told(place: RolloutPlace, *, event: Event, by: str, reason: str) -> list[At
         attempt = _try("history in the store", lambda: _tell_store(place, entry))
     else:
         return []
-    return [Attempt(what=attempt.what, fault=attempt.fault, counts=False)]
+    return [SwitchAttempt(what=attempt.what, fault=attempt.fault, counts=False)]
 
 
 def _tell_store(place: RolloutPlace, entry: Entry) -> None:

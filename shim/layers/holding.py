@@ -1,0 +1,119 @@
+"""A layer that takes completions from below when it needs them, and delivers them itself in `info_read()`.
+
+Not a layer with a purpose (`deadlines`, `retries`): what those two share. A last event that a layer makes itself, or has held
+back, goes out in `perform()`, its completion after it in `info_read()`, as `shim.provider` promises.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from contextlib import ExitStack
+
+from msgspec.structs import replace
+
+from shim.layers.layer import Layer
+from shim.model import ErrorCategory, ProviderError, StreamError
+from shim.provider import Completion, OnCompletion, OnEvent, Provider
+
+# A call is held by what waits for it: the layer's table, the provider below, or one of the two queues here. Never by two of the
+# queues, so that it ends once.
+
+
+class HeldCall:
+    """One request of a layer's caller.
+
+    Attributes:
+        on_event: None for an answer that is wanted whole.
+        over: its caller has ended it, or it has its outcome; it gets no further event.
+        completion: how it ended, while that waits to be delivered.
+    """
+
+    __slots__ = ("completion", "on_completion", "on_event", "over")
+
+    completion: Completion
+
+    def __init__(self, on_event: OnEvent | None, on_completion: OnCompletion) -> None:
+        self.on_event = on_event
+        self.on_completion = on_completion
+        self.over = False
+
+
+class HoldingLayer(Layer):
+    """A layer with completions of its own to deliver."""
+
+    def __init__(self, provider: Provider, *, name: str | None = None) -> None:
+        super().__init__(provider, name=name)
+        self._closed = False
+        self._process = os.getpid()
+        self._failing: deque[HeldCall] = deque()  # their `StreamError` waits for perform()
+        self._completed: deque[HeldCall] = deque()
+
+    def timeout(self) -> int:
+        """Milliseconds until `perform()` wants to be called; see `Provider`."""
+        if self._closed:
+            return -1
+        return 0 if self._completed or self._failing else self._provider.timeout()
+
+    def info_read(self) -> int:
+        """Deliver completions; see `Provider`."""
+        self._provider.info_read()
+        count = 0
+        while self._completed:
+            call = self._completed.popleft()
+            count += 1
+            call.on_completion(call.completion)
+        return count
+
+    def close(self) -> None:
+        """Close the wrapped provider, deliver what is open as cancelled; see `Provider`."""
+        if self._closed:
+            return
+        self._closed = True
+        with ExitStack() as closing:
+            if not self._is_parents():
+                closing.callback(self._deliver_all)
+            closing.callback(self._provider.close)
+
+    def _is_parents(self) -> bool:
+        """Whether a fork brought this layer here: its calls and its descriptors are the parent's."""
+        return os.getpid() != self._process
+
+    def _deliver_all(self) -> None:
+        waiting = [*self._completed, *self._failing]
+        self._completed.clear()
+        self._failing.clear()
+        with ExitStack() as deliveries:  # where one raises, the others are called all the same
+            for call in reversed(waiting):
+                deliveries.callback(call.on_completion, call.completion)
+
+    def _settle(self, call: HeldCall, completion: Completion, *, owes_event: bool) -> None:
+        """Take how a call ended; `owes_event`: its caller has not had the `StreamError` yet."""
+        call.completion = completion
+        (self._failing if owes_event and not call.over else self._completed).append(call)
+        call.over = call.over or not owes_event
+
+    def _tell_failures(self) -> int:
+        """Give the streams that failed their last event; return how many there were. Called in `perform()`."""
+        told = 0
+        while self._failing:
+            call = self._failing.popleft()
+            told += 1
+            self._completed.append(call)  # before the event: its callback may close the layer
+            if not call.over:
+                call.over = True
+                _tell_failure(call)
+        return told
+
+
+def _tell_failure(call: HeldCall) -> None:
+    on_event, error = call.on_event, call.completion.error
+    if on_event is None or error is None:
+        return
+    try:
+        on_event(StreamError(error))
+    except Exception as raised:  # noqa: BLE001 - whatever on_event raises ends its own stream, not the others
+        message = f"on_event raised {type(raised).__name__}; its stream was ended"
+        aborted = ProviderError(ErrorCategory.ABORTED, message, partial=error.partial)
+        aborted.__cause__ = raised
+        call.completion = replace(call.completion, error=aborted)
