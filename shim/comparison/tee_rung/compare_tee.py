@@ -155,7 +155,7 @@ class _Comparison:
         if api is None:
             return "it is neither Chat Completions nor Responses; only those are read"
         if exchange.fault is not None and exchange.fault.kind.rpartition(".")[2] in _NEVER_SENT:
-            return f"nothing was sent ({exchange.fault.kind}), so there is no answer to read"
+            return f"the client itself refused it ({exchange.fault.kind}), so there is no answer to read"
         for reader in (self._control, self._candidate):
             if reader is not None and api not in getattr(reader, "apis", (api,)):
                 return f"it speaks {api}, which {reader.name} does not read"

@@ -36,6 +36,12 @@ READ_OTHERWISE = (
     "stream/an unended finish",
 )
 
+# requests raises before there is a response a tap could keep: the exchange has a fault and no answer.
+NOT_KEPT = ("two lengths", "two lengths in one")
+
+# The legacy adapter tells a final 1xx as the broken exchange it is; a codec that reads it from a recording has its status alone.
+TOLD_BY_STATUS = ("101 unasked",)
+
 
 @pytest.fixture(scope="module")
 def legacy() -> Iterator[SessionReader]:
@@ -59,13 +65,21 @@ def recorded(behaviour: Behaviour, *, stream: bool) -> Exchange:
     return exchange
 
 
+def expected(name: str) -> Outcome:
+    """What the comparison says of one case."""
+    fault = name.partition("/")[2]
+    if fault in NOT_KEPT:
+        return Outcome.IGNORED
+    return Outcome.MISMATCH if name in READ_OTHERWISE or fault in TOLD_BY_STATUS else Outcome.MATCH
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_recorded_connection_is_read_the_same_by_both_sides(name: str, legacy: SessionReader) -> None:
     """Whatever went wrong or was unusual, client and codecs agree on the recording, save for the documented quirks."""
     behaviour, stream = CASES[name]
     exchange = recorded(behaviour, stream=stream)
     verdict = compare_tee(exchange, legacy)
-    assert verdict.outcome is (Outcome.MISMATCH if name in READ_OTHERWISE else Outcome.MATCH), verdict.message
+    assert verdict.outcome is expected(name), verdict.message
     if name in READ_OTHERWISE:
         assert all(words in verdict.message for words in hints(exchange))
         assert hints(exchange)
