@@ -49,9 +49,8 @@ LAYERS: dict[str, Callable[[Provider], Provider]] = {
 }
 
 
-@pytest.mark.parametrize("layer", LAYERS)
 class LayeredContract:
-    """Runs every test of the contract under each layer."""
+    """Runs every test of the contract under each layer over scripts, and under all of them over sockets."""
 
     layers: ClassVar[dict[str, Callable[[Provider], Provider]]] = LAYERS
     stack: Callable[[Provider], Provider]
@@ -61,16 +60,18 @@ class LayeredContract:
         self.stack = LAYERS[layer]
 
 
+@pytest.mark.parametrize("layer", LAYERS)
 class TestOverScripts(LayeredContract, ProviderContract):
     """What the contract promises, over scripts."""
 
-    leak_count = 2000
+    leak_count = 800
 
     def make(self, behaviour: Behaviour) -> Provider:
         """Play the behaviour for every request, remembering none of them."""
         return self.stack(ScriptedProvider(lambda _request: PLAYS[behaviour], remember=0))
 
 
+@pytest.mark.parametrize("layer", ["all"])
 class TestOverLegacy(LayeredContract, ServedContract):
     """What the contract promises, over the legacy adapter."""
 
@@ -79,6 +80,7 @@ class TestOverLegacy(LayeredContract, ServedContract):
         return self.stack(LegacyProvider(api_key="sk-test", base_url=base_url))
 
 
+@pytest.mark.parametrize("layer", ["all"])
 class TestOverNative(LayeredContract, ServedContract):
     """What the contract promises, over the native provider."""
 
