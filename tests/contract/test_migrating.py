@@ -54,7 +54,7 @@ def _numbered(request: ModelRequest) -> ModelRequest:
 class MigratingContract(ServedContract):
     """What the contract promises, of a migrating provider over the real clients."""
 
-    leak_count = 200
+    leak_count = 400
     leak_blocks = 2.0  # the rollout keeps some counts of each step
     policy: ClassVar[Policy]
 
@@ -85,7 +85,7 @@ class TestInComplete(MigratingContract):
 class ScriptedContract(ProviderContract):
     """What the contract promises, over scripts: quick enough for every stage."""
 
-    leak_count = 800
+    leak_count = 4000
     leak_blocks = 1.0
     policy: ClassVar[Policy]
 
