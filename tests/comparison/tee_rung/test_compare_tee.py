@@ -161,7 +161,7 @@ def test_a_side_that_is_neither_reader_nor_maker_is_refused() -> None:
                 ended="failed",
                 fault=TransportFault(stage="connect", kind="requests.exceptions.InvalidURL"),
             ),
-            "nothing was sent",
+            "the client itself refused it",
         ),
     ],
 )
