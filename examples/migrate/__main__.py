@@ -95,6 +95,12 @@ class Deployment:
         _wait(lambda: self._requests() >= before + customers or self.rollout.status().latch is not None)
         return operator.status()
 
+    def serve_in(self, stage: str, operator: Operator) -> RolloutStatus:
+        """Set a stage, and serve customers in it."""
+        operator.set(stage)
+        self.follow(stage)
+        return self.serve(operator)
+
     def follow(self, stage: str) -> None:
         """Wait until the stage is served."""
         _wait(lambda: str(self.rollout.policy.stage) == stage)
@@ -157,9 +163,7 @@ def main() -> int:
 def _wire(story: Story, operator: Operator, *, base_url: str) -> None:
     story.chapter("Wire: would version 1 send the same requests?")
     with _deployed(operator, VERSIONS[0], base_url=base_url) as running:
-        operator.set("wire")
-        running.follow("wire")
-        running.serve(operator)
+        running.serve_in("wire", operator)
         found = running.first_mismatch()
         story.say(f"{running.desk.answered} customers served by the legacy client; the candidate was asked nothing")
         story.expect("max_completion_tokens" in found, f"wire found {found or 'nothing'}")
@@ -171,14 +175,10 @@ def _wire(story: Story, operator: Operator, *, base_url: str) -> None:
 def _tee(story: Story, operator: Operator, *, base_url: str) -> None:
     story.chapter("Tee: does version 2 read the same bytes the same way?")
     with _deployed(operator, VERSIONS[1], base_url=base_url) as running:
-        operator.set("wire")
-        running.follow("wire")
-        running.serve(operator)
+        running.serve_in("wire", operator)
         story.expect(not running.first_mismatch(), "wire still finds something")
         story.say("wire: every request the same")
-        operator.set("tee")
-        running.follow("tee")
-        running.serve(operator)
+        running.serve_in("tee", operator)
         found = running.first_mismatch()
         story.expect(found, "tee found nothing")
         story.say(f"tee found: {found}")
@@ -190,9 +190,7 @@ def _tee(story: Story, operator: Operator, *, base_url: str) -> None:
 def _ramp(story: Story, operator: Operator, *, base_url: str) -> None:
     story.chapter("Ramp: version 3 serves half of the customers")
     with _deployed(operator, VERSIONS[2], base_url=base_url) as running:
-        operator.set("tee")
-        running.follow("tee")
-        running.serve(operator)
+        running.serve_in("tee", operator)
         story.expect(not running.first_mismatch(), "tee still finds something")
         story.say("wire and tee: all the same; what they cannot see is the candidate's own traffic")
         try:
@@ -236,9 +234,7 @@ def _complete(story: Story, operator: Operator, *, base_url: str) -> None:
         _fire_drill(story, operator, running)
         operator.set("ramp", percent=50, anyway="fire drill is over; evidence is that of before")
         running.follow("ramp")
-        operator.set("complete")
-        running.follow("complete")
-        status = running.serve(operator)
+        status = running.serve_in("complete", operator)
         story.expect(status.arms["control"].requests == 0, "control still serves")
         story.expect(not running.desk.failed, f"customers saw {dict(running.desk.failed)}")
         story.say(

@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shim.call_options import CallOptions, Deadlines
-from shim.layers.holding import HeldCall, HoldingLayer
+from shim.layers.holding import HeldCall, HoldingLayer, is_options, nobody
 from shim.layers.moments import Moments
 from shim.model import (
     ErrorCategory,
@@ -81,7 +81,7 @@ class _TimedCall(HeldCall):
         self.held_back = False  # by its caller: the server is not silent then
         self._layer = layer
         self._limits = limits
-        self._tell = on_event or _nobody
+        self._tell = on_event or nobody
         self._started = layer.clock()
         self._heard: float | None = None  # infinity once the stream has had its end: only `total` counts then
 
@@ -164,7 +164,7 @@ class DeadlineLayer(HoldingLayer):
         self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
     ) -> RequestHandle:
         """Accept a request; see `Provider`."""
-        if not (callable(on_completion) and _is_options(options)):
+        if not (callable(on_completion) and is_options(options)):
             return self._provider.start_request(request, on_completion, options=options)  # which refuses it
         limits, passed = self._split(options, streamed=False)
         call = _TimedCall(self, limits, on_event=None, on_completion=on_completion)
@@ -179,7 +179,7 @@ class DeadlineLayer(HoldingLayer):
         options: CallOptions | None = None,
     ) -> RequestHandle:
         """Accept a streamed request; see `Provider`."""
-        if not (callable(on_event) and callable(on_completion) and _is_options(options)):
+        if not (callable(on_event) and callable(on_completion) and is_options(options)):
             return self._provider.start_stream(request, on_event, on_completion, options=options)  # which refuses it
         limits, passed = self._split(options, streamed=True)
         call = _TimedCall(self, limits, on_event=on_event, on_completion=on_completion)
@@ -285,16 +285,8 @@ def _split(usual: Deadlines, options: CallOptions | None, *, streamed: bool) -> 
     return limits, options if options.deadlines == passed else replace(options, deadlines=passed)
 
 
-def _nobody(_event: StreamEvent) -> None:
-    """Stand in for the `on_event` of a whole answer, which has no events."""
-
-
 def _either(own: float | None, usual: float | None) -> float | None:
     return usual if own is None else own
-
-
-def _is_options(options: object) -> bool:
-    return options is None or isinstance(options, CallOptions)
 
 
 def _is_content(event: StreamEvent) -> bool:

@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from msgspec.structs import replace
 
 from shim.layers.layer import Layer
-from shim.model import ErrorCategory, ProviderError, StreamError
-from shim.provider import Completion, OnCompletion, OnEvent, Provider
+from shim.model import ErrorCategory, ProviderError, StreamError, StreamEvent
+from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, Provider
 
 # A call is held by what waits for it: the layer's table, the provider below, or one of the two queues here. Never by two of the
 # queues, so that it ends once.
@@ -104,6 +104,15 @@ class HoldingLayer(Layer):
                 call.over = True
                 _tell_failure(call)
         return told
+
+
+def is_options(options: object) -> bool:
+    """Whether a layer can read a call's options; the provider below refuses what is none."""
+    return options is None or isinstance(options, CallOptions)
+
+
+def nobody(_event: StreamEvent) -> None:
+    """Stand in for the `on_event` of a whole answer, which has no events."""
 
 
 def _tell_failure(call: HeldCall) -> None:

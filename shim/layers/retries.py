@@ -21,7 +21,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from shim.call_options import CallOptions, Deadlines
-from shim.layers.holding import HeldCall, HoldingLayer
+from shim.layers.holding import HeldCall, HoldingLayer, is_options, nobody
 from shim.layers.moments import Moments
 from shim.layers.retry_policy import RetryBudget, RetryPolicy, wait_before_retry, worth_retrying
 from shim.model import (
@@ -78,7 +78,7 @@ class _RetriedCall(HeldCall):
         self.withheld = False  # the `StreamError` of this attempt
         self._layer = layer
         self._start_event: StreamStart | None = None
-        self._tell = on_event or _nobody
+        self._tell = on_event or nobody
 
     def begin(self, provider: Provider) -> None:
         """Start an attempt; raises what the provider raises."""
@@ -185,7 +185,7 @@ class RetryLayer(HoldingLayer):
         self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
     ) -> RequestHandle:
         """Accept a request; see `Provider`."""
-        if not (callable(on_completion) and _is_options(options)):
+        if not (callable(on_completion) and is_options(options)):
             return self._provider.start_request(request, on_completion, options=options)  # which refuses it
         return self._start(request, None, on_completion=on_completion, options=options)
 
@@ -198,7 +198,7 @@ class RetryLayer(HoldingLayer):
         options: CallOptions | None = None,
     ) -> RequestHandle:
         """Accept a streamed request; see `Provider`."""
-        if not (callable(on_event) and callable(on_completion) and _is_options(options)):
+        if not (callable(on_event) and callable(on_completion) and is_options(options)):
             return self._provider.start_stream(request, on_event, on_completion, options=options)  # which refuses it
         return self._start(request, on_event, on_completion=on_completion, options=options)
 
@@ -378,11 +378,3 @@ def _has_key(request: object) -> bool:
     return isinstance(headers, dict) and any(
         isinstance(name, str) and name.lower() == "idempotency-key" for name in headers
     )
-
-
-def _is_options(options: object) -> bool:
-    return options is None or isinstance(options, CallOptions)
-
-
-def _nobody(_event: StreamEvent) -> None:
-    """Stand in for the `on_event` of a whole answer, which has no events."""

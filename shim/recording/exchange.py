@@ -107,6 +107,11 @@ class RecordedResponse(Struct, frozen=True, kw_only=True):
         return header_of(self.headers, name)
 
 
+def error_type(error: BaseException) -> str:
+    """The type of an exception with its module, which may be told where its words may not: they can quote a body."""
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
 class TransportFault(Struct, frozen=True, kw_only=True):
     """Why no complete response came.
 

@@ -20,7 +20,16 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from shim.per_process import PerProcess
-from shim.recording.exchange import PAIR_HEADER, Ended, Exchange, Headers, RecordedRequest, Role, TransportFault
+from shim.recording.exchange import (
+    PAIR_HEADER,
+    Ended,
+    Exchange,
+    Headers,
+    RecordedRequest,
+    Role,
+    TransportFault,
+    error_type,
+)
 from shim.recording.exchange_builder import OnKept, Recording, SentBody
 from shim.recording.finished_exchange import Finished
 from shim.recording.redaction.redaction import Redaction
@@ -151,11 +160,11 @@ class Recorder:
         """Count an exception of ours, say so once in the log, and tell who asked to be told. Never raises."""
         try:
             if self.tally.count("failed") == 1:
-                _log.warning("an exchange could not be recorded (%s); more are counted, not logged", _shown(error))
+                _log.warning("an exchange could not be recorded (%s); more are counted, not logged", error_type(error))
             if self._on_error is not None:
                 self._on_error(error)
         except Exception as again:  # noqa: BLE001 - nothing is left to be told but the log
-            _log.debug("on_error failed too (%s)", _shown(again))
+            _log.debug("on_error failed too (%s)", error_type(again))
 
     def abandoned(self, recording: Recording) -> None:
         """Keep a recording whose response was dropped until it can be handed over; called while memory is freed."""
@@ -232,8 +241,3 @@ def _sent_body(body: object, *, most: int) -> SentBody | None:
     sent.add((data,))
     sent.is_whole = True
     return sent
-
-
-def _shown(error: Exception) -> str:
-    """The type alone: the words of an exception may quote a body."""
-    return f"{type(error).__module__}.{type(error).__qualname__}"

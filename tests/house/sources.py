@@ -82,6 +82,10 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+# Definitions are statements: what is below an expression need not be walked.
+_HOLD_STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+
+
 @cache
 def syntax(path: Path) -> ast.Module:
     """The syntax tree of a module."""
@@ -107,7 +111,7 @@ def definitions_in(node: ast.AST, path: Path, *, name: str, scopes: tuple[Scope,
             child_name = f"{name}.{child.name}"
             yield Definition(child_name, path, child, scopes)
             yield from definitions_in(child, path, name=child_name, scopes=(*scopes, child))
-        else:
+        elif isinstance(child, _HOLD_STATEMENTS):
             yield from definitions_in(child, path, name=name, scopes=scopes)
 
 

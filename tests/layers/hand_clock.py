@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shim.provider import Provider
 
 
@@ -32,3 +34,10 @@ class HandClock:
         assert milliseconds >= 0, "it would wait for ever"
         self.turn(provider, after=milliseconds / 1000)
         return milliseconds / 1000
+
+    def sleep_until(self, condition: Callable[[], bool], *, provider: Provider) -> float:
+        """Sleep and turn until a condition holds; return the seconds that took."""
+        began = self.now
+        while not condition():
+            self.sleep(provider)
+        return round(self.now - began, 6)

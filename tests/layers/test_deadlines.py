@@ -56,10 +56,7 @@ class Layered:
 
     def to_its_end(self, heard: Heard) -> float:
         """Sleep and turn until a call has ended; return the seconds that took."""
-        began = self.clock.now
-        while not heard.done:
-            self.clock.sleep(self.layer)
-        return round(self.clock.now - began, 6)
+        return self.clock.sleep_until(lambda: heard.done, provider=self.layer)
 
 
 @pytest.mark.parametrize(

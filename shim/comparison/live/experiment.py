@@ -14,11 +14,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, final
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, final
 
 from msgspec.structs import replace
 
-from shim.comparison.live.request_links import Pair, Pairs
+from shim.comparison.live.request_links import Pair, Pairs, WatchedPairs
 from shim.layers import Layer
 from shim.model import ModelRequest
 from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, Provider, RequestHandle
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from shim.comparison.verdict import Rung
     from shim.recording.exchange import Exchange
     from shim.recording.redaction.redaction import Redaction
-    from shim.transfer_observer import Observe, SentRequest, TransferObserver
+    from shim.recording.tap.session_tap import Watchable
+    from shim.transfer_observer import SentRequest
 
 _Start: TypeAlias = Callable[[ModelRequest, OnCompletion], RequestHandle]
 
@@ -70,7 +71,7 @@ class Experiment(Layer):
         target = provider if tapped is None else tapped
         self._is_watched = callable(getattr(target, "watch", None))
         if self._is_watched:
-            target = _Paired(cast("_Watchable", target), told=self._with_pair_id)
+            target = WatchedPairs(cast("Watchable", target), told=self._with_pair_id)
         self._tap = tap(
             cast("Any", target),
             self._take,
@@ -173,30 +174,6 @@ class Experiment(Layer):
         except Exception as error:  # noqa: BLE001 - the request is being sent
             self._live.note_error(error, what="linking a request")
             return sent
-
-
-class _Watchable(Protocol):
-    """A provider that offers its transfers to be watched."""
-
-    def watch(self, observe: Observe) -> Any:
-        """Have `observe` asked once per request."""
-        ...
-
-
-class _Paired:
-    """A watchable provider whose observer is told the pair id of what is being started."""
-
-    def __init__(self, target: _Watchable, *, told: Callable[[SentRequest], SentRequest]) -> None:
-        self._target = target
-        self._told = told
-
-    def watch(self, observe: Observe) -> Any:
-        """Have `observe` asked once per request."""
-
-        def observe_pair(sent: SentRequest) -> TransferObserver | None:
-            return observe(self._told(sent))
-
-        return self._target.watch(observe_pair)
 
 
 def _pair_id_in(request: ModelRequest) -> str | None:

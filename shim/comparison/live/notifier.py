@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from shim.comparison.live.throttle import Ration
 from shim.comparison.verdict import Outcome, Verdict
+from shim.recording.exchange import error_type
 
 if TYPE_CHECKING:
     from shim.recording.exchange import Exchange
@@ -75,7 +76,7 @@ class Telling:
             try:
                 self._settings.on_error(error)
             except BaseException as worse:
-                if _is_interrupt(worse):
+                if is_interrupt(worse):
                     raise
                 self._count("callback_errors")
                 self.warn("error", "the live comparison failed in %s: %s", "on_error", _shown(worse))
@@ -91,7 +92,7 @@ class Telling:
         try:
             self._settings.logger.warning(text + "%s", *arguments, before)
         except BaseException as broken:
-            if _is_interrupt(broken):
+            if is_interrupt(broken):
                 raise
             self._count("callback_errors")  # a broken log handler cannot be told of in the log
 
@@ -154,14 +155,14 @@ class _Kept:
         return self._writer
 
 
-def _is_interrupt(error: BaseException) -> bool:
+def is_interrupt(error: BaseException) -> bool:
     """Whether an exception is the main thread's own: Ctrl-C, say. On the worker's thread nothing ends the process."""
     return not isinstance(error, Exception) and threading.current_thread() is threading.main_thread()
 
 
 def _shown(error: BaseException) -> str:
     """The type of an exception and where it arose."""
-    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    kind = error_type(error)
     last = error.__traceback__
     if last is None:
         return kind

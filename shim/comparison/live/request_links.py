@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from shim.model import ModelRequest
 
 if TYPE_CHECKING:
     from shim.comparison.verdict import Rung
+    from shim.recording.tap.session_tap import Watchable
+    from shim.transfer_observer import Observe, SentRequest, TransferObserver
 
 # More open requests than this on one provider are not linked: each may hold images.
 MAX_OPEN = 10_000
@@ -102,3 +105,19 @@ class Pairs:
             if len(self._late) <= MAX_LATE and first.ended_at >= oldest:
                 break
             del self._late[first.id]
+
+
+class WatchedPairs:
+    """A watchable provider whose observer is told the pair id too: `told` puts it among the headers, the wire never sees it."""
+
+    def __init__(self, target: Watchable, *, told: Callable[[SentRequest], SentRequest]) -> None:
+        self._target = target
+        self._told = told
+
+    def watch(self, observe: Observe) -> Callable[[], None]:
+        """Have `observe` asked once per request."""
+
+        def observe_pair(sent: SentRequest) -> TransferObserver | None:
+            return observe(self._told(sent))
+
+        return self._target.watch(observe_pair)

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
-from shim.comparison.report.exchange_view import LONGEST_BODY, Recorded, Text, cut, one_line, recorded
+from shim.comparison.report.exchange_view import LONGEST_BODY, Recorded, Text, counted, cut, one_line, recorded
 from shim.comparison.report.marking import LONGEST_CHANGE, MarkedPiece, marked, plain
 from shim.comparison.rules import RULES
 from shim.comparison.runs.tally import Detail
@@ -116,16 +116,12 @@ def text_of(value: Any) -> str:
 def kind_of(value: Any) -> str:
     """What a value is, in words: `string, 12 characters`."""
     if isinstance(value, str):
-        return f"string, {_counted(len(value), 'character')}"
+        return f"string, {counted(len(value), 'character')}"
     if isinstance(value, dict):
-        return f"object, {_counted(len(value), 'key')}"
+        return f"object, {counted(len(value), 'key')}"
     if isinstance(value, (list, tuple)):
-        return f"array, {_counted(len(value), 'item')}"
+        return f"array, {counted(len(value), 'item')}"
     return _KINDS.get(type(value), type(value).__name__)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _asked(exchange: Exchange) -> str:
@@ -138,7 +134,7 @@ def _labels(detail: Detail) -> list[tuple[str, str]]:
     if detail.file:
         labels.append(("recorded in", one_line(f"{detail.file}:{detail.line}" if detail.line else detail.file)))
     if verdict.variants > 1 or verdict.variant != "as recorded":
-        labels.append(("presented", f"{one_line(verdict.variant)} ({_counted(verdict.variants, 'presentation')})"))
+        labels.append(("presented", f"{one_line(verdict.variant)} ({counted(verdict.variants, 'presentation')})"))
     return [(name, value) for name, value in labels if value]
 
 

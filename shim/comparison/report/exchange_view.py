@@ -106,6 +106,11 @@ def _shortened(text: str, limit: int, *, left_out: int) -> Text:
     return Text(text[:limit], more)
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things: `1 key`, `1,200 keys`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def one_line(text: str) -> str:
     """A text for one line, what looks like a key masked, cut with an ellipsis."""
     shown = cut(text, LONGEST_LINE)

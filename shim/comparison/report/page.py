@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from shim.comparison.report.exchange_view import moment, one_line
+from shim.comparison.report.exchange_view import counted, moment, one_line
 from shim.comparison.report.plots import Plot, duration, histogram
 from shim.comparison.report.shadow_view import ShadowView, shadow_view_of
 from shim.comparison.rules import RULES
@@ -155,9 +155,9 @@ def headline_of(tally: Tally) -> str:
         return _differing(differing, tally.exchanges)
     failed, ignored = tally.count(Outcome.FAILED), tally.count(Outcome.IGNORED)
     if failed:
-        return f"No difference found, but {_counted(failed, 'comparison')} failed."
+        return f"No difference found, but {counted(failed, 'comparison')} failed."
     if ignored:
-        return f"Nothing unexpected in {_counted(tally.exchanges, 'exchange')}: {_counted(ignored, 'verdict')} ignored."
+        return f"Nothing unexpected in {counted(tally.exchanges, 'exchange')}: {counted(ignored, 'verdict')} ignored."
     return f"{_all(tally.exchanges)} {_on_rungs(list(tally.outcomes))}."
 
 
@@ -171,7 +171,7 @@ def tone_of(tally: Tally) -> str:
 
 def _differing(differing: dict[str, int], exchanges: int) -> str:
     (rung, count), *others = sorted(differing.items(), reverse=True)
-    first = f"{count:,} of {_counted(exchanges, 'exchange')} differ{'s' if count == 1 else ''} on the {rung} rung"
+    first = f"{count:,} of {counted(exchanges, 'exchange')} differ{'s' if count == 1 else ''} on the {rung} rung"
     return ", ".join((first, *(f"{count:,} on the {rung} rung" for rung, count in others))) + "."
 
 
@@ -181,10 +181,6 @@ def _all(exchanges: int) -> str:
 
 def _on_rungs(rungs: Sequence[str]) -> str:
     return "on both rungs" if len(rungs) == 2 else f"on the {rungs[0]} rung"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _facts(tally: Tally, made_at: float) -> Iterator[tuple[str, str]]:
@@ -239,11 +235,11 @@ def _is_ignored(reason: str, tally: Tally) -> bool:
 
 
 def _plots(tally: Tally) -> Iterator[Plot]:
-    for name, title, axis, counted in (
+    for name, title, axis, figures in (
         ("latency", "Latency", "time until the answer was complete", tally.latency),
         ("first-event", "Time to first event", "time until the first bytes of a stream", tally.first_byte),
     ):
-        plot = histogram(name, title=title, axis=axis, bins=counted.edges(), quantiles=_quantiles(counted))
+        plot = histogram(name, title=title, axis=axis, bins=figures.edges(), quantiles=_quantiles(figures))
         if plot is not None:
             yield plot
 

@@ -7,10 +7,11 @@ pair id never reaches the wire.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
 
+from shim.comparison.live.request_links import WatchedPairs
 from shim.recording.exchange import PAIR_HEADER
 
 if TYPE_CHECKING:
@@ -19,15 +20,8 @@ if TYPE_CHECKING:
     from shim.recording.exchange import Exchange
     from shim.recording.recorder import Sink
     from shim.recording.redaction.redaction import Redaction
-    from shim.transfer_observer import Observe, SentRequest, TransferObserver
-
-
-class _Watchable(Protocol):
-    """A provider that offers its transfers to be watched."""
-
-    def watch(self, observe: Observe) -> Callable[[], None]:
-        """Have `observe` asked once per request."""
-        ...
+    from shim.recording.tap.session_tap import Watchable
+    from shim.transfer_observer import SentRequest
 
 
 class CallRecording:
@@ -57,7 +51,7 @@ class CallRecording:
 
         self._is_attached = False
         self._is_watched = callable(getattr(provider, "watch", None))
-        target: Any = _WithPairId(cast("_Watchable", provider), told=self._told) if self._is_watched else provider
+        target: Any = WatchedPairs(cast("Watchable", provider), told=self._told) if self._is_watched else provider
         attached = tap(target, self._take, redaction=self._redaction, on_error=self._on_error)
         self._is_attached = True
         return attached.remove
@@ -77,19 +71,3 @@ class CallRecording:
         response = exchange.response
         weight = max(0, exchange.request.length) + (0 if response is None else response.length)
         self._sink.put(lambda: exchange, weight=weight)
-
-
-class _WithPairId:
-    """A watchable provider whose observer is told a pair id too."""
-
-    def __init__(self, target: _Watchable, *, told: Callable[[SentRequest], SentRequest]) -> None:
-        self._target = target
-        self._told = told
-
-    def watch(self, observe: Observe) -> Callable[[], None]:
-        """Have `observe` asked once per request."""
-
-        def observe_pair(sent: SentRequest) -> TransferObserver | None:
-            return observe(self._told(sent))
-
-        return self._target.watch(observe_pair)

@@ -81,14 +81,15 @@ class _Place:
         return self.check.holds(value, schema, depth=self._depth)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is a number as JSON has them: true and false are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
-    "number": _is_number,
-    "integer": lambda value: _is_number(value) and (isinstance(value, int) or value.is_integer()),
+    "number": is_number,
+    "integer": lambda value: is_number(value) and (isinstance(value, int) or value.is_integer()),
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
     "object": lambda value: isinstance(value, dict),
@@ -198,13 +199,13 @@ def _bound(keyword: str, measured: Callable[[Any], float | None], *, fits: Calla
 
     def judge(value: Any, place: _Place) -> bool:
         size, limit = measured(value), place.schema[keyword]
-        return size is None or not _is_number(limit) or fits(size, limit)
+        return size is None or not is_number(limit) or fits(size, limit)
 
     return judge
 
 
 def _number(value: Any) -> float | None:
-    return value if _is_number(value) else None
+    return value if is_number(value) else None
 
 
 def _characters(value: Any) -> float | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from shim.call_options import CallOptions
+from shim.comparison.shadow_rung.json_schema import is_number
 
 
 def options_of(own_key: object, *, allow_shared_key: bool) -> CallOptions | None:
@@ -50,16 +51,12 @@ def check_numbers(**given: object) -> None:
 def check_over_zero(**given: float) -> None:
     """Refuse what is no finite number above 0."""
     for name, value in given.items():
-        if not _is_number(value) or not 0 < value < math.inf:
+        if not is_number(value) or not 0 < value < math.inf:
             raise ValueError(f"{name} is {value!r}; give a number above 0")
 
 
 def check_share(**given: float) -> None:
     """Refuse what is no number from 0 to 1."""
     for name, value in given.items():
-        if not _is_number(value) or not 0 <= value <= 1:
+        if not is_number(value) or not 0 <= value <= 1:
             raise ValueError(f"{name} is {value!r}; give a share from 0 to 1")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

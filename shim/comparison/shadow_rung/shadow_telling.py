@@ -7,7 +7,6 @@ is logged and no more: its message may hold what somebody said to a model.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from contextvars import Context
@@ -15,8 +14,10 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from shim.comparison.live.notifier import is_interrupt
 from shim.comparison.live.throttle import Ration
 from shim.comparison.shadow_rung.observation import ShadowPair
+from shim.recording.exchange import error_type
 
 LOGGER = logging.getLogger("shim.comparison.shadow")
 
@@ -61,14 +62,13 @@ class ShadowTelling:
         self._count_fault(place)
         ration = self._rations.setdefault(place, Ration(_WARNINGS_A_MINUTE))
         if ration.pass_one(time.monotonic()) is not None:
-            kind = f"{type(error).__module__}.{type(error).__qualname__}"
-            self._log(logging.WARNING, "the shadow met %s in %s; the control is not touched", kind, place)
+            self._log(logging.WARNING, "the shadow met %s in %s; the control is not touched", error_type(error), place)
         on_error = self._settings.on_error
         if on_error is not None:
             try:
                 on_error(error)
             except BaseException as worse:
-                if _is_interrupt(worse):
+                if is_interrupt(worse):
                     raise
                 self._count_fault("on_error")
 
@@ -84,11 +84,6 @@ class ShadowTelling:
         try:
             self._settings.logger.log(level, text, *arguments)
         except BaseException as broken:
-            if _is_interrupt(broken):
+            if is_interrupt(broken):
                 raise
             self._count_fault("logger")  # a broken log handler cannot be told of in the log
-
-
-def _is_interrupt(error: BaseException) -> bool:
-    """Whether an exception is the main thread's own: Ctrl-C, say. On the shadow's thread nothing ends the process."""
-    return not isinstance(error, Exception) and threading.current_thread() is threading.main_thread()

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from requests import exceptions as requested
 from urllib3 import exceptions as raw
 
-from shim.recording.exchange import TransportFault
+from shim.recording.exchange import TransportFault, error_type
 
 _MOST_LINKS = 50
 
@@ -52,12 +52,12 @@ def sending_fault(error: BaseException, *, at: float) -> TransportFault:
             break
         if isinstance(link, _CONNECTED):
             stage = "headers"
-    return TransportFault(stage=stage, kind=kind_of(error), message=str(error), at=at)
+    return TransportFault(stage=stage, kind=error_type(error), message=str(error), at=at)
 
 
 def reading_fault(error: BaseException, *, at: float) -> TransportFault:
     """The fault of a body that broke off."""
-    return TransportFault(stage="body", kind=kind_of(error), message=str(error), at=at)
+    return TransportFault(stage="body", kind=error_type(error), message=str(error), at=at)
 
 
 def breaks_the_body(error: BaseException) -> bool:
@@ -65,11 +65,6 @@ def breaks_the_body(error: BaseException) -> bool:
     if isinstance(error, _REFUSALS):
         return False
     return isinstance(error, _TRANSPORTS) or not isinstance(error, _MISUSES)
-
-
-def kind_of(error: BaseException) -> str:
-    """The type of an exception, with its module."""
-    return f"{type(error).__module__}.{type(error).__qualname__}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -5,12 +5,12 @@ Not the jobs that came after them (`fine_tuning`). Names and signatures as in op
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import quote_plus
 
 from shim.compat.openai_v0 import api_requestor, util
 from shim.compat.openai_v0.api_resources.abstract import (
+    CancellableAPIResource,
     CreateableAPIResource,
     DeletableAPIResource,
     ListableAPIResource,
@@ -19,38 +19,10 @@ from shim.compat.openai_v0.api_resources.abstract import (
 
 
 @nested_resource_class_methods("event", operations=["list"])
-class FineTune(ListableAPIResource, CreateableAPIResource, DeletableAPIResource):
+class FineTune(ListableAPIResource, CreateableAPIResource, DeletableAPIResource, CancellableAPIResource):
     """Fine-tunes."""
 
     OBJECT_NAME = "fine-tunes"
-
-    @classmethod
-    def cancel(
-        cls,
-        id: Any,
-        api_key: Any = None,
-        api_type: Any = None,
-        request_id: Any = None,
-        api_version: Any = None,
-        **params: Any,
-    ) -> Any:
-        """Stop one."""
-        url = cls.url_of_class(api_type, api_version, tail=f"/{quote_plus(id)}/cancel")
-        return cls(id, api_key, **params).request("post", url, request_id=request_id)
-
-    @classmethod
-    def acancel(
-        cls,
-        id: Any,
-        api_key: Any = None,
-        api_type: Any = None,
-        request_id: Any = None,
-        api_version: Any = None,
-        **params: Any,
-    ) -> Awaitable[Any]:
-        """The same without blocking the loop."""
-        url = cls.url_of_class(api_type, api_version, tail=f"/{quote_plus(id)}/cancel")
-        return cls(id, api_key, **params).arequest("post", url, request_id=request_id)
 
     @classmethod
     def stream_events(

@@ -16,13 +16,13 @@ import requests
 
 from shim.compat.openai_v0.beside.aiohttp_content import watch_content
 from shim.compat.openai_v0.beside.real_library import RealLibrary
-from shim.recording.exchange import Headers, TransportFault
+from shim.recording.exchange import Headers, TransportFault, error_type
 from shim.recording.exchange_builder import Recording
 from shim.recording.recorder import Recorder
 from shim.recording.redaction.redaction import Redaction
 from shim.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
 from shim.recording.tap.sessions_tap import SessionsTap
-from shim.recording.tap.transport_fault import kind_of, reading_fault
+from shim.recording.tap.transport_fault import reading_fault
 
 
 class LibraryRecording:
@@ -171,7 +171,7 @@ def _sending_fault(error: Exception, *, at: float) -> TransportFault:
     names = {each.__name__ for each in type(error).__mro__}
     is_unconnected = names & {"ClientConnectorError", "ConnectionTimeoutError", "ClientProxyConnectionError"}
     return TransportFault(
-        stage="connect" if is_unconnected else "headers", kind=kind_of(error), message=str(error), at=at
+        stage="connect" if is_unconnected else "headers", kind=error_type(error), message=str(error), at=at
     )
 
 

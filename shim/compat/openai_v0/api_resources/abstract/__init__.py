@@ -4,6 +4,7 @@ Not the resources (`shim.compat.openai_v0.api_resources`).
 """
 
 from shim.compat.openai_v0.api_resources.abstract.api_resource import APIResource
+from shim.compat.openai_v0.api_resources.abstract.cancellable_api_resource import CancellableAPIResource
 from shim.compat.openai_v0.api_resources.abstract.createable_api_resource import CreateableAPIResource
 from shim.compat.openai_v0.api_resources.abstract.deletable_api_resource import DeletableAPIResource
 from shim.compat.openai_v0.api_resources.abstract.listable_api_resource import ListableAPIResource
@@ -13,6 +14,7 @@ from shim.compat.openai_v0.api_resources.abstract.updateable_api_resource import
 
 __all__ = [
     "APIResource",
+    "CancellableAPIResource",
     "CreateableAPIResource",
     "DeletableAPIResource",
     "ListableAPIResource",
