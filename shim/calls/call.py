@@ -291,7 +291,7 @@ class StreamCall(Call):
 
     def _last_events(self, ending: Ending) -> Sequence[StreamEvent]:
         if self._error(ending) is None and not ending.body:
-            return self._decoder.finish()
+            return [_with_status(event, ending.status) for event in self._decoder.finish()]
         outcome = super()._outcome(ending)
         if self._late:
             return self._late

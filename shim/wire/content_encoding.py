@@ -15,8 +15,6 @@ from shim.model import ErrorCategory, ProviderError
 
 ACCEPTED: Final = "gzip, deflate"
 """What to send as Accept-Encoding: the encodings that are undone here."""
-MAX_DECODED: Final = 64 * 1024 * 1024
-"""Decoded bytes of a body that is kept whole; the legacy client's limit."""
 MAX_RATIO: Final = 300
 """Decoded bytes for each encoded one. Text of a model, its JSON around every piece, stays far below 100; a bomb is near 1,000."""
 _RATIO_COUNTS_FROM: Final = 1024 * 1024  # decoded bytes: a short body may be as repetitive as it likes

@@ -16,7 +16,7 @@ from tests.helpers.driving import HELLO, Heard, arrive, ask, drive, eventually, 
 from tests.helpers.events import assert_well_formed
 from tests.helpers.places import NO_SUCH_NAME, refusing, url_of
 from tests.helpers.providers import AnyProvider, Make
-from tests.helpers.raw_server import END, SSE, Connection, RawServer, chunk, events
+from tests.helpers.raw_server import END, SSE, Connection, RawServer, chunk, events, read
 
 NETWORK, TRUNCATED, PROTOCOL = ErrorCategory.NETWORK, ErrorCategory.TRUNCATED, ErrorCategory.PROTOCOL
 TEXT = b'{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}'
@@ -231,3 +231,12 @@ def test_nothing_is_left_of_broken_connections(make: Make, server: FakeOpenAI) -
             assert not ask(provider, stream=True).completion.ok
     eventually(lambda: not [each for each in threading.enumerate() if each.name == "legacy-openai"])
     server.wait_for_open_connections(0)
+
+
+def test_a_stream_that_ends_early_is_told_with_its_own_status(make: Make) -> None:
+    """Where a stream stops without its end, the error has the status that the server sent, whatever success that was."""
+    head = b"HTTP/1.1 201 Created\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    piece = b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'
+    with RawServer([[read, head, chunk(piece), END]]) as server, make(server.url) as provider:
+        heard = ask(provider, stream=True)
+    assert (heard.error.category, heard.error.http_status, heard.text) == (ErrorCategory.TRUNCATED, 201, "Hel")

@@ -44,9 +44,6 @@ class Told(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-_NO_CONTENT = 204  # a failure to a provider; 0.28 gave None
-
-
 def answer_of(completion: Completion) -> Told | None:
     """The answer a completion tells of; None where there was none to tell."""
     if completion.response is not None:
