@@ -25,6 +25,8 @@ demo: $(STAMP)
 	$(BIN)/shim demo
 	$(BIN)/python examples/migrate
 
+# The programs that tests start would compile every module again where Python may not keep what it compiled.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 	@if $(BIN)/python -m bench.v0_environment; then .bench/openai_v0_tests/bin/python -m pytest tests/compat/openai_v0/beside; fi

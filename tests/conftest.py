@@ -1,17 +1,23 @@
-"""What every test has: a folder of its run's own for temporary files, which pytest clears away in time.
+"""What every test has: temporary files in its run's own folder, and a garbage collector that skips what pytest holds.
 
 And what some have not: with the lowest versions, those that cannot pass are skipped (`lowest`).
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.lowest import why_skipped
+
+settings.register_profile("suite", max_examples=50, deadline=None)
+settings.register_profile("thorough", max_examples=1_000, deadline=None)
+settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,6 +26,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reason = why_skipped(item.nodeid)
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let no later collection of garbage walk through the collected tests, which live as long as the run.
+
+    There are millions of objects in them: without this a `gc.collect()` takes half a second, and many tests ask for several.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

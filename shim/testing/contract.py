@@ -46,7 +46,8 @@ class ProviderContract(LeakContract):
     """Every invariant of `shim.provider`, as tests. Override `make`, and what else differs.
 
     Attributes:
-        leak_count: how many requests the memory test makes; lower it for a provider that takes more than a few seconds for them.
+        leak_count: how many requests the memory test makes at most, in ten rounds; two rounds that leave nothing end it.
+            Lower it for a provider that takes more than a few seconds for them.
         leak_blocks: how many of the interpreter's memory blocks a request may leave behind, on average.
     """
 

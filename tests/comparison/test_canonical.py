@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from shim.comparison.canonical import MOST_ELEMENTS, Difference, canonical_json, differences
 from shim.comparison.verdict import ABSENT
@@ -51,7 +51,6 @@ def test_what_cannot_be_compared_is_refused(body: bytes, reason: str) -> None:
         canonical_json(body)
 
 
-@settings(deadline=None)
 @given(values)
 def test_the_spelling_of_a_body_does_not_matter(value: Any) -> None:
     """A body written as clients write it, which is read the short way, is the very value that any other spelling of it is."""
@@ -139,7 +138,6 @@ def test_many_differences_of_one_array_are_cut_without_loss() -> None:
     assert found[-1] == Difference(f"[{MOST_ELEMENTS}:]", control[MOST_ELEMENTS:], candidate[MOST_ELEMENTS:])
 
 
-@settings(max_examples=200, deadline=None)
 @given(values, values)
 def test_values_part_exactly_where_their_texts_do(control: Any, candidate: Any) -> None:
     """Two values part if and only if their canonical JSON texts do, either way round."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from shim.comparison.explanation import LONGEST_VALUE, MOST_KEPT, MOST_TOLD, concluded, failed, out_of_scope, shown_pair
 from shim.comparison.rules import RULES, IgnoreRule
@@ -148,7 +148,6 @@ def test_a_long_value_is_kept_in_part() -> None:
     assert "xa" in mismatch.control
 
 
-@settings(max_examples=100, deadline=None)
 @given(values, values)
 def test_any_values_are_explained(control: Any, candidate: Any) -> None:
     """Whatever the two values are, the verdict has a line for each side and can be written."""

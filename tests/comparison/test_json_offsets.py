@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shim.comparison.canonical import inside
@@ -26,7 +26,6 @@ def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
 @given(values, st.integers(0, 1000))
 def test_every_place_is_found(value: Any, seed: int) -> None:
     """Whatever the spelling of a body, the offset of each path is where just that value begins."""

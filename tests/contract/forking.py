@@ -1,7 +1,7 @@
 """A program that forks while its streams run, for `test_fork`: children end in every way, and no stream is harmed.
 
-Not a test: it is run in a process of its own, since the one of the tests has threads. Arguments: kind, how children end, the
-server's URL, its CA file or "".
+Not a test: it is run in a process of its own, since the one of the tests has threads. Arguments: kind, the server's URL, its CA
+file or "".
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from shim.native import NativeProvider
 from tests.helpers.driving import Heard, ask, drive, start
 
 STREAMS = 3
+ENDS = ("close", "exit", "crash", "leave", "drop")
 provider: Any = None  # of the module, as programs have it: the interpreter's end finds it here
 
 
@@ -41,7 +42,7 @@ def have_come(streams: list[Heard], count: int) -> bool:
     return all(len(each.events) > count or each.done for each in streams)
 
 
-def main(kind: str, how: str, url: str, ca_file: str) -> None:
+def main(kind: str, url: str, ca_file: str) -> None:
     """Run it; raises where something was lost."""
     global provider  # noqa: PLW0603 - see above
     if kind == "legacy":
@@ -50,8 +51,8 @@ def main(kind: str, how: str, url: str, ca_file: str) -> None:
         provider = NativeProvider(api_key="sk-test-key", base_url=url, ca_file=ca_file or None)
     expected = ask(provider, stream=False).response.text
     streams = [start(provider, stream=True) for _ in range(STREAMS)]
-    for count in (1, 4, 8):
-        drive(provider, functools.partial(have_come, streams, count))
+    for count, how in enumerate(ENDS):
+        drive(provider, functools.partial(have_come, streams, 2 * count))
         child = os.fork()
         if not child:
             del streams

@@ -57,7 +57,7 @@ def misbehaving() -> Iterator[dict[Behaviour, FakeOpenAI]]:
 class ServedContract(ProviderContract):
     """The behaviours, as a fake OpenAI shows them; a subclass makes its provider for an address."""
 
-    leak_count = 300
+    leak_count = 600
 
     def provider(self, base_url: str) -> Provider:
         """Make the provider under test."""

@@ -43,7 +43,7 @@ def live() -> Iterator[LiveComparison]:
 class WatchedContract(ServedContract):
     """What the contract promises, of an experiment on a real client."""
 
-    leak_count = 400
+    leak_count = 1000
     leak_blocks = 2.0  # some exchanges are with the comparison when memory is measured; one kept is dozens of blocks
 
     @pytest.fixture(autouse=True)

@@ -110,13 +110,13 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("how", ["close", "exit", "crash", "leave", "drop"])
 @pytest.mark.parametrize("form", FORMS)
-def test_a_parents_streams_go_on_whole_while_children_come_and_go(form: str, how: str) -> None:
-    """However children end, by close, exit, a crash or dropping it, the parent's streams and kept connections go on whole."""
+def test_a_parents_streams_go_on_whole_while_children_come_and_go(form: str) -> None:
+    """However children end, the parent's streams and kept connections go on whole."""
     with FakeOpenAI(**FORMS[form]) as server:
         streams = 3
         server.plan(Slow(0), *[Drip(size=40, delay=0.002)] * streams)
+        ca_file = server.ca_file if FORMS[form] else ""
         command = [
             sys.executable,
             "-W",
@@ -124,10 +124,9 @@ def test_a_parents_streams_go_on_whole_while_children_come_and_go(form: str, how
             "-m",
             "tests.contract.forking",
             form.partition(" ")[0],
-            how,
             server.base_url,
+            ca_file,
         ]
-        command.append(server.ca_file if "TLS" in form or "HTTP/2" in form else "")
         done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=18)  # noqa: S603 - our own
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         assert server.connections_opened == (1 if "HTTP/2" in form else streams)

@@ -75,7 +75,7 @@ class TestOverScripts(LayeredContract, ProviderContract):
 class TestOverLegacy(LayeredContract, ServedContract):
     """What the contract promises, over the legacy adapter."""
 
-    leak_count = 800  # threads that come and go leave some blocks; over a few requests those would weigh
+    leak_count = 800
 
     def provider(self, base_url: str) -> Provider:
         """Make one with a key."""

@@ -54,7 +54,7 @@ def _numbered(request: ModelRequest) -> ModelRequest:
 class MigratingContract(ServedContract):
     """What the contract promises, of a migrating provider over the real clients."""
 
-    leak_count = 400
+    leak_count = 1000
     leak_blocks = 2.0  # the rollout keeps some counts of each step
     policy: ClassVar[Policy]
 

@@ -28,7 +28,7 @@ HEADERS = (("content-type", "text/event-stream"), ("x-request-id", "req_1"))
 HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: req_1\r\ntransfer-encoding: chunked\r\n\r\n"
 )
-modest = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+modest = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ends = st.sampled_from([b"\n\n", b"\r\n\r\n", b"\r\r"])
 cuts = st.lists(st.integers(0, 4000), max_size=8)
 

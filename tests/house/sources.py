@@ -93,6 +93,12 @@ def syntax(path: Path) -> ast.Module:
 
 
 @cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of a module's syntax tree, from the root down."""
+    return tuple(ast.walk(syntax(path)))
+
+
+@cache
 def tokens(path: Path) -> tuple[tokenize.TokenInfo, ...]:
     """The tokens of a module, comments included."""
     with path.open("rb") as file:

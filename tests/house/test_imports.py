@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.house.sources import PACKAGES, ROOT, complain, module_name, place, python_files, syntax
+from tests.house.sources import PACKAGES, ROOT, complain, module_name, nodes, place, python_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -124,19 +124,23 @@ def imports_of(path: Path) -> Iterator[Import]:
     """Every import of a module, wherever it stands: in functions, under TYPE_CHECKING, relative or by a literal name."""
     importer = module_name(path)
     package = importer if path.name == "__init__.py" else importer.rpartition(".")[0]
-    tree = syntax(path)
-    types_only = set(under_type_checking(tree))
-    for node in ast.walk(tree):
+    types_only = set(under_type_checking(nodes(path)))
+    for node in nodes(path):
         for target in targets_of(node, package):
             yield Import(importer, target, place(path, getattr(node, "lineno", 1)), types_only=node in types_only)
 
 
-def under_type_checking(tree: ast.Module) -> Iterator[ast.AST]:
-    """The nodes in the bodies of `if TYPE_CHECKING:`."""
-    for node in ast.walk(tree):
+def under_type_checking(among: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Those of a module's nodes that are in the body of an `if TYPE_CHECKING:`."""
+    for node in among:
         if isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING":
             for statement in node.body:
                 yield from ast.walk(statement)
+
+
+def called(node: ast.Call) -> str:
+    """The last word of what a call names; empty where it names nothing."""
+    return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
 
 
 def targets_of(node: ast.AST, package: str) -> list[str]:
@@ -150,7 +154,7 @@ def targets_of(node: ast.AST, package: str) -> list[str]:
             else node.module or ""
         )
         return [submodule_or(base, alias.name) for alias in node.names]
-    if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {"import_module", "__import__"}:
+    if isinstance(node, ast.Call) and called(node) in {"import_module", "__import__"}:
         return [
             argument.value
             for argument in node.args[:1]
@@ -247,7 +251,7 @@ def test_every_kind_of_import_is_seen(source: str, target: str) -> None:
 def test_imports_for_types_are_told_apart() -> None:
     """Only what stands in the body of `if TYPE_CHECKING:` counts as an import for types."""
     tree = ast.parse("if typing.TYPE_CHECKING:\n    import one\nelse:\n    import two\nimport three")
-    seen = [name for node in under_type_checking(tree) for name in targets_of(node, "shim")]
+    seen = [name for node in under_type_checking(ast.walk(tree)) for name in targets_of(node, "shim")]
     assert seen == ["one"]
     assert fault_of(Import("shim.wire.sse", "typing_extensions", "file:1", types_only=True)) is None
     assert fault_of(Import("shim.wire.sse", "requests", "file:1", types_only=True)) is not None

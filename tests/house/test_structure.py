@@ -8,7 +8,7 @@ from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tests.house.sources import PACKAGES, complain, module_name, place, python_files, syntax
+from tests.house.sources import PACKAGES, complain, module_name, nodes, place, python_files, syntax
 from tests.house.test_imports import STANDARD, imports_of
 
 if TYPE_CHECKING:
@@ -120,14 +120,11 @@ def known_names() -> frozenset[str]:
     """Every name defined in the packages, and the last word of every module's."""
     names = {name.rpartition(".")[2] for name in modules()} | {path.parent.name for path in modules().values()}
     for path in modules().values():
-        for node in ast.walk(syntax(path)):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 names.add(node.name)
-                names |= (
-                    {arg.arg for arg in ast.walk(node) if isinstance(arg, ast.arg)}
-                    if not isinstance(node, ast.ClassDef)
-                    else set()
-                )
+            elif isinstance(node, ast.arg):
+                names.add(node.arg)
             elif isinstance(node, ast.Name | ast.Attribute):
                 names.add(node.id if isinstance(node, ast.Name) else node.attr)
     return frozenset(names)

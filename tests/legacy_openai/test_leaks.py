@@ -58,14 +58,14 @@ def test_nothing_of_a_request_outlives_its_completion(kind: str) -> None:
         gc.enable()
 
 
-def test_thousands_of_requests_leave_threads_descriptors_and_memory_flat() -> None:
-    """Two thousand requests, good, broken, refused and removed, leave nothing growing behind."""
+def test_a_thousand_requests_leave_threads_descriptors_and_memory_flat() -> None:
+    """Up to a thousand requests, good, broken, refused and removed, leave nothing growing behind."""
     body = json_answer(b'{"error":{"message":"no"}}', "500 Oops")
     good: list[Any] = [read, SSE, events(b"a", b"[DONE]"), END]
     scripts = [good * 30 + [read, SSE + chunk(b"data: x\n\n"), reset], [read, body] * 5, [read, reset]]
     done: list[str] = []
 
-    with RawServer(scripts * 2000) as server, MultiClient(max_concurrency=20) as client:
+    with RawServer(scripts * 1500) as server, MultiClient(max_concurrency=20) as client:
 
         def round_of(count: int) -> None:
             done.clear()
@@ -81,17 +81,18 @@ def test_thousands_of_requests_leave_threads_descriptors_and_memory_flat() -> No
             assert eventually(lambda: threads() == 0)
             server.requests.clear()
 
-        round_of(300)
-        gc.collect()
-        before = descriptors()
         round_of(200)
         gc.collect()
-        blocks = sys.getallocatedblocks()
-        round_of(1500)
-        gc.collect()
-        grown = sys.getallocatedblocks() - blocks
+        before = descriptors()
+        grown = []
+        for _ in range(5):  # a leak grows in every round
+            blocks = sys.getallocatedblocks()
+            round_of(200)
+            gc.collect()
+            grown.append(sys.getallocatedblocks() - blocks)
+            if grown[-1] < 200:  # less than one block of memory a request
+                break
         assert {"SUCCESS", "SERVER_ERROR", "NETWORK_ERROR"} == set(done)
         assert abs(descriptors() - before) <= 45  # idle connections, at both ends, come and go
-        if sys.gettrace() is None:  # a tracer keeps blocks of its own
-            assert grown < 1500  # less than one block of memory a request
+        assert sys.gettrace() or min(grown) < 200  # a tracer keeps blocks of its own
     assert eventually(lambda: threads() == 0)

@@ -6,7 +6,7 @@ import json
 import pickle
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shim.model import ModelRequest, ModelResponse, ProviderError, user
@@ -22,7 +22,6 @@ headers = st.dictionaries(
 )
 
 
-@settings(max_examples=120, deadline=None)
 @given(garbage(wild_answers))
 def test_no_bytes_break_an_answer(body: bytes) -> None:
     """Any bytes are an answer whose events are in good order, or a ProviderError."""
@@ -35,7 +34,6 @@ def test_no_bytes_break_an_answer(body: bytes) -> None:
     assert_well_formed(chat.events_of(response))
 
 
-@settings(max_examples=100, deadline=None)
 @given(wild_answers)
 def test_an_answer_can_be_sent_again(answer: dict[str, Any]) -> None:
     """The message of any answer that was read can be sent in the next request."""
@@ -47,7 +45,6 @@ def test_an_answer_can_be_sent_again(answer: dict[str, Any]) -> None:
     assert json.loads(chat.serialize(request, stream=False))["messages"][1]["role"]
 
 
-@settings(max_examples=120, deadline=None)
 @given(st.integers(100, 599), headers, garbage(wild_errors))
 def test_no_bytes_break_an_error(status: int, given_headers: dict[str, str], body: bytes) -> None:
     """Any bytes under any status and headers are an error that can be shown and pickled; nothing is raised."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from shim.model import InvalidRequestError, ModelRequest
 from shim.wire import chat
 from tests.properties.strategies import canonical, garbage, requests
 
 
-@settings(max_examples=80, deadline=None)
 @given(requests)
 def test_a_body_survives_an_import(body: dict[str, Any]) -> None:
     """Any body, imported and written again, is the same JSON."""
@@ -20,7 +19,6 @@ def test_a_body_survives_an_import(body: dict[str, Any]) -> None:
     assert canonical(json.loads(written)) == canonical(body)
 
 
-@settings(max_examples=60, deadline=None)
 @given(requests)
 def test_an_import_is_stable(body: dict[str, Any]) -> None:
     """Importing what was written from an import gives the same request again."""
@@ -30,7 +28,6 @@ def test_an_import_is_stable(body: dict[str, Any]) -> None:
     assert again == first
 
 
-@settings(max_examples=80, deadline=None)
 @given(garbage(requests))
 def test_garbage_is_named(raw: bytes) -> None:
     """Any bytes are a request or an error of ours that names the place, when read and when written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -53,7 +53,6 @@ def unmarked(response: ModelResponse) -> ModelResponse:
     return structs.replace(response, choices=choices, extra=rid(response.extra))
 
 
-@settings(max_examples=100, deadline=None)
 @given(plans(), st.sampled_from(["chunk", "choice", "delta"]))
 def test_typed_and_lenient_readings_agree(plan: Plan, place: str) -> None:
     """A field no one knows changes how a chunk is read and nothing of what is read."""
@@ -75,7 +74,6 @@ def told(choice: Choice) -> tuple[object, ...]:
     return (choice.index, choice.parts, choice.finish_reason, choice.raw_finish_reason, choice.logprobs)
 
 
-@settings(max_examples=100, deadline=None)
 @given(plans())
 def test_streamed_and_whole_answers_agree(plan: Plan) -> None:
     """An answer streamed and the same answer whole are the same parts, finish reasons and usage."""
@@ -85,7 +83,6 @@ def test_streamed_and_whole_answers_agree(plan: Plan) -> None:
     assert (streamed.id, streamed.model, streamed.usage) == (whole.id, whole.model, whole.usage)
 
 
-@settings(max_examples=60, deadline=None)
 @given(plans())
 def test_a_whole_answer_told_as_events(plan: Plan) -> None:
     """A whole answer told as events is in good order and says what its stream says."""
@@ -95,7 +92,6 @@ def test_a_whole_answer_told_as_events(plan: Plan) -> None:
     assert response_of(events) == whole
 
 
-@settings(max_examples=60, deadline=None)
 @given(plans(), st.data())
 def test_a_cut_stream_is_no_success(plan: Plan, data: st.DataObject) -> None:
     """A stream cut before the last finish reason is truncated, with what had arrived."""
@@ -111,7 +107,6 @@ def test_a_cut_stream_is_no_success(plan: Plan, data: st.DataObject) -> None:
         assert all(text.startswith(begun) for begun, text in zip(words(partial), words(complete), strict=True))
 
 
-@settings(max_examples=120, deadline=None)
 @given(st.lists(garbage(wild_answers), max_size=6))
 def test_no_bytes_break_a_stream(payloads: list[bytes]) -> None:
     """Any payloads are a stream in good order, and none raises."""
@@ -126,7 +121,6 @@ def test_no_bytes_break_a_stream(payloads: list[bytes]) -> None:
     assert decoder.feed(DONE) == decoder.finish() == []
 
 
-@settings(max_examples=100, deadline=None)
 @given(plans(), st.data())
 def test_damage_is_never_silent(plan: Plan, data: st.DataObject) -> None:
     """A payload cut short in the middle of a stream is an error there, whatever it was."""

@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shim.model.errors import ErrorCategory, ProtocolError, ProviderError
@@ -300,7 +300,6 @@ def split(stream: bytes, at: list[int]) -> list[bytes]:
     return [stream[start:end] for start, end in zip([0, *at], [*at, len(stream)], strict=True)]
 
 
-@settings(deadline=None, max_examples=400)
 @given(streams, cuts)
 @example(b"data: 1\r\n\r\ndata: 2\n\n", [8])
 def test_any_stream_in_any_pieces(stream: bytes, at: list[int]) -> None:
@@ -310,7 +309,6 @@ def test_any_stream_in_any_pieces(stream: bytes, at: list[int]) -> None:
     assert outcome.outputs == standard(stream)
 
 
-@settings(deadline=None, max_examples=200)
 @given(streams, cuts, st.integers(1, 12))
 def test_the_limit_in_any_pieces(stream: bytes, at: list[int], limit: int) -> None:
     """Any bytes, cut anywhere, under any limit give the same events and the same end; an error is ours."""
@@ -328,7 +326,6 @@ class DataAlone:
         self.feed, self.finish = decoder.payloads, lambda: [event.data for event in decoder.finish()]
 
 
-@settings(deadline=None, max_examples=400)
 @given(streams, cuts, st.sampled_from([5, 12, 1000]))
 @example(b"event: a\ndata: 1\n\nevent: b\n\ndata: 2\n\n", [], 1000)
 @example(b"event: a\ndata: \n\nevent: b\ndata: 2\nid: 1\n\n", [], 1000)
@@ -352,7 +349,6 @@ sent = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
 @given(sent, st.sampled_from([b"\n", b"\r", b"\r\n"]))
 def test_what_was_encoded_comes_back(events: list[ServerSentEvent], line_end: bytes) -> None:
     """Events written as fields with any line end are read back equal."""

@@ -271,11 +271,28 @@ class Lists:
         return dict.fromkeys(self._nulls) | self._rest.value() | made
 
 
-class Spoken(Fields):
-    """A spoken answer: `data` and `transcript` come in pieces, `id` and `expires_at` once."""
+class Spoken:
+    """A spoken answer: `data` and `transcript` come in pieces, `id` and `expires_at` once. What is no object stands beside it."""
 
     def __init__(self) -> None:
-        super().__init__({"data": JoinedText, "transcript": JoinedText, "id": Last, "expires_at": Last})
+        self._fields: Fields | None = None
+        self._other = Different()
+        self._others = 0
+
+    def add(self, value: Any) -> None:
+        """Take a piece."""
+        if isinstance(value, dict):
+            self._fields = self._fields or Fields(SPOKEN)
+            self._fields.add(value)
+        else:
+            self._other.add(value)
+            self._others += 1
+
+    def value(self) -> Any:
+        """The object; what came in its place; both in a list."""
+        if self._fields is None:
+            return self._other.value()
+        return [self._fields.value(), self._other.value()] if self._others else self._fields.value()
 
 
 def _extended(last: list[Any], more: list[Any]) -> list[Any]:
@@ -317,6 +334,9 @@ WORDS: Rules = {
     **dict.fromkeys(("type", "format", "index", "id"), Last),
 }
 """Fields of an object that holds words."""
+
+SPOKEN: Rules = {"data": JoinedText, "transcript": JoinedText, "id": Last, "expires_at": Last}
+"""Fields of a spoken answer."""
 
 BLOCK: Rules = WORDS
 """Fields of a block."""

@@ -6,7 +6,7 @@ import time
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shim.comparison.report.marking import LONGEST_CHANGE, MOST_PIECES, MarkedPiece, marked, plain, seen
@@ -42,7 +42,6 @@ def test_only_what_differs_is_marked(control: str, candidate: str, left: list[st
 LETTERS = st.text("ab.,é", max_size=60)
 
 
-@settings(deadline=None)
 @given(LETTERS, LETTERS)
 def test_pieces_are_the_text(control: str, candidate: str) -> None:
     """Pieces put together are the texts, and without what is marked both sides have the same left."""
@@ -52,7 +51,6 @@ def test_pieces_are_the_text(control: str, candidate: str) -> None:
     assert rest[0] == rest[1]
 
 
-@settings(deadline=None)
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_any_text_can_be_written(control: str, candidate: str) -> None:
     """Whatever characters come, lone surrogates and controls among them, the pieces can be encoded."""

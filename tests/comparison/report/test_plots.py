@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shim.comparison.report.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Plot, duration, histogram
@@ -35,7 +35,6 @@ def test_bars_count_everything() -> None:
     assert plot.summary.startswith("Histogram of 300 exchanges: p50 3.")
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(1e-7, 1e6), min_size=1, max_size=40))
 def test_all_is_inside_the_view(values: list[float]) -> None:
     """Bars, ticks and quantiles of any durations stand inside the axes, and ticks are few."""

@@ -51,7 +51,7 @@ def stream_of(told: list[tuple[str, str]], end: str) -> bytes:
     return "".join(f"{before}data: {payload}\n\n" for before, payload in told).replace("\n", end).encode()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=st.lists(events, max_size=6), end=ends, cuts=st.lists(st.integers(0, 400), max_size=6))
 def test_a_stream_is_read_the_same_however_it_comes(
     legacy: SessionReader, told: list[tuple[str, str]], end: str, cuts: list[int]
@@ -64,7 +64,7 @@ def test_a_stream_is_read_the_same_however_it_comes(
     assert verdict.outcome is Outcome.MATCH, verdict.message
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=st.lists(events, min_size=1, max_size=3), end=ends)
 def test_a_cut_stream_parts_the_sides_only_in_the_known_way(
     legacy: SessionReader, told: list[tuple[str, str]], end: str
@@ -76,7 +76,6 @@ def test_a_cut_stream_parts_the_sides_only_in_the_known_way(
     assert verdict.reason in ("", str(UNENDED))
 
 
-@settings(max_examples=60, deadline=None)
 @given(body=st.binary(max_size=200), status=st.sampled_from([200, 404, 500]))
 def test_no_bytes_break_the_comparison(body: bytes, status: int) -> None:
     """Whatever stands in a recording, a reader compared with itself matches, split and cut everywhere."""

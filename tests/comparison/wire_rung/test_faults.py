@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shim.comparison.verdict import Outcome
@@ -56,7 +56,6 @@ def test_a_difference_is_found_whatever_the_spelling(fault: Fault) -> None:
     assert fault.path in {each.path for each in verdict.mismatches}
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32))
 def test_equal_pairs_never_alarm(seed: int) -> None:
     """The same request in other bytes, as another client writes it, is a match."""
@@ -65,7 +64,6 @@ def test_equal_pairs_never_alarm(seed: int) -> None:
     assert verdict.outcome is Outcome.MATCH, verdict.message
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**32))
 def test_any_one_difference_is_found(seed: int) -> None:
     """One difference anywhere in a body, all of whose other bytes are written otherwise too, is a mismatch."""
@@ -86,7 +84,6 @@ def rows_alike(asked: dict[str, Any], other: dict[str, Any]) -> Iterator[bool]:
             yield json.dumps(asked.get(name, "-"), sort_keys=True) == json.dumps(other.get(name, "-"), sort_keys=True)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_codecs_send_what_was_sent(seed: int) -> None:
     """Whatever existing code sends, read from its recording and written by the codecs, is a match."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -27,12 +28,13 @@ PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def slow(go: threading.Event) -> Upstream1:
-    """An upstream that answers each request of a connection when it may."""
+    """An upstream that answers each request of a connection when it may, until the connection ends or is cut."""
 
     def script(sock: socket.socket) -> None:
-        while read_request(sock):
-            assert go.wait(10)
-            sock.sendall(PLAIN)
+        with contextlib.suppress(ConnectionError):
+            while read_request(sock):
+                assert go.wait(10)
+                sock.sendall(PLAIN)
 
     return Upstream1(script)
 

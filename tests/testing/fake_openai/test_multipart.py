@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shim.testing.fake_openai import multipart
@@ -23,7 +23,6 @@ def written(fields: dict[str, Any], files: dict[str, Any]) -> tuple[str, bytes]:
 
 
 @given(st.binary(max_size=200), st.text(max_size=50))
-@settings(deadline=None)
 def test_bytes_and_texts_come_through(data: bytes, said: str) -> None:
     """Whatever bytes a file has, and whatever text a field has, are read as they were written."""
     said = said.encode("utf-8", "replace").decode()

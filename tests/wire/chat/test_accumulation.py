@@ -154,6 +154,16 @@ def test_an_audio_answer_is_joined() -> None:
     assert audio == {"id": "audio_1", "transcript": "Hello", "data": "UklGAAAA", "expires_at": 1}
 
 
+@pytest.mark.parametrize(
+    ("pieces", "told"),
+    [([[]], []), (["a"], "a"), ([{"id": "a"}, [1]], [{"id": "a"}, [1]]), ([[1], {"id": "a"}], [{"id": "a"}, [1]])],
+)
+def test_audio_that_is_no_object_is_kept(pieces: list[Any], told: object) -> None:
+    """What a server sends in the place of a spoken answer is carried along, beside one that came too."""
+    response = read(*(chunk({"audio": piece}) for piece in pieces), STOP, DONE)
+    assert response.choices[0].message_extra["audio"] == told
+
+
 def test_several_choices_interleaved() -> None:
     """The pieces of several answers, calls among them, are told apart by the choice's index."""
     events = decode(

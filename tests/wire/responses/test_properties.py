@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shim.model import InvalidRequestError, ModelRequest, ProviderError, StreamDone, StreamError, StreamEvent, user
@@ -222,7 +222,6 @@ def test_any_stream_ends_once_and_in_order(payloads: list[bytes]) -> None:
     assert decoder.feed(b"{}") == decoder.finish() == []
 
 
-@settings(max_examples=60)
 @given(streams(), st.sampled_from([b"\n", b"\r\n"]))
 def test_a_stream_says_what_the_whole_answer_says(told: tuple[Any, Any], end: bytes) -> None:
     """A stream, however its texts are cut and its bytes are split, makes the response the whole answer is."""

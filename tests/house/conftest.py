@@ -1,0 +1,29 @@
+"""What the house's tests share: what they have read of the whole project is let go behind them."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from tests.house import sources, test_numbers, test_structure
+
+CACHED = (
+    sources.syntax,
+    sources.nodes,
+    sources.tokens,
+    test_numbers.code_lines,
+    test_structure.modules,
+    test_structure.known_names,
+)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _let_go_of_what_was_read() -> Iterator[None]:
+    """Forget two million nodes and tokens behind the tests, and do not look for garbage among them meanwhile."""
+    gc.disable()
+    yield
+    gc.enable()
+    for each in CACHED:
+        each.cache_clear()
