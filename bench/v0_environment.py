@@ -1,6 +1,6 @@
 """`python -m bench.v0_environment`: makes the environment in which the tests beside the real openai 0.28.1 run.
 
-Not a measurement. `make test` calls it; where the packages cannot be had it says why, and those tests are skipped.
+Not a measurement. `make test-slow` calls it; where the packages cannot be had it says why, and those tests are skipped.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from bench.rollout_scene import Load, Pace
 from shim.testing.scripted import ScriptedProvider, answer
 
 # A dozen changes, each followed within half a second: ten seconds, but not on a machine that is busy.
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
 LEGS = ["off", "wire", "tee", "ramp 5", "ramp 25", "kill switch thrown", "kill switch lifted", "ramp 50"]
 
@@ -23,6 +23,7 @@ def measured() -> tuple[list[Row], Count, dict[str, float]]:
     return measure(200, tick=lambda _ended: None, pace=Pace(at_once=2, pause=0.01))
 
 
+@pytest.mark.slow
 def test_no_request_is_lost_twice_served_or_moved(measured: tuple[list[Row], Count, dict[str, float]]) -> None:
     """Through every stage, switch, trip and lost store each request ends once, where it began."""
     rows, count, _ = measured

@@ -219,6 +219,7 @@ def test_the_limit_is_kept(run_shim: RunShim, tmp_path: Path) -> None:
     assert json.loads(run_shim("compare", "--json", "--limit", "3", *files).out)["exchanges"] == 3
 
 
+@pytest.mark.slow
 def test_every_split_can_be_compared(run_shim: RunShim, tmp_path: Path) -> None:
     """With --resplit and --truncate many presentations of each answer are compared."""
     ran = run_shim("compare", "--json", "--resplit", "--truncate", "--rung", "tee", recorded(tmp_path / "a", GOOD[1]))
@@ -253,6 +254,7 @@ def test_the_page_needs_jinja2(run_shim: RunShim, tmp_path: Path, monkeypatch: p
     assert "legacy-openai-shim[cli]" in ran.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [[], ["--workers", "2"]])
 def test_a_missing_extra_is_told(
     run_shim: RunShim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: list[str]

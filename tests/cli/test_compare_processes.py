@@ -20,6 +20,8 @@ from tests.cli.recordings import DIFFERENT, GOOD, ODD, recorded
 from tests.cli.running import DEADLINE, Running, environment, run, shim_command
 from tests.helpers.exchanges import exchange, streamed
 
+pytestmark = pytest.mark.slow
+
 
 def test_standard_input_is_read(tmp_path: Path) -> None:
     """A dash reads standard input, compressed or not."""

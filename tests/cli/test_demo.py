@@ -17,6 +17,8 @@ from shim.testing.fake_openai import Behaviour, Respond, Stall, Status, server_e
 from tests.cli.conftest import RunShim
 from tests.cli.running import Running, environment, run, shim_command
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def told() -> str:

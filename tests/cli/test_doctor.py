@@ -152,6 +152,7 @@ def test_help_says_all(run_shim: RunShim) -> None:
         assert word in out
 
 
+@pytest.mark.slow
 def test_a_bar_is_drawn_on_long_work_only(tmp_path: Path) -> None:
     """On a terminal, work that takes longer than a moment is told as it goes on, and the line is taken away at the end."""
     for number in range(60):

@@ -256,6 +256,7 @@ def test_it_cannot_be_pickled_or_copied_and_shows_no_setting(duplicate: Callable
     assert repr(client) == "<Client Makes>"
 
 
+@pytest.mark.slow
 def test_memory_stays_flat() -> None:
     """Thousands of answers, failures and streams left early leave nothing behind."""
     plays = [answer("Hi"), failure("server", "oops"), Play((Emit(TextDelta("a")), Hang()))]

@@ -309,6 +309,7 @@ def test_it_cannot_be_pickled_and_shows_no_setting(duplicate: Callable[[object],
     assert "sk-secret" not in f"{caught.value}{client!r}{vars(client)!r}"
 
 
+@pytest.mark.slow
 def test_memory_stays_flat() -> None:
     """Thousands of answers, failures and streams left early leave nothing behind."""
     plays = [answer("Hi"), failure("server", "oops"), Play((Emit(TextDelta("a")), Hang()))]

@@ -141,6 +141,7 @@ BROKEN: list[tuple[type[ScriptedProvider], str, tuple[Behaviour, ...]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("broken", "test", "behaviours"), BROKEN)
 def test_a_broken_promise_is_found(
     broken: type[ScriptedProvider], test: str, behaviours: tuple[Behaviour, ...]

@@ -110,6 +110,7 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_parents_streams_go_on_whole_while_children_come_and_go(form: str) -> None:
     """However children end, the parent's streams and kept connections go on whole."""

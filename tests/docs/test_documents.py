@@ -45,6 +45,7 @@ def test_python_runs_as_it_stands(block: Block, monkeypatch: pytest.MonkeyPatch,
         assert printed.getvalue() == block.prints
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "command"), COMMANDS)
 def test_commands_run_as_they_stand(place: str, command: str) -> None:
     """Each shell command of the documents does its work, against a fake API where it needs one."""

@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.running import ROOT, environment, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def told() -> str:

@@ -10,6 +10,8 @@ import pytest
 from shim.testing.fake_openai import FakeOpenAI, Paced, Stall, server_error
 from tests.cli.running import ROOT, Running, environment, run
 
+pytestmark = pytest.mark.slow
+
 CTRL_C, CTRL_D = "\x03", "\x04"
 PROGRAMS = ("select_repl", "asyncio_repl")
 

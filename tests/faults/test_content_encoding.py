@@ -104,6 +104,7 @@ def bomb(unit: bytes, *, times: int) -> bytes:
     return b"".join(packer.compress(block) for _ in range(times)) + packer.flush()
 
 
+@pytest.mark.slow
 @both_kinds
 @pytest.mark.parametrize("status", [b"200 OK", b"500 Oops"])
 @pytest.mark.parametrize("unit", [b" ", b"\n", b": a comment\n\n", b'data: {"choices":[]}\n\n'], ids=repr)

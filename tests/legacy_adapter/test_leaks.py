@@ -11,6 +11,8 @@ from tests.contract.test_leaks import MANY, make_many
 from tests.helpers.canned import canned_server
 from tests.helpers.providers import Make
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 10
 
 

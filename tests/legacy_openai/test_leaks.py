@@ -58,6 +58,7 @@ def test_nothing_of_a_request_outlives_its_completion(kind: str) -> None:
         gc.enable()
 
 
+@pytest.mark.slow
 def test_a_thousand_requests_leave_threads_descriptors_and_memory_flat() -> None:
     """Up to a thousand requests, good, broken, refused and removed, leave nothing growing behind."""
     body = json_answer(b'{"error":{"message":"no"}}', "500 Oops")

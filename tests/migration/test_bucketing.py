@@ -75,6 +75,7 @@ def test_another_process_agrees(seed: str) -> None:
     assert asked(sys.executable, env={"PYTHONHASHSEED": seed}) == [vector["bucket"] for vector in VECTORS]
 
 
+@pytest.mark.slow
 def test_another_python_agrees() -> None:
     """Other versions of Python that are at hand put every unit into the same bucket."""
     names = ["python3", *(f"python3.{minor}" for minor in range(9, 16))]

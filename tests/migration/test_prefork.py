@@ -18,6 +18,8 @@ from shim.migration import SqliteStore
 from tests.house.sources import ROOT
 from tests.migration.helpers.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("gunicorn")
 
 WORKERS = 3

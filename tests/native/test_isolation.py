@@ -87,6 +87,7 @@ def test_a_proxy_that_refuses_harms_no_other_stream(make: Make, server: FakeOpen
     assert (error.category, "407" in error.message) == (ErrorCategory.INVALID_REQUEST, True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     shutil.which("cc") is None or sys.platform != "linux", reason="needs a C compiler, to make names stall"
 )

@@ -15,6 +15,8 @@ from tests.helpers.canned import canned_server
 from tests.helpers.driving import HELLO, Heard, drive, start
 from tests.helpers.providers import AnyProvider, Make
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 100
 PROC = Path("/proc/self")
 

@@ -256,6 +256,7 @@ def test_it_leaves_other_tests_alone(pytester: pytest.Pytester) -> None:
     run(pytester, test="def test_other(): pass", directories=()).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_it_works_in_several_processes(pytester: pytest.Pytester) -> None:
     """Under pytest-xdist the tests are found the same in each process, and a mismatch is told with its message."""
     pytester.makeconftest(STAND_IN)

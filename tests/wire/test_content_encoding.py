@@ -81,6 +81,7 @@ def test_other_encodings_are_named(encoding: str) -> None:
     assert not is_identity(encoding)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 4096, 1 << 20])
 def test_bombs_are_stopped_as_they_arrive(size: int) -> None:
     """A body that grows beyond the ratio ends as an error long before its end, at no more memory than a piece."""

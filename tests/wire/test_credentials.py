@@ -165,6 +165,7 @@ def test_a_secret_is_known_in_every_spelling() -> None:
     assert {'a/b+"c', 'a/b+\\"c', 'a\\/b+\\"c', "a%2Fb%2B%22c", "a%2fb%2b%22c", "a/b%2B%22c"} <= spellings('a/b+"c')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

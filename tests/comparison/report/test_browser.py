@@ -13,7 +13,7 @@ from tests.comparison.report.browser import CHROMIUM, Browser
 from tests.comparison.report.made import MADE_AT, detail, details, tally_of
 from tests.comparison.report.test_rendering import EVIL, hostile
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")]
 
 SHOWN = "[...document.querySelectorAll('.card')].filter((each) => each.checkVisibility()).map((each) => each.id)"
 COUNT = "document.getElementById('count').textContent"

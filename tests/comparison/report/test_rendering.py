@@ -158,6 +158,7 @@ def test_identifiers_are_unique() -> None:
     assert "tee-17-3" in identifiers
 
 
+@pytest.mark.slow
 def test_large_recordings_make_no_large_page() -> None:
     """Two hundred details of the largest bodies, all of characters that escape, stay below ten megabytes."""
     quotes = '"' * 300_000

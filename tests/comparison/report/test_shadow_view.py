@@ -127,6 +127,7 @@ def test_what_is_drawn_is_within_its_picture() -> None:
             assert (ys[-1], max(ys) <= BOTTOM) == (TOP, True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
 @pytest.mark.parametrize("width", [1280, 360])
 def test_it_reads_on_a_phone(width: int, tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ def memory(tmp_path: Path) -> Callable[..., int]:
     return measure
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units elsewhere")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_memory_stays_flat(memory: Callable[..., int], workers: int) -> None:

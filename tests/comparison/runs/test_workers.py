@@ -21,6 +21,8 @@ from shim.comparison.verdict import Verdict
 from shim.recording.exchange import Exchange
 from tests.comparison.stand_ins import Obedient, Together, encoded, refuse
 
+pytestmark = pytest.mark.slow
+
 
 def lines_of(*pair_ids: str) -> Iterator[Line]:
     """Lines of exchanges with these pair ids."""

@@ -104,6 +104,7 @@ def test_what_is_better_alone_is_no_mismatch() -> None:
     assert report.outcome == "match"
 
 
+@pytest.mark.slow
 def test_equal_arms_rarely_differ() -> None:
     """Of forty made-up reports on equal arms at 95 % at most five find any difference, with a baseline or without."""
     found = [report_of(traffic(400, baseline=seed % 2 == 0, seed=seed)).outcome for seed in range(40)]

@@ -297,6 +297,7 @@ def test_nothing_a_server_answers_is_raised(legacy: SessionReader, body: bytes, 
         assert verdict.outcome is Outcome.MATCH, verdict.message
 
 
+@pytest.mark.slow
 def test_recorded_cases_are_read_the_same_however_they_are_split(legacy: SessionReader) -> None:
     """A short recorded answer and a short stream, split everywhere, match."""
     for name in ("json_error_in_200", "groq_error_event"):

@@ -64,6 +64,7 @@ def test_a_stream_is_read_the_same_however_it_comes(
     assert verdict.outcome is Outcome.MATCH, verdict.message
 
 
+@pytest.mark.slow
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=st.lists(events, min_size=1, max_size=3), end=ends)
 def test_a_cut_stream_parts_the_sides_only_in_the_known_way(

@@ -17,6 +17,7 @@ GROUPS = 3
 NAMES = sorted(CALLS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("group", range(GROUPS))
 @pytest.mark.parametrize("mode", ["legacy", "native"])

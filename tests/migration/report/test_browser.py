@@ -13,7 +13,7 @@ from shim.migration.report import write_report
 from tests.comparison.report.browser import CHROMIUM, Browser
 from tests.migration.report.made import MADE_AT, hostile, served
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from tests.house.sources import ROOT
 from tests.migration.store.hammer import FLAG, POLICIES, opened
 from tests.migration.store.redis_process import RedisProcess
 
+pytestmark = pytest.mark.slow
+
 PROCESSES, TURNS = 8, 30
 
 Place = tuple[str, str, str]

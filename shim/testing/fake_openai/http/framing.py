@@ -69,7 +69,7 @@ def _framed(connection: h11.Connection, answer: Answer, *, chunked: bool) -> Ite
         yield TimelinePiece(data, at=answer.due(number), lead=len(data) - len(payload) - trail, trail=trail)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=4)
 def _framed_once(pieces: tuple[bytes, ...], interval: float) -> tuple[TimelinePiece, ...]:
     framed = (chunk(payload) for payload in pieces)
     return tuple(TimelinePiece(one.data, number * interval, one.lead, one.trail) for number, one in enumerate(framed))

@@ -30,7 +30,7 @@ def unframed(answer: Answer) -> Script:
     return Script(_HEAD, tuple(pieces), _TAIL)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=4)
 def _pieces_once(pieces: tuple[bytes, ...], interval: float) -> tuple[TimelinePiece, ...]:
     return tuple(TimelinePiece(payload, number * interval) for number, payload in enumerate(pieces))
 

@@ -17,6 +17,8 @@ from shim.testing.fake_openai import FakeOpenAI
 from tests.compat.openai_v0.beside.conftest import KEY
 from tests.compat.openai_v0.measuring import ROOT
 
+pytestmark = pytest.mark.slow
+
 _TELLS_ITSELF = """
 import atexit, json, sys
 atexit.register(print, "the end")
