@@ -9,6 +9,7 @@ end is a normal end to 0.28, and so it is here.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,8 @@ _DONE = b"data: [DONE]\n\n"
 
 class V0Reader:
     """Reads by the real openai 0.28, on the calling thread. One reader for one thread at a time.
+
+    The program's own calls, on other threads, are left alone: a `LiveComparison` may read so while they run.
 
     Raises:
         UnsupportedFeatureError: the real openai 0.28 cannot be imported here.
@@ -113,18 +116,17 @@ class V0Reader:
 
 @contextmanager
 def _replaying(real: RealLibrary, exchange: Exchange) -> Iterator[None]:
-    """Have the library of this thread get this exchange for an answer."""
-    context, openai = real.api_requestor._thread_context, real.openai  # noqa: SLF001 - where it keeps its sessions
-    before, kept = dict(vars(context)), openai.requestssession
+    """Have the library's calls on this thread get this exchange for an answer; those of other threads go out as ever."""
+    context = real.api_requestor._thread_context  # noqa: SLF001 - where it keeps the session of each thread
+    before = dict(vars(context))
     with replaying(), requests.Session() as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, ReplayAdapter(exchange))
         vars(context).clear()
-        openai.requestssession = session
+        vars(context).update(session=session, session_create_time=math.inf)  # never too old for it
         try:
             yield
         finally:
-            openai.requestssession = kept
             vars(context).clear()
             vars(context).update(before)
 
