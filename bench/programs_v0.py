@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.peers import ENVIRONMENTS, ROOT, Environment, make_environment
-from bench.programs.starting import MODES, SAYING
+from bench.programs.starting import MODES, MOVED, SAYING
 from bench.programs.vocabulary import write_vocabulary
 from shim.testing.fake_openai import FakeOpenAI, RecordedRequest
 from shim.wire.masking import mask_keys
@@ -128,7 +128,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--mode", action="append", choices=MODES, help="may be repeated; real is always run first")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     arguments = parser.parse_args()
-    arguments.mode = arguments.mode or [mode for mode in MODES if mode != "beside"]
+    arguments.mode = arguments.mode or MODES
     return arguments
 
 
@@ -235,9 +235,11 @@ def row_of(
 ) -> dict[str, Any]:
     """A row of the table."""
     ran = ran or Run()
-    wanted = {"real": "real", "beside": "real"}.get(mode, "ours")
-    if not problem and any(used != wanted for used in ran.used):
+    wanted = {"real": "real", "beside": "real", "moved": "real"}.get(mode, "ours")
+    if not problem and any(used.removesuffix(MOVED) != wanted for used in ran.used):
         problem = f"used {', '.join(sorted(set(ran.used)))}: {' '.join(ran.last_words)}"
+    elif not problem and mode == "moved" and not any(used.endswith(MOVED) for used in ran.used):
+        problem = "no command had all of its chat calls served by the candidate"
     elif not problem and not ran.requests:
         problem = f"sent nothing: {' '.join(ran.last_words)}"
     return {

@@ -36,6 +36,9 @@ def test_a_run_on_the_wrong_library_is_a_problem() -> None:
     ran = Run(statuses=[0], printed=[[1]], used=["real"], requests=[{"path": "/"}], last_words=[""])
     assert row_of(OLD, "instead", ran=ran, real=ran)["problem"].startswith("used real")
     assert not row_of(OLD, "beside", ran=ran, real=ran)["problem"]
+    assert row_of(OLD, "moved", ran=ran, real=ran)["problem"].startswith("no command had all")
+    moved = Run(statuses=[0], printed=[[1]], used=["real, moved"], requests=[{"path": "/"}], last_words=[""])
+    assert not row_of(OLD, "moved", ran=moved, real=moved)["problem"]
 
 
 def test_a_run_that_sends_nothing_is_a_problem() -> None:
