@@ -1,8 +1,8 @@
 """`python -m bench.programs.starting MODE MODULE ARGS…`: a program as `python -m MODULE ARGS…`, on the openai of a mode.
 
-Not the tasks (beside it). "real" installs nothing; "beside" and "instead" are the modes of `openai_v0.install`; "moved" is "beside"
-with every chat call on the candidate, "native" is "instead" with chat on the native provider. When the program has ended, the last
-line of standard error says what it used.
+Not the tasks (beside it). "real" installs nothing; "beside" and "instead" are the modes of `openai_v0.install`. "moved" is
+"beside" with every chat call on the candidate, "native" is "instead" with chat on the native provider. At the end the last line
+of standard error says what the program used.
 """
 
 from __future__ import annotations
