@@ -21,8 +21,10 @@ settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs more than is installed."""
+    """Skip what needs more than is installed, and give what is marked slow the time it takes on a busy machine."""
     for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(120))
         reason = why_skipped(item.nodeid)
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))

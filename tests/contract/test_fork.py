@@ -128,7 +128,7 @@ def test_a_parents_streams_go_on_whole_while_children_come_and_go(form: str) -> 
             server.base_url,
             ca_file,
         ]
-        done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=18)  # noqa: S603 - our own
+        done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)  # noqa: S603 - our own
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         assert server.connections_opened == (1 if "HTTP/2" in form else streams)
 
