@@ -111,7 +111,7 @@ def asked(python: str, *, env: dict[str, str] | None = None) -> list[int]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=15,
+        timeout=100,
         env=env,
     )
     buckets: list[int] = json.loads(told.stdout)
@@ -125,7 +125,7 @@ def version(python: str) -> tuple[int, int] | None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=15,
+        timeout=100,
     )
     if told.returncode != 0:
         return None

@@ -82,7 +82,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "policy.toml").write_text('stage = "ramp"\npercent = 5\n')
     server = Server(tmp_path)
     try:
-        wait_until(server.is_up, seconds=15)
+        wait_until(server.is_up, seconds=50)
         yield server
     finally:
         server.stop()

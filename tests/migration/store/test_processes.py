@@ -75,7 +75,7 @@ def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=18,
+        timeout=100,
     )
 
 

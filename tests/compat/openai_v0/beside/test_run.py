@@ -63,7 +63,7 @@ def _ran(command: list[str], folder: Path, **environ: str) -> Any:
         input="said",
         capture_output=True,
         text=True,
-        timeout=18,
+        timeout=100,
         check=False,
     )
 
@@ -94,7 +94,7 @@ def test_signals_reach_the_program(tmp_path: Path, number: signal.Signals) -> No
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
-        _, told = process.communicate(timeout=10)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == -number
     assert ("KeyboardInterrupt" in told) == (number == signal.SIGINT)
 
