@@ -62,14 +62,12 @@ def _check(settings: object) -> None:
         except PolicyError as error:
             raise UsageError(f"--rollout: {error}") from None
     if settings.record is not None:
-        _check_recording(settings.record, beside=beside)
+        _check_recording(settings.record)
 
 
-def _check_recording(path: str, *, beside: bool) -> None:
+def _check_recording(path: str) -> None:
     from shim.recording.files import ExchangeWriter
 
-    if not beside:
-        raise UsageError("--record needs openai==0.28.1 in this environment; without it, `shim record` records")
     try:
         ExchangeWriter(path).close()
     except OSError as error:

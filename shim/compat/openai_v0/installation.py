@@ -20,11 +20,16 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from shim.compat.openai_v0.namespace import PACKAGE
+from shim.compat.openai_v0.recording import record_into
 from shim.compat.openai_v0.transport import blocking, choice
 from shim.model import UnsupportedFeatureError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from shim.compat.openai_v0.stand_in_recording import StandInRecording
+    from shim.recording.redaction.redaction import Redaction
+    from shim.recording.sinks import SinkTarget
 
 NAME = "openai"
 # Ours alone; `import openai.transport` must not find them.
@@ -36,11 +41,13 @@ _OWN = frozenset(
         "installation",
         "interpretation",
         "namespace",
+        "recording",
         "request_parts",
+        "stand_in_recording",
         "seams",
         "sessions",
     }
-    | {"startup", "v0_reader", "stream_faults", "transport"}
+    | {"startup", "v0_reader", "stream_faults", "transport", "units"}
 )
 
 _LEFT_OUT = {
@@ -138,18 +145,21 @@ def install(
     """
     if real not in ("auto", True, False):
         raise TypeError(f'real is {real!r}; give "auto", True or False')
-    moving = {"candidate": candidate, "upgrades": upgrades, "target": target, "unit": unit}
-    recording = {"record": record, "redaction": redaction}
+    moving = {"candidate": candidate, "upgrades": upgrades, "target": target}
     if real is True or (real == "auto" and real_version() is not None):
         from shim.compat.openai_v0.beside.means import Beside
 
         with Instead.absent():
-            return Installation(Beside(rollout=rollout, **moving, **recording))
-    _refuse_beside_only({**moving, **recording})
-    means = Instead()
+            return Installation(Beside(rollout=rollout, unit=unit, **moving, record=record, redaction=redaction))
+    _refuse_beside_only(moving)
+    if unit is not None and rollout is None:
+        raise TypeError(
+            "unit names what a rollout decides a call by, and none is given; give rollout=, or leave unit out"
+        )
+    means = Instead(record=record, redaction=redaction)
     if rollout is not None:
         try:
-            choice.use(rollout)
+            choice.use(rollout, unit=unit)
         except BaseException:
             means.undo()
             raise
@@ -160,9 +170,6 @@ _LEFT_ALONE: dict[str, Any] = {
     "candidate": "native",
     "upgrades": (),
     "target": None,
-    "unit": None,
-    "record": None,
-    "redaction": None,
 }
 
 
@@ -195,13 +202,17 @@ class Instead:
     _lock = threading.Lock()
     _installed: Instead | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, *, record: SinkTarget | None = None, redaction: Redaction | None = None) -> None:
         with self._lock:
             if Instead._installed is not None or _stands_beside():
                 raise RuntimeError("openai 0.28 is installed already; uninstall that first")
+            self.recording = None if record is None else _recording(record, redaction)
             Instead._installed = self
         self._before = {name: module for name, module in sys.modules.items() if _is_under(name, NAME)}
         self._choice = choice.kept()
+        if self.recording is not None:
+            record_into(self.recording)
+            choice.renew()
         self._renamed: list[tuple[Any, str]] = []
         for name in self._before:
             del sys.modules[name]
@@ -245,10 +256,19 @@ class Instead:
         self._renamed.clear()
         choice.restore(self._choice)
         blocking.close_all()
+        if self.recording is not None:
+            record_into(None)
+            self.recording.close()
 
     def _rename(self, thing: Any, alias: str) -> None:
         self._renamed.append((thing, thing.__module__))
         thing.__module__ = alias
+
+
+def _recording(sink: SinkTarget, redaction: Redaction | None) -> StandInRecording:
+    from shim.compat.openai_v0.stand_in_recording import StandInRecording
+
+    return StandInRecording(sink, redaction=redaction)
 
 
 def _stands_beside() -> bool:

@@ -1,7 +1,7 @@
 """The session of each thread: made at its first call, by the caller's factory where there is one, and anew every 180 s.
 
-Not the requests that go through it (`api_requestor`). Seams of openai 0.28.1 that are read here when a session is made:
-`openai.requestssession`, `openai.proxy`, `openai.verify_ssl_certs`, `api_requestor.MAX_CONNECTION_RETRIES` and
+Not the making of the requests that go through it (`api_requestor`, `transport`). Seams of openai 0.28.1 that are read here when a
+session is made: `openai.requestssession`, `openai.proxy`, `openai.verify_ssl_certs`, `api_requestor.MAX_CONNECTION_RETRIES` and
 `MAX_SESSION_LIFETIME_SECS`, `api_requestor._make_session`.
 """
 
@@ -10,15 +10,21 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
 from requests.adapters import DEFAULT_POOLSIZE
 
 from legacy_openai.connections import CuttableAdapter
 from shim.compat.openai_v0.namespace import part, setting
+from shim.compat.openai_v0.recording import recording_in_force
+
+if TYPE_CHECKING:
+    from shim.compat.openai_v0.transport.outgoing import Outgoing
 
 
 def of_this_thread() -> requests.Session:
@@ -67,6 +73,30 @@ def async_session(*, most_connections: int) -> requests.Session:
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return session
+
+
+def send(
+    session: requests.Session,
+    outgoing: Outgoing,
+    *,
+    stream: bool,
+    url: str | None = None,
+    headers: Mapping[str, Any] | None = None,
+    data: Any = None,
+) -> requests.Response:
+    """Send a request through a session, recorded where something records; `url`, `headers` and `data` in place of its own."""
+    recording = recording_in_force()
+    with nullcontext() if recording is None else recording.a_call(session):
+        return session.request(
+            outgoing.method,
+            outgoing.url if url is None else url,
+            headers=cast("Mapping[str, str | bytes | None]", outgoing.headers if headers is None else headers),
+            data=outgoing.data if data is None else data,
+            files=outgoing.files,
+            stream=stream,
+            timeout=outgoing.timeout,
+            proxies=session.proxies,
+        )
 
 
 def proxies_of(proxy: Any) -> dict[str, str] | None:

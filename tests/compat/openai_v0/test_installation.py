@@ -142,8 +142,8 @@ def test_two_at_a_time_are_refused(installed: Any) -> None:
     assert sys.modules["openai"] is installed
 
 
-def test_standing_beside_is_refused_for_now(openai: Any) -> None:
-    """What is not there yet is refused by name, and nothing is installed."""
+def test_standing_beside_what_is_not_there_is_refused(openai: Any) -> None:
+    """Where the real library is wanted and not there, the other way is named, and nothing is installed."""
     before = sys.modules.get("openai")
     with pytest.raises(UnsupportedFeatureError, match="real=False"):
         openai.install(real=True)

@@ -17,7 +17,7 @@ from shim.compat.openai_v0.beside.carrying import Carrier
 from shim.compat.openai_v0.beside.real_library import is_replaying, real_library
 from shim.compat.openai_v0.beside.recording import LibraryRecording
 from shim.compat.openai_v0.beside.routing import BesideCounts, Router
-from shim.compat.openai_v0.beside.units import UnitOf
+from shim.compat.openai_v0.units import UnitOf
 
 if TYPE_CHECKING:
     from shim.migration import Rollout

@@ -7,7 +7,6 @@ its retries and its adapters. Only what leaves inside a call of the library is r
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +15,7 @@ import requests
 
 from shim.compat.openai_v0.beside.aiohttp_content import watch_content
 from shim.compat.openai_v0.beside.real_library import RealLibrary
+from shim.compat.openai_v0.stand_in_recording import InsideCalls
 from shim.recording.exchange import Headers, TransportFault, error_type
 from shim.recording.exchange_builder import Recording
 from shim.recording.recorder import Recorder
@@ -39,7 +39,7 @@ class LibraryRecording:
 
     def __init__(self, sink: SinkTarget, *, redaction: Redaction | None) -> None:
         self._sink: CallableSink | FileSink = sink_of(sink, on_error=self._note_failure)
-        self._control = _InsideCalls(self._sink, redaction=redaction, client="openai 0.28")
+        self._control = InsideCalls(self._sink, redaction=redaction, client="openai 0.28")
         self._candidate = Recorder(self._sink, redaction=redaction, client="candidate", role="candidate")
         self._sessions = SessionsTap(self._control)
         self.observe = self._candidate.observe
@@ -92,32 +92,10 @@ class LibraryRecording:
         self._control.failed(error)
 
 
-class _InsideCalls(Recorder):
-    """Records what is sent inside a call of the real library, and nothing else of its sessions."""
-
-    def __init__(self, sink: CallableSink | FileSink, **settings: Any) -> None:
-        super().__init__(sink, **settings)
-        self._calls = threading.local()
-
-    @contextmanager
-    def inside(self) -> Iterator[None]:
-        """Record what this thread sends meanwhile."""
-        before = getattr(self._calls, "open", False)
-        self._calls.open = True
-        try:
-            yield
-        finally:
-            self._calls.open = before
-
-    def begin(self, **sent: Any) -> Recording | None:
-        """Begin to record a request; None outside of calls."""
-        return super().begin(**sent) if getattr(self._calls, "open", False) else None
-
-
 class _WatchedSession:
     """Passes the requests of one async call on to its session; in every other way that session."""
 
-    def __init__(self, session: Any, recorder: _InsideCalls) -> None:
+    def __init__(self, session: Any, recorder: InsideCalls) -> None:
         self._session = session
         self._recorder = recorder
 

@@ -28,9 +28,9 @@ from shim.compat.openai_v0.beside.responses import (
     log_answer,
     log_async_answer,
 )
-from shim.compat.openai_v0.beside.units import RoutedCall, UnitOf, attributes_of, engine_in, unit_of
 from shim.compat.openai_v0.transport.answers import AsyncAnswer
 from shim.compat.openai_v0.transport.outgoing import Outgoing
+from shim.compat.openai_v0.units import RoutedCall, UnitNaming, UnitOf, attributes_of, engine_in
 from shim.model import ErrorCategory, UnsupportedFeatureError
 from shim.provider import Completion
 
@@ -69,7 +69,7 @@ class Router:
         rollout: decides, and hears how each call ended.
         carrier: the candidate.
         upgrading: what a request is changed by before the candidate gets it.
-        unit: names the unit of a call; None is `units.unit_of`.
+        unit: names the unit of a call; None is `unit_of`.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Router:
         self._rollout = rollout
         self._carrier = carrier
         self._upgrading = upgrading
-        self._unit = unit or unit_of
+        self._naming = UnitNaming(unit)
         self._lock = threading.Lock()
         self._served: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
@@ -91,7 +91,7 @@ class Router:
         """What became of the calls so far."""
         with self._lock:
             served, refused = dict(self._served), dict(self._refused)
-        return BesideCounts(refused=refused, **served)
+        return BesideCounts(refused=refused, faults=self._naming.faults, **served)
 
     def request_raw(self, original: Callable[..., Any], requestor: Any, method: str, url: str, **how: Any) -> Any:
         """Be `request_raw`: the answer of the arm that serves the call."""
@@ -146,13 +146,7 @@ class Router:
                 return again[1]
         headers = how.get("supplied_headers")
         call = RoutedCall(fields=params, headers=headers if isinstance(headers, dict) else {}, engine=engine_in(url))
-        try:
-            unit = self._unit(call)
-        except Exception as error:  # noqa: BLE001 - the caller's own function; the call itself has to go somewhere
-            if self._count("faults") == 1:
-                _log.warning("unit= raised %s; control serves such calls, more are counted only", type(error).__name__)
-            unit = None
-        return self._rollout.decide(unit, attributes=attributes_of(call))
+        return self._rollout.decide(self._naming(call), attributes=attributes_of(call))
 
     def _noted(self, result: Any, how: Mapping[str, Any], decision: Decision) -> Any:
         """Remember the decision where the library is about to ask the same again."""
@@ -180,10 +174,9 @@ class Router:
                 return
             self._rollout.note(decision, completion)
 
-    def _count(self, name: str) -> int:
+    def _count(self, name: str) -> None:
         with self._lock:
             self._served[name] += 1
-            return self._served[name]
 
     # --- control -------------------------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ def send(outgoing: Outgoing) -> Any:
     try:
         if outgoing.is_chat:
             return _send_chat(outgoing)
-        return _send_plain(outgoing, sessions.of_this_thread())
+        return sessions.send(sessions.of_this_thread(), outgoing, stream=outgoing.stream)
     except requests.exceptions.Timeout as fault:
         raise error.Timeout(f"Request timed out: {fault}") from fault
     except requests.exceptions.RequestException as fault:
@@ -65,19 +65,6 @@ def send(outgoing: Outgoing) -> Any:
         raise error.APIConnectionError(f"Error communicating with OpenAI: {fault.message}") from fault
 
 
-def _send_plain(outgoing: Outgoing, session: requests.Session) -> requests.Response:
-    return session.request(
-        outgoing.method,
-        outgoing.url,
-        headers=outgoing.headers,
-        data=outgoing.data,
-        files=outgoing.files,
-        stream=outgoing.stream,
-        timeout=outgoing.timeout,
-        proxies=session.proxies,
-    )
-
-
 def _send_chat(outgoing: Outgoing) -> Any:
     choice = chosen()
     if not choice.is_legacy:
@@ -88,7 +75,7 @@ def _send_chat(outgoing: Outgoing) -> Any:
         return _ask(chat, outgoing, session)
     except (InexpressibleError, InvalidRequestError) as refused:
         if choice.is_legacy and session is not None:
-            return _send_plain(outgoing, session)
+            return sessions.send(session, outgoing, stream=outgoing.stream)
         raise error.InvalidRequestError(str(refused), refused.field) from refused
 
 

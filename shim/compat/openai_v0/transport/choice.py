@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from shim.compat.openai_v0.namespace import setting
+from shim.compat.openai_v0.recording import recording_in_force
 from shim.compat.openai_v0.transport.heard import listen
-from shim.compat.openai_v0.transport.outgoing import ChatRequest, Outgoing, chat_request
+from shim.compat.openai_v0.transport.outgoing import ChatRequest, Outgoing, chat_request, routed_call
 from shim.compat.openai_v0.transport.relay import relayed_legacy, without_tickets
 from shim.compat.openai_v0.transport.shared_provider import shared
+from shim.compat.openai_v0.units import UnitNaming, UnitOf
 from shim.factory import provider_maker
 from shim.model import UnsupportedFeatureError
 from shim.provider import Provider
@@ -42,11 +44,13 @@ class Choice(Struct, frozen=True, kw_only=True):
         kind: of `target`.
         target: a provider, a function that makes one, or a rollout; None for those of this project.
         settings: further settings of the provider that is made.
+        naming: names the unit that a rollout decides a call by.
     """
 
     kind: Kind
     target: Any = None
     settings: Mapping[str, Any] = {}
+    naming: UnitNaming | None = None
 
     @property
     def is_legacy(self) -> bool:
@@ -64,7 +68,11 @@ class Choice(Struct, frozen=True, kw_only=True):
         Raises:
             InexpressibleError: it cannot carry that.
         """
-        return chat_request(outgoing, mend_address=not self.is_legacy, own_account=self.kind == "provider")
+        chat = chat_request(outgoing, mend_address=not self.is_legacy, own_account=self.kind == "provider")
+        if self.naming is None:
+            return chat
+        unit = self.naming(routed_call(outgoing))
+        return structs.replace(chat, request=structs.replace(chat.request, conversation_id=unit))
 
     def __repr__(self) -> str:
         return f"<chat through {self.kind}>"  # settings may hold a key
@@ -101,11 +109,13 @@ class _Chosen:
     choice: Choice | None = None
 
 
-def use(target: Any = "legacy", **settings: Any) -> None:
+def use(target: Any = "legacy", *, unit: UnitOf | None = None, **settings: Any) -> None:
     """Choose what carries chat calls from now on; those under way end as they began.
 
     Args:
         target: "legacy" (the default), "native", a `Provider`, a function that makes one, or a `shim.migration` rollout.
+        unit: names the unit of a call, all of whose calls a rollout lets go one way: a function that takes a `RoutedCall`. None
+            takes the header `X-Conversation-Id`, else `user`, else draws each call by itself.
         settings: further settings of the native provider, or of the function; where to go and whose key is sent is taken from
             each call, as ever.
 
@@ -113,7 +123,7 @@ def use(target: Any = "legacy", **settings: Any) -> None:
         TypeError, ValueError: none of these, or a setting the provider does not take; the message says what there is.
         UnsupportedFeatureError: `openai.requestssession` is set, which only the legacy client honours.
     """
-    choice = _choice_of(target, settings)
+    choice = _choice_of(target, settings, unit=unit)
     check_session_seam(choice, setting("requestssession"))
     _Chosen.choice = choice
 
@@ -142,6 +152,12 @@ def restore(choice: Choice | None) -> None:
     _Chosen.choice = choice
 
 
+def renew() -> None:
+    """Keep the choice, and let it make providers of its own from now on."""
+    if _Chosen.choice is not None:
+        _Chosen.choice = structs.replace(_Chosen.choice)
+
+
 def check_session_seam(choice: Choice, session: Any) -> None:
     """Refuse a session of the caller's where chat calls do not go through it.
 
@@ -167,15 +183,19 @@ def plan_of(chat: ChatRequest, outgoing: Outgoing) -> ProviderPlan:
     return ProviderPlan(choice, chat.base_url, connect, read, _proxy_for(chat.base_url))
 
 
-def _choice_of(target: Any, settings: Mapping[str, Any]) -> Choice:
+def _choice_of(target: Any, settings: Mapping[str, Any], *, unit: UnitOf | None) -> Choice:
+    if callable(getattr(target, "decide", None)) and callable(getattr(target, "note", None)):
+        _migrating()  # that it is not there is found now
+        return Choice(kind="rollout", target=target, settings=settings, naming=UnitNaming(unit))
+    if unit is not None:
+        raise TypeError(
+            "unit names what a rollout decides a call by, and none is given; give a Rollout, or leave unit out"
+        )
     if isinstance(target, str):
         if target not in _NAMED:
             raise ValueError(f"there is no provider {target!r}; {_REMEDY}")
         provider_maker(target, settings)  # a setting that does not exist is found now
         return Choice(kind=_NAMED[target], settings=settings)
-    if callable(getattr(target, "decide", None)) and callable(getattr(target, "note", None)):
-        _migrating()  # that it is not there is found now
-        return Choice(kind="rollout", target=target, settings=settings)
     if isinstance(target, Provider) and not isinstance(target, type):
         return Choice(kind="provider", target=target)
     if callable(target):
@@ -199,21 +219,25 @@ def _make_legacy(plan: ProviderPlan, given: Mapping[str, Any]) -> Provider:
 
 
 def _native(plan: ProviderPlan) -> Provider:
-    provider = _make_native(plan)
+    provider = _make_native(plan, is_candidate=False)
     provider.watch(listen)
     return provider
 
 
-def _make_native(plan: ProviderPlan) -> NativeProvider:
+def _make_native(plan: ProviderPlan, *, is_candidate: bool) -> NativeProvider:
     from shim.native import NativeProvider
 
     settings = {"proxy": plan.proxy, "api_key": _KEY_IN_HEADERS, **plan.choice.settings}
-    return NativeProvider(
+    made = NativeProvider(
         **settings,
         base_url=plan.base_url,
         connect_timeout=plan.connect_timeout,
         read_timeout=plan.read_timeout,
     )
+    recording = recording_in_force()
+    if recording is not None:
+        recording.watch(made, is_candidate=is_candidate)
+    return made
 
 
 def _given(plan: ProviderPlan) -> Provider:
@@ -233,7 +257,7 @@ def _migrating() -> Any:
 
 def _rollout(plan: ProviderPlan) -> Provider:
     # The candidate is not listened to: beside the control, as its shadow, it would be heard as the answer.
-    candidate = without_tickets(_make_native(plan))
+    candidate = without_tickets(_make_native(plan, is_candidate=True))
     made: Provider = _migrating()(_make_legacy(plan, {}), candidate, plan.choice.target)
     return made
 

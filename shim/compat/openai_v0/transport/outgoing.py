@@ -16,6 +16,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from legacy_openai.transport_errors import without_secrets
+from shim.compat.openai_v0.units import RoutedCall, engine_in
 from shim.model import InvalidRequestError, ModelRequest
 from shim.wire import chat
 from shim.wire.masking import credentials_in
@@ -105,6 +106,12 @@ def chat_request(outgoing: Outgoing, *, mend_address: bool = False, own_account:
         headers = {name: value for name, value in headers.items() if name.lower() not in _OF_THE_ACCOUNT}
     base_url = _base_url(outgoing.url, mend=mend_address)
     return ChatRequest(request=replace(request, extra_headers=headers), base_url=base_url, stream=stream)
+
+
+def routed_call(outgoing: Outgoing) -> RoutedCall:
+    """A chat call as what names its unit is told of it: without the account it goes by."""
+    headers = {name: value for name, value in outgoing.headers.items() if name.lower() not in _OF_THE_ACCOUNT}
+    return RoutedCall(fields=json.loads(outgoing.data), headers=headers, engine=engine_in(outgoing.url))
 
 
 def _parsed(fields: dict[str, Any]) -> ModelRequest:

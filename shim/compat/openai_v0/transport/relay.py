@@ -15,6 +15,7 @@ from typing import Any, cast
 import requests
 from msgspec.structs import replace
 
+from shim.compat.openai_v0 import sessions
 from shim.compat.openai_v0.transport.heard import Heard
 from shim.compat.openai_v0.transport.outgoing import Outgoing
 from shim.legacy_adapter import LegacyProvider
@@ -36,14 +37,8 @@ class RelayedCall(Heard):
     def send(self, url: str, *, data: bytes, headers: Mapping[str, Any]) -> requests.Response:
         """Send it, and hand on what comes to the legacy client."""
         try:
-            response = self.session.request(
-                self.outgoing.method,
-                url,
-                headers=cast("Mapping[str, str | bytes | None]", headers),
-                data=data,
-                stream=self.stream,
-                timeout=self.outgoing.timeout,
-                proxies=self.session.proxies,
+            response = sessions.send(
+                self.session, self.outgoing, stream=self.stream, url=url, headers=headers, data=data
             )
         except BaseException as fault:
             self.fault = fault

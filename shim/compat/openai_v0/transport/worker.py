@@ -8,6 +8,7 @@ from __future__ import annotations
 import requests
 
 from legacy_openai.connections import Cutoff, CuttableThread
+from shim.compat.openai_v0 import sessions
 from shim.compat.openai_v0.transport.heard import Heard, LeftError
 from shim.compat.openai_v0.transport.outgoing import Outgoing
 
@@ -48,17 +49,7 @@ class Worker:
         self._heard.end(fault=fault)
 
     def _exchange(self) -> None:
-        outgoing = self._outgoing
-        with self._session.request(
-            outgoing.method,
-            outgoing.url,
-            headers=outgoing.headers,
-            data=outgoing.data,
-            files=outgoing.files,
-            stream=True,
-            timeout=outgoing.timeout,
-            proxies=self._session.proxies,
-        ) as response:
+        with sessions.send(self._session, self._outgoing, stream=True) as response:
             self._heard.on_head(response.status_code, response.headers)
             for piece in response.iter_content(_PIECE if self._heard.is_event_stream else 65536):
                 self._heard.bring(piece)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from shim.compat.openai_v0.beside.units import RoutedCall, unit_of
 from shim.compat.openai_v0.installation import Installation
+from shim.compat.openai_v0.units import RoutedCall, unit_of
 from shim.migration import Policy, Rollout, Stage
 from shim.migration.upgrades import Target
 from shim.testing.fake_openai import Cut, FakeOpenAI, RawResponse, Slow, Stall, Where, rate_limited, stream_failed

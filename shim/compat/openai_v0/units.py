@@ -1,4 +1,4 @@
-"""What a call of the real library is decided by: its unit, and its attributes for policies with `only`.
+"""What a chat call is decided by: its unit, and its attributes for policies with `only`.
 
 Not the deciding (`shim.migration.Rollout`).
 """
@@ -6,12 +6,16 @@ Not the deciding (`shim.migration.Rollout`).
 from __future__ import annotations
 
 import itertools
+import logging
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import unquote_plus, urlsplit
 
 from msgspec import Struct
+
+_log = logging.getLogger("shim.compat.openai_v0")
 
 CONVERSATION_HEADER = "X-Conversation-Id"
 """A header of the caller's (`headers={…}`) that names the conversation; it is sent on as ever."""
@@ -49,6 +53,31 @@ def unit_of(call: RoutedCall) -> str | None:
             return value
     user = call.fields.get("user")
     return user if isinstance(user, str) and user else uuid.uuid4().hex
+
+
+class UnitNaming:
+    """Names the unit of each call, by the caller's own function or by `unit_of`. For any number of threads.
+
+    Attributes:
+        faults: calls whose unit could not be told, because the function raised.
+    """
+
+    def __init__(self, unit: UnitOf | None) -> None:
+        self._unit = unit or unit_of
+        self._lock = threading.Lock()
+        self.faults = 0
+
+    def __call__(self, call: RoutedCall) -> str | None:
+        """The unit; None where the function gives none, or raises: control serves the call."""
+        try:
+            return self._unit(call)
+        except Exception as error:  # noqa: BLE001 - the caller's own function; the call itself has to go somewhere
+            with self._lock:
+                self.faults += 1
+                is_first = self.faults == 1
+            if is_first:
+                _log.warning("unit= raised %s; control serves such calls, more are counted only", type(error).__name__)
+            return None
 
 
 def attributes_of(call: RoutedCall) -> dict[str, object]:
