@@ -22,8 +22,10 @@ from shim.migration.upgrades import MODELS, ModelFacts, facts_of
 Service: TypeAlias = Literal["openai", "azure", "either"]
 """Whom a module asks: nothing says Azure; it is set to Azure and to nobody else; it may be either."""
 
-_AZURE = re.compile(r"openai\.azure\.com|\A(?:azure|azure_ad|azuread)\Z", re.IGNORECASE)
+_AZURE = re.compile(r"\A\S*openai\.azure\.com\S*\Z|\A(?:azure|azure_ad|azuread)\Z", re.IGNORECASE)
 _OPENAI = re.compile(r"api\.openai\.com|\A(?:open_ai|openai)\Z", re.IGNORECASE)
+_SAYS_WHOM = re.compile(r"api_type|base|endpoint|url|host|resource|address", re.IGNORECASE)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _CONDITIONS = (ast.If, ast.IfExp, ast.Compare, ast.BoolOp, ast.Match)
 
 # Models whose names are words, too: told where what stands around them says that they are models.
@@ -42,6 +44,7 @@ _HELPERS = {
     "embeddings_utils.aget_embeddings": "text-similarity-babbage-001",
 }
 _BY_ENGINE = frozenset({"Embedding.create", "Embedding.acreate"})
+_OF_AZURE = frozenset({"api_type", "api_version", "deployment_id"})
 _HIDING = frozenset({"Embedding", "Image", "Moderation", "Audio"})
 """Resources whose calls are told where `**` hides the model."""
 
@@ -53,7 +56,7 @@ _UNSEEN = "What is behind ** is not read; only running tells whether a model tha
 
 
 def service_of(nodes: Iterable[ast.AST]) -> Service:
-    """Whom a module asks, by the words in it; what stands under a condition settles nothing."""
+    """Whom a module asks, by the words in it; what is set under a condition, or in a function of many, settles nothing."""
     nodes = list(nodes)
     texts = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     azure = [node for node in texts if _AZURE.search(str(node.value))]
@@ -61,11 +64,23 @@ def service_of(nodes: Iterable[ast.AST]) -> Service:
         return "openai"
     if any(_OPENAI.search(str(node.value)) for node in texts):
         return "either"
-    conditional: set[ast.AST] = set()
+    settled = _settled(nodes)
+    loose: set[ast.AST] = set()
     for node in nodes:
-        if isinstance(node, _CONDITIONS) and node not in conditional:
-            conditional.update(ast.walk(node))
-    return "either" if all(node in conditional for node in azure) else "azure"
+        is_loose = isinstance(node, _CONDITIONS) or (isinstance(node, _FUNCTIONS) and node.name != "__init__")
+        if is_loose and node not in loose:
+            loose.update(ast.walk(node))
+    return "azure" if any(node in settled and node not in loose for node in azure) else "either"
+
+
+def _settled(nodes: Iterable[ast.AST]) -> set[ast.AST]:
+    """What is given to a setting that says whom to ask: a type of API, or an address."""
+    found: set[ast.AST] = set()
+    for node in nodes:
+        for name, value in _named_values(node):
+            if _SAYS_WHOM.search(name):
+                found.update(ast.walk(value))
+    return found
 
 
 class ModelJudge:
@@ -114,19 +129,27 @@ class ModelJudge:
         place = self._source.place(use.node)
         positional = use.call.args if use.call else []
         if path in _HELPERS:
-            remedy = "Ask openai.Embedding.create with model=, which names it in the body."
-            yield Finding(place, "argument", "engine", Support.HAND, _NO_ENGINE, remedy)
+            yield self._engine(
+                use, arguments, remedy="Ask openai.Embedding.create with model=, which names it in the body."
+            )
             if "engine" not in arguments.nodes and arguments.whole and len(positional) < 2:
                 yield from self._default(_HELPERS[path], use)
-        elif path in _BY_ENGINE and "engine" in arguments.nodes:
-            at = self._source.place(arguments.nodes["engine"])
-            yield Finding(at, "argument", "engine", Support.HAND, _NO_ENGINE, "Write model= instead of engine=.")
+        elif path in _BY_ENGINE and "engine" in arguments.nodes and not _OF_AZURE & arguments.nodes.keys():
+            yield self._engine(use, arguments, remedy="Write model= instead of engine=.")
         if "model" in arguments.nodes and self._resolver.texts(arguments.nodes["model"], use.scope):
             return
         if not arguments.whole and path.partition(".")[0] in _HIDING:
             yield Finding(place, "unseen", "**", Support.SUPPORTED, _UNSEEN, "Look which model it names.")
         elif path in _OF_IMAGES and "model" not in arguments.nodes:
             yield from self._default(_IMAGE_DEFAULT, use)
+
+    def _engine(self, use: Use, arguments: Arguments, *, remedy: str) -> Finding:
+        """A model in the address: of a name that only running tells it is said with care, it may be a deployment."""
+        node = arguments.nodes.get("engine") or (use.call.args[1] if use.call and len(use.call.args) > 1 else None)
+        known = node is None or any(facts_of(text) for text in self._resolver.texts(node, use.scope))
+        reason = _NO_ENGINE if known else f"Unless it is a deployment on Azure: {_NO_ENGINE[0].lower()}{_NO_ENGINE[1:]}"
+        place = self._source.place(arguments.nodes.get("engine", use.node))
+        return Finding(place, "argument", "engine", Support.HAND, reason, remedy)
 
     def _default(self, model: str, use: Use) -> Iterator[Finding]:
         facts = MODELS[model]

@@ -62,6 +62,11 @@ class Resolver:
         self.attributes: dict[str, list[str]] = {}
         self.attribute_texts: dict[str, list[str]] = {}
         self.nodes = scoped(tree, top=self.top)
+        self._classes = {
+            node.name: (scope_of(node, scope), node.bases)
+            for node, scope in self.nodes
+            if isinstance(node, ast.ClassDef)
+        }
         giving = [(node, scope) for node, scope in self.nodes if isinstance(node, _GIVING)]
         for _ in range(2):  # a name may be used in a line above the one that gives it
             for node, scope in giving:
@@ -194,8 +199,10 @@ class Resolver:
 
     def _give_text(self, name: str, value: ast.expr, *, scope: Scope) -> None:
         found = self.texts(value, scope)
-        known = self.attribute_texts.setdefault(name, []) if found else []
-        known.extend([text for text in found if text not in known][: MOST_MEANINGS - len(known)])
+        holder = next((each for each in scope.around() if each.is_class), None)
+        for texts in (self.attribute_texts, holder.own_texts if holder else {}):
+            known = texts.setdefault(name, []) if found else []
+            known.extend([text for text in found if text not in known][: MOST_MEANINGS - len(known)])
 
     def _give_entry(self, target: ast.Subscript, value: ast.expr, *, scope: Scope) -> None:
         key = target.slice.value if isinstance(target.slice, ast.Constant) else None
@@ -274,7 +281,7 @@ class Resolver:
         if isinstance(node, ast.Name):
             return list(scope.texts_of(node.id))
         if isinstance(node, ast.Attribute):
-            return list(self.attribute_texts.get(node.attr, ()))
+            return list(self._attribute_texts(node, scope).get(node.attr, ()))
         if isinstance(node, ast.Subscript):
             return self._entry_texts(node, scope, depth=depth)
         if isinstance(node, ast.IfExp):
@@ -282,6 +289,23 @@ class Resolver:
         if isinstance(node, ast.BoolOp):
             return [text for each in node.values for text in self.texts(each, scope, depth=depth + 1)]
         return self._called_texts(node, scope, depth=depth) if isinstance(node, ast.Call) else []
+
+    def _attribute_texts(self, node: ast.Attribute, scope: Scope) -> dict[str, list[str]]:
+        """Where to look for an attribute's texts: in its class and those below it where that is known, anywhere else."""
+        name = node.value.id if isinstance(node.value, ast.Name) else ""
+        if name in self._classes:
+            holder: Scope | None = self._classes[name][0]
+        elif name in ("self", "cls"):
+            holder = next((each for each in scope.around() if each.is_class), None)
+        else:
+            return self.attribute_texts
+        for _ in range(MOST_MEANINGS):
+            if holder is None or node.attr in holder.own_texts:
+                break
+            bases = next((bases for each, bases in self._classes.values() if each is holder), [])
+            names = [base.id for base in bases if isinstance(base, ast.Name) and base.id in self._classes]
+            holder = self._classes[names[0]][0] if names else None
+        return holder.own_texts if holder is not None else {}
 
     def _called_texts(self, node: ast.Call, scope: Scope, *, depth: int) -> list[str]:
         """Of a word that is only written otherwise, and of a setting's default."""

@@ -91,6 +91,21 @@ def test_what_a_call_needs_is_told_however_it_is_written(found: Found, form: str
     assert told(found("import openai, os\n" + dedent(CALLS[form]))) == OLD_CALL
 
 
+def test_an_attribute_is_that_of_its_own_class(found: Found) -> None:
+    """What `self.model` may be is told by its class and those below it, not by another that has one of that name."""
+    program = """
+        import openai
+        class Base:
+            model = "o1"
+        class Bot(Base):
+            def ask(self): openai.ChatCompletion.create(model=self.model, messages=m, temperature=0)
+        class Other:
+            def __init__(self, model): self.model = model
+            def ask(self): openai.ChatCompletion.create(model=self.model, messages=m, temperature=0)
+        """
+    assert [each.place.line for each in found(program) if each.name == "temperature"] == [6]
+
+
 def test_each_is_told_at_its_own_place(found: Found) -> None:
     """An argument's place is that of its value, and the reason names the model that refuses it."""
     (finding,) = [

@@ -92,7 +92,8 @@ def test_words_elsewhere_are_words(found: Found, text: str) -> None:
 
 ON_AZURE = {
     "a setting": 'openai.api_type = "azure"\nopenai.ChatCompletion.create(engine=DEPLOYED, model="gpt-4-0613", messages=m)',
-    "a function": 'def set_up():\n    openai.api_type = "azure"\nbody = {"model": "gpt-4-0613"}',
+    "a class": 'class A:\n    def __init__(self):\n        openai.api_type = "azure"\n    body = {"model": "gpt-4-0613"}',
+    "the environment": 'os.environ["OPENAI_API_TYPE"] = "azure"\nbody = {"model": "gpt-4-0613"}',
     "an address": 'HOST = "https://x.openai.azure.com"\nbody = {"model": "gpt-4-0613"}',
 }
 
@@ -113,6 +114,9 @@ def test_on_azure_no_model_is_to_be_changed(found: Found, form: str) -> None:
         'openai.api_type = kind or "azure"',
         'openai.api_type = "azure"\nOTHER = "https://api.openai.com/v1"',
         'KINDS = ["azure", "open_ai"]',
+        'def test_one():\n    openai.api_type = "azure"',
+        'ask(provider="azure")',
+        'HELP = "such as https://x.openai.azure.com"',
     ],
 )
 def test_where_azure_is_one_of_two_a_model_that_is_gone_is_told(found: Found, azure: str) -> None:
@@ -135,6 +139,16 @@ def test_an_embedding_asked_by_engine_needs_a_hand(found: Found, program: str, l
     assert [(each.name, each.standing, each.place.line) for each in told] == [("engine", Support.HAND, line)]
     on_azure = found(f'import openai\n{program}\nopenai.api_type = "azure"\n')
     assert [each for each in on_azure if each.kind == "argument"] == []
+
+
+def test_an_engine_that_may_be_a_deployment_is_told_with_care(found: Found) -> None:
+    """Of a name only running tells, Azure is named as the other case; a call that says it is Azure's is left alone."""
+    (finding,) = [
+        each for each in found("import openai\nopenai.Embedding.create(engine=e)\n") if each.kind == "argument"
+    ]
+    assert finding.reason.startswith("Unless it is a deployment on Azure: ")
+    told = found("import openai\nopenai.Embedding.create(engine=e, api_type=kind, api_version=v)\n")
+    assert [each for each in told if each.kind == "argument"] == []
 
 
 def test_the_default_of_a_helper_is_told(found: Found) -> None:
