@@ -1,23 +1,23 @@
-"""How the uses of one module fare on the new path: each name by the table of names, each model by the table of models.
+"""How the uses of one module fare on the new path: each name by the table of names.
 
-Not the finding of uses (`scanning`), not the arguments of calls (`arguments`).
+Not the finding of uses (`scanning`), not the arguments of calls (`arguments`) nor the models named (`model_names`).
 """
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 from datetime import date
 
 from shim.compat.v0_names import ERRORS, INHERITED, LATER_NAMES, NAMES, RESOURCES, SUBMODULES, V0Name
 from shim.doctor import by_hand
 from shim.doctor.arguments import Adviser, arguments_of
 from shim.doctor.finding import Finding, Kind, Support
+from shim.doctor.model_names import ONLY_MODEL, ModelJudge, is_only_model_gone, service_of
 from shim.doctor.reading import SourceText
 from shim.doctor.resolving import Resolver
 from shim.doctor.scanning import Scanner, Use, canonical
-from shim.migration.upgrades import MODELS, ModelFacts, Target, TargetApi, facts_of
+from shim.migration.upgrades import Target, TargetApi
 
 _STANDINGS: dict[str, Support] = {
     "supported": Support.SUPPORTED,
@@ -25,10 +25,6 @@ _STANDINGS: dict[str, Support] = {
     "hand": Support.HAND,
 }
 _ADVISED = frozenset({"ChatCompletion.create", "ChatCompletion.acreate", "Completion.create", "Completion.acreate"})
-_WORDS = frozenset(
-    {"ada", "babbage", "curie", "davinci", "llm"}
-)  # models whose names are words, too: only as arguments
-_AZURE = re.compile(r"openai\.azure\.com|\A(?:azure|azure_ad|azuread)\Z", re.IGNORECASE)
 
 _FOLLOWS = "After an import alias the text names the other module: patch the name the code uses."
 
@@ -52,15 +48,15 @@ class _Module:
         self._today = today
         self._api = api
         self._uses = list(Scanner(resolver).uses())
-        self._azure = self._is_azure()
+        self._service = service_of(node for node, _ in resolver.nodes)
+        self._models = ModelJudge(source, resolver, today=today, service=self._service)
         self._later = any(_is_later(use) for use in self._uses)
         self._foreign = {canonical(use.path) for use in self._uses if use.manner == "assign" or _asks_first(use)}
-        self._told: set[tuple[int, int, str]] = set()
 
     def findings(self) -> Iterator[Finding]:
         """Names, arguments and models."""
         target = Target(api=self._api, today=self._today)
-        adviser = Adviser(self._source, self._resolver, target=target, azure=self._azure)
+        adviser = Adviser(self._source, self._resolver, target=target, azure=self._service != "openai")
         for use in self._uses:
             yield self._named(use)
             if use.manner != "called":
@@ -69,15 +65,11 @@ class _Module:
             if path in _ADVISED:
                 for finding in adviser.findings(use, arguments_of(use, self._resolver)):
                     if finding.kind == "model":
-                        self._told.add((finding.place.line, finding.place.cell, finding.name))
+                        self._models.take_as_told(finding)
                     yield finding
             else:
-                yield from self._other_model(use, path)
-        yield from self._models_named()
-
-    def _is_azure(self) -> bool:
-        texts = (node.value for node, _ in self._resolver.nodes if isinstance(node, ast.Constant))
-        return any(isinstance(text, str) and _AZURE.search(text) for text in texts)
+                yield from self._models.of_call(use, path)
+        yield from self._models.named()
 
     # -- names
 
@@ -102,6 +94,10 @@ class _Module:
                 "It reaches into 0.28's internals.",
                 "Keep the real openai 0.28 beside for this (`shim run`).",
             )
+        gone = is_only_model_gone(path, self._today)
+        if gone is not None:
+            reason = f"Its endpoint serves {ONLY_MODEL[path]} alone, which was shut down on {gone}."
+            return Support.HAND, reason, "Ask another endpoint of images, with a model that is there."
         if use.manner == "patch" and isinstance(use.node, ast.Constant):
             return _STANDINGS[row.support], row.reason or _FOLLOWS, row.remedy
         return _STANDINGS[row.support], row.reason, row.remedy
@@ -121,101 +117,6 @@ class _Module:
         if head in ERRORS:
             return Support.HAND, "0.28.1 has it in openai.error alone.", f"Write openai.error.{head}."
         return Support.HAND, "0.28.1 has no such name.", "See whether the code was written for another version."
-
-    # -- models
-
-    def _other_model(self, use: Use, path: str) -> Iterator[Finding]:
-        """The model of a call that is neither a chat nor a completion."""
-        if use.call is None or self._azure or path.partition(".")[0] not in RESOURCES:
-            return
-        nodes = arguments_of(use, self._resolver).nodes
-        for name in ("model", "engine"):
-            for model in self._resolver.texts(nodes[name], use.scope) if name in nodes else ():
-                yield from self._model(model, nodes[name])
-        if use.call.args and path.startswith("Audio."):
-            for model in self._resolver.texts(use.call.args[0], use.scope):
-                yield from self._model(model, use.call.args[0])
-
-    def _model(self, model: str, node: ast.AST, *, only_tested: bool = False) -> Iterator[Finding]:
-        place = self._source.place(node)
-        mark = (place.line, place.cell, model)
-        facts = facts_of(model)
-        if facts is None or facts.retires is None or mark in self._told:
-            return
-        self._told.add(mark)
-        standing, reason, remedy, upgrade = _fate(facts, self._today)
-        if only_tested:
-            standing, remedy, upgrade = (
-                Support.SUPPORTED,
-                "It is compared or looked up here, and sent from elsewhere.",
-                "",
-            )
-        yield Finding(place, "model", model, standing, reason, remedy, upgrade)
-
-    def _models_named(self) -> Iterator[Finding]:
-        """Models that stand in the code outside of calls: constants, settings, tables."""
-        tested = _tested(node for node, _ in self._resolver.nodes)
-        for node, _ in self._resolver.nodes:
-            name = _model_named(node)
-            if name is not None:
-                yield from self._model(name, node, only_tested=node in tested)
-
-
-_VENDORS = ("openai/", "openai:")
-
-
-def _model_named(node: ast.AST) -> str | None:
-    """The model that a text is the name of, alone or behind a vendor's prefix."""
-    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
-        return None
-    name = node.value
-    for vendor in _VENDORS:
-        name = name.removeprefix(vendor)
-    return name if name in MODELS and name not in _WORDS else None
-
-
-def _tested(nodes: Iterable[ast.AST]) -> set[ast.AST]:
-    """Texts that something is compared with, or looked up by: they are sent nowhere from there."""
-    found: set[ast.AST] = set()
-    for node in nodes:
-        if isinstance(node, ast.Compare):
-            for each in (node.left, *node.comparators):
-                found.update(ast.walk(each))
-        elif isinstance(node, ast.Dict):
-            found.update(key for key in node.keys if key is not None)
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in ("startswith", "endswith")
-        ):
-            for each in node.args:
-                found.update(ast.walk(each))
-    return found
-
-
-def _fate(facts: ModelFacts, today: date) -> tuple[Support, str, str, str]:
-    """Support, reason, remedy and upgrade of a model whose last day is known."""
-    if not facts.is_retired(today):
-        remedy = f"Plan for {facts.successor}." if facts.successor else ""
-        return Support.SUPPORTED, f"It will be shut down on {facts.retires} ({facts.source}).", remedy, ""
-    reason = f"It was shut down on {facts.retires} ({facts.source})."
-    if facts.successor is None:
-        return Support.HAND, reason, "Choose another model; the table names no successor.", ""
-    if "embeddings" in facts.endpoints:
-        return (
-            Support.HAND,
-            reason,
-            f"Choose {facts.successor}, and embed again what is stored: vectors of two models do not compare.",
-            "",
-        )
-    if "edits" in facts.endpoints:
-        return (
-            Support.HAND,
-            reason,
-            f"Ask ChatCompletion with {facts.successor}, the instruction and the text as messages.",
-            "",
-        )
-    return Support.UPGRADE, reason, f"Ask {facts.successor} (upgrade model-successor)", "model-successor"
 
 
 def _kind_of(use: Use, path: str) -> Kind:

@@ -1,7 +1,8 @@
 """Expressions followed to what they stand for: dotted paths of modules and their members, texts, and dicts of arguments.
 
 Not the uses found (`scanning`). `getattr` with a literal, `import_module`, `sys.modules[…]`, choices (`a if b else c`, `a or b`)
-and attributes that an object was given are followed; a variable name in a `getattr` is not, and `scanning` tells it.
+and attributes that an object was given (set, in its class, as an option's default) are followed; a variable name in a `getattr`
+is not, and `scanning` tells it.
 """
 
 from __future__ import annotations
@@ -59,7 +60,13 @@ class Resolver:
     def __init__(self, tree: ast.Module) -> None:
         self.top = Scope()
         self.attributes: dict[str, list[str]] = {}
+        self.attribute_texts: dict[str, list[str]] = {}
         self.nodes = scoped(tree, top=self.top)
+        self._classes = {
+            node.name: (scope_of(node, scope), node.bases)
+            for node, scope in self.nodes
+            if isinstance(node, ast.ClassDef)
+        }
         giving = [(node, scope) for node, scope in self.nodes if isinstance(node, _GIVING)]
         for _ in range(2):  # a name may be used in a line above the one that gives it
             for node, scope in giving:
@@ -108,8 +115,11 @@ class Resolver:
             self._give(ast.Name(argument.arg), default, scope=inner, value_scope=scope)
 
     def _note_call(self, node: ast.Call, scope: Scope) -> None:
-        """`params.update(…)` and `params.setdefault("x", …)` give entries to a dict that is followed."""
+        """`params.update(…)` and `params.setdefault("x", …)` give entries to a dict; `add_argument` gives a default."""
         function = node.func
+        if isinstance(function, ast.Attribute) and function.attr == "add_argument":
+            self._note_option(node, scope)
+            return
         if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)):
             return
         entries = scope.dict_of(function.value.id)
@@ -126,6 +136,13 @@ class Resolver:
                     self._open(function.value.id, scope)
         elif function.attr == "setdefault" and len(node.args) == 2 and isinstance(node.args[0], ast.Constant):
             entries[0].setdefault(str(node.args[0].value), node.args[1])
+
+    def _note_option(self, node: ast.Call, scope: Scope) -> None:
+        """`parser.add_argument("--model", default="gpt-4")`: the attribute `model` of what is parsed may be that text."""
+        keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+        named = keywords["dest"] if "dest" in keywords else next(reversed(node.args), None)
+        if isinstance(named, ast.Constant) and "default" in keywords:
+            self._give_text(str(named.value).lstrip("-").replace("-", "_"), keywords["default"], scope=scope)
 
     def _open(self, name: str, scope: Scope) -> None:
         holder = next(each for each in scope.outward() if name in each.dicts)
@@ -150,6 +167,7 @@ class Resolver:
             self._give_name(target.id, value, scope=scope, where=where)
         elif isinstance(target, ast.Attribute):
             self._give_attribute(target.attr, value, scope=where)
+            self._give_text(target.attr, value, scope=where)
         elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
             self._give_entry(target, value, scope=scope)
 
@@ -158,6 +176,8 @@ class Resolver:
             scope.bind(name, path)
             if scope.is_class and path.startswith("openai"):
                 self._give_attribute(name, value, scope=where)
+        if scope.is_class:
+            self._give_text(name, value, scope=where)
         texts = scope.texts.setdefault(name, []) if (found := self.texts(value, where)) else []
         texts.extend([text for text in found if text not in texts][: MOST_MEANINGS - len(texts)])
         if isinstance(value, ast.Dict):
@@ -176,6 +196,13 @@ class Resolver:
         found = [path for path in self.paths(value, scope) if _is_followed(path)]
         known = self.attributes.setdefault(name, []) if found else []
         known.extend(path for path in found if path not in known)
+
+    def _give_text(self, name: str, value: ast.expr, *, scope: Scope) -> None:
+        found = self.texts(value, scope)
+        holder = next((each for each in scope.around() if each.is_class), None)
+        for texts in (self.attribute_texts, holder.own_texts if holder else {}):
+            known = texts.setdefault(name, []) if found else []
+            known.extend([text for text in found if text not in known][: MOST_MEANINGS - len(known)])
 
     def _give_entry(self, target: ast.Subscript, value: ast.expr, *, scope: Scope) -> None:
         key = target.slice.value if isinstance(target.slice, ast.Constant) else None
@@ -246,19 +273,52 @@ class Resolver:
         return list(self.attributes.get(node.slice.value, ()))
 
     def texts(self, node: ast.expr, scope: Scope, *, depth: int = 0) -> list[str]:
-        """The literal texts an expression may have: its own, a constant's, and the default of a setting."""
+        """The literal texts an expression may have: its own, a constant's, an attribute's, and the default of a setting."""
         if depth > _DEPTH:
             return []
         if isinstance(node, ast.Constant):
             return [node.value] if isinstance(node.value, str) else []
         if isinstance(node, ast.Name):
             return list(scope.texts_of(node.id))
+        if isinstance(node, ast.Attribute):
+            return list(self._attribute_texts(node, scope).get(node.attr, ()))
+        if isinstance(node, ast.Subscript):
+            return self._entry_texts(node, scope, depth=depth)
         if isinstance(node, ast.IfExp):
             return [*self.texts(node.body, scope, depth=depth + 1), *self.texts(node.orelse, scope, depth=depth + 1)]
         if isinstance(node, ast.BoolOp):
             return [text for each in node.values for text in self.texts(each, scope, depth=depth + 1)]
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args:
+        return self._called_texts(node, scope, depth=depth) if isinstance(node, ast.Call) else []
+
+    def _attribute_texts(self, node: ast.Attribute, scope: Scope) -> dict[str, list[str]]:
+        """Where to look for an attribute's texts: in its class and those below it where that is known, anywhere else."""
+        name = node.value.id if isinstance(node.value, ast.Name) else ""
+        if name in self._classes:
+            holder: Scope | None = self._classes[name][0]
+        elif name in ("self", "cls"):
+            holder = next((each for each in scope.around() if each.is_class), None)
+        else:
+            return self.attribute_texts
+        for _ in range(MOST_MEANINGS):
+            if holder is None or node.attr in holder.own_texts:
+                break
+            bases = next((bases for each, bases in self._classes.values() if each is holder), [])
+            names = [base.id for base in bases if isinstance(base, ast.Name) and base.id in self._classes]
+            holder = self._classes[names[0]][0] if names else None
+        return holder.own_texts if holder is not None else {}
+
+    def _called_texts(self, node: ast.Call, scope: Scope, *, depth: int) -> list[str]:
+        """Of a word that is only written otherwise, and of a setting's default."""
+        if isinstance(node.func, ast.Attribute) and not node.args:
             return self.texts(node.func.value, scope, depth=depth + 1) if node.func.attr in _SAME_WORD else []
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) == 2:
+        if isinstance(node.func, ast.Attribute) and len(node.args) == 2:
             return self.texts(node.args[1], scope, depth=depth + 1) if node.func.attr in _DEFAULTS else []
         return []
+
+    def _entry_texts(self, node: ast.Subscript, scope: Scope, *, depth: int) -> list[str]:
+        """Of an entry of a dict that stands in the module."""
+        known = scope.dict_of(node.value.id) if isinstance(node.value, ast.Name) else None
+        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        if known is None or not isinstance(key, str) or key not in known[0]:
+            return []
+        return self.texts(known[0][key], scope, depth=depth + 1)

@@ -17,13 +17,16 @@ MOST_MEANINGS = 16
 
 
 class Scope:
-    """One scope: names -> dotted paths (`openai.ChatCompletion`), literal texts, and dicts by key."""
+    """One scope: names -> dotted paths (`openai.ChatCompletion`), literal texts, and dicts by key; of a class `own_texts`, too:
+    the texts its attributes were given.
+    """
 
     def __init__(self, parent: Scope | None = None, *, is_class: bool = False) -> None:
         self.parent = parent
         self.is_class = is_class
         self.paths: dict[str, list[str]] = {}
         self.texts: dict[str, list[str]] = {}
+        self.own_texts: dict[str, list[str]] = {}
         self.dicts: dict[str, dict[str, ast.expr]] = {}
         self.open_dicts: set[str] = set()
         self.made: dict[ast.AST, Scope] = {}

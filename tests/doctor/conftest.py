@@ -19,9 +19,9 @@ Found = Callable[..., list[Finding]]
 def found(tmp_path: Path) -> Found:
     """What is found in the text of one module."""
 
-    def find(text: str, name: str = "program.py") -> list[Finding]:
+    def find(text: str, name: str = "program.py", *, today: date = TODAY) -> list[Finding]:
         path = tmp_path / name
         path.write_text(dedent(text), encoding="utf-8")
-        return examine([path], today=TODAY).findings
+        return examine([path], today=today).findings
 
     return find

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
 
 import pytest
 
@@ -49,6 +48,31 @@ CALLS = {
         def ask():
             openai.ChatCompletion.create(model=MODEL, functions=f, temperature=0, presence_penalty=0, max_tokens=9, stop=["x"])
         """,
+    "an attribute": """
+        class Bot:
+            def __init__(self, model="gpt-3.5-turbo-0613"):
+                self.model = model
+            def ask(self):
+                openai.ChatCompletion.create(model=self.model, functions=f, temperature=0, presence_penalty=0, max_tokens=9,
+                                             stop=["x"])
+        """,
+    "a class attribute": """
+        class Settings:
+            model = "gpt-3.5-turbo-0613"
+        openai.ChatCompletion.create(model=Settings.model, functions=f, temperature=0, presence_penalty=0, max_tokens=9,
+                                     stop=["x"])
+        """,
+    "an option's default": """
+        parser.add_argument("-m", "--chat-model", default="gpt-3.5-turbo-0613")
+        args = parser.parse_args()
+        openai.ChatCompletion.create(model=args.chat_model, functions=f, temperature=0, presence_penalty=0, max_tokens=9,
+                                     stop=["x"])
+        """,
+    "an entry of a table": """
+        MODELS = {"chat": "gpt-3.5-turbo-0613"}
+        openai.ChatCompletion.create(model=MODELS["chat"], functions=f, temperature=0, presence_penalty=0, max_tokens=9,
+                                     stop=["x"])
+        """,
     "a wrapper": """
         def ask(**kwargs):
             return openai.ChatCompletion.create(**kwargs)
@@ -65,6 +89,21 @@ CALLS = {
 def test_what_a_call_needs_is_told_however_it_is_written(found: Found, form: str) -> None:
     """The arguments of one call need the same, wherever they stand."""
     assert told(found("import openai, os\n" + dedent(CALLS[form]))) == OLD_CALL
+
+
+def test_an_attribute_is_that_of_its_own_class(found: Found) -> None:
+    """What `self.model` may be is told by its class and those below it, not by another that has one of that name."""
+    program = """
+        import openai
+        class Base:
+            model = "o1"
+        class Bot(Base):
+            def ask(self): openai.ChatCompletion.create(model=self.model, messages=m, temperature=0)
+        class Other:
+            def __init__(self, model): self.model = model
+            def ask(self): openai.ChatCompletion.create(model=self.model, messages=m, temperature=0)
+        """
+    assert [each.place.line for each in found(program) if each.name == "temperature"] == [6]
 
 
 def test_each_is_told_at_its_own_place(found: Found) -> None:
@@ -111,9 +150,7 @@ def test_a_completion_becomes_a_chat(found: Found) -> None:
 def test_on_azure_an_engine_is_a_deployment(found: Found, azure: str) -> None:
     """On Azure the engine names a deployment: it stays, and no model is judged by it."""
     program = f'import openai\n{azure}\nopenai.ChatCompletion.create(engine="gpt-4", messages=m, temperature=0)\n'
-    assert {name for name, (standing, _) in told(found(program)).items() if standing is not Support.SUPPORTED} == {
-        "gpt-4"
-    }
+    assert {name for name, (standing, _) in told(found(program)).items() if standing is not Support.SUPPORTED} == set()
 
 
 def test_unknown_models_are_said_to_be_unknown(found: Found) -> None:
@@ -134,46 +171,6 @@ def test_arguments_behind_stars_are_told_as_unseen(found: Found) -> None:
     """What hides behind `**` is said not to be read."""
     findings = found("import openai\nopenai.ChatCompletion.create(**settings())\n")
     assert [(each.kind, each.name) for each in findings if each.kind == "unseen"] == [("unseen", "**")]
-
-
-@pytest.mark.parametrize(
-    ("call", "model", "standing"),
-    [
-        (
-            'Embedding.create(model="text-similarity-davinci-001", input=x)',
-            "text-similarity-davinci-001",
-            Support.HAND,
-        ),
-        ('Embedding.create(engine="text-embedding-ada-002", input=x)', None, None),
-        ('Audio.transcribe("whisper-1", f)', "whisper-1", Support.SUPPORTED),
-        ('Image.create(model="dall-e-3", prompt=p)', "dall-e-3", Support.HAND),
-        ('Edit.create(model="text-davinci-edit-001", input=x)', "text-davinci-edit-001", Support.HAND),
-        ('Moderation.create(x, model="text-moderation-latest")', "text-moderation-latest", Support.UPGRADE),
-    ],
-)
-def test_models_of_other_calls_are_judged(found: Found, call: str, model: str | None, standing: Any) -> None:
-    """A model that is gone, or will be, is told in every kind of call."""
-    models = [(each.name, each.standing) for each in found(f"import openai\nopenai.{call}\n") if each.kind == "model"]
-    assert models == ([] if model is None else [(model, standing)])
-
-
-def test_models_in_constants_and_tables_are_told_apart(found: Found) -> None:
-    """A model in a setting is sent from there; one that is compared or looked up is not."""
-    program = """
-        DEFAULT = "gpt-4"
-        PRICES = {"gpt-4-0314": 1}
-        if name == "gpt-3.5-turbo" or name.startswith("gpt-4-32k"): ...
-        OTHER = "openai/gpt-3.5-turbo-0301"
-        WORD = "davinci"
-        """
-    findings = {each.name: each.standing for each in found(program)}
-    assert findings == {
-        "gpt-4": Support.UPGRADE,
-        "gpt-4-0314": Support.SUPPORTED,
-        "gpt-3.5-turbo": Support.SUPPORTED,
-        "gpt-4-32k": Support.SUPPORTED,
-        "gpt-3.5-turbo-0301": Support.UPGRADE,
-    }
 
 
 def test_timeout_is_explained(found: Found) -> None:

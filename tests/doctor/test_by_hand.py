@@ -19,6 +19,13 @@ POSTS = {
     "a constant": f'import requests\nURL = "{URL}"\nrequests.post(URL)',
     "an f-string": 'import requests\nrequests.post(f"https://api.openai.com/v1/{path}")',
     "a host of its own": 'import requests\nrequests.post(host + "/v1/chat/completions")',
+    "a deployment": 'import requests\nrequests.post(host + "/openai/deployments/x/completions?api-version=1")',
+    "a deployment by name": 'import requests\nrequests.post(f"{host}openai/deployments/{x}/chat/completions?api-version=1")',
+    "a host and a path": 'import requests\nH = "https://x.openai.azure.com"\npost(H + "/openai/deployments/x/completions")',
+    "a deployment and no more": 'import requests\nurl = f"https://{r}.openai.azure.com/openai/deployments/{rest}"',
+    "openai's own base": 'import openai, requests\nrequests.post(openai.api_base + "/completions", json=b)',
+    "the base in an f-string": 'import openai, httpx\nc.post(url=f"{openai.api_base}/chat/completions")',
+    "the base by another name": 'import openai, requests\nbase = openai.api_base\nurl = base.rstrip("/") + "/completions"',
     "Azure": 'import requests\nrequests.post(f"https://{n}.openai.azure.com/openai/deployments/x/chat/completions")',
 }
 
@@ -38,9 +45,37 @@ def test_a_retired_endpoint_is_named(found: Found) -> None:
     assert "/v1/engines was shut down on 2024-01-04" in finding.reason
 
 
+ELSEWHERE = {
+    "embeddings": 'import requests\nrequests.post("https://api.openai.com/v1/embeddings", json=b)',
+    "a list of deployments": 'import openai, requests\nurl = openai.api_base + "/openai/deployments?api-version=1"',
+    "a deployment's embeddings": 'import requests\nrequests.post(host + "/openai/deployments/x/embeddings?api-version=1")',
+    "a deployment's embeddings by name": 'import httpx\nhttpx.post(f"https://{r}.openai.azure.com/openai/deployments/{d}/embeddings")',
+    "audio": 'import httpx\nhttpx.post("https://api.openai.com/v1/audio/transcriptions", files=f)',
+}
+
+
+@pytest.mark.parametrize("form", ELSEWHERE)
+def test_calls_by_hand_for_other_things_may_stay(found: Found, form: str) -> None:
+    """A call by hand for anything but a chat or completion is told, and nobody is sent to a client that has no such call."""
+    (finding,) = [each for each in found(ELSEWHERE[form]) if each.kind == "http"]
+    assert (finding.standing, "shim.Client" in finding.remedy) == (Support.SUPPORTED, False)
+
+
+def test_an_endpoint_that_is_gone_is_not_to_be_compared(found: Found) -> None:
+    """What nobody answers cannot be recorded: the way on is another endpoint."""
+    (finding,) = found('import requests\nrequests.get("https://api.openai.com/v1/engines")')
+    assert (finding.standing, "shim record" in finding.remedy) == (Support.HAND, False)
+    assert "another endpoint" in finding.remedy
+
+
 @pytest.mark.parametrize(
     "program",
     [
+        'import openai, requests\nopenai.api_base = openai.api_base + "/v1"',
+        'import openai, requests\nprint(f"{openai.api_base} is asked")',
+        'import openai, requests\nprint("asking " + openai.api_base)',
+        'import openai, requests\nurl = "http://localhost:8000/weather"\nrequests.post(url, json=b)',
+        'import openai, requests\nurl = f"http://localhost:8000/{kind}"\nrequests.post(url, json=b)',
         'import openai\nopenai.api_base = "https://api.openai.com/v1"',
         'import requests, openai\nopenai.ChatCompletion.create(api_base="https://api.openai.com/v1")',
         '"""See https://api.openai.com/v1."""\nimport requests',
@@ -63,8 +98,14 @@ def test_an_address_alone_is_told_without_alarm(found: Found) -> None:
 
 def test_a_post_to_a_computed_address_is_told(found: Found) -> None:
     """Beside openai, a post whose address is a variable is told as what only running shows."""
-    findings = found("import openai, requests\nrequests.post(self.endpoint, json=b)\n")
-    assert [each.name for each in findings if each.kind == "http"] == ["requests.post"]
+    programs = (
+        "requests.post(self.endpoint, json=b)",
+        'url = "http://localhost/x"\nif y:\n    url = asked()\nrequests.post(url, json=b)',
+        'url = "http://localhost/x"\ndef f(url):\n    requests.post(url, json=b)',
+    )
+    for program in programs:
+        findings = found(f"import openai, requests\n{program}\n")
+        assert [each.name for each in findings if each.kind == "http"] == ["requests.post"]
 
 
 @pytest.mark.parametrize("package", sorted(THIRD_PARTY))
