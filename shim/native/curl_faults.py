@@ -43,8 +43,15 @@ NO_HEAD: Final = TransferFault("truncated", "the connection was closed inside th
 _NOT_SENT_AGAIN: Final = "the connection was closed before an answer came"
 
 
-def fault_of(code: int, message: str, *, odd_status: int | None = None) -> TransferFault:
-    """The fault of a transfer that libcurl ended; `odd_status` of a head that came and was none of an answer."""
+def fault_of(code: int, message: str, *, answered: bool, odd_status: int | None = None) -> TransferFault:
+    """The fault of a transfer that libcurl ended.
+
+    Args:
+        code: libcurl's.
+        message: its words.
+        answered: whether a status line had come: what ends before it is no answer cut short.
+        odd_status: of a head that came and was none of an answer.
+    """
     if odd_status is not None:
         words = "switched protocols" if odd_status == 101 else "sent no status of HTTP"
         return TransferFault(
@@ -57,4 +64,6 @@ def fault_of(code: int, message: str, *, odd_status: int | None = None) -> Trans
             "protocol", f"the certificate check of TLS failed: {message}; see ca_file (curl error {code})"
         )
     by_words: FaultKind = next((kind for words, kind in _WORDS if words in message), "network")
+    if by_words == "truncated" and not answered:
+        by_words = "network"
     return TransferFault(_KINDS.get(code, by_words), f"{message or 'the transfer failed'} (curl error {code})")

@@ -283,7 +283,8 @@ class HttpMulti:
                     transfer.started_over = True
                     self._start_over(transfer)
                 else:
-                    self._end(transfer, fault_of(code, message, odd_status=transfer.odd_status))
+                    answered = bool(transfer.status or easy.getinfo(pycurl.RESPONSE_CODE))
+                    self._end(transfer, fault_of(code, message, answered=answered, odd_status=transfer.odd_status))
 
     def _is_unseen(self, transfer: Transfer) -> bool:
         """Whether the server has seen nothing of a transfer that failed: its connection was a kept one that had ended before."""
