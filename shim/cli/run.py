@@ -66,12 +66,12 @@ def _check(settings: object) -> None:
 
 
 def _check_recording(path: str, *, beside: bool) -> None:
-    from shim.recording.files import ExchangeWriter
+    from shim.recording.rotation import check_writable
 
     if not beside:
         raise UsageError("--record needs openai==0.28.1 in this environment; without it, `shim record` records")
     try:
-        ExchangeWriter(path).close()
+        check_writable(path)
     except OSError as error:
         raise UsageError(f"--record: cannot write to {path}: {error.strerror}") from None
 
