@@ -14,6 +14,7 @@ from pathlib import Path
 
 from shim import __version__
 from shim.cli.quantities import age, size
+from shim.cli.recordings_arguments import add_recordings
 from shim.cli.rollout_arguments import add_rollout
 from shim.factory import KINDS
 
@@ -28,6 +29,7 @@ commands:
   fake-server  run a loopback server that speaks the OpenAI API
   run          run a program written for openai 0.28, with a rollout or a recording beside it
   record       pass requests on to an API, and record them for `shim compare`
+  recordings   list, filter, split, merge, redact recordings; their figures
   rollout      see and move a rollout: its stage, its guard, its switches
   "shim COMMAND --help" tells the options of each.
 
@@ -105,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_compare(commands)
     _add_record(commands)
+    add_recordings(commands, formatter=_Formatter)
     _add_doctor(commands)
     add_rollout(commands, formatter=_Formatter)
     _add_run(commands)
@@ -287,9 +290,7 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_rotation(command: argparse.ArgumentParser) -> None:
-    rotation = command.add_argument_group(
-        "rotation", "FILE's name then holds {time}; see `shim recordings` for the files."
-    )
+    rotation = command.add_argument_group("rotation", "FILE's name then holds {time}.")
     rotation.add_argument(
         "--rotate-size", type=size, metavar="SIZE", help="begin a new file before one is larger, such as 100MB"
     )
