@@ -132,6 +132,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="who serves the calls that move (default: native); without openai 0.28, who serves all (default: legacy)",
     )
     command.add_argument("--print-path", action="store_true", help="print the folder for PYTHONPATH, and end")
+    _add_rotation(command)
     command.add_argument("-m", dest="module", action="store_true", help="the program is the name of a module")
     command.add_argument("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 

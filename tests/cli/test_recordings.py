@@ -293,6 +293,7 @@ def test_cut_gzip_is_told(run_shim: RunShim, tmp_path: Path) -> None:
     assert "a.gz:2: " in ran.err
 
 
+@pytest.mark.slow
 def test_standard_input_and_output(tmp_path: Path) -> None:
     """`-` reads standard input, compressed or not, and lines go through a pipe."""
     data = gzip.compress(b"".join(map(encode_exchange, some())))

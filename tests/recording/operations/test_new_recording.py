@@ -67,7 +67,7 @@ def test_it_is_its_owners_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "compresses"), [("a.gz", None), ("a", True)])
 def test_it_is_compressed(tmp_path: Path, *, name: str, compresses: bool | None) -> None:
     """By its name, or as it is told, it is gzip, whose lines are those that were written."""
-    lines = [b"%d %s\n" % (number, os.urandom(600).hex().encode()) for number in range(2000)]
+    lines = [b"%d %s\n" % (number, os.urandom(600).hex().encode()) for number in range(1000)]
     with NewRecording(tmp_path / name, compresses=compresses) as made:
         for line in lines:
             made.write(line)
