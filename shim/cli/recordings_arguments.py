@@ -25,7 +25,7 @@ actions:
   "shim recordings ACTION --help" tells the options of each.
 
 FILE holds recorded exchanges, one JSON object a line, plain or gzip; - is standard input. Files larger than memory are fine.
-A line that is no exchange is told by file and line, and the others are used; --on-error stop ends there, and writes nothing.
+A line that is no exchange is told by file and line, and the others are used; --on-error stop ends there, and makes no file.
 exit status: 0 done, 1 redact --check: there is something to take out, 2 used wrongly, or a line that cannot be used,
 130 interrupted.
 """
