@@ -13,6 +13,8 @@ from datetime import date
 from pathlib import Path
 
 from shim import __version__
+from shim.cli.quantities import age, size
+from shim.cli.recordings_arguments import add_recordings
 from shim.cli.rollout_arguments import add_rollout
 from shim.factory import KINDS
 
@@ -27,6 +29,7 @@ commands:
   fake-server  run a loopback server that speaks the OpenAI API
   run          run a program written for openai 0.28, with a rollout or a recording beside it
   record       pass requests on to an API, and record them for `shim compare`
+  recordings   list, filter, split, merge, redact recordings; their figures
   rollout      see and move a rollout: its stage, its guard, its switches
   "shim COMMAND --help" tells the options of each.
 
@@ -50,6 +53,7 @@ exit status: 0 all match (or differ as --ignore allows), 1 a mismatch, 2 input t
 _RECORD_NOTE = """\
 FILE is appended to: one exchange a line, in gzip if its name ends in .gz. It holds what was asked and answered, but of
 headers only those that are known to be harmless, and no key. Only HTTP/1.1; proxy environment variables are not read.
+{time} in FILE's name becomes the time at which a file is begun: day-{time}.jsonl.gz with --rotate-size 100MB --rotate-age 1h.
 exit status: 0 ended by Ctrl-C or SIGTERM, 1 something could not be written, 2 it could not start.
 """
 _RUN_NOTE = """\
@@ -103,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_compare(commands)
     _add_record(commands)
+    add_recordings(commands, formatter=_Formatter)
     _add_doctor(commands)
     add_rollout(commands, formatter=_Formatter)
     _add_run(commands)
@@ -127,6 +132,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="who serves the calls that move (default: native); without openai 0.28, who serves all (default: legacy)",
     )
     command.add_argument("--print-path", action="store_true", help="print the folder for PYTHONPATH, and end")
+    _add_rotation(command)
     command.add_argument("-m", dest="module", action="store_true", help="the program is the name of a module")
     command.add_argument("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
@@ -281,6 +287,20 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--max-connections", type=_positive, default=400, metavar="COUNT", help="of clients (default: %(default)s)"
     )
     command.add_argument("--quiet", action="store_true", help="no line per exchange")
+    _add_rotation(command)
+
+
+def _add_rotation(command: argparse.ArgumentParser) -> None:
+    rotation = command.add_argument_group("rotation", "FILE's name then holds {time}.")
+    rotation.add_argument(
+        "--rotate-size", type=size, metavar="SIZE", help="begin a new file before one is larger, such as 100MB"
+    )
+    rotation.add_argument(
+        "--rotate-age", type=age, metavar="TIME", help="begin a new file once one is so old, such as 1h"
+    )
+    rotation.add_argument(
+        "--rotate-keep", type=_positive, metavar="COUNT", help="delete the oldest beyond so many (default: keep all)"
+    )
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -1,4 +1,4 @@
-"""The progress of `shim compare`: a bar on a terminal, by rich where it is there, and nothing where nobody watches.
+"""The progress of `shim compare` and `shim recordings`: a bar on a terminal, by rich where it is there, or nothing.
 
 Not what a run found (`compare_output`). How far it is, is told by the bytes read, since nobody knows how many lines a file has.
 No thread draws it: it is drawn by whoever advances it, at most some ten times a second.
@@ -25,8 +25,8 @@ class Progress:
     def begin(self) -> None:
         """Draw it for the first time."""
 
-    def advance(self, judged: Judged) -> None:
-        """Take what was found in a line."""
+    def advance(self, judged: Judged | None = None) -> None:
+        """Take that a line was gone through, and what was found in it."""
 
     def end(self) -> None:
         """Take it away."""
@@ -35,19 +35,20 @@ class Progress:
 class LineProgress(Progress):
     """One line, rewritten in place."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, compares: bool = True) -> None:
         self._source = source
+        self._compares = compares
         self._next = 0.0
-        self._compared = self._noted = 0
+        self._done = self._noted = 0
 
     def begin(self) -> None:
         """Draw it for the first time."""
         self._draw()
 
-    def advance(self, judged: Judged) -> None:
-        """Take what was found in a line."""
-        self._compared += 1
-        self._noted += judged.wants_attention
+    def advance(self, judged: Judged | None = None) -> None:
+        """Take that a line was gone through, and what was found in it."""
+        self._done += 1
+        self._noted += judged is not None and judged.wants_attention
         now = time.monotonic()
         if now >= self._next:
             self._next = now + _EVERY
@@ -63,7 +64,7 @@ class LineProgress(Progress):
         sys.stderr.flush()
 
     def _words(self) -> str:
-        return f"{self._compared:,} compared, {self._noted:,} to look at"
+        return f"{self._done:,} compared, {self._noted:,} to look at" if self._compares else f"{self._done:,} read"
 
     def _share(self) -> str:
         size = self._source.size
@@ -73,8 +74,8 @@ class LineProgress(Progress):
 class RichProgress(LineProgress):
     """A bar drawn by rich."""
 
-    def __init__(self, source: Source) -> None:
-        super().__init__(source)
+    def __init__(self, source: Source, *, compares: bool = True) -> None:
+        super().__init__(source, compares=compares)
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -99,10 +100,10 @@ class RichProgress(LineProgress):
         self._bar.update(self._task, completed=self._source.position, description=self._words(), refresh=True)
 
 
-def progress(source: Source, *, wanted: bool) -> Progress:
-    """The progress that suits standard error: a bar on a terminal, nothing elsewhere."""
+def progress(source: Source, *, wanted: bool, compares: bool = True) -> Progress:
+    """The progress that suits standard error: a bar on a terminal, nothing elsewhere. `compares`: says what is found, too."""
     if not wanted or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return Progress()
     if os.environ.get("NO_COLOR") or importlib.util.find_spec("rich") is None:
-        return LineProgress(source)
-    return RichProgress(source)
+        return LineProgress(source, compares=compares)
+    return RichProgress(source, compares=compares)

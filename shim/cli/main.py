@@ -86,6 +86,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from shim.cli.compare import compare
 
         return compare
+    if name == "recordings":
+        from shim.cli.recordings import recordings
+
+        return recordings
     if name == "rollout":
         from shim.cli.rollout import rollout
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shim.recording.files import ExchangeWriter
     from shim.recording.proxy import Passed, RecordingProxy
     from shim.recording.redaction.redaction import Redaction
+    from shim.recording.rotation import RecordingPath, RotatingWriter
 
 SWITCH_INTERVAL = 0.0005
 LOOK_SECONDS = 0.2  # how often it is looked whether a signal has come
@@ -44,10 +45,12 @@ def record(arguments: argparse.Namespace) -> int:
             # No wait without an end: another thread may be given the signal, and the main one handles it once it is awake.
             while not signals:
                 time.sleep(LOOK_SECONDS)
-        return _summary(proxy, arguments.file)
+        return _summary(proxy, arguments.file, files=getattr(writer, "begun", None))
 
 
-def _made(arguments: argparse.Namespace, redaction: Redaction) -> tuple[RecordingProxy, ExchangeWriter]:
+def _made(
+    arguments: argparse.Namespace, redaction: Redaction
+) -> tuple[RecordingProxy, ExchangeWriter | RotatingWriter]:
     try:
         from shim.recording.proxy import Address, ProxySettings, RecordingProxy, Upstream
     except ModuleNotFoundError as error:
@@ -62,7 +65,7 @@ def _made(arguments: argparse.Namespace, redaction: Redaction) -> tuple[Recordin
     )
     upstream = _option("--upstream", lambda: Upstream.parse(arguments.upstream))
     address = _option("--listen", lambda: Address.parse(arguments.listen))
-    writer = _writer(arguments.file)
+    writer = _writer(arguments)
     try:
         proxy = RecordingProxy(
             upstream,
@@ -94,15 +97,37 @@ def _option(name: str, read: Callable[[], _T]) -> _T:
         raise UsageError(f"{name}: {error}") from None
 
 
-def _writer(path: str) -> ExchangeWriter:
-    from shim.recording.files import ExchangeWriter
+def _writer(arguments: argparse.Namespace) -> ExchangeWriter | RotatingWriter:
+    from shim.recording.rotation import check_writable, writer_to
 
+    path = arguments.file
     try:
-        return ExchangeWriter(path)
+        target = rotating(arguments, path)
+        check_writable(target)
+        return writer_to(target)
     except OSError as error:
         raise UsageError(
             f"cannot write to {path}: {error.strerror}; give a file in a folder you may write to"
         ) from None
+
+
+def rotating(arguments: argparse.Namespace, path: str) -> RecordingPath:
+    """Where a recording goes, by the options of rotation.
+
+    Raises:
+        UsageError: they do not go with the path.
+    """
+    from shim.recording.rotation import RotatingFile
+
+    size, age, keep = arguments.rotate_size, arguments.rotate_age, arguments.rotate_keep
+    if keep is not None and size is None and age is None:
+        raise UsageError("--rotate-keep: there is one file where nothing rotates; give --rotate-size or --rotate-age")
+    if size is None and age is None:
+        return path
+    try:
+        return RotatingFile(path, rotate_bytes=size, rotate_seconds=age, rotate_keep=keep)
+    except ValueError as error:
+        raise UsageError(f"{'--rotate-age' if size is None else '--rotate-size'}: {error}") from None
 
 
 @contextlib.contextmanager
@@ -141,10 +166,11 @@ def _print_passed(passed: Passed) -> None:
         printer(sys.stderr).line(show_controls(line))
 
 
-def _summary(proxy: RecordingProxy, file: str) -> int:
+def _summary(proxy: RecordingProxy, file: str, *, files: int | None) -> int:
     counts, failure = proxy.counts, proxy.write_failure
     out = printer(sys.stdout)
-    out.line(f"{plural(counts.recorded, 'exchange')} recorded in {file}.")
+    held = "" if files is None else f", {plural(files, 'file')}"
+    out.line(f"{plural(counts.recorded, 'exchange')} recorded in {file}{held}.")
     if counts.refused:
         out.line(f"{plural(counts.refused, 'request')} refused: the client was told why.")
     if failure is not None:

@@ -29,7 +29,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.print_path:
         printer(sys.stdout).line(folder())
         return 0
-    settings = StartupSettings(provider=arguments.provider, rollout=arguments.rollout, record=arguments.record)
+    settings = StartupSettings(
+        provider=arguments.provider,
+        rollout=arguments.rollout,
+        record=arguments.record,
+        rotate_bytes=arguments.rotate_size,
+        rotate_seconds=arguments.rotate_age,
+        rotate_keep=arguments.rotate_keep,
+    )
+    _check_rotation(arguments)
     command = _command(arguments)
     _check(settings)
     path = os.pathsep.join(filter(None, (folder(), os.environ.get("PYTHONPATH"))))
@@ -65,11 +73,21 @@ def _check(settings: object) -> None:
         _check_recording(settings.record)
 
 
+def _check_rotation(arguments: argparse.Namespace) -> None:
+    from shim.cli.record import rotating
+
+    limits = (arguments.rotate_size, arguments.rotate_age, arguments.rotate_keep)
+    if arguments.record is None and limits != (None, None, None):
+        raise UsageError("--rotate-size, --rotate-age and --rotate-keep are of a recording; give --record FILE, too")
+    if arguments.record is not None:
+        rotating(arguments, arguments.record)
+
+
 def _check_recording(path: str) -> None:
-    from shim.recording.files import ExchangeWriter
+    from shim.recording.rotation import check_writable
 
     try:
-        ExchangeWriter(path).close()
+        check_writable(path)
     except OSError as error:
         raise UsageError(f"--record: cannot write to {path}: {error.strerror}") from None
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from shim.recording.files import ExchangeWriter, read_exchanges
     from shim.recording.reading import Reading
     from shim.recording.redaction.redaction import Redaction
+    from shim.recording.rotation import RotatingFile
     from shim.recording.tap.session_tap import Tap, tap
 
 # Name -> module it comes from when it is first asked for (PEP 562).
@@ -52,6 +53,7 @@ _ON_DEMAND: dict[str, str] = {
     "RecordedResponse": "shim.recording.exchange",
     "Redaction": "shim.recording.redaction.redaction",
     "ReplayAdapter": "shim.comparison.tee_rung.session_reader",
+    "RotatingFile": "shim.recording.rotation",
     "Segment": "shim.recording.exchange",
     "ShadowBudget": "shim.comparison.shadow_rung.budget",
     "ShadowComparison": "shim.comparison.shadow_rung.shadow_comparison",
@@ -101,6 +103,7 @@ __all__ = [
     "RecordedResponse",
     "Redaction",
     "ReplayAdapter",
+    "RotatingFile",
     "Segment",
     "ShadowBudget",
     "ShadowComparison",

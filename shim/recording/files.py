@@ -106,12 +106,25 @@ def _next_of(lines: Iterator[RecordLine], path: str) -> Exchange | RecordError |
     if line is None:
         return None
     try:
-        return decode_exchange(line.data)
-    except NewerRecordError as error:
-        return error.at(path, line.number)
+        return decode_line(line.data, path=path, number=line.number)
     except RecordError as error:
-        is_whole = line.data.endswith(b"\n")
-        return (error if is_whole else TruncatedRecordError(_CUT)).at(path, line.number)
+        return error
+
+
+def decode_line(data: bytes, *, path: str, number: int) -> Exchange:
+    """Read a line of a file; the error names both.
+
+    Raises:
+        TruncatedRecordError: it is the last one, and only half of it is there.
+        RecordError: it is no exchange.
+    """
+    try:
+        return decode_exchange(data)
+    except NewerRecordError as error:
+        raise error.at(path, number) from None
+    except RecordError as error:
+        is_whole = data.endswith(b"\n")
+        raise (error if is_whole else TruncatedRecordError(_CUT)).at(path, number) from None
 
 
 def _opened(path: str | Path) -> IO[bytes]:
@@ -172,10 +185,18 @@ class ExchangeWriter:
         Raises:
             OSError, ValueError: as `write`.
         """
+        for data in (gzip.compress(b"".join(lines), 6),) if self._compresses else lines:
+            self.append(data)
+
+    def append(self, data: bytes) -> None:
+        """Append what is written at once: a line, or a whole gzip member of lines.
+
+        Raises:
+            OSError, ValueError: as `write`.
+        """
         if self._file is None:
             raise ValueError(f"the writer of {self.path} is closed; make a new one")
-        for data in (gzip.compress(b"".join(lines), 6),) if self._compresses else lines:
-            self._append(self._file, b"\n" + data if self._is_torn else data)
+        self._append(self._file, b"\n" + data if self._is_torn else data)
 
     def _append(self, file: int, data: bytes) -> None:
         """One write; the loop is for a disk that is filling up."""
@@ -220,6 +241,7 @@ __all__ = [
     "RecordLine",
     "TruncatedRecordError",
     "decode_exchange",
+    "decode_line",
     "encode_exchange",
     "read_exchanges",
     "read_lines",

@@ -1,6 +1,7 @@
 """Where exchanges go: into a file or to a function, in the background; or to a function at once.
 
-Not the form of the file (`files`) nor the making of an exchange (`finished_exchange`), which is done here, when it is asked for.
+Not the form of the file (`files`), its rotation (`rotation`), nor the making of an exchange (`finished_exchange`), which is done
+here, when it is asked for.
 The background writer holds a bounded queue of exchanges that are not made yet, so what waits in it, in memory, is not redacted
 yet; each is made, redacted and encoded on the thread, and nothing else is written. What does not fit is dropped. The thread is
 no daemon, so that what is queued is written even if nobody closes anything; it begins with the first exchange and ends by
@@ -20,8 +21,9 @@ from shim.per_process import PerProcess
 from shim.recording.exchange import Exchange
 from shim.recording.files import ExchangeWriter, encode_exchange
 from shim.recording.recorder import IsKept, OnError, Sink
+from shim.recording.rotation import RecordingPath, RotatingFile, RotatingWriter, check_writable, writer_to
 
-SinkTarget: TypeAlias = "str | Path | Callable[[Exchange], object]"
+SinkTarget: TypeAlias = "RecordingPath | Callable[[Exchange], object]"
 
 MOST_WAITING: Final = 1000
 MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
@@ -72,9 +74,15 @@ class _BackgroundSink:
     """Hands exchanges to a thread that writes them; for any number of threads."""
 
     def __init__(
-        self, open_output: Callable[[], _Output], *, on_error: OnError, most_waiting: int, most_waiting_bytes: int
+        self,
+        output_opener: Callable[[], Callable[[], _Output]],
+        *,
+        on_error: OnError,
+        most_waiting: int,
+        most_waiting_bytes: int,
     ) -> None:
-        self._queues = PerProcess(lambda: _Queue(open_output, on_error=on_error))
+        """`output_opener`: makes, once in each process, what opens the output whenever there is something to write."""
+        self._queues = PerProcess(lambda: _Queue(output_opener(), on_error=on_error))
         self._most = most_waiting
         self._most_bytes = most_waiting_bytes
 
@@ -94,7 +102,12 @@ class _BackgroundSink:
 
 @final
 class FileSink(_BackgroundSink):
-    """Writes exchanges to a file in the background; for any number of threads.
+    """Writes exchanges to a file, or to one after the other, in the background; for any number of threads.
+
+    Args:
+        path: of the file; a `RotatingFile`, or a name with `{time}` in it, gives each process files of its own.
+        on_error: gets what could not be written.
+        most_waiting, most_waiting_bytes: what waits for the disk at most.
 
     Raises:
         OSError: the file cannot be opened for writing; known at once.
@@ -102,16 +115,16 @@ class FileSink(_BackgroundSink):
 
     def __init__(
         self,
-        path: str | Path,
+        path: RecordingPath,
         *,
         on_error: OnError,
         most_waiting: int = MOST_WAITING,
         most_waiting_bytes: int = MOST_WAITING_BYTES,
     ) -> None:
-        ExchangeWriter(path).close()
-        self.path = Path(path)
+        check_writable(path)
+        self.path = path.path if isinstance(path, RotatingFile) else Path(path)
         super().__init__(
-            partial(_Lines, self.path),
+            partial(_file_opener, path),
             on_error=on_error,
             most_waiting=most_waiting,
             most_waiting_bytes=most_waiting_bytes,
@@ -131,15 +144,31 @@ class BackgroundSink(_BackgroundSink):
         most_waiting_bytes: int = MOST_WAITING_BYTES,
     ) -> None:
         super().__init__(
-            partial(_Calls, write), on_error=on_error, most_waiting=most_waiting, most_waiting_bytes=most_waiting_bytes
+            lambda: partial(_Calls, write),
+            on_error=on_error,
+            most_waiting=most_waiting,
+            most_waiting_bytes=most_waiting_bytes,
         )
+
+
+def _file_opener(path: RecordingPath) -> Callable[[], _Lines]:
+    """What opens a file again and again; of several files, the one that was written last, while it has room."""
+    kept: list[RotatingWriter] = []
+
+    def open_file() -> _Lines:
+        writer = kept[0] if kept else writer_to(path)
+        if isinstance(writer, RotatingWriter) and not kept:
+            kept.append(writer)
+        return _Lines(writer)
+
+    return open_file
 
 
 class _Lines:
     """A file: what was added goes to its end together."""
 
-    def __init__(self, path: Path) -> None:
-        self._writer = ExchangeWriter(path)
+    def __init__(self, writer: ExchangeWriter | RotatingWriter) -> None:
+        self._writer = writer
         self._lines: list[bytes] = []
 
     def add(self, exchange: Exchange) -> None:
@@ -277,11 +306,13 @@ def sink_of(target: SinkTarget, *, on_error: OnError) -> CallableSink | FileSink
         TypeError: it is neither.
         OSError: the file cannot be opened for writing.
     """
-    if isinstance(target, str | Path):
+    if isinstance(target, str | Path | RotatingFile):
         return FileSink(target, on_error=on_error)
     if callable(target):
         return CallableSink(target)
-    raise TypeError(f"sink is a {type(target).__name__}; give a path, or a function that takes an Exchange")
+    raise TypeError(
+        f"sink is a {type(target).__name__}; give a path, a RotatingFile, or a function that takes an Exchange"
+    )
 
 
 __all__ = ["BackgroundSink", "CallableSink", "FileSink", "Sink", "SinkTarget", "sink_of"]

@@ -44,6 +44,38 @@ def test_it_records_until_it_is_told_to_end(number: signal.Signals, tmp_path: Pa
     assert [each.request.method for each in read_exchanges(file)] == ["GET", "GET"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_rotates(number: signal.Signals, tmp_path: Path, server: FakeOpenAI) -> None:
+    """With --rotate-size every file is closed whole, the last one at the signal's end, and the count of files is told."""
+    pattern = str(tmp_path / "all-{time}.jsonl.gz")
+    command = shim_command("record", "--rotate-size", "10B", "--upstream", server.base_url, pattern)
+    with Running(command, environment()) as proxy:
+        base_url = re.findall(r"http\S+/v1$", proxy.expect("Ctrl-C"), re.MULTILINE)[0]
+        assert (ask(base_url), ask(base_url), ask(base_url)) == (200, 200, 200)
+        proxy._process.send_signal(number)
+        assert proxy.status() == 0
+        assert f"3 exchanges recorded in {pattern}, 3 files." in proxy.output
+    assert [len(list(read_exchanges(file))) for file in sorted(tmp_path.iterdir())] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--rotate-size", "100MB", "all.jsonl"],
+            "--rotate-size: path is 'all.jsonl', one name for several files; put",
+        ),
+        (["--rotate-age", "1h", "all.jsonl"], "--rotate-age: path is 'all.jsonl'"),
+        (["--rotate-keep", "3", "all-{time}.jsonl"], "--rotate-keep: there is one file where nothing rotates; give"),
+    ],
+)
+def test_rotation_needs_names(arguments: list[str], said: str, run_shim: RunShim) -> None:
+    """A rotation without `{time}` in the file's name, or with nothing that rotates, is refused with what to give."""
+    ran = run_shim("record", "--upstream", "http://h", *arguments)
+    assert (ran.status, ran.err.count("\n")) == (2, 1)
+    assert said in ran.err
+
+
 def test_the_defaults_are_the_proxys() -> None:
     """What the options default to is what the proxy itself does."""
     arguments = parse(["record", "--upstream", "http://h", "all.jsonl"])

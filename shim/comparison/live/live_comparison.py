@@ -42,8 +42,8 @@ class LiveComparison:
         make_comparer: makes what compares, called on the thread that compares: `shim.factory.create_comparer`, say.
         on_verdict: gets each `Verdict`, on that thread, in a copy of the context (`contextvars`) the request was started in.
         record_to: where the exchanges go that did not match, each with its verdicts in `context["verdicts"]`: a path of a JSON
-            Lines file (`.gz` too) that `shim compare` reads again, or a callable that takes the `Exchange`. The `ModelRequest`
-            is not kept: read again, the wire rung takes what was asked from the recorded body.
+            Lines file (`.gz` too) that `shim compare` reads again, a `RotatingFile` for several, or a callable that takes the
+            `Exchange`. The `ModelRequest` is not kept: read again, the wire rung takes what was asked from the recorded body.
         record: "mismatches", with those that could not be compared, or "all".
         max_recorded: at most so many exchanges are kept, in each process, so that no disk fills up.
         sample: the share of exchanges compared, 0 to 1.

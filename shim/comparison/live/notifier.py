@@ -25,12 +25,13 @@ from shim.recording.exchange import error_type
 if TYPE_CHECKING:
     from shim.recording.exchange import Exchange
     from shim.recording.files import ExchangeWriter
+    from shim.recording.rotation import RecordingPath, RotatingWriter
 
 LOGGER = logging.getLogger("shim.comparison.live")
 
 OnVerdict: TypeAlias = Callable[[Verdict], object]
 OnError: TypeAlias = Callable[[BaseException], object]
-RecordTo: TypeAlias = "str | Path | Callable[[Exchange], object]"
+RecordTo: TypeAlias = "RecordingPath | Callable[[Exchange], object]"
 Record: TypeAlias = Literal["mismatches", "all"]
 
 
@@ -125,7 +126,7 @@ class _Kept:
         self._to = settings.record_to
         self._all = settings.record == "all"
         self._left = settings.max_recorded
-        self._writer: ExchangeWriter | None = None
+        self._writer: ExchangeWriter | RotatingWriter | None = None
 
     def wants(self, verdicts: Sequence[Verdict]) -> bool:
         """Whether to keep the exchange these verdicts are on."""
@@ -147,11 +148,11 @@ class _Kept:
         if writer is not None:
             writer.close()
 
-    def _file(self, path: str | Path) -> ExchangeWriter:
+    def _file(self, path: RecordingPath) -> ExchangeWriter | RotatingWriter:
         if self._writer is None:
-            from shim.recording.files import ExchangeWriter
+            from shim.recording.rotation import writer_to
 
-            self._writer = ExchangeWriter(path)
+            self._writer = writer_to(path)
         return self._writer
 
 

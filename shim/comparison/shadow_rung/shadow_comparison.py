@@ -103,7 +103,7 @@ class ShadowComparison:
         allow_stateful: take requests that read or write what the server keeps, too.
         allow_server_tools: take requests with tools that the server runs, too; each is run, and paid for, a second time.
         record_to: where the candidate's exchanges go, with role "candidate" and the control's pair id: a path of a JSON Lines
-            file, or a function. None records nothing.
+            file, a `RotatingFile`, or a function. None records nothing.
         redaction: what is taken out of them first; None is `Redaction()`.
         on_pair: gets each `ShadowPair`, on the shadow's thread, in a copy of the context of its request.
         on_error: gets what was raised, on the thread where it was.

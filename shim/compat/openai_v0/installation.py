@@ -135,7 +135,7 @@ def install(
         target: the `Target` of the upgrades.
         unit: names the unit of a call, all of whose calls go one way: a function that takes a `RoutedCall`. None takes the
             header `X-Conversation-Id`, else `user`, else draws each call by itself.
-        record: where exchanges are recorded: a path, or a function that takes one.
+        record: where exchanges are recorded: a path, a `RotatingFile`, or a function that takes one.
         redaction: what is taken out of them first; None is `Redaction()`.
 
     Raises:

@@ -6,7 +6,8 @@ program starts, however it does that: spawn, fork, `subprocess`.
     PYTHONPATH              begins with `folder()`
     SHIM_OPENAI_V0          "legacy" or "native": the candidate, or what carries chat where the real openai 0.28 is not there
     SHIM_OPENAI_V0_ROLLOUT  a policy file, as `shim.migration.FilePolicy` takes it
-    SHIM_OPENAI_V0_RECORD   a file to record exchanges into
+    SHIM_OPENAI_V0_RECORD   a file to record exchanges into; or several, where its name holds {time}, with
+    SHIM_OPENAI_V0_ROTATE_BYTES, SHIM_OPENAI_V0_ROTATE_SECONDS, SHIM_OPENAI_V0_ROTATE_KEEP  as `RotatingFile` takes them
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from msgspec import Struct
 
 from shim.compat.openai_v0.installation import NAME, Installation, install, real_version
 from shim.compat.openai_v0.transport.choice import VARIABLE
+from shim.recording.rotation import RecordingPath, RotatingFile
 
 ROLLOUT_VARIABLE = f"{VARIABLE}_ROLLOUT"
 RECORD_VARIABLE = f"{VARIABLE}_RECORD"
+_ROTATION_VARIABLES = {name: f"{VARIABLE}_{name.upper()}" for name in ("rotate_bytes", "rotate_seconds", "rotate_keep")}
 
 
 class StartupSettings(Struct, frozen=True, kw_only=True):
@@ -36,23 +39,57 @@ class StartupSettings(Struct, frozen=True, kw_only=True):
         provider: "legacy" or "native".
         rollout: path of a policy file.
         record: path of a recording.
+        rotate_bytes, rotate_seconds, rotate_keep: when it goes on in another file, and how many stay; see `RotatingFile`.
     """
 
     provider: str | None = None
     rollout: str | None = None
     record: str | None = None
+    rotate_bytes: int | None = None
+    rotate_seconds: float | None = None
+    rotate_keep: int | None = None
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str]) -> StartupSettings:
-        """Read them."""
+        """Read them.
+
+        Raises:
+            ValueError: a limit of the rotation is no number; the message names its variable.
+        """
         names = {"provider": VARIABLE, "rollout": ROLLOUT_VARIABLE, "record": RECORD_VARIABLE}
-        return cls(**{field: environ.get(name) or None for field, name in names.items()})
+        given: dict[str, Any] = {field: environ.get(name) or None for field, name in names.items()}
+        limits = {field: _limit(environ, name) for field, name in _ROTATION_VARIABLES.items()}
+        return cls(**given, **limits)
+
+    @property
+    def recording(self) -> RecordingPath | None:
+        """Where exchanges are recorded: one file, or one after the other.
+
+        Raises:
+            ValueError: the limits and the name do not go together.
+        """
+        limits = {name: getattr(self, name) for name in _ROTATION_VARIABLES}
+        if self.record is None or not any(limits.values()):
+            return self.record
+        return RotatingFile(self.record, **limits)
 
     def variables(self) -> dict[str, str]:
         """As variables of the environment; paths whole, since a program may change its folder."""
         paths = {ROLLOUT_VARIABLE: self.rollout, RECORD_VARIABLE: self.record}
         told = {name: str(Path(path).absolute()) for name, path in paths.items() if path is not None}
+        limits = {name: getattr(self, field) for field, name in _ROTATION_VARIABLES.items()}
+        told |= {name: str(limit) for name, limit in limits.items() if limit is not None}
         return told if self.provider is None else {**told, VARIABLE: self.provider}
+
+
+def _limit(environ: Mapping[str, str], name: str) -> Any:
+    text = environ.get(name)
+    if not text:
+        return None
+    try:
+        return float(text) if name == _ROTATION_VARIABLES["rotate_seconds"] else int(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}; give a number, or take the variable away") from None
 
 
 def folder() -> str:
@@ -87,14 +124,14 @@ def installed_from(settings: StartupSettings) -> Installation:
     """Install, and see to it that what is recorded and counted is written when the process ends.
 
     Raises:
-        PolicyError, UnsupportedFeatureError, OSError: something cannot be used; the message names it.
+        PolicyError, UnsupportedFeatureError, OSError, ValueError: something cannot be used; the message names it.
     """
     with contextlib.ExitStack() as failing:
         rollout = None if settings.rollout is None else failing.enter_context(_rollout(settings.rollout))
         given: dict[str, Any] = {"rollout": rollout}
         if real_version() is not None and rollout is not None:
             given["candidate"] = settings.provider or "native"
-        installation = install(**given, record=settings.record)
+        installation = install(**given, record=settings.recording)
         ending = failing.pop_all()
     if settings.record is not None:
         ending.callback(installation.recording.flush)

@@ -70,8 +70,9 @@ class TapFunction:
 
         Args:
             target: a `requests.Session`, or what has a `session` or a `watch`.
-            sink: a path (JSON Lines, compressed if it ends in .gz; appended to, written in the background), or a function
-                that takes an `Exchange`. That is called on the thread that read the end of the body, so it must be quick.
+            sink: a path (JSON Lines, compressed if it ends in .gz; appended to, written in the background), a `RotatingFile`
+                for several, or a function that takes an `Exchange`. That is called on the thread that read the end of the
+                body, so it must be quick.
             redaction: what is taken out before anything is written or given to the function; None is `Redaction()`. Exchanges
                 that wait to be written, in memory and never many, are not redacted yet.
             max_body: bytes of a body that are kept.

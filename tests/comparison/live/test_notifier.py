@@ -10,6 +10,8 @@ import pytest
 from shim.comparison.live.live_comparison import LiveComparison
 from shim.comparison.verdict import Outcome
 from shim.recording.exchange import Exchange
+from shim.recording.files import read_exchanges
+from shim.recording.rotation import RotatingFile
 from tests.comparison.live_parts import Compares, raising
 from tests.helpers.exchanges import exchange
 
@@ -169,3 +171,15 @@ def test_an_interrupt_of_the_main_thread_is_its_own() -> None:
     logger.addHandler(Interrupted())
     with LiveComparison(Compares(), logger=logger) as live, pytest.raises(KeyboardInterrupt):
         live.note_error(ValueError(), what="nothing")
+
+
+def test_what_is_kept_rotates(tmp_path: Path) -> None:
+    """With a `RotatingFile` the exchanges that differ stand in files no larger than asked for, and all are there."""
+    kept = RotatingFile(tmp_path / "odd-{time}.jsonl", rotate_bytes=4000)
+    with LiveComparison(Compares(Outcome.MISMATCH), record_to=kept, max_share=1, max_warnings=0) as live:
+        for number in range(6):
+            live(exchange(pair_id=str(number)))
+    files = sorted(tmp_path.iterdir())
+    assert len(files) > 1
+    assert max(path.stat().st_size for path in files) <= 4000
+    assert [each.pair_id for path in files for each in read_exchanges(path)] == [str(number) for number in range(6)]

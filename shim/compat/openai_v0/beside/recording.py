@@ -29,7 +29,7 @@ class LibraryRecording:
     """A recording of everything the real library sends, control's, and of what the candidate sends in its place.
 
     Args:
-        sink: a path, or a function that takes an `Exchange`, as `shim.comparison.tap` has it.
+        sink: a path, a `RotatingFile`, or a function that takes an `Exchange`, as `shim.comparison.tap` has it.
         redaction: what is taken out; None is `Redaction()`.
 
     Raises:
