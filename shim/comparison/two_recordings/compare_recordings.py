@@ -1,7 +1,7 @@
 """Two recordings compared: requests exactly, by the wire rung, and answers by rates and times, never by their text.
 
 Not the pairing (`recorded_sides`), the fields of an answer (`recorded_observation`) nor how they are judged (`shadow_report`).
-Memory grows by the index alone, some fifty bytes an exchange: bodies are read when their turn comes, and answers are judged over
+Memory grows by the index alone, some 140 bytes an exchange: bodies are read when their turn comes, and answers are judged over
 a bounded sample.
 """
 

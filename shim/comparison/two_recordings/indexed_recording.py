@@ -1,6 +1,6 @@
 """A recording as an index: of each exchange its keys and where it stands, so that it can be read again in any order.
 
-Not the pairing (`pairing`) nor the form of a line (`shim.recording`). Some fifty bytes an exchange stay in memory, and no body.
+Not the pairing (`pairing`) nor the form of a line (`shim.recording`). Some 60 bytes an exchange stay in memory, and no body.
 What cannot be read twice or from any place (standard input, a pipe, compressed data) is unpacked into a temporary file without
 a name.
 """
