@@ -1,4 +1,4 @@
-"""The rewrite: the same help desk on plain `requests`, with three faults that rewrites have; `--mended` runs it without them.
+"""The rewrite: the same help desk on plain `requests`, with three faults; `--mended` runs it without them.
 
 Not the old client (`old_desk`). Any client would do in its place: `shim record` sees what it sends, whatever it is.
 """

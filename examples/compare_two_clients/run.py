@@ -1,4 +1,4 @@
-"""Two clients compared: a script for openai 0.28 and its rewrite, both recorded through `shim record`, and three faults found.
+"""Two clients compared: a script for openai 0.28 and its rewrite, recorded by `shim record`, and three faults found.
 
 Not the scripts (`old_desk`, `new_desk`). It runs against a fake API on this machine, which is busy once and cuts one stream
 short: no key, no network.

@@ -201,21 +201,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=_Formatter,
     )
     command.add_argument("files", nargs="+", metavar="FILE", help="recorded exchanges; - is standard input")
-    two = command.add_argument_group("two recordings")
-    two.add_argument(
-        "--candidate",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="what another client asked and got: compare with that; may be repeated, as where a recorder began a new file",
-    )
-    two.add_argument(
-        "--baseline",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="what the control's client asked and got once more: what those two differ in is noise; may be repeated",
-    )
+    _add_two_recordings(command)
     judging = command.add_argument_group("what is compared")
     judging.add_argument("--rung", choices=("wire", "tee"), help="only this comparison (default: both)")
     judging.add_argument(
@@ -256,6 +242,24 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     shown.add_argument("--quiet", action="store_true", help="print only warnings; the exit status tells the rest")
     shown.add_argument("--no-progress", dest="progress", action="store_false", help="draw no progress bar")
+
+
+def _add_two_recordings(command: argparse.ArgumentParser) -> None:
+    two = command.add_argument_group("two recordings")
+    two.add_argument(
+        "--candidate",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what another client asked and got: compare with that; may be repeated, as where a recorder began a new file",
+    )
+    two.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what the control's client asked and got once more: what those two differ in is noise; may be repeated",
+    )
 
 
 def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

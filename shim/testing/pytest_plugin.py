@@ -1,4 +1,4 @@
-"""The pytest plugin: side-by-side comparison tests over your own recordings, and two runs of a suite recorded and compared.
+"""The pytest plugin: side-by-side comparison tests over your own recordings, and two runs of a suite compared.
 
 Not the comparing (`shim.comparison`), the finding of recordings (`recordings`) nor the recording of a run (`suite_plugin`). With
 `pytest --shim-recordings DIR`, or `shim_recordings` in the ini file, these lines are one test for each recorded exchange:

@@ -1,4 +1,4 @@
-"""The part of the pytest plugin that records a run, and compares it with an earlier one: registered where that is asked for.
+"""The part of the pytest plugin that records a run and compares it with an earlier one: there where it is asked for.
 
 Not the recording (`suite_recording`) nor the plugin's options and fixtures (`pytest_plugin`). Under pytest-xdist each worker
 appends to the one file, and the controller compares when all have ended.
@@ -9,14 +9,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from shim.testing.suite_recording import SuiteRecording, SuiteRecordingError, check_new, compare_suites, told
-
-if TYPE_CHECKING:
-    from _pytest.terminal import TerminalReporter
 
 
 class SuitePlugin:
@@ -73,7 +69,7 @@ class SuitePlugin:
         elif not self._compare(self._control) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was recorded, and what the comparison came to."""
         if self._lines:
             terminalreporter.section("shim: two runs" if self._control is not None else "shim: recording")

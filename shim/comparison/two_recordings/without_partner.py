@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from shim.comparison.explanation import asked, concluded
 from shim.comparison.two_recordings.keys import TIERS, last_words, test_of
 from shim.comparison.verdict import ABSENT, Mismatch, Verdict
+from shim.wire.masking import mask_keys
 
 if TYPE_CHECKING:
     from shim.comparison.rules import IgnoreRule
@@ -83,7 +84,7 @@ def added(
 
 def _asked(exchange: Exchange) -> str:
     """What was asked, and the last words of the user, so that a person knows which request it was."""
-    words = last_words(exchange)
+    words = mask_keys(last_words(exchange))  # before it is cut: of half a key nobody can tell that it is one
     shown = words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"
     return f"{asked(exchange.request)}{f': {shown}' if words else ''}"
 

@@ -1,4 +1,4 @@
-"""Tests of two recordings compared: requests exactly, answers by rates and times, what has no partner by name, never a text."""
+"""Tests of two recordings compared: requests exactly, answers by rates and times, what has no partner by name."""
 
 from __future__ import annotations
 
