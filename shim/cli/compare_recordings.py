@@ -160,8 +160,12 @@ def _write_page(arguments: argparse.Namespace, run: TwoRecordings, *, answers: S
         title="Two recordings",
         compared=" · ".join(sides),
         shadow=answers,
-        facts=[(words[:1].upper() + words[1:], count) for words, count in _facts(run.pairing)],
+        facts=[(_as_label(words), count) for words, count in _facts(run.pairing)],
     )
+
+
+def _as_label(words: str) -> str:
+    return f"Paired by {words}" if words in TIER_WORDS.values() else words[:1].upper() + words[1:]
 
 
 def _name(file: str) -> str:

@@ -112,7 +112,7 @@ def test_the_page_has_both(run_shim: RunShim, differing: list[str], tmp_path: Pa
         "3 of 42 exchanges differ",
         "Answers</h2>",
         "wire.missing",
-        "The same request",
+        "Paired by the same request",
     ):
         assert words in page
     assert "Calls made" not in page
