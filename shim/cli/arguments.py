@@ -46,6 +46,8 @@ exit status: 0 answered, 1 failed, 2 used wrongly, 130 interrupted.
 """
 _COMPARE_NOTE = """\
 FILE holds recorded exchanges, one JSON object a line, plain or gzip; - is standard input. Files larger than memory are fine.
+Two recordings, of any two clients: shim compare CONTROL --candidate FILE holds what was asked and answered in one against the
+other, by pair id, else by request and order. Requests must be the same; answers are compared by rates and times, never by text.
 rungs: wire, would the new path send the same request? tee, does it read the same recorded bytes the same way?
 exit status: 0 all match (or differ as --ignore allows), 1 a mismatch, 2 input that cannot be used, or nothing proven,
 130 interrupted. A line that cannot be used is told, and the others are compared.
@@ -205,6 +207,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=_Formatter,
     )
     command.add_argument("files", nargs="+", metavar="FILE", help="recorded exchanges; - is standard input")
+    _add_two_recordings(command)
     judging = command.add_argument_group("what is compared")
     judging.add_argument("--rung", choices=("wire", "tee"), help="only this comparison (default: both)")
     judging.add_argument(
@@ -245,6 +248,24 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     shown.add_argument("--quiet", action="store_true", help="print only warnings; the exit status tells the rest")
     shown.add_argument("--no-progress", dest="progress", action="store_false", help="draw no progress bar")
+
+
+def _add_two_recordings(command: argparse.ArgumentParser) -> None:
+    two = command.add_argument_group("two recordings")
+    two.add_argument(
+        "--candidate",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what another client asked and got: compare with that; may be repeated, as where a recorder began a new file",
+    )
+    two.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what the control's client asked and got once more: what those two differ in is noise; may be repeated",
+    )
 
 
 def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

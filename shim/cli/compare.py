@@ -1,6 +1,7 @@
 """The command `shim compare`: compares recorded exchanges, shows the verdicts, and ends with a status that says them.
 
-Not the comparing (`shim.comparison`), what is shown (`compare_output`), nor the report files (`compare_reports`).
+Not the comparing (`shim.comparison`), two recordings (`compare_recordings`), what is shown (`compare_output`), nor the report
+files (`compare_reports`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from shim import __version__
 from shim.cli.compare_output import Shown
+from shim.cli.compare_recordings import check_options, compare_recordings
 from shim.cli.compare_reports import Reports
+from shim.cli.compare_status import UNUSABLE, exit_status
 from shim.cli.rendering import UsageError, write_nowhere
 from shim.comparison.comparer import RUNGS
 from shim.comparison.runs.ignore_file import IgnoreFileError, read_ignore_rules
@@ -23,7 +26,6 @@ from shim.comparison.runs.journal import Journal, JournalError
 from shim.comparison.runs.lines import Source, UnusableFileError
 from shim.comparison.runs.run import Run
 from shim.comparison.runs.workers import WorkerError, usable_cores
-from shim.comparison.verdict import Outcome
 from shim.factory import create_comparer
 from shim.recording.files import STDIN
 
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     import argparse
 
     from shim.comparison.rules import IgnoreRule
-    from shim.comparison.runs.tally import Tally
-
-MATCH, MISMATCH, UNUSABLE = 0, 1, 2
 
 DETAILS = 200  # exchanges that the page shows closely
 
@@ -54,6 +53,10 @@ def compare(arguments: argparse.Namespace) -> int:
     """
     try:
         with contextlib.ExitStack() as open_files:
+            check_options(arguments)
+            check_outputs(arguments)
+            if arguments.candidate:
+                return compare_recordings(arguments, open_files)
             return _Command(arguments, open_files).run()
     except (IgnoreFileError, JournalError, UnusableFileError) as error:
         raise UsageError(str(error)) from None
@@ -64,20 +67,10 @@ def compare(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{error.filename or 'a report'} cannot be written: {error.strerror or error}") from None
 
 
-def exit_status(tally: Tally) -> int:
-    """How a run came out, as a status. Unusable input comes first: what it would have said is not known."""
-    if tally.unusable or not tally.exchanges:
-        return UNUSABLE
-    if tally.count(Outcome.MISMATCH):
-        return MISMATCH
-    return UNUSABLE if tally.count(Outcome.FAILED) else MATCH
-
-
 class _Command:
     """The parts of one run, put together from its options."""
 
     def __init__(self, arguments: argparse.Namespace, open_files: contextlib.ExitStack) -> None:
-        _check_outputs(arguments)
         self._arguments = arguments
         self._rules = () if arguments.ignore is None else read_ignore_rules(arguments.ignore)
         self._rungs = RUNGS if arguments.rung is None else (arguments.rung,)
@@ -179,7 +172,7 @@ def suitable_workers(size: int | None, *, many: bool) -> int:
     return min(usable_cores(), _MOST_WORKERS)
 
 
-def _check_outputs(arguments: argparse.Namespace) -> None:
+def check_outputs(arguments: argparse.Namespace) -> None:
     """Refuse what would be found out after the work: a place that cannot be written, a recording written over."""
     if arguments.html and importlib.util.find_spec("jinja2") is None:
         raise UsageError("--html needs jinja2: install legacy-openai-shim[cli]")
@@ -187,7 +180,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         path = getattr(arguments, option)
         if path is None:
             continue
-        if any(_is_same(path, file) for file in arguments.files):
+        if any(_is_same(path, file) for file in (*arguments.files, *arguments.candidate, *arguments.baseline)):
             raise UsageError(f"--{option} {path} is one of the files to compare; give another name")
         if path.is_dir() or not os.access(path.parent, os.W_OK):
             raise UsageError(f"--{option} {path} cannot be written; give a file in a directory that exists")

@@ -7,10 +7,10 @@ standard error, the rest on standard output, or on standard error too where that
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
-from shim.cli.compare_progress import Progress, progress
+from shim.cli.compare_progress import Measured, Progress, progress
 from shim.cli.rendering import plural, printer, program_name, show_controls
 from shim.comparison.rules import RULES
 from shim.comparison.verdict import Outcome
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from shim.comparison.rules import IgnoreRule
     from shim.comparison.runs.judge import Judged
-    from shim.comparison.runs.lines import Line, Source
-    from shim.comparison.runs.run import Run
+    from shim.comparison.runs.lines import Line, LineFault
     from shim.comparison.runs.tally import Tally
     from shim.comparison.verdict import Verdict
 
 _STYLES: dict[str, str] = {
+    "undecided": "yellow",
     Outcome.MATCH: "green",
     Outcome.MISMATCH: "bold red",
     Outcome.IGNORED: "yellow",
@@ -38,10 +38,17 @@ _MOST_FAULTS = 10
 _MOST_REASONS = 10
 
 
+class Found(Protocol):
+    """What a run came to, as far as it is shown; `shim.comparison.runs.run.Run` is one."""
+
+    tally: Tally
+    faults: list[LineFault]
+
+
 class Shown:
     """Shows one run. A context manager around its comparing, for the bar."""
 
-    def __init__(self, arguments: argparse.Namespace, source: Source) -> None:
+    def __init__(self, arguments: argparse.Namespace, source: Measured) -> None:
         self._out = printer(sys.stderr if arguments.json else sys.stdout)
         self._err = printer(sys.stderr)
         self._quiet: bool = arguments.quiet
@@ -62,12 +69,24 @@ class Shown:
                 self._first.append((line.place, verdict))
         self._progress.advance(judged)
 
-    def finish(self, run: Run, *, seconds: float, workers: int, broken: str) -> None:
-        """Show what was found; `broken`: what broke the run off, "" where nothing did."""
+    def finish(
+        self, run: Found, *, seconds: float, workers: int, broken: str, answers: Callable[[], None] | None = None
+    ) -> None:
+        """Show what was found.
+
+        Args:
+            run: what it came to.
+            seconds: what it took.
+            workers: processes that compared.
+            broken: what broke the run off, "" where nothing did.
+            answers: shows what answers came to, where more than requests were compared.
+        """
         if not self._quiet:
             self._show_verdicts(run.tally)
             if run.tally.exchanges:
                 self._show_tables(run.tally)
+            if answers is not None:
+                answers()
             self._out.line(_sum_up(run.tally, seconds=seconds, workers=workers))
         for fault in run.faults[:_MOST_FAULTS]:
             self._err.line(str(fault), "red")
@@ -79,7 +98,7 @@ class Shown:
         elif run.tally.exchanges and run.tally.verdicts == run.tally.count(Outcome.IGNORED) and not run.tally.ignored:
             self._err.line("Nothing was compared: no exchange is of an API that can be.", "yellow")
 
-    def advise(self, run: Run, *, idle_rules: Iterable[IgnoreRule], resume: Path | None, broken: str) -> None:
+    def advise(self, run: Found, *, idle_rules: Iterable[IgnoreRule], resume: Path | None, broken: str) -> None:
         """Say what to do about the run: rules that covered nothing, a run that broke off."""
         for rule in idle_rules:
             self._err.line(
@@ -91,6 +110,17 @@ class Shown:
         if broken and run.tally.exchanges:
             again = f"--resume {resume}" if resume else "--resume FILE, so that the next run goes on where one ended"
             self._err.line(f"Run {program_name()} compare again with {again}.")
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show rows in columns; nothing where there are none."""
+        if rows and len(headings) > 1:
+            shown = [[show_controls(cell).replace("\n", " ") for cell in row] for row in rows]
+            self._out.table(headings, shown, style=_style)
+            self._out.line()
+
+    def line(self, text: str, style: str = "") -> None:
+        """Show a line."""
+        self._out.line(text, style)
 
     def _show_verdicts(self, tally: Tally) -> None:
         for place, verdict in self._first:
@@ -108,22 +138,20 @@ class Shown:
     def _show_tables(self, tally: Tally) -> None:
         rungs = sorted(tally.outcomes, key=str, reverse=True)  # wire, tee: the ladder's order
         rows = [
-            [outcome.value, *(_count(tally.outcomes[rung].get(outcome.value, 0)) for rung in rungs)]
+            [outcome.value, *(count_of(tally.outcomes[rung].get(outcome.value, 0)) for rung in rungs)]
             for outcome in Outcome
         ]
-        self._table(["outcome", *rungs], rows)
-        rules = [[rule, _count(count), RULES.get(rule, "")] for rule, count in _most_first(tally.rules)]
-        self._table(["rule", "mismatch", "what it says"], rules)
-        ignored = [[_count(count), reason] for reason, count in _most_first(tally.ignored)]
-        self._table(["ignored", "because"], ignored)
-        reasons = [[_count(count), reason] for reason, count in _most_first(tally.reasons)[:_MOST_REASONS]]
-        self._table(["not compared", "because"], reasons)
+        self.table(["outcome", *rungs], rows)
+        rules = [[rule, count_of(count), RULES.get(rule, "")] for rule, count in _most_first(tally.rules)]
+        self.table(["rule", "mismatch", "what it says"], rules)
+        ignored = [[count_of(count), reason] for reason, count in _most_first(tally.ignored)]
+        self.table(["ignored", "because"], ignored)
+        reasons = [[count_of(count), reason] for reason, count in _most_first(tally.reasons)[:_MOST_REASONS]]
+        self.table(["not compared", "because"], reasons)
 
-    def _table(self, headings: list[str], rows: list[list[str]]) -> None:
-        if rows and len(headings) > 1:
-            shown = [[show_controls(cell).replace("\n", " ") for cell in row] for row in rows]
-            self._out.table(headings, shown, style=lambda cell: _STYLES.get(cell, ""))
-            self._out.line()
+
+def _style(cell: str) -> str:
+    return _STYLES.get(cell.partition(",")[0], "")
 
 
 def _sum_up(tally: Tally, *, seconds: float, workers: int) -> str:
@@ -132,17 +160,18 @@ def _sum_up(tally: Tally, *, seconds: float, workers: int) -> str:
     found = {outcome: tally.count(outcome) for outcome in Outcome}
     return (
         f"{plural_of(tally.exchanges, 'exchange')} in {seconds:.1f} s ({rate:,.0f} a second{by}): "
-        + ", ".join(f"{_count(count)} {outcome}" for outcome, count in found.items())
+        + ", ".join(f"{count_of(count)} {outcome}" for outcome, count in found.items())
         + "."
     )
 
 
 def plural_of(count: int, noun: str) -> str:
     """`1 exchange`, `2,000 exchanges`."""
-    return plural(count, noun).replace(str(count), _count(count), 1)
+    return plural(count, noun).replace(str(count), count_of(count), 1)
 
 
-def _count(count: int) -> str:
+def count_of(count: int) -> str:
+    """`2,000`."""
     return f"{count:,}"
 
 

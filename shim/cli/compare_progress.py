@@ -10,13 +10,26 @@ import importlib.util
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from shim.comparison.runs.judge import Judged
-    from shim.comparison.runs.lines import Source
 
 _EVERY = 0.1  # seconds between two drawings
+
+
+class Measured(Protocol):
+    """What a bar is drawn of."""
+
+    @property
+    def size(self) -> int | None:
+        """How much there is; None where nobody can say."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """How much of it is done."""
+        ...
 
 
 class Progress:
@@ -35,7 +48,7 @@ class Progress:
 class LineProgress(Progress):
     """One line, rewritten in place."""
 
-    def __init__(self, source: Source, *, compares: bool = True) -> None:
+    def __init__(self, source: Measured, *, compares: bool = True) -> None:
         self._source = source
         self._compares = compares
         self._next = 0.0
@@ -74,7 +87,7 @@ class LineProgress(Progress):
 class RichProgress(LineProgress):
     """A bar drawn by rich."""
 
-    def __init__(self, source: Source, *, compares: bool = True) -> None:
+    def __init__(self, source: Measured, *, compares: bool = True) -> None:
         super().__init__(source, compares=compares)
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -100,7 +113,7 @@ class RichProgress(LineProgress):
         self._bar.update(self._task, completed=self._source.position, description=self._words(), refresh=True)
 
 
-def progress(source: Source, *, wanted: bool, compares: bool = True) -> Progress:
+def progress(source: Measured, *, wanted: bool, compares: bool = True) -> Progress:
     """The progress that suits standard error: a bar on a terminal, nothing elsewhere. `compares`: says what is found, too."""
     if not wanted or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return Progress()

@@ -15,9 +15,11 @@ from shim.comparison.runs.junit import JUnitReport
 from shim.recording.private_file import create_private
 
 if TYPE_CHECKING:
+    from shim.cli.compare_output import Found
     from shim.comparison.runs.judge import Judged
     from shim.comparison.runs.lines import Line
-    from shim.comparison.runs.run import Run
+    from shim.comparison.shadow_rung.shadow_report import ShadowReport
+    from shim.comparison.two_recordings.recorded_sides import PairingCounts
 
 
 class Reports:
@@ -33,12 +35,30 @@ class Reports:
         """Write what was found in a line."""
         for verdict in judged.verdicts:
             if self._json is not None:
-                self._json.add(verdict, file=line.file, line=line.line)
+                self._json.add(verdict, file=line.file, line=line.line, partner=judged.partner)
             if self._junit is not None:
                 self._junit.add(verdict, file=line.file, line=line.line)
 
-    def finish(self, run: Run, *, status: int, seconds: float, broken: str) -> None:
-        """Write what is known at the end; `broken`: what broke the run off, "" where nothing did."""
+    def finish(
+        self,
+        run: Found,
+        *,
+        status: int,
+        seconds: float,
+        broken: str,
+        pairing: PairingCounts | None = None,
+        answers: ShadowReport | None = None,
+    ) -> None:
+        """Write what is known at the end.
+
+        Args:
+            run: what it came to.
+            status: how the program will end.
+            seconds: what it took.
+            broken: what broke the run off, "" where nothing did.
+            pairing: of two recordings, how they were paired.
+            answers: of two recordings, what their answers came to.
+        """
         faults = [str(fault) for fault in run.faults]
         if self._json is not None:
             self._json.finish(
@@ -48,10 +68,17 @@ class Reports:
                 complete=not broken,
                 broken_off=broken,
                 exit_status=status,
+                **(
+                    {}
+                    if answers is None
+                    else {"pairing": pairing, "answers": {"outcome": answers.outcome, "report": answers}}
+                ),
             )
         if self._junit is not None:
             for fault in run.faults:
                 self._junit.add_fault(str(fault), file=fault.file)
             if broken:
                 self._junit.add_fault(broken, file="the run")
+            for row in () if answers is None else answers.rows:
+                self._junit.add_row(row)
             self._junit.finish(run.tally, seconds=seconds)

@@ -2,7 +2,8 @@
 
 Not the moving of traffic (`shim.migration`), not the clients compared: legacy and native arrive as arguments.
 Rungs: wire (would it send the same request?) and tee (does it read the same recorded bytes the same way?), exact and at no extra
-API call; shadow (what do its own calls bring?), by statistics and at the cost of a call. What is exported is loaded when it is
+API call; shadow (what do its own calls bring?), by statistics and at the cost of a call; and two recordings, of any two clients,
+requests exactly and answers by statistics. What is exported is loaded when it is
 first asked for, so that importing this loads neither `requests` nor `jinja2`.
 """
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from shim.comparison.shadow_rung.shadowed_provider import ShadowedProvider
     from shim.comparison.tee_rung.compare_tee import compare_tee
     from shim.comparison.tee_rung.session_reader import ReplayAdapter
+    from shim.comparison.two_recordings.compare_recordings import RecordingsReport, compare_recordings
     from shim.comparison.verdict import ABSENT, Mismatch, Outcome, Verdict
     from shim.comparison.wire_rung.compare_wire import compare_wire
     from shim.recording.exchange import Exchange, RecordedRequest, RecordedResponse, Segment, TransportFault
@@ -51,6 +53,7 @@ _ON_DEMAND: dict[str, str] = {
     "Reading": "shim.recording.reading",
     "RecordedRequest": "shim.recording.exchange",
     "RecordedResponse": "shim.recording.exchange",
+    "RecordingsReport": "shim.comparison.two_recordings.compare_recordings",
     "Redaction": "shim.recording.redaction.redaction",
     "ReplayAdapter": "shim.comparison.tee_rung.session_reader",
     "RotatingFile": "shim.recording.rotation",
@@ -65,6 +68,7 @@ _ON_DEMAND: dict[str, str] = {
     "Tap": "shim.recording.tap.session_tap",
     "TransportFault": "shim.recording.exchange",
     "Verdict": "shim.comparison.verdict",
+    "compare_recordings": "shim.comparison.two_recordings.compare_recordings",
     "compare_tee": "shim.comparison.tee_rung.compare_tee",
     "compare_wire": "shim.comparison.wire_rung.compare_wire",
     "read_exchanges": "shim.recording.files",
@@ -101,6 +105,7 @@ __all__ = [
     "Reading",
     "RecordedRequest",
     "RecordedResponse",
+    "RecordingsReport",
     "Redaction",
     "ReplayAdapter",
     "RotatingFile",
@@ -115,6 +120,7 @@ __all__ = [
     "Tap",
     "TransportFault",
     "Verdict",
+    "compare_recordings",
     "compare_tee",
     "compare_wire",
     "read_exchanges",

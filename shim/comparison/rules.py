@@ -18,6 +18,8 @@ RULES: dict[str, str] = {
     "wire.body": "Bodies must be the same JSON: key order, white space and escapes aside, null is not absent, arrays keep order.",
     "wire.request": "Two APIs are compared by what they ask of the model: the same `ModelRequest`.",
     "wire.refused": "What the control sent, the candidate must be able to send.",
+    "wire.missing": "What is asked in the control's recording must be asked in the candidate's, as often.",
+    "wire.added": "What is asked in the candidate's recording must be asked in the control's, as often.",
     "tee.outcome": "An answer must be a response on both sides, or an error on both.",
     "tee.status": "The status must be told the same.",
     "tee.category": "An error must have the same category, and so the same class and retryability.",

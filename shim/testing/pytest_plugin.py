@@ -1,14 +1,18 @@
-"""The pytest plugin: side-by-side comparison tests over your own recordings.
+"""The pytest plugin: side-by-side comparison tests over your own recordings, and two runs of a suite compared.
 
-Not the comparing (`shim.comparison`) nor the finding of recordings (`recordings`). With `pytest --shim-recordings DIR`, or
-`shim_recordings` in the ini file, these lines are one test for each recorded exchange:
+Not the comparing (`shim.comparison`), the finding of recordings (`recordings`) nor the recording of a run (`suite_plugin`). With
+`pytest --shim-recordings DIR`, or `shim_recordings` in the ini file, these lines are one test for each recorded exchange:
 
     def test_same(recorded_exchange, assert_same_both_ways):
         assert_same_both_ways(recorded_exchange)
 
 The marker chooses and tunes: `@pytest.mark.shim_recordings("billing/*.jsonl", rungs="tee", resplit=True)`; its keywords are
-those of `shim.factory.create_comparer`. Override the fixture `shim_comparer` to compare other sides. This module is imported
-in every run of pytest where the package is installed, so it imports nothing but pytest at the top.
+those of `shim.factory.create_comparer`. Override the fixture `shim_comparer` to compare other sides.
+
+With `--shim-record FILE` each exchange of a run is recorded with its test: once with the old client, once with the new one, and
+`shim compare` holds the two files against each other; or give the first as `--shim-control` to the second run.
+
+This module is imported in every run of pytest where the package is installed, so it imports nothing but pytest at the top.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 _MARKER = "shim_recordings"
 _OPTION = "--shim-recordings"
+_RECORD, _CONTROL = "--shim-record", "--shim-control"
 
 # What the marker takes by keyword: the settings of `shim.factory.create_comparer`.
 _SETTINGS = ("control", "candidate", "candidate_settings", "rungs", "api", "ignore", "resplit", "truncate")
@@ -105,6 +110,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option and the ini setting."""
     group = parser.getgroup("shim", "side-by-side comparison over recorded exchanges (shim)")
     said = "directory of recorded exchanges (*.jsonl, *.jsonl.gz, at any depth)"
+    group.addoption(
+        _RECORD,
+        metavar="FILE",
+        help="record what the tests ask an OpenAI API: requests' sessions by themselves, other clients by shim_recorded",
+    )
+    group.addoption(
+        _CONTROL,
+        metavar="FILE",
+        help=f"the recording of an earlier run: at the end compare {_RECORD}'s with it, and fail where they differ",
+    )
     group.addoption(_OPTION, action="append", default=[], metavar="DIR", help=f"{said}; may be given again")
     parser.addini(_MARKER, type="paths", default=[], help=f"{said}, used where {_OPTION} is not given")
 
@@ -117,6 +132,10 @@ def pytest_configure(config: pytest.Config) -> None:
         f"{_MARKER}(*patterns, {named}): which recordings recorded_exchange takes, and how they are compared",
     )
     config.stash[_HELD] = _Held(config)
+    if config.getoption(_RECORD) or config.getoption(_CONTROL):
+        from shim.testing.suite_plugin import SuitePlugin
+
+        config.pluginmanager.register(SuitePlugin(config), "shim-suite")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -124,6 +143,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     held = config.stash.get(_HELD, None)
     if held is not None:
         held.close()
+
+
+@pytest.fixture
+def shim_recorded(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
+    """Call it with a base URL, and give your client what it returns.
+
+    With `--shim-record` that is a proxy on this machine, which passes on and records: for clients that do not go through
+    `requests`. Without, it is the URL itself.
+    """
+    suite = request.config.pluginmanager.getplugin("shim-suite")
+    with ExitStack() as opened:
+        yield (
+            (lambda base_url: base_url) if suite is None else (lambda base_url: suite.through(base_url, opened=opened))
+        )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

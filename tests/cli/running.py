@@ -44,9 +44,11 @@ def shim_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "shim.cli", *arguments]
 
 
-def run(command: list[str], env: Mapping[str, str], *, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    ran = subprocess.run(command, env=env, input=stdin, capture_output=True, check=False, timeout=DEADLINE, cwd=ROOT)  # noqa: S603 - our own programs
+def run(
+    command: list[str], env: Mapping[str, str], *, stdin: bytes = b"", deadline: float = DEADLINE
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, which comes within `deadline` seconds."""
+    ran = subprocess.run(command, env=env, input=stdin, capture_output=True, check=False, timeout=deadline, cwd=ROOT)  # noqa: S603 - our own programs
     return subprocess.CompletedProcess(command, ran.returncode, ran.stdout.decode(), ran.stderr.decode())
 
 

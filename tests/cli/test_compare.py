@@ -12,7 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from shim.cli import compare as compare_module
-from shim.cli.compare import exit_status, suitable_workers
+from shim.cli.compare import suitable_workers
+from shim.cli.compare_status import exit_status
 from shim.comparison.runs.tally import Facts, Tally
 from shim.comparison.verdict import Outcome, Verdict
 from tests.cli.conftest import RunShim

@@ -38,6 +38,7 @@ def write_html(
     sides: tuple[str, str] = ("control", "candidate"),
     made_at: float | None = None,
     shadow: ShadowReport | None = None,
+    facts: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Write the page of a run, readable by its owner alone; a file that is there is replaced.
 
@@ -49,14 +50,23 @@ def write_html(
         compared: what was compared, in a line: the recordings' names, say.
         sides: what the two sides are called.
         made_at: seconds since the epoch; None is now.
-        shadow: what a shadow found, for a section of its own; with an empty tally the page is the shadow's alone.
+        shadow: what a shadow found, or what recorded answers came to, for a section of its own; with an empty tally the page
+            is that section's alone.
+        facts: (name, value) of the run that are told beside those of the tally.
 
     Raises:
         ModuleNotFoundError: jinja2 is missing; the message names the extra.
         OSError: the file cannot be written.
     """
     page = render_html(
-        tally, details=details, title=title, compared=compared, sides=sides, made_at=made_at, shadow=shadow
+        tally,
+        details=details,
+        title=title,
+        compared=compared,
+        sides=sides,
+        made_at=made_at,
+        shadow=shadow,
+        facts=facts,
     )
     # A lone surrogate, which JSON can name and UTF-8 cannot, is written as its escape.
     with create_private(Path(path)) as file:
@@ -72,6 +82,7 @@ def render_html(
     sides: tuple[str, str] = ("control", "candidate"),
     made_at: float | None = None,
     shadow: ShadowReport | None = None,
+    facts: Iterable[tuple[str, str]] = (),
 ) -> str:
     """Give the page of a run as text; `write_html` says what the arguments are."""
     from shim.comparison.report.page import page_of
@@ -81,7 +92,9 @@ def render_html(
     cards = _cards(renderer, details)
     shown = {outcome: len(held) for outcome, held in cards.items()}
     now = time.time() if made_at is None else made_at
-    page = page_of(tally, title=title, compared=compared, sides=sides, made_at=now, shown=shown, shadow=shadow)
+    page = page_of(
+        tally, title=title, compared=compared, sides=sides, made_at=now, shown=shown, shadow=shadow, facts=facts
+    )
     return renderer.page(page, cards=cards)
 
 

@@ -6,7 +6,7 @@ run however few verdicts are shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -120,16 +120,23 @@ def page_of(
     made_at: float,
     shown: Mapping[str, int],
     shadow: ShadowReport | None = None,
+    facts: Iterable[tuple[str, str]] = (),
 ) -> Page:
-    """Give the view of a run, and of a shadow where there was one; the headline is the shadow's where there is nothing else."""
+    """Give the view of a run, and of a shadow where there was one; the headline is the shadow's where there is nothing else.
+
+    What answers came to is not hidden behind requests that match: then it is in the headline, too.
+    """
     view = None if shadow is None else shadow_view_of(shadow)
     alone = view if not tally.verdicts else None
+    headline, tone = (headline_of(tally), tone_of(tally)) if alone is None else (alone.headline, alone.tone)
+    if alone is None and view is not None and view.tone == Outcome.MISMATCH and tone != Outcome.MISMATCH:
+        headline, tone = f"{headline} {view.headline}", view.tone
     return Page(
         title=one_line(title),
         compared=one_line(compared),
-        headline=headline_of(tally) if alone is None else alone.headline,
-        tone=tone_of(tally) if alone is None else alone.tone,
-        facts=tuple(_facts(tally, made_at)) if alone is None else (("Report made", moment(made_at)),),
+        headline=headline,
+        tone=tone,
+        facts=(*facts, *(_facts(tally, made_at) if alone is None else (("Report made", moment(made_at)),))),
         rungs=tuple(_rung_row(rung, counts) for rung, counts in sorted(tally.outcomes.items(), reverse=True)),
         rules=_rule_rows(tally.rules),
         ignored=_rows(tally.ignored),

@@ -12,12 +12,18 @@ from msgspec import Struct
 from shim.comparison.report.exchange_view import moment
 from shim.comparison.report.plots import BOTTOM, LEFT, RIGHT, TOP, Scale, Tick, duration, x_ticks
 from shim.comparison.runs.tally import Histogram
-from shim.comparison.shadow_rung.shadow_report import ShadowReport
+from shim.comparison.shadow_rung.shadow_report import PairSource, ShadowReport
 from shim.comparison.shadow_rung.shadow_rows import ShadowRow
 from shim.comparison.shadow_rung.shadow_table import difference_text, outcome_text, value_text
 
 ARMS = ("control", "candidate", "baseline")
 """The arms in the order in which they are shown."""
+
+# Where pairs come from -> the section's title, and what is compared there.
+_SECTIONS: dict[PairSource, tuple[str, str]] = {
+    "shadow": ("Shadow", "Second calls by the candidate itself, for a sample of requests."),
+    "recordings": ("Answers", "What came back in either recording, pair by pair."),
+}
 
 _TONES = {"match": "match", "mismatch": "mismatch", "undecided": "ignored"}
 _QUANTILES = ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
@@ -67,8 +73,10 @@ class CurvePlot(Struct, frozen=True, kw_only=True):
 
 
 class ShadowView(Struct, frozen=True, kw_only=True):
-    """All that the page says of a shadow; `has_baseline` says whether the third arm has a column."""
+    """All that the page says of a shadow, or of recorded answers; `has_baseline` says whether the third arm has a column."""
 
+    title: str
+    lead: str
     headline: str
     tone: str
     facts: tuple[tuple[str, str], ...]
@@ -82,7 +90,10 @@ class ShadowView(Struct, frozen=True, kw_only=True):
 
 def shadow_view_of(report: ShadowReport) -> ShadowView:
     """Give the view of a report."""
+    title, lead = _SECTIONS[report.source]
     return ShadowView(
+        title=title,
+        lead=lead,
         headline=report.headline,
         tone=_TONES[report.outcome],
         facts=tuple(_facts(report)),
@@ -100,8 +111,9 @@ def shadow_view_of(report: ShadowReport) -> ShadowView:
 def _facts(report: ShadowReport) -> Iterator[tuple[str, str]]:
     counts = report.counts
     yield "Compared", f"{report.pairs:,}"
-    yield "Calls made", f"{counts.calls:,}"
-    yield "Tokens spent", f"{counts.tokens:,}"
+    if report.source == "shadow":
+        yield "Calls made", f"{counts.calls:,}"
+        yield "Tokens spent", f"{counts.tokens:,}"
     for name, kinds in (("Skipped", counts.skipped), ("Refused", counts.refused), ("Faults", counts.faults)):
         if kinds:
             told = ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in sorted(kinds.items()))

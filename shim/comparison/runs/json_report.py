@@ -1,8 +1,8 @@
 """The JSON report of a run: one object, written verdict by verdict, never held as a whole.
 
 Not the journal (`journal`), not the page for people (`report`). Fields: `schema`; `verdicts`, each with
-the fields of `shim.comparison.verdict.Verdict`, its `file` and its `line`; then the counts `match`, `mismatch`, `ignored`,
-`failed`, and more of the tally.
+the fields of `shim.comparison.verdict.Verdict`, its `file` and its `line`, and of two recordings where its `partner` stands;
+then the counts `match`, `mismatch`, `ignored`, `failed`, and more of the tally.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json as standard_json
 from typing import Any, BinaryIO
 
-from msgspec import Struct, json, to_builtins
+from msgspec import UNSET, Struct, UnsetType, json, to_builtins
 
 from shim.comparison.runs.tally import Histogram, Tally
 from shim.comparison.verdict import Mismatch, Outcome, Rung, Verdict
@@ -36,6 +36,7 @@ class _Told(Struct, kw_only=True):
     variant: str
     variants: int
     seconds: float
+    partner: str | UnsetType = UNSET
 
 
 class JsonReport:
@@ -46,8 +47,8 @@ class JsonReport:
         self._before = b""
         stream.write(b'{"schema":%b,"verdicts":[' % json.encode(SCHEMA))
 
-    def add(self, verdict: Verdict, *, file: str, line: int) -> None:
-        """Write a verdict on what stands in a file's line."""
+    def add(self, verdict: Verdict, *, file: str, line: int, partner: str | None = None) -> None:
+        """Write a verdict on what stands in a file's line; `partner`: of two recordings, where the other one's stands."""
         told = _Told(
             file=file,
             line=line,
@@ -62,6 +63,7 @@ class JsonReport:
             variant=verdict.variant,
             variants=verdict.variants,
             seconds=verdict.seconds,
+            partner=UNSET if partner is None else partner,
         )
         self._stream.write(self._before + b"\n" + encode_plain(told))
         self._before = b","

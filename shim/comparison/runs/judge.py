@@ -72,6 +72,7 @@ class Judged(Struct, frozen=True, kw_only=True):
         facts, verdicts: None and empty where the line is unusable.
         readings: of control and candidate, where they were asked for.
         fault: why the line is unusable, and what to do; "" where it is not.
+        partner: of two recordings, where the exchange of the other one stands, "" where there is none; None of one recording.
     """
 
     number: int
@@ -80,6 +81,7 @@ class Judged(Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     readings: Readings | None = None
     fault: str = ""
+    partner: str | None = None
 
     @property
     def wants_attention(self) -> bool:
@@ -115,7 +117,7 @@ class Judge:
     def _judged(self, line: Line, exchange: Exchange | RecordError, *, found: Iterator[list[Verdict]]) -> Judged:
         """What came of a line; `found` is what the next of those that were compared together came to, if any were."""
         if isinstance(exchange, RecordError):
-            return Judged(number=line.number, fault=_unusable(line.data, exchange))
+            return Judged(number=line.number, fault=unusable(line.data, exchange))
         known = next(found, None) if exchange.role != "candidate" else None
         verdicts = tuple(
             replace(verdict, number=line.number) for verdict in (self._compare(exchange) if known is None else known)
@@ -185,7 +187,7 @@ def batches(lines: Iterable[Line], size: Callable[[], int]) -> Iterator[list[Lin
         yield batch
 
 
-def _unusable(data: bytes, error: RecordError) -> str:
+def unusable(data: bytes, error: RecordError) -> str:
     """Why a line cannot be used, and what to do; an unfinished last one has a cause of its own."""
     if data.endswith(b"\n") or isinstance(error, NewerRecordError):
         return str(error)

@@ -7,9 +7,12 @@ Not the JSON (`json_report`). A mismatch is a failure, a failed comparator an er
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import BinaryIO
 
 from shim.comparison.runs.tally import Tally
+from shim.comparison.shadow_rung.shadow_rows import ShadowRow
+from shim.comparison.shadow_rung.shadow_table import difference_text, value_text
 from shim.comparison.verdict import Outcome, Verdict
 
 # Outcome -> the element that a test case holds; a match holds none.
@@ -34,6 +37,7 @@ class JUnitReport:
         self._start = stream.tell() if stream.seekable() else None
         self._write_heading("")
         self._faults = 0
+        self._rows: Counter[str | None] = Counter()
 
     def add(self, verdict: Verdict, *, file: str, line: int) -> None:
         """Write a verdict as a test case."""
@@ -52,6 +56,19 @@ class JUnitReport:
             f'{case}>\n<{element} type="{verdict.outcome}" message="{summary}">{told}</{element}>\n</testcase>\n'
         )
 
+    def add_row(self, row: ShadowRow) -> None:
+        """Write a field of the answers, compared over all pairs, as a test case; one of which too little is known is skipped."""
+        element = "failure" if row.is_against else "skipped" if row.outcome == "undecided" else None
+        self._rows[element] += 1
+        case = f'<testcase classname="answers" name="{_attribute(row.name)}" time="0"'
+        if element is None:
+            self._write(f"{case}/>\n")
+            return
+        told = f"{row.reason}: {difference_text(row) or value_text(row.candidate, row.kind)}"
+        self._write(
+            f'{case}>\n<{element} type="{row.outcome}" message="{_attribute(told)}">{_text(row.text)}</{element}>\n</testcase>\n'
+        )
+
     def add_fault(self, message: str, *, file: str) -> None:
         """Write what could not be used, as a test case with an error."""
         self._faults += 1
@@ -65,8 +82,10 @@ class JUnitReport:
             end = self._stream.tell()
             self._stream.seek(self._start)
             self._write_heading(
-                f' tests="{tally.verdicts + self._faults}" failures="{tally.count(Outcome.MISMATCH)}"'
-                f' errors="{tally.count(Outcome.FAILED) + self._faults}" skipped="{tally.count(Outcome.IGNORED)}"'
+                f' tests="{tally.verdicts + self._faults + sum(self._rows.values())}"'
+                f' failures="{tally.count(Outcome.MISMATCH) + self._rows["failure"]}"'
+                f' errors="{tally.count(Outcome.FAILED) + self._faults}"'
+                f' skipped="{tally.count(Outcome.IGNORED) + self._rows["skipped"]}"'
                 f' time="{seconds:.3f}"'
             )
             self._stream.seek(end)

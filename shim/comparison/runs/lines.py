@@ -17,18 +17,22 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from shim.recording.files import STDIN, RecordError, read_lines
+from shim.recording.files import STDIN, RecordError, RecordLine, read_lines
 
 _SAMPLE = 1 << 18  # compressed bytes from which the size of the whole is guessed
 
 
 class Line(NamedTuple):
-    """A line that holds something: its file, its number there from 1, its place among all lines compared from 0."""
+    """A line that holds something: its file, its number there from 1, its place among all lines compared from 0.
+
+    `offset` is how many bytes of the file, uncompressed, stand before it.
+    """
 
     file: str
     line: int
     number: int
     data: bytes
+    offset: int = 0
 
     @property
     def place(self) -> str:
@@ -79,18 +83,19 @@ class Source:
         """Give the lines, once; `on_fault` is told what cannot be read."""
         number = 0
         for file in self.files:
-            for line, data in self._lines_of(file, on_fault):
+            for line in self._lines_of(file, on_fault):
                 if number == self._limit:
                     return
-                yield Line(file, line, number, data)
+                yield Line(file, line.number, number, line.data, line.offset)
                 number += 1
 
-    def _lines_of(self, file: str, on_fault: Callable[[LineFault], None]) -> Generator[tuple[int, bytes], None, None]:
+    def _lines_of(self, file: str, on_fault: Callable[[LineFault], None]) -> Generator[RecordLine, None, None]:
         before, number = self.position, 0
         try:
-            for number, data, offset in read_lines(file):
-                self.position = before + offset + len(data)
-                yield number, data
+            for line in read_lines(file):
+                number = line.number
+                self.position = before + line.offset + len(line.data)
+                yield line
         except RecordError as error:
             place = error.line or number + 1
             on_fault(LineFault(file, place, str(error).removeprefix(f"{file}:{place}: ")))

@@ -8,6 +8,7 @@ once: read daily until it pleases, it will please. Pairs count as independent, w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -24,11 +25,20 @@ from shim.comparison.shadow_rung.shadow_rows import (
 )
 from shim.comparison.shadow_rung.shadow_state import ShadowCounts, Stopped
 
+PairSource: TypeAlias = Literal["shadow", "recordings"]
+"""Where pairs come from: a shadow's second calls, or two recordings of what two clients did."""
+
+# What a pair is called, and what is said where there is none.
+_WORDS: dict[PairSource, tuple[str, str]] = {
+    "shadow": ("shadowed request", "The shadow has compared nothing yet."),
+    "recordings": ("pair of answers", "No pair of answers could be compared."),
+}
+
 _MOST_NAMES = 20  # of categories and finish reasons that get a row of their own
 
 
 class ShadowReport(Struct, frozen=True, kw_only=True):
-    """What a shadow found; plain data: `msgspec.json.encode` and `decode` take it.
+    """What the answers of two arms came to; plain data: `msgspec.json.encode` and `decode` take it.
 
     Attributes:
         pairs: how many are compared.
@@ -39,6 +49,7 @@ class ShadowReport(Struct, frozen=True, kw_only=True):
         first_at, last_at: when the first and the last pair began, seconds since the epoch; 0 where there is none.
         latency, first_event: arm -> how long its calls took, where their times can be compared.
         notes: what a reader should know, in sentences.
+        source: where the pairs come from.
     """
 
     pairs: int
@@ -52,32 +63,41 @@ class ShadowReport(Struct, frozen=True, kw_only=True):
     latency: dict[str, Histogram] = {}
     first_event: dict[str, Histogram] = {}
     notes: tuple[str, ...] = ()
+    source: PairSource = "shadow"
 
     @property
     def outcome(self) -> RowOutcome:
         """A mismatch where a row is one that is not to the candidate's advantage; undecided where there are too few pairs."""
-        if any(row.outcome == "mismatch" and row.better is not True for row in self.rows):
+        if any(row.is_against for row in self.rows):
             return "mismatch"
         return "undecided" if self.pairs < self.minimum_pairs else "match"
 
     @property
     def headline(self) -> str:
         """The whole in a sentence."""
-        calls = f"{self.pairs:,} shadowed request{'' if self.pairs == 1 else 's'}"
+        noun, nothing = _WORDS[self.source]
+        calls = f"{self.pairs:,} {_plural(noun, self.pairs)}"
         if not self.pairs:
-            return "The shadow has compared nothing yet."
+            return nothing
         if self.outcome == "undecided":
             return f"Too little is known: {calls}, {self.minimum_pairs:,} are needed."
-        names = [row.name for row in self.rows if row.outcome == "mismatch" and row.better is not True]
+        names = [row.name for row in self.rows if row.is_against]
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             return f"The candidate differs over {calls}: {', '.join(names[:3])}{more}."
         return f"No difference beyond the noise in {calls}."
 
 
+def _plural(noun: str, count: int) -> str:
+    """`request`, `requests`; `pair of answers`, `pairs of answers`."""
+    head, space, rest = noun.partition(" of ")
+    return noun if count == 1 else f"{head}s{space}{rest}"
+
+
 def report_of(
     pairs: Sequence[ShadowPair],
     *,
+    source: PairSource = "shadow",
     counts: ShadowCounts | None = None,
     stopped: Stopped | None = None,
     confidence: float = 0.95,
@@ -87,6 +107,7 @@ def report_of(
 
     Args:
         pairs: oldest first.
+        source: where they come from.
         counts: of the shadow that made them, to be told along.
         stopped: likewise.
         confidence: with which all bounds hold together, over 0 and below 1.
@@ -114,7 +135,8 @@ def report_of(
         last_at=pairs[-1].at if pairs else 0.0,
         latency=_histograms(timed, lambda seen: seen.seconds),
         first_event=_histograms(timed, lambda seen: seen.first_event),
-        notes=tuple(_notes(pairs, timed)),
+        notes=tuple(_notes(pairs, timed, source=source)),
+        source=source,
     )
 
 
@@ -213,17 +235,20 @@ def _histograms(pairs: Sequence[ShadowPair], number: Callable[[CallObservation],
     return found
 
 
-def _notes(pairs: Sequence[ShadowPair], timed: Sequence[ShadowPair]) -> Iterator[str]:
+def _notes(pairs: Sequence[ShadowPair], timed: Sequence[ShadowPair], *, source: PairSource) -> Iterator[str]:
     """What a reader should know of these pairs."""
     if not pairs:
         return
     if not any(pair.baseline is not None for pair in pairs):
-        yield "No baseline was asked, so nothing says how far the control differs from itself."
-    if any(pair.candidate.cached_tokens for pair in pairs):
+        done = "asked" if source == "shadow" else "given"
+        yield f"No baseline was {done}, so nothing says how far the control differs from itself."
+    if source == "shadow" and any(pair.candidate.cached_tokens for pair in pairs):
         yield (
             "Second calls are made after the control's has ended, and find the prompt cache that it has warmed: times are "
             "compared where the cache answered both or neither."
         )
     left = len(pairs) - len(timed)
     if left:
-        yield f"{left:,} pairs tell no times: a first connection, a rest of the shadow's thread, or an uneven cache."
+        causes = "a first connection, a rest of the shadow's thread, or an uneven cache"
+        told = causes if source == "shadow" else "the prompt came from the server's cache for one of them alone"
+        yield f"{left:,} pairs tell no times: {told}."

@@ -54,6 +54,11 @@ class ShadowRow(Struct, frozen=True, kw_only=True):
     better: bool | None = None
     reason: str
 
+    @property
+    def is_against(self) -> bool:
+        """Whether it is a mismatch that is not to the candidate's advantage."""
+        return self.outcome == "mismatch" and self.better is not True
+
 
 class RowJudge(Struct, frozen=True):
     """Says what a difference is worth."""

@@ -5,14 +5,16 @@ Not the reading (`shim.calls.answer_reader`), the codecs (`shim.wire`) nor what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from shim.calls import AnswerFault, Call, StreamCall, reader_of
 from shim.comparison.tee_rung.readings import Heard, reading_of
 from shim.model import ErrorCategory, StreamEvent
 from shim.model.response import Api
-from shim.provider import Completion, RequestHandle
+from shim.provider import Completion, RequestHandle, Timing
 from shim.recording.exchange import Headers, UnreadableExchangeError, api_of
 from shim.recording.reading import Reading
 from shim.recording.recorded_answer import REPLAY_KEY, Break, Presented, presented
@@ -56,15 +58,55 @@ class CodecReader:
         call = StreamCall(handle, _ignore, on_event=events.append, codec=_CODECS[api], api_key=REPLAY_KEY)
         return _read(answer, call), events
 
+    def hear_timed(self, exchange: Exchange) -> Completion:
+        """What a caller would get, timed as recorded: from the request to the end, and to the first event of a stream.
+
+        Raises:
+            UnreadableExchangeError: as `hear`.
+        """
+        answer, api = presented(exchange), api_of(exchange)
+        if api is None or not answer.streamed:
+            completion, _ = self.hear(exchange)
+            return replace(completion, timing=Timing(started=0.0, finished=exchange.finished))
+        began: list[float] = []
+        clock = _PieceClock(exchange, answer)
+        call = StreamCall(
+            RequestHandle(self.name, 0),
+            _ignore,
+            on_event=lambda _event: began.append(clock.now) if not began else None,
+            codec=_CODECS[api],
+            api_key=REPLAY_KEY,
+        )
+        completion = _read(answer, call, on_piece=clock.at_piece)
+        first = began[0] if began else None
+        return replace(completion, timing=Timing(started=0.0, first_event=first, finished=exchange.finished))
+
     def close(self) -> None:
         """Hold nothing."""
 
 
-def _read(answer: Presented, call: Call) -> Completion:
+class _PieceClock:
+    """When the piece being read had come, as recorded; the first one, where decompression has cut pieces anew."""
+
+    def __init__(self, exchange: Exchange, answer: Presented) -> None:
+        segments = () if exchange.response is None else exchange.response.segments
+        self._times = [segment.at for segment in segments if segment.data]
+        self._fits = len(self._times) == len(answer.pieces)
+        self.now = self._times[0] if self._times else exchange.finished
+
+    def at_piece(self, number: int) -> None:
+        """Go on to a piece."""
+        if self._fits:
+            self.now = self._times[number]
+
+
+def _read(answer: Presented, call: Call, *, on_piece: Callable[[int], None] | None = None) -> Completion:
     """Give an answer to the reader that the native provider has, piece by piece."""
     reader = reader_of(call)
     reader.head(answer.status, _joined(answer.headers))
-    for piece in answer.pieces:
+    for number, piece in enumerate(answer.pieces):
+        if on_piece is not None:
+            on_piece(number)
         if reader.feed((piece,)) == "nothing":
             break
     return reader.conclude(None if answer.broken is None else _fault(answer.broken))

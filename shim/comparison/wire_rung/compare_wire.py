@@ -31,7 +31,11 @@ from shim.wire.api_selection import ApiChoice, select_api
 from shim.wire.masking import MASK
 
 _CODECS = {"chat_completions": chat, "responses": responses}
-_API_NAMES: dict[Api | None, str] = {"chat_completions": "Chat Completions", "responses": "Responses API", None: "?"}
+_API_NAMES: dict[Api | None, str] = {
+    "chat_completions": "Chat Completions",
+    "responses": "Responses API",
+    None: "another endpoint",
+}
 
 
 def compare_wire(
@@ -80,7 +84,7 @@ def _verdict(
     ignore: tuple[IgnoreRule, ...],
 ) -> Verdict:
     try:
-        if api_of(control) is None:
+        if api_of(control) is None and not _is_recorded_json(control, candidate):
             reason = (
                 f"{control.request.method} to this path is neither Chat Completions nor Responses; only those are read"
             )
@@ -90,6 +94,12 @@ def _verdict(
         return failed("wire", control, reason=str(error))
     except Exception as error:  # noqa: BLE001 - a comparison that fails is a verdict of its own, never a difference
         return failed("wire", control, reason=f"the comparison failed: {type(error).__name__}: {error}")
+
+
+def _is_recorded_json(control: Exchange, candidate: Exchange | Sender | None) -> bool:
+    """Whether two recordings of another endpoint hold JSON, which is compared without knowing what it asks."""
+    bodies = (each.request.body if isinstance(each, Exchange) else None for each in (control, candidate))
+    return all(body is not None and body.lstrip()[:1] == b"{" for body in bodies)
 
 
 class _Comparison:

@@ -59,7 +59,7 @@ def parting(control: Sent, candidate: Sent) -> Iterator[Mismatch]:
     Raises:
         UnreadableExchangeError: a body cannot be compared.
     """
-    two = candidate.api is not None and candidate.api != control.api
+    two = None not in (control.api, candidate.api) and candidate.api != control.api
     if control.method and candidate.method and control.method.upper() != candidate.method.upper():
         yield Mismatch(path="method", control=control.method, candidate=candidate.method, rule="wire.method")
     if control.url is not None and candidate.url is not None:

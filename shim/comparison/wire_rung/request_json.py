@@ -5,6 +5,7 @@ Not the body of any API (`shim.wire`); nothing is sent in this form. What equals
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,9 +53,14 @@ def _fields(struct: Struct) -> dict[str, Any]:
     told = {} if kind is None else {"is": kind}
     return told | {
         each.name: _plain(value)
-        for each in structs.fields(struct)
+        for each in _fields_of(type(struct))
         if not _is_unsaid(value := getattr(struct, each.name), each)
     }
+
+
+@functools.cache  # of a handful of types; msgspec works them out from annotations, anew each time
+def _fields_of(kind: type[Struct]) -> tuple[structs.FieldInfo, ...]:
+    return structs.fields(kind)
 
 
 def _is_unsaid(value: Any, field: structs.FieldInfo) -> bool:

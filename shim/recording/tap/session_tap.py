@@ -20,6 +20,7 @@ import requests
 
 from shim.recording.recorder import MAX_BODY, Context, OnError, Recorder
 from shim.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
+from shim.recording.tap.every_session import EverySession, install_everywhere
 from shim.recording.tap.module_tap import ModuleRecorder, install_module_tap
 from shim.recording.tap.tap_adapter import tap_adapters
 
@@ -51,7 +52,7 @@ Tapped: TypeAlias = "requests.Session | Watchable | HasSession"
 
 
 class TapFunction:
-    """`tap(session, sink)` records a session, `tap.module(requests, sink)` what `requests` sends at module level."""
+    """Records: `tap(session, …)` a session, `tap.module(requests, …)` module level, `tap.everywhere(…)` all of a process."""
 
     def __call__(
         self,
@@ -126,6 +127,41 @@ class TapFunction:
             recorder=recorder,
         )
 
+    def everywhere(
+        self,
+        sink: SinkTarget,
+        *,
+        only: Callable[[str], bool] | None = None,
+        redaction: Redaction | None = None,
+        max_body: int = MAX_BODY,
+        context: Context = None,
+        on_error: OnError | None = None,
+    ) -> Tap:
+        """Record what every `requests.Session` of this process sends, those made later too, until the tap's `remove`.
+
+        Args:
+            sink: as for `tap`.
+            only: says of an address whether it is recorded; None takes those of an OpenAI API, on whatever host.
+            redaction: as for `tap`, and so the following.
+            max_body: bytes of a body that are kept.
+            context: added to each exchange.
+            on_error: gets every exception of the recording.
+
+        Raises:
+            TypeError: the sink cannot be one.
+            OSError: the file cannot be opened for writing.
+            ValueError: `max_body` is not positive.
+        """
+        return Tap(
+            EverySession(),
+            sink,
+            redaction=redaction,
+            max_body=max_body,
+            context=context,
+            on_error=on_error,
+            recorder=functools.partial(ModuleRecorder, only=only),
+        )
+
 
 @final
 class Tap:
@@ -138,7 +174,7 @@ class Tap:
 
     def __init__(
         self,
-        target: Tapped | ModuleType,
+        target: Tapped | ModuleType | EverySession,
         sink: SinkTarget,
         *,
         redaction: Redaction | None,
@@ -215,6 +251,8 @@ def _installer(target: Any) -> _Install:
     """How to tap a target."""
     if isinstance(target, ModuleType):
         return lambda recorder: install_module_tap(target, lambda session: tap_adapters(session, recorder))
+    if isinstance(target, EverySession):
+        return install_everywhere
     if isinstance(target, requests.Session):
         return lambda recorder: tap_adapters(target, recorder)
     watch = getattr(target, "watch", None)

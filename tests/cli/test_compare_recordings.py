@@ -1,0 +1,176 @@
+"""Tests of `shim compare CONTROL --candidate FILE`: exit statuses, what is shown and written, and what is refused."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from shim.cli.compare_recordings import status_of
+from shim.comparison.runs.tally import Facts, Tally
+from shim.comparison.shadow_rung.shadow_report import report_of
+from shim.comparison.verdict import Outcome, Verdict
+from tests.cli.conftest import RunShim
+from tests.comparison.shadow_rung.parts import pair, seen
+from tests.comparison.two_recordings.asked import ask, recording
+
+SAME = tuple(ask(f"q{number}") for number in range(40))
+LOST = (*SAME[:-1], ask("q39", temperature=None))
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> list[str]:
+    """The arguments for two recordings that are alike."""
+    return [recording(tmp_path / "old.jsonl", *SAME), "--candidate", recording(tmp_path / "new.jsonl", *SAME)]
+
+
+@pytest.fixture
+def differing(tmp_path: Path) -> list[str]:
+    """The arguments for two recordings that are not."""
+    control = recording(tmp_path / "old.jsonl", *SAME, ask("q0"))
+    return [control, "--candidate", recording(tmp_path / "new.jsonl", *LOST, ask("extra"))]
+
+
+def test_two_that_are_alike(run_shim: RunShim, two: list[str]) -> None:
+    """Alike recordings give status 0, the table of requests, the pairing, the table of answers, and a sentence."""
+    ran = run_shim("compare", *two)
+    assert (ran.status, ran.err) == (0, "")
+    for words in (
+        "match              40",
+        "40     the same request",
+        "same finish reason",
+        "No difference beyond the noise",
+    ):
+        assert words in ran.out
+    assert "baseline  " not in ran.out
+    assert "40 exchanges in" in ran.out
+
+
+def test_differences_are_shown_and_status_1(run_shim: RunShim, differing: list[str]) -> None:
+    """A lost parameter, and what has no partner on either side, are status 1 and shown with their places."""
+    ran = run_shim("compare", *differing)
+    assert ran.status == 1
+    old, new = differing[0], differing[2]
+    for words in (
+        "body.temperature",
+        f"partner    {new}:40, by the same messages",
+        f"{old}:41 (exchange 40)",
+        f"{new}:41 (exchange 41)",
+        "1      without a partner: the control's",
+        "wire.missing  1",
+        "wire.added    1",
+    ):
+        assert words in ran.out
+
+
+def test_a_baseline_has_a_column(run_shim: RunShim, two: list[str], tmp_path: Path) -> None:
+    """With a baseline its values are shown, and how many have a partner there."""
+    ran = run_shim("compare", *two, "--baseline", recording(tmp_path / "again.jsonl", *SAME[:35]))
+    assert ran.status == 0
+    assert "candidate                baseline" in ran.out
+    assert "35     with a partner in the baseline, too" in ran.out
+
+
+def test_the_json_has_pairing_and_answers(run_shim: RunShim, differing: list[str]) -> None:
+    """The JSON has each verdict with its partner's place, how they were paired, and what answers came to."""
+    ran = run_shim("compare", "--json", *differing)
+    read: dict[str, Any] = json.loads(ran.out)
+    assert (read["exit_status"], read["match"], read["mismatch"], read["complete"]) == (1, 39, 3, True)
+    assert read["verdicts"][0]["partner"] == f"{differing[2]}:1"
+    assert read["verdicts"][-1]["partner"] == ""
+    assert (read["pairing"]["pairs"], read["pairing"]["missing"], read["pairing"]["added"]) == (40, 1, 1)
+    assert read["answers"]["outcome"] == "match"
+    names = {row["name"] for row in read["answers"]["report"]["rows"]}
+    assert {"answered", "same tools", "time, p50", "characters, p50"} <= names
+
+
+def test_the_junit_report_has_a_case_for_each_field_of_answers(
+    run_shim: RunShim, differing: list[str], tmp_path: Path
+) -> None:
+    """The report has a case for each pair, each exchange without a partner, and each field of answers, and counts them."""
+    run_shim("compare", *differing, "--junit", str(tmp_path / "j.xml"))
+    suite = ET.parse(tmp_path / "j.xml").getroot()[0]  # noqa: S314 - we wrote it
+    cases = list(suite)
+    answers = [case for case in cases if case.get("classname") == "answers"]
+    assert {"answered", "time, p95"} <= {case.get("name") for case in answers}
+    assert int(suite.get("tests", 0)) == len(cases)
+    assert int(suite.get("failures", 0)) == len(suite.findall("testcase/failure")) == 3
+    assert int(suite.get("skipped", 0)) == len(suite.findall("testcase/skipped")) > 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jinja2") is None, reason="the page needs jinja2")
+def test_the_page_has_both(run_shim: RunShim, differing: list[str], tmp_path: Path) -> None:
+    """The page has the differences, the section on answers and how the recordings were paired."""
+    run_shim("compare", *differing, "--html", str(tmp_path / "p.html"))
+    page = (tmp_path / "p.html").read_text(encoding="utf-8")
+    for words in (
+        "old.jsonl · new.jsonl",
+        "3 of 42 exchanges differ",
+        "Answers</h2>",
+        "wire.missing",
+        "Paired by the same request",
+    ):
+        assert words in page
+    assert "Calls made" not in page
+
+
+def test_the_statuses() -> None:
+    """Unusable input comes first, then a mismatch of requests or answers, then what proved nothing."""
+    worse = report_of([pair(seen(finish_reason="length")) for _ in range(200)], source="recordings")
+    same = report_of([pair() for _ in range(200)], source="recordings")
+    few = report_of([], source="recordings")
+
+    def tally(*outcomes: Outcome, unusable: int = 0) -> Tally:
+        made = Tally(unusable=unusable)
+        for outcome in outcomes:
+            made.add(Facts(), [Verdict(rung="wire", outcome=outcome)])
+        return made
+
+    assert status_of(tally(Outcome.MATCH), same) == status_of(tally(Outcome.MATCH), few) == 0
+    assert status_of(tally(Outcome.MATCH), worse) == status_of(tally(Outcome.MISMATCH), same) == 1
+    assert status_of(tally(Outcome.FAILED), same) == status_of(tally(Outcome.MATCH, unusable=1), worse) == 2
+
+
+def test_half_a_line_is_told(run_shim: RunShim, two: list[str]) -> None:
+    """A last line that was cut short is status 2, with its file and line, and the others are compared."""
+    path = Path(two[2])
+    path.write_bytes(path.read_bytes() + b'{"schema": "shim.exchange/1.0", "pai')
+    ran = run_shim("compare", *two)
+    assert ran.status == 2
+    assert f"{path}:41: the last line is cut short" in ran.err
+    assert "match              40" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["old", "--candidate", "old"], "old is given twice: compared with itself a recording proves nothing"),
+        (["old", "--candidate", "empty"], "the candidate, empty, holds no exchange that can be used"),
+        (["empty", "--candidate", "old"], "the control, empty, holds no exchange that can be used"),
+        (["old", "--candidate", "half"], "(half:1: the last line is cut short"),
+        (["old", "--candidate", "other"], "no exchange of the control has a partner in the candidate"),
+        (["old", "--candidate", "none"], "none: No such file"),
+        (["old", "--baseline", "other"], "--baseline is for two recordings; give --candidate FILE, too"),
+        (["old", "--candidate", "other", "--rung", "tee"], "leave out --rung"),
+        (["old", "--candidate", "other", "--base-url", "http://x"], "leave out --base-url"),
+        (["old", "--candidate", "other", "--resplit"], "leave out --resplit"),
+        (["old", "--candidate", "other", "--junit", "other"], "--junit other is one of the files to compare"),
+    ],
+)
+def test_what_is_refused(
+    run_shim: RunShim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, arguments: list[str], said: str
+) -> None:
+    """What cannot be compared is status 2 with the reason and what to do, and nothing on standard output."""
+    monkeypatch.chdir(tmp_path)
+    recording(tmp_path / "old", *SAME)
+    recording(tmp_path / "empty")
+    recording(tmp_path / "half", more=b'{"schema": ')
+    recording(tmp_path / "other", ask("something else"))
+    ran = run_shim("compare", "--json", *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert said in ran.err
+    assert len(ran.err.splitlines()) == 1

@@ -1,0 +1,1 @@
+"""Tests of shim.comparison.two_recordings."""
