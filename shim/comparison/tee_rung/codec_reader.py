@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from shim.calls import AnswerFault, Call, StreamCall, reader_of
-from shim.comparison.tee_rung.readings import Heard, reading_of
+from shim.comparison.tee_rung.readings import Heard
 from shim.model import ErrorCategory, StreamEvent
 from shim.model.response import Api
 from shim.provider import Completion, RequestHandle
 from shim.recording.exchange import Headers, UnreadableExchangeError, api_of
 from shim.recording.reading import Reading
-from shim.recording.recorded_answer import REPLAY_KEY, Break, Presented, presented
+from shim.recording.recorded_answer import REPLAY_KEY, Break, presented
 from shim.wire import chat, responses
 
 if TYPE_CHECKING:
@@ -32,15 +32,14 @@ class CodecReader:
 
     def read(self, exchange: Exchange) -> Reading:
         """Read one exchange; see `Reader`."""
-        completion, events = self.hear(exchange)
-        return reading_of(completion, events)
+        return self.hear(exchange).reading()
 
     def hear_all(self, exchanges: Sequence[Exchange]) -> list[Heard]:
-        """What a caller is told of many."""
-        return [Heard(*self.hear(exchange)) for exchange in exchanges]
+        """What a caller is told of many; raises as `hear` does."""
+        return list(map(self.hear, exchanges))
 
-    def hear(self, exchange: Exchange) -> tuple[Completion, list[StreamEvent] | None]:
-        """What a caller of the native provider would get: the completion, and the events where it asked for a stream.
+    def hear(self, exchange: Exchange) -> Heard:
+        """What a caller of the native provider would get: the answer is given to that provider's own reader, piece by piece.
 
         Raises:
             UnreadableExchangeError: the exchange speaks neither API, or was not kept whole.
@@ -49,25 +48,24 @@ class CodecReader:
         if api is None:
             raise UnreadableExchangeError("it is neither Chat Completions nor Responses; only those are read")
         answer = presented(exchange)
-        handle = RequestHandle(self.name, 0)
-        if not answer.streamed:
-            return _read(answer, Call(handle, _ignore, codec=_CODECS[api], api_key=REPLAY_KEY)), None
-        events: list[StreamEvent] = []
-        call = StreamCall(handle, _ignore, on_event=events.append, codec=_CODECS[api], api_key=REPLAY_KEY)
-        return _read(answer, call), events
+        events: list[StreamEvent] | None = [] if answer.streamed else None
+        reader = reader_of(_call(_CODECS[api], events))
+        reader.head(answer.status, _joined(answer.headers))
+        for piece in answer.pieces:
+            if reader.feed((piece,)) == "nothing":
+                break
+        return Heard(reader.conclude(None if answer.broken is None else _fault(answer.broken)), events)
 
     def close(self) -> None:
         """Hold nothing."""
 
 
-def _read(answer: Presented, call: Call) -> Completion:
-    """Give an answer to the reader that the native provider has, piece by piece."""
-    reader = reader_of(call)
-    reader.head(answer.status, _joined(answer.headers))
-    for piece in answer.pieces:
-        if reader.feed((piece,)) == "nothing":
-            break
-    return reader.conclude(None if answer.broken is None else _fault(answer.broken))
+def _call(codec: Any, events: list[StreamEvent] | None) -> Call:
+    """A call that nobody waits for; its events go where they are wanted."""
+    handle = RequestHandle(CodecReader.name, 0)
+    if events is None:
+        return Call(handle, _ignore, codec=codec, api_key=REPLAY_KEY)
+    return StreamCall(handle, _ignore, on_event=events.append, codec=codec, api_key=REPLAY_KEY)
 
 
 def _fault(broken: Break) -> AnswerFault:
