@@ -1,4 +1,4 @@
-"""Repeated chunks: a chunk as the bytes around its words, so that of one that says the same in other words only these are read.
+"""Repeated chunks: the bytes around a chunk's words, so that of one with other words only these are read.
 
 Not the reading of a chunk (`chunk`) nor what becomes of its words (`accumulation`, `calls`).
 Theory of operation: a server that adds fields of its own adds them to every chunk, and says the same in them. A chunk that was
