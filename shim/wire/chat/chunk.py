@@ -247,7 +247,7 @@ def _lenient_piece(choice: dict[str, Any], position: int) -> Piece:
         reasoning,
         field,
         words_in(refusal) if refusal else "",
-        _lenient_calls(delta),
+        _lenient_calls(delta) if "tool_calls" in delta or "function_call" in delta else [],
         raw_finish_reason(choice),
         logprobs if isinstance(logprobs, dict) else None,
         [] if content is None or isinstance(content, str) else content_blocks(content),
@@ -258,8 +258,6 @@ def _lenient_piece(choice: dict[str, Any], position: int) -> Piece:
 
 
 def _lenient_calls(delta: dict[str, Any]) -> list[CallPiece]:
-    if not (delta.get("tool_calls") or delta.get("function_call")):
-        return []
     pieces = [_lenient_call(call) for call in dicts_in(delta.get("tool_calls"))]
     legacy = delta.get("function_call")
     if isinstance(legacy, dict) and (legacy.get("name") or legacy.get("arguments")):

@@ -176,13 +176,13 @@ class Fields:
 
     def add(self, fields: Mapping[str, Any]) -> None:
         """Take what a chunk says; null says nothing."""
+        known = self._made
         for name, value in fields.items():
-            if value is None:
-                continue
-            made = self._made.get(name)
-            if made is None:
-                made = self._made[name] = self._rules.get(name, Different)()
-            made.add(value)
+            if value is not None:
+                made = known.get(name)
+                if made is None:
+                    made = known[name] = self._rules.get(name, Different)()
+                made.add(value)
 
     def value(self) -> dict[str, Any]:
         """The fields so far."""

@@ -56,7 +56,7 @@ _SHOWN = 80  # bytes of a malformed payload quoted in its error
 # Where one chunk has fields of the server's own the next ones have, nearly always: so many are read leniently at once.
 _LENIENT_RUN = 15
 _GROWING = growing(CHUNK)
-_IN_VAIN = 4  # chunks that the next one did not repeat, after which that is no longer looked for
+_IN_VAIN = 8  # chunks that the next one did not repeat, after which that is no longer looked for
 
 
 class StreamDecoder:
@@ -146,13 +146,13 @@ class StreamDecoder:
             ):
                 known.append(text)
                 return [TextDelta(text, 0, choice.index)]
+        elif self._calls is not None:
+            return self._feed_arguments(payload, self._calls)
         elif self._repeated is not None:
             events = self._repeated.events(payload)
             if events is not None:
                 self._in_vain = 0
                 return events
-        elif self._calls is not None:
-            return self._feed_arguments(payload, self._calls)
         return self._feed_any(payload)
 
     def finish(self) -> list[StreamEvent]:
@@ -248,15 +248,16 @@ class StreamDecoder:
 
     def _expect_the_same(self, payload: bytes, head: Head, *, pieces: list[Piece], events: list[StreamEvent]) -> None:
         """Keep a chunk that the next ones may repeat with other words: one event of one choice, and nothing else new in it."""
-        if self._in_vain == _IN_VAIN or len(events) != 1 or len(pieces) != 1 or not _GROWING.isdisjoint(head.extra):
+        if self._in_vain == _IN_VAIN or len(events) != 1 or len(pieces) != 1:
             return
+        self._in_vain += 1  # until one repeats this
         event = events[0]
+        if not isinstance(event, (TextDelta, ReasoningDelta, ToolCallDelta)) or not _GROWING.isdisjoint(head.extra):
+            return
         targets = self._choices[pieces[0].choice].targets(pieces[0], event)
-        if targets and isinstance(event, (TextDelta, ReasoningDelta, ToolCallDelta)):
-            around = around_words(payload, event)
-            if around is not None:
-                self._in_vain += 1  # until one does
-                self._repeated = RepeatedChunk(event, around, targets=targets)
+        around = around_words(payload, event) if targets else None
+        if around is not None:
+            self._repeated = RepeatedChunk(event, around, targets=targets)
 
     def _take(self, head: Head, pieces: Iterable[Piece]) -> list[StreamEvent]:
         events: list[StreamEvent] = []

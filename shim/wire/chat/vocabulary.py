@@ -64,11 +64,11 @@ def with_usage(so_far: dict[str, Any] | None, more: dict[str, Any]) -> dict[str,
 
 def usage_of(body: dict[str, Any]) -> dict[str, Any] | None:
     """Find the usage object of a body or chunk: its own, or the one Groq puts into `x_groq`."""
-    for holder in (body, body.get("x_groq")):
-        if isinstance(holder, dict) and isinstance(holder.get("usage"), dict):
-            found: dict[str, Any] = holder["usage"]
-            return found
-    return None
+    usage = body.get("usage")
+    if not isinstance(usage, dict) and "x_groq" in body:
+        groq = body["x_groq"]
+        usage = groq.get("usage") if isinstance(groq, dict) else None
+    return usage if isinstance(usage, dict) else None
 
 
 def reasoning_of(message: dict[str, Any]) -> tuple[str, str]:
