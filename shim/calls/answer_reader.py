@@ -132,19 +132,17 @@ class StreamReader(AnswerReader):
             self._is_stream = kind == "event_stream"
         if not self._is_stream:
             return self._collect(segments)  # an error: no byte of the stream has come
-        too_large: ProviderError | None = None
+        too_large = self._cut(segments)
         try:
-            for data in segments if len(segments) == 1 else _joined(segments):
-                self._payloads.extend(self._sse.payloads(data))
-                if self._failures:  # noted while the events before it were still being cut
-                    self._payloads.extend(self._failures)
-                    self._failures.clear()
-        except ProviderError as error:  # an event larger than the decoder takes; those before it are delivered
-            too_large = error
-        wanted = self._deliver()
-        if too_large is not None and wanted == "more" and not self._call.over:
-            return self.stop(AnswerFault(too_large.category, too_large.message))
-        return wanted
+            has_ended = self._call.feed_all(self._payloads)
+        except Exception as raised:  # whatever on_event raises ends its own stream, not the others
+            if self._call.over:  # it has ended its call besides, whose completion can no longer carry this
+                raise
+            self._raised = raised
+            return "nothing"
+        if has_ended:
+            return "nothing" if self._call.failed and not self._call.over else "end"
+        return "more" if too_large is None or self._call.over else self.stop(too_large)
 
     def conclude(self, fault: AnswerFault | None = None) -> Completion:
         """Take the end of the body; see `AnswerReader.conclude`."""
@@ -165,17 +163,17 @@ class StreamReader(AnswerReader):
             return "other"
         return body_kind(b"".join(segments), content_type=self._headers.get("content-type", ""), ended=ended)
 
-    def _deliver(self) -> Wanted:
+    def _cut(self, segments: Sequence[bytes]) -> AnswerFault | None:
+        """Cut payloads; why that goes no further, where an event is larger than is taken: those before it are delivered."""
         try:
-            settled = self._call.feed_all(self._payloads)
-        except Exception as raised:  # whatever on_event raises ends its own stream, not the others
-            if self._call.over:  # it has ended its call besides, whose completion can no longer carry this
-                raise
-            self._raised = raised
-            return "nothing"
-        if not settled:
-            return "more"
-        return "nothing" if self._call.failed and not self._call.over else "end"
+            for data in segments if len(segments) == 1 else _joined(segments):
+                self._payloads.extend(self._sse.payloads(data))
+                if self._failures:  # noted while the events before it were still being cut
+                    self._payloads.extend(self._failures)
+                    self._failures.clear()
+        except ProviderError as error:
+            return AnswerFault(error.category, error.message)
+        return None
 
 
 def reader_of(call: Call) -> AnswerReader:

@@ -11,11 +11,10 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, get_args
 
 from shim.comparison.explanation import failed
-from shim.comparison.readers import ProviderMaker, Reader, Sender
+from shim.comparison.readers import ProviderMaker, Reader, Sender, at_once
 from shim.comparison.rules import IgnoreRule
 from shim.comparison.tee_rung.codec_reader import CodecReader
 from shim.comparison.tee_rung.compare_tee import compare_tee_all
-from shim.comparison.tee_rung.readings import at_once
 from shim.comparison.tee_rung.session_reader import reader_of
 from shim.comparison.verdict import Rung, Verdict
 from shim.comparison.wire_rung.compare_wire import compare_wire

@@ -61,5 +61,10 @@ def has_quick_way(thing: object, *, one: str, many: str) -> bool:
     return many in vars(nearest) and one not in getattr(thing, "__dict__", ())
 
 
+def at_once(reader: Reader | None) -> int:
+    """How many exchanges a reader is best given together."""
+    return int(getattr(reader, "at_once", 1))
+
+
 ProviderMaker: TypeAlias = Callable[..., Provider]
 """Makes a provider from keyword arguments, `session` (a `requests.Session`) and `api_key` among them: `LegacyProvider`."""

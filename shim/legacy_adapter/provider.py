@@ -146,7 +146,14 @@ class LegacyProvider(ProviderBase):
             raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
         self._performing = True
         try:
-            self._take_turn()
+            if not self._closed:
+                self._client.perform()
+            if not self._closed:  # a callback may have closed it
+                self._client.info_read()
+            while self._ended:
+                self._conclude(*self._ended[0])
+                if self._ended:
+                    self._ended.popleft()  # only now: an interrupt in its last event leaves it for the next call
         finally:
             self._performing = False
         return len(self._calls)
@@ -196,16 +203,6 @@ class LegacyProvider(ProviderBase):
     def session(self) -> requests.Session:
         """The session its requests go through, for a tap; the one given, or the legacy client's own."""
         return self._session
-
-    def _take_turn(self) -> None:
-        if not self._closed:
-            self._client.perform()
-        if not self._closed:  # a callback may have closed it
-            self._client.info_read()
-        while self._ended:
-            self._conclude(*self._ended[0])
-            if self._ended:
-                self._ended.popleft()  # only now: an interrupt in its last event leaves it for the next call
 
     def _entry_of(self, handle: RequestHandle) -> Any:
         """What the legacy client keeps of a request that is under way."""

@@ -85,11 +85,10 @@ def unmodelled(fields: Mapping[str, Any], modelled: Mapping[str, Kinds]) -> dict
     """
     kept = {}
     for name, value in fields.items():
-        if value is None:
-            continue
-        kinds = modelled.get(name)
-        if kinds is None or (kinds and type(value) not in kinds):  # exactly: a flag is no number
-            kept[name] = value
+        if value is not None:
+            kinds = modelled.get(name)
+            if kinds is None or (kinds and type(value) not in kinds):  # exactly: a flag is no number
+                kept[name] = value
     return kept
 
 

@@ -50,7 +50,8 @@ class Retelling:
 
     def read(self, exchange: Exchange) -> Reading:
         """Read, change, tell."""
-        return reading_of(*self._change(*CodecReader().hear(exchange)))
+        heard = CodecReader().hear(exchange)
+        return reading_of(*self._change(heard.completion, None if heard.events is None else list(heard.events)))
 
     def close(self) -> None:
         """Hold nothing."""

@@ -110,7 +110,7 @@ def category_of(exchange: Exchange) -> str:
     if exchange.ended == "aborted":
         return ABORTED
     try:
-        completion, _events = _reader.hear(exchange)
+        completion = _reader.hear(exchange).completion
     except UnreadableExchangeError:  # another API, or a body that was left out: status and fault are still there
         return _category_without_reading(exchange)
     return OK if completion.error is None else str(completion.error.category.value)

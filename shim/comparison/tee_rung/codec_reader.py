@@ -5,13 +5,13 @@ Not the reading (`shim.calls.answer_reader`), the codecs (`shim.wire`) nor what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from shim.calls import AnswerFault, Call, StreamCall, reader_of
-from shim.comparison.tee_rung.readings import Heard, reading_of
+from shim.comparison.tee_rung.readings import Heard
 from shim.model import ErrorCategory, StreamEvent
 from shim.model.response import Api
 from shim.provider import Completion, RequestHandle, Timing
@@ -34,15 +34,14 @@ class CodecReader:
 
     def read(self, exchange: Exchange) -> Reading:
         """Read one exchange; see `Reader`."""
-        completion, events = self.hear(exchange)
-        return reading_of(completion, events)
+        return self.hear(exchange).reading()
 
     def hear_all(self, exchanges: Sequence[Exchange]) -> list[Heard]:
-        """What a caller is told of many."""
-        return [Heard(*self.hear(exchange)) for exchange in exchanges]
+        """What a caller is told of many; raises as `hear` does."""
+        return list(map(self.hear, exchanges))
 
-    def hear(self, exchange: Exchange) -> tuple[Completion, list[StreamEvent] | None]:
-        """What a caller of the native provider would get: the completion, and the events where it asked for a stream.
+    def hear(self, exchange: Exchange) -> Heard:
+        """What a caller of the native provider would get: the answer is given to that provider's own reader, piece by piece.
 
         Raises:
             UnreadableExchangeError: the exchange speaks neither API, or was not kept whole.
@@ -51,12 +50,13 @@ class CodecReader:
         if api is None:
             raise UnreadableExchangeError("it is neither Chat Completions nor Responses; only those are read")
         answer = presented(exchange)
-        handle = RequestHandle(self.name, 0)
-        if not answer.streamed:
-            return _read(answer, Call(handle, _ignore, codec=_CODECS[api], api_key=REPLAY_KEY)), None
-        events: list[StreamEvent] = []
-        call = StreamCall(handle, _ignore, on_event=events.append, codec=_CODECS[api], api_key=REPLAY_KEY)
-        return _read(answer, call), events
+        events: list[StreamEvent] | None = [] if answer.streamed else None
+        reader = reader_of(_call(_CODECS[api], events))
+        reader.head(answer.status, _joined(answer.headers))
+        for piece in answer.pieces:
+            if reader.feed((piece,)) == "nothing":
+                break
+        return Heard(reader.conclude(None if answer.broken is None else _fault(answer.broken)), events)
 
     def hear_timed(self, exchange: Exchange) -> Completion:
         """What a caller would get, timed as recorded: from the request to the end, and to the first event of a stream.
@@ -66,8 +66,7 @@ class CodecReader:
         """
         answer, api = presented(exchange), api_of(exchange)
         if api is None or not answer.streamed:
-            completion, _ = self.hear(exchange)
-            return replace(completion, timing=Timing(started=0.0, finished=exchange.finished))
+            return replace(self.hear(exchange).completion, timing=Timing(started=0.0, finished=exchange.finished))
         began: list[float] = []
         clock = _PieceClock(exchange, answer)
         call = StreamCall(
@@ -77,7 +76,13 @@ class CodecReader:
             codec=_CODECS[api],
             api_key=REPLAY_KEY,
         )
-        completion = _read(answer, call, on_piece=clock.at_piece)
+        reader = reader_of(call)
+        reader.head(answer.status, _joined(answer.headers))
+        for number, piece in enumerate(answer.pieces):
+            clock.at_piece(number)
+            if reader.feed((piece,)) == "nothing":
+                break
+        completion = reader.conclude(None if answer.broken is None else _fault(answer.broken))
         first = began[0] if began else None
         return replace(completion, timing=Timing(started=0.0, first_event=first, finished=exchange.finished))
 
@@ -100,16 +105,12 @@ class _PieceClock:
             self.now = self._times[number]
 
 
-def _read(answer: Presented, call: Call, *, on_piece: Callable[[int], None] | None = None) -> Completion:
-    """Give an answer to the reader that the native provider has, piece by piece."""
-    reader = reader_of(call)
-    reader.head(answer.status, _joined(answer.headers))
-    for number, piece in enumerate(answer.pieces):
-        if on_piece is not None:
-            on_piece(number)
-        if reader.feed((piece,)) == "nothing":
-            break
-    return reader.conclude(None if answer.broken is None else _fault(answer.broken))
+def _call(codec: Any, events: list[StreamEvent] | None) -> Call:
+    """A call that nobody waits for; its events go where they are wanted."""
+    handle = RequestHandle(CodecReader.name, 0)
+    if events is None:
+        return Call(handle, _ignore, codec=codec, api_key=REPLAY_KEY)
+    return StreamCall(handle, _ignore, on_event=events.append, codec=codec, api_key=REPLAY_KEY)
 
 
 def _fault(broken: Break) -> AnswerFault:

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from itertools import islice
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from shim.comparison.explanation import concluded, excerpt, failed, out_of_scope
-from shim.comparison.readers import ProviderMaker, Reader
+from shim.comparison.readers import ProviderMaker, Reader, at_once, has_quick_way
 from shim.comparison.rules import IgnoreRule
 from shim.comparison.tee_rung.codec_reader import CodecReader
 from shim.comparison.tee_rung.known_quirks import UNENDED, hints, unended
 from shim.comparison.tee_rung.reading_differences import readings_part, shown
-from shim.comparison.tee_rung.readings import Told, alike, at_once, in_a_line, reading_by, told_by, told_together
+from shim.comparison.tee_rung.readings import Heard, Told, alike, in_a_line
 from shim.comparison.tee_rung.session_reader import reader_of
 from shim.comparison.tee_rung.variants import Variant, body_of, cut_at, decoded, variants_of
 from shim.comparison.verdict import Mismatch, Outcome, Verdict
@@ -59,8 +58,9 @@ def compare_tee(
     Raises:
         TypeError: a side is neither a reader nor callable.
     """
-    sides = {"control": control, "candidate": candidate}
-    return compare_tee_all([exchange], **sides, ignore=ignore, resplit=resplit, truncate=truncate)[0]
+    with _sides(control, candidate, truncate=truncate) as (left, right):
+        comparison = _Comparison(exchange, control=left, candidate=right, ignore=tuple(ignore))
+        return comparison.verdict(resplit=resplit, truncate=truncate)
 
 
 def compare_tee_all(
@@ -74,45 +74,119 @@ def compare_tee_all(
 ) -> list[Verdict]:
     """Compare many, which a whole client reads together at a fraction of the cost; a verdict each, as `compare_tee` gives it."""
     started = time.perf_counter()
-    left = None if control is None else reader_of(control)
-    right = CodecReader() if candidate is None else reader_of(candidate)
     rules = tuple(ignore)
-    comparisons = [_Comparison(each, control=left, candidate=right, ignore=rules) for each in exchanges]
-    with ExitStack() as made_here:
-        for reader, side in ((left, control), (right, candidate)):
-            if reader is not None and reader is not side:
-                made_here.callback(reader.close)
+    with _sides(control, candidate, truncate=truncate) as (left, right):
+        comparisons = [_Comparison(each, control=left, candidate=right, ignore=rules) for each in exchanges]
         _read_ahead(comparisons, control=left, candidate=right)
         share = (time.perf_counter() - started) / max(len(exchanges), 1)
-        return [each.timed_verdict(share, resplit=resplit, truncate=truncate) for each in comparisons]
+        return [each.verdict(resplit=resplit, truncate=truncate, share=share) for each in comparisons]
 
 
-def _read_ahead(comparisons: Sequence[_Comparison], *, control: Reader | None, candidate: Reader) -> None:
+@contextmanager
+def _sides(
+    control: Reader | ProviderMaker | None, candidate: Reader | ProviderMaker | None, *, truncate: bool
+) -> Iterator[tuple[ReadingSide, ReadingSide]]:
+    """Both sides; the readers that are made for this are closed after it."""
+    left = _Recorded(cuts=truncate) if control is None else reader_of(control)
+    right = CodecReader() if candidate is None else reader_of(candidate)
+    with ExitStack() as made_here:
+        for reader, given in ((left, control), (right, candidate)):
+            if reader is not given:
+                made_here.callback(reader.close)
+        yield ReadingSide(left), ReadingSide(right)
+
+
+def _read_ahead(comparisons: Sequence[_Comparison], *, control: ReadingSide, candidate: ReadingSide) -> None:
     """Have answers that can surely be read as recorded read together; every other is read by itself, by its comparison."""
-    if max(at_once(control), at_once(candidate)) < 2:
+    if max(at_once(control.reader), at_once(candidate.reader)) < 2:
         return
     able = [each for each in comparisons if each.can_be_read_ahead]
     exchanges = [each.exchange for each in able]
-    told = zip(able, told_together(control, exchanges), told_together(candidate, exchanges), strict=True)
-    for each, control_told, candidate_told in told:
-        each.control_ahead, each.candidate_ahead = control_told, candidate_told
+    for each, *ahead in zip(able, control.told_ahead(exchanges), candidate.told_ahead(exchanges), strict=True):
+        each.control_ahead, each.candidate_ahead = ahead
 
 
-class _Found(Struct, frozen=True):
-    """Where the sides part on one presentation, and what each made of it."""
+class _Recorded:
+    """The control where none is given: what the recording says that its own made of the answer.
 
-    variant: Variant
-    control: Reading
-    candidate: Reading
-    mismatches: list[Mismatch]
-    rules: tuple[IgnoreRule, ...]
+    Args:
+        cuts: it will be asked for answers cut short, of which it knows nothing.
+    """
+
+    name = "control"
+
+    def __init__(self, *, cuts: bool) -> None:
+        self._cuts = cuts
+
+    def read(self, exchange: Exchange) -> Reading:
+        """Take what was made of it; see `Reader`."""
+        if exchange.made is None:
+            raise UnreadableExchangeError(
+                "the recording does not say what its control made of it; give control=LegacyProvider, or another reader"
+            )
+        if any(place.startswith("response.body") for place in exchange.redacted):
+            raise UnreadableExchangeError(
+                "the body was redacted after its control had read it, so the two cannot be compared; give control=LegacyProvider"
+            )
+        if self._cuts:
+            raise UnreadableExchangeError(
+                "what the control made of a whole answer says nothing of a cut one; give control=LegacyProvider"
+            )
+        return exchange.made
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+class ReadingSide:
+    """One side: its reader, asked in the quickest way it has. What the reader raises is told as its failure."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.name = reader.name
+
+    def told(self, exchanges: Sequence[Exchange]) -> list[Told]:
+        """What the reader makes of answers.
+
+        Raises:
+            UnreadableExchangeError: one cannot be read, or the reader failed.
+        """
+        with self._blamed():
+            if has_quick_way(self.reader, one="read", many="hear_all"):
+                return list(self.reader.hear_all(exchanges))  # type: ignore[attr-defined]  # just asked for
+            return [self.reader.read(each) for each in exchanges]
+
+    def told_ahead(self, exchanges: Sequence[Exchange]) -> Sequence[Told | None]:
+        """The same of a reader that reads many at the cost of fewer; None for each of any other, or where one cannot be read.
+
+        Then each is to be read by itself, so that only those fail that do.
+        """
+        if len(exchanges) > 1 and at_once(self.reader) > 1:
+            with suppress(UnreadableExchangeError):
+                return self.told(exchanges)
+        return [None] * len(exchanges)
+
+    def reading(self, told: Told) -> Reading:
+        """The reading of what the reader was told; raises as `told` does."""
+        with self._blamed():
+            return told.reading() if isinstance(told, Heard) else told
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        try:
+            yield
+        except UnreadableExchangeError:
+            raise
+        except Exception as error:
+            words = f"{self.name} failed to read it: {type(error).__name__}: {error}"
+            raise UnreadableExchangeError(words) from error
 
 
 class _Comparison:
     """One exchange between two sides. `control_ahead`, `candidate_ahead`: what they were told of it as recorded, if known."""
 
     def __init__(
-        self, exchange: Exchange, *, control: Reader | None, candidate: Reader, ignore: tuple[IgnoreRule, ...]
+        self, exchange: Exchange, *, control: ReadingSide, candidate: ReadingSide, ignore: tuple[IgnoreRule, ...]
     ) -> None:
         self.exchange = exchange
         self.control_ahead: Told | None = None
@@ -129,25 +203,26 @@ class _Comparison:
         except ValueError:  # an address that is none: the verdict says so
             return False
 
-    def timed_verdict(self, share: float, *, resplit: bool, truncate: bool) -> Verdict:
-        """Compare, and say what it took besides its share of what was read together; a comparison that fails is told as that."""
+    def verdict(self, *, resplit: bool, truncate: bool, share: float = 0.0) -> Verdict:
+        """Compare, where the exchange can be; a comparison that fails is told as that.
+
+        Args:
+            resplit: as `compare_tee` takes it.
+            truncate: the same.
+            share: seconds of what was read together that fall on this one.
+        """
         started = time.perf_counter()
         try:
-            verdict = self.verdict(resplit=resplit, truncate=truncate)
+            beside = self._out_of_scope()
+            if beside is not None:
+                verdict = out_of_scope("tee", self.exchange, reason=beside)
+            else:
+                verdict = self._compared(resplit=resplit, truncate=truncate)
+        except UnreadableExchangeError as error:
+            verdict = failed("tee", self.exchange, reason=str(error))
         except Exception as error:  # noqa: BLE001 - a comparison that fails is a verdict of its own, never a difference
             verdict = failed("tee", self.exchange, reason=f"the comparison failed: {type(error).__name__}: {error}")
         return replace(verdict, seconds=share + time.perf_counter() - started)
-
-    def verdict(self, *, resplit: bool, truncate: bool) -> Verdict:
-        """Compare, where the exchange can be."""
-        beside = self._out_of_scope()
-        if beside is not None:
-            return out_of_scope("tee", self.exchange, reason=beside)
-        try:
-            self._check_control(truncate=truncate)
-            return self._compared(resplit=resplit, truncate=truncate)
-        except UnreadableExchangeError as error:
-            return failed("tee", self.exchange, reason=str(error))
 
     def _out_of_scope(self) -> str | None:
         exchange = self.exchange
@@ -156,77 +231,59 @@ class _Comparison:
             return "it is neither Chat Completions nor Responses; only those are read"
         if exchange.fault is not None and exchange.fault.kind.rpartition(".")[2] in _NEVER_SENT:
             return f"the client itself refused it ({exchange.fault.kind}), so there is no answer to read"
-        for reader in (self._control, self._candidate):
-            if reader is not None and api not in getattr(reader, "apis", (api,)):
-                return f"it speaks {api}, which {reader.name} does not read"
+        for side in (self._control, self._candidate):
+            if api not in getattr(side.reader, "apis", (api,)):
+                return f"it speaks {api}, which {side.name} does not read"
         return None
 
-    def _check_control(self, *, truncate: bool) -> None:
-        if self._control is not None:
-            return
-        if self.exchange.made is None:
-            raise UnreadableExchangeError(
-                "the recording does not say what its control made of it; give control=LegacyProvider, or another reader"
-            )
-        if any(place.startswith("response.body") for place in self.exchange.redacted):
-            raise UnreadableExchangeError(
-                "the body was redacted after its control had read it, so the two cannot be compared; give control=LegacyProvider"
-            )
-        if truncate:
-            raise UnreadableExchangeError(
-                "what the control made of a whole answer says nothing of a cut one; give control=LegacyProvider"
-            )
-
     def _compared(self, *, resplit: bool, truncate: bool) -> Verdict:
-        recorded = Variant(name="as recorded", exchange=self.exchange)
-        variants = self._variants(recorded, resplit=resplit, truncate=truncate)
+        """Read each presentation on both sides; the first mismatch decides."""
+        variants = self._variants(resplit=resplit, truncate=truncate)
         count, ignored = 0, None
-        while batch := list(islice(variants, 1 if count == 0 else _AT_ONCE)):
-            for found in self._read(batch):
+        while batch := list(islice(variants, _AT_ONCE if count else 1)):
+            exchanges = [variant.exchange for variant in batch]
+            control, self.control_ahead = self.control_ahead, None
+            candidate, self.candidate_ahead = self.candidate_ahead, None
+            controls = self._control.told(exchanges) if control is None else [control]
+            candidates = self._candidate.told(exchanges) if candidate is None else [candidate]
+            for variant, control_told, candidate_told in zip(batch, controls, candidates, strict=True):
                 count += 1
-                if found is None or not found.mismatches:
-                    continue
-                verdict = self._concluded(found, variants=count)
-                if verdict.outcome is Outcome.MISMATCH:
+                verdict = self._judged(variant, control=control_told, candidate=candidate_told, variants=count)
+                if verdict is not None and verdict.outcome is Outcome.MISMATCH:
                     return verdict
                 ignored = ignored or verdict
         if ignored is not None:
             return replace(ignored, variants=count)
-        return concluded("tee", self.exchange, mismatches=(), sides=self._sides, variants=count)
+        return concluded("tee", self.exchange, mismatches=(), sides=self._names, variants=count)
 
-    def _variants(self, recorded: Variant, *, resplit: bool, truncate: bool) -> Iterator[Variant]:
-        yield recorded
+    def _variants(self, *, resplit: bool, truncate: bool) -> Iterator[Variant]:
+        yield Variant(name="as recorded", exchange=self.exchange)
         if (resplit or truncate) and self.exchange.response is not None:
             yield from variants_of(self.exchange, resplit=resplit, truncate=truncate)
 
-    def _read(self, batch: Sequence[Variant]) -> Iterator[_Found | None]:
-        """What each presentation shows; None of one that both sides surely read the same."""
-        exchanges = [variant.exchange for variant in batch]
-        controls, candidates = self._control_told(exchanges), self._candidate_told(exchanges)
-        for variant, control, candidate in zip(batch, controls, candidates, strict=True):
-            if alike(control, candidate):
-                yield None
-                continue
-            first, second = reading_by(self._control, control), reading_by(self._candidate, candidate)
-            yield self._found(variant, control=first, candidate=second)
-
-    def _control_told(self, exchanges: Sequence[Exchange]) -> Sequence[Told]:
-        if self._control is None:
-            made = self.exchange.made
-            return [] if made is None else [made] * len(exchanges)
-        told, self.control_ahead = self.control_ahead, None
-        return told_by(self._control, exchanges) if told is None else [told]
-
-    def _candidate_told(self, exchanges: Sequence[Exchange]) -> Sequence[Told]:
-        told, self.candidate_ahead = self.candidate_ahead, None
-        return told_by(self._candidate, exchanges) if told is None else [told]
-
-    def _found(self, variant: Variant, *, control: Reading, candidate: Reading) -> _Found:
-        mismatches = _parting(control, candidate, variant=variant)
-        rules = self._ignore
-        if mismatches and variant.cut is not None and self._is_unended(variant, control=control, candidate=candidate):
-            rules = (*rules, UNENDED)
-        return _Found(variant, control, candidate, mismatches, rules)
+    def _judged(self, variant: Variant, *, control: Told, candidate: Told, variants: int) -> Verdict | None:
+        """What a presentation shows; None of one that both sides read the same."""
+        if alike(control, candidate):
+            return None
+        left, right = self._control.reading(control), self._candidate.reading(candidate)
+        mismatches = _parting(left, right, variant=variant)
+        if not mismatches:
+            return None
+        is_unended = variant.cut is not None and self._is_unended(variant, control=left, candidate=right)
+        verdict = concluded(
+            "tee",
+            self.exchange,
+            mismatches=self._with_excerpt(mismatches, variant),
+            ignore=(*self._ignore, UNENDED) if is_unended else self._ignore,
+            sides=self._names,
+            made=(in_a_line(left), in_a_line(right)),
+            variant=variant.name,
+            variants=variants,
+        )
+        if verdict.outcome is not Outcome.MISMATCH or variant.cut is not None:
+            return verdict
+        known = "".join(f"\n  known: {words}" for words in hints(self.exchange))
+        return replace(verdict, message=verdict.message + known)
 
     def _is_unended(self, variant: Variant, *, control: Reading, candidate: Reading) -> bool:
         """Whether the sides part for the one reason that the control hands on an event without its end.
@@ -236,35 +293,20 @@ class _Comparison:
         """
         whole = self._plain
         two = unended(body_of(whole)[: variant.cut], reset=variant.ending == "reset")
-        if two is None or self._control is None:
+        if two is None:
             return False
         ended, dropped = (
-            cut_at(whole, each, ending=variant.ending, offset=len(each)) for each in (two.by_lines, two.by_events)
+            cut_at(whole, each, ending=variant.ending, offset=len(each)).exchange
+            for each in (two.by_lines, two.by_events)
         )
-        by_lines = _read_by(self._candidate, ended.exchange)
-        by_events = _read_by(self._control, dropped.exchange)
+        by_lines = self._candidate.reading(*self._candidate.told([ended]))
+        by_events = self._control.reading(*self._control.told([dropped]))
         return not (_parting(control, by_lines, variant=variant) or _parting(by_events, candidate, variant=variant))
 
-    def _concluded(self, found: _Found, *, variants: int) -> Verdict:
-        verdict = concluded(
-            "tee",
-            self.exchange,
-            mismatches=self._with_excerpt(found),
-            ignore=found.rules,
-            sides=self._sides,
-            made=(in_a_line(found.control), in_a_line(found.candidate)),
-            variant=found.variant.name,
-            variants=variants,
-        )
-        if verdict.outcome is not Outcome.MISMATCH or found.variant.cut is not None:
-            return verdict
-        known = "".join(f"\n  known: {words}" for words in hints(self.exchange))
-        return replace(verdict, message=verdict.message + known)
-
-    def _with_excerpt(self, found: _Found) -> list[Mismatch]:
+    def _with_excerpt(self, mismatches: Sequence[Mismatch], variant: Variant) -> list[Mismatch]:
         """Show the bytes around the place where the body was presented otherwise, else around the first difference."""
-        first, *others = found.mismatches
-        body, offset = body_of(self._plain), found.variant.offset
+        first, *others = mismatches
+        body, offset = body_of(self._plain), variant.offset
         if offset is None:
             return [shown(first, body), *others]
         return [replace(first, offset=offset, excerpt=excerpt(body, offset)), *others]
@@ -274,16 +316,10 @@ class _Comparison:
         return decoded(self.exchange)
 
     @property
-    def _sides(self) -> tuple[str, str]:
-        control = "control" if self._control is None else self._control.name
-        return control, self._candidate.name
+    def _names(self) -> tuple[str, str]:
+        return self._control.name, self._candidate.name
 
 
 def _parting(control: Reading, candidate: Reading, *, variant: Variant) -> list[Mismatch]:
     broken = variant.exchange.fault is not None or variant.exchange.ended != "complete"
     return readings_part(control, candidate, broken=broken)
-
-
-def _read_by(reader: Reader, exchange: Exchange) -> Reading:
-    (told,) = told_by(reader, [exchange])
-    return reading_by(reader, told)

@@ -115,27 +115,10 @@ class SessionReader:
         self._desk.clear()
 
     def _run(self, replays: list[_Replay]) -> None:
+        """Ask for some replays, and drive the provider until all have ended."""
         provider = self._provider = self._provider or self._made()
         deadline = time.monotonic() + self._seconds
-        numbers = self._desk.lay_out([replay.answer for replay in replays], hold=self._one_at_a_time)
-        try:
-            for number, replay in zip(numbers, replays, strict=True):
-                _start(provider, replay, number=number)
-        finally:
-            self._desk.release()
-        weights = [_weight(replay) for replay in replays]
-        if self._head_start and max(weights) < _UNDRIVEN_BYTES and sum(weights) < _UNDRIVEN_BATCH:
-            self._head_start = self._desk.wait_until_taken(min(_HEAD_START, self._seconds))  # in vain once: never again
-        self._drive(provider, replays, deadline=deadline)
-        if not self._desk.collect(numbers):
-            raise UnreadableExchangeError(f"{self.name} did not ask the session it was given; nothing was replayed")
-
-    def _made(self) -> Provider:
-        session = ReplaySession(self._desk)
-        own = {"api_key": REPLAY_KEY, "base_url": _BASE_URL} | ({"max_concurrency": 1} if self._one_at_a_time else {})
-        return self._maker(**{**own, **self._settings, "session": session})
-
-    def _drive(self, provider: Provider, replays: list[_Replay], *, deadline: float) -> None:
+        numbers = self._ask(provider, replays)
         with selectors.DefaultSelector() as selector:
             selector.register(provider.fileno(), selectors.EVENT_READ)
             while any(replay.completion is None for replay in replays):
@@ -146,6 +129,26 @@ class SessionReader:
                 selector.select(left if milliseconds < 0 else min(left, milliseconds / 1000))
                 provider.perform()
                 provider.info_read()
+        if not self._desk.collect(numbers):
+            raise UnreadableExchangeError(f"{self.name} did not ask the session it was given; nothing was replayed")
+
+    def _ask(self, provider: Provider, replays: list[_Replay]) -> list[int]:
+        """Start a request for each, and let its thread get ahead; the numbers under which their answers lie."""
+        numbers = self._desk.lay_out([replay.answer for replay in replays], hold=self._one_at_a_time)
+        try:
+            for number, replay in zip(numbers, replays, strict=True):
+                _start(provider, replay, number=number)
+        finally:
+            self._desk.release()
+        weights = [_weight(replay) for replay in replays]
+        if self._head_start and max(weights) < _UNDRIVEN_BYTES and sum(weights) < _UNDRIVEN_BATCH:
+            self._head_start = self._desk.wait_until_taken(min(_HEAD_START, self._seconds))  # in vain once: never again
+        return numbers
+
+    def _made(self) -> Provider:
+        session = ReplaySession(self._desk)
+        own = {"api_key": REPLAY_KEY, "base_url": _BASE_URL} | ({"max_concurrency": 1} if self._one_at_a_time else {})
+        return self._maker(**{**own, **self._settings, "session": session})
 
 
 def _start(provider: Provider, replay: _Replay, *, number: int) -> None:

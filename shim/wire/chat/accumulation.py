@@ -21,18 +21,20 @@ from shim.model import (
     StreamEvent,
     TextDelta,
     TextPart,
+    ToolCallDelta,
 )
 from shim.wire.chat.calls import CallsAccumulator
 from shim.wire.chat.chunk import Piece
 from shim.wire.chat.content import read_block
-from shim.wire.chat.joining import CHOICE, MESSAGE, Blocks, Fields, Lists
-from shim.wire.chat.vocabulary import finish_reason, joined_details, last_index
+from shim.wire.chat.joining import CHOICE, MESSAGE, Blocks, Fields, Lists, growing
+from shim.wire.chat.vocabulary import details_told, finish_reason
 from shim.wire.lenient import text_of
 
 # Reasons that say of calls that they are complete, as far as they are; "stop" is what some say with a forced tool.
 _ENDS_CALLS = ("tool_calls", "function_call", "stop")
 # What of a message grows as sound and what is said in it -> the kind of its events.
 _SPOKEN = {"data": "audio", "transcript": "audio_transcript"}
+_GROWING_IN_CHOICES, _GROWING_IN_MESSAGES = growing(CHOICE), growing(MESSAGE)
 
 
 class _Text:
@@ -68,7 +70,7 @@ class _Other:
 
 
 class ChoiceAccumulator:
-    """One choice being made. `texts`, its first text, may be appended to directly while `plain`: it is the hot path."""
+    """One choice being made. `texts`, its first text, while `plain`, and `reasoning` may be appended to directly: hot paths."""
 
     __slots__ = (
         "_content",
@@ -76,22 +78,22 @@ class ChoiceAccumulator:
         "_extra",
         "_logprobs",
         "_message_extra",
-        "_reasoning",
         "_reasoning_field",
         "_refusals",
         "_texts_begun",
         "calls",
         "finish",
         "index",
+        "reasoning",
         "texts",
     )
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.texts: list[str] = []
+        self.reasoning: list[str] = []
         self.finish: str | None = None
         self.calls = CallsAccumulator(index)
-        self._reasoning: list[str] = []
         self._detail: Any = None  # index of the last reasoning detail that had words
         self._reasoning_field = "reasoning_content"
         self._refusals: list[str] = []
@@ -130,9 +132,37 @@ class ChoiceAccumulator:
             yield RefusalDelta(piece.refusal, 0, self.index)
         for call in piece.calls:
             yield from self.calls.add(call)
-        yield from self._keep(piece)
+        if piece.message_extra:
+            yield from self._add_fields(piece.message_extra)
+        self._keep(piece)
         if piece.finish_reason in _ENDS_CALLS:
             yield from self.calls.finish_whole()
+
+    def targets(self, piece: Piece, event: StreamEvent) -> tuple[list[str], ...]:
+        """Where the words of a piece go that says the same as this one in other words; none where more than words would change.
+
+        Args:
+            piece: which was just taken in.
+            event: the one it was.
+        """
+        if piece.finish_reason or piece.whole or piece.blocks or piece.logprobs:
+            return ()
+        grow = _GROWING_IN_MESSAGES.intersection(piece.message_extra)
+        if not _GROWING_IN_CHOICES.isdisjoint(piece.extra) or grow - {"reasoning_details"}:
+            return ()
+        if isinstance(event, ReasoningDelta) and not piece.calls:
+            return self._targets_of_reasoning(piece) if grow else (self.reasoning,)
+        if grow:
+            return ()
+        if isinstance(event, ToolCallDelta):
+            return self.calls.targets(piece.calls)
+        return (self.texts,) if isinstance(event, TextDelta) and self.plain and not piece.calls else ()
+
+    def _targets_of_reasoning(self, piece: Piece) -> tuple[list[str], ...]:
+        details, blocks = piece.message_extra["reasoning_details"], self._message_extra.joined("reasoning_details")
+        texts = blocks.texts_of(details) if isinstance(blocks, Blocks) else None
+        is_the_same = texts is not None and details_told(details)[0] == piece.reasoning
+        return (self.reasoning, texts) if texts is not None and is_the_same else ()
 
     def end(self) -> Iterator[StreamEvent]:
         """End the choice, since the stream has: tell the calls that are complete."""
@@ -156,8 +186,8 @@ class ChoiceAccumulator:
         return finish_reason(self.finish, calls=bool(self.calls))
 
     def _parts(self) -> Iterator[Part]:
-        if self._reasoning:
-            yield ReasoningPart("".join(self._reasoning), wire_field=self._reasoning_field)
+        if self.reasoning:
+            yield ReasoningPart("".join(self.reasoning), wire_field=self._reasoning_field)
         for each in self._content:
             yield from each.parts()
         if self._refusals:
@@ -166,10 +196,12 @@ class ChoiceAccumulator:
 
     def _reason(self, piece: Piece) -> ReasoningDelta:
         text, details = piece.reasoning, piece.message_extra.get("reasoning_details")
-        if details is not None and text == joined_details(details):  # from them alone: other parts may have come before
-            text = joined_details(details, before=self._detail)
-            self._detail = last_index(details)
-        self._reasoning.append(text)
+        if details is not None:
+            words, first, last = details_told(details)
+            if text == words:  # from them alone: other parts may have come before
+                goes_on = self._detail is None or first is None or first == self._detail
+                text, self._detail = text if goes_on else f"\n\n{text}", last
+        self.reasoning.append(text)
         self._reasoning_field = piece.reasoning_field
         return ReasoningDelta(text, 0, self.index)
 
@@ -206,20 +238,20 @@ class ChoiceAccumulator:
             self._content.append(last)
         last.add([block])
 
-    def _keep(self, piece: Piece) -> Iterator[StreamEvent]:
+    def _keep(self, piece: Piece) -> None:
+        if piece.extra:
+            self._extra.add(piece.extra)
         if piece.logprobs:
             self._logprobs = self._logprobs or Lists()
             self._logprobs.add(piece.logprobs)
-        if piece.extra:
-            self._extra.add(piece.extra)
-        if piece.message_extra:
-            self._message_extra.add(piece.message_extra)
-            yield from self._spoken(piece.message_extra.get("audio"))
         # "" is Snowflake's way of saying not yet; a gateway's "stop" after every chunk takes back nothing more telling.
         if piece.finish_reason and not (self.finish and piece.finish_reason == "stop"):
             self.finish = piece.finish_reason
 
-    def _spoken(self, audio: Any) -> Iterator[StreamEvent]:
+    def _add_fields(self, fields: dict[str, Any]) -> Iterator[StreamEvent]:
+        """Keep the further fields of a message; of these, what is spoken is told as it grows."""
+        self._message_extra.add(fields)
+        audio = fields.get("audio")
         if isinstance(audio, dict):
             for field, kind in _SPOKEN.items():
                 if text_of(audio.get(field)):
@@ -228,7 +260,7 @@ class ChoiceAccumulator:
     def _leave_out_what_was_told(self, piece: Piece) -> None:
         """Make a message said whole, after its pieces, what of it was not told yet."""
         piece.text = _rest(piece.text, self.texts)
-        piece.reasoning = _rest(piece.reasoning, self._reasoning)
+        piece.reasoning = _rest(piece.reasoning, self.reasoning)
         piece.refusal = _rest(piece.refusal, self._refusals)
         if not self.plain:
             piece.blocks = []

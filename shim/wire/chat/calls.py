@@ -13,8 +13,10 @@ from shim.model import FinishReason, StreamEvent, ToolCallDelta, ToolCallDone, T
 from shim.model.parts import ToolCallKind
 from shim.wire.arguments import ArgumentsScan, LateArgumentsError, is_complete
 from shim.wire.chat.chunk import CallPiece
-from shim.wire.chat.joining import CALL, Fields
+from shim.wire.chat.joining import CALL, Fields, growing
 from shim.wire.lenient import MAX_CALLS, TooManyCallsError
+
+_GROWING = growing(CALL)
 
 
 class ChatCall:
@@ -118,6 +120,12 @@ class CallsAccumulator:
             yield ToolCallDelta(call.index, piece.arguments, self._choice)
         elif call.name:
             yield from self._start(call)
+
+    def targets(self, pieces: list[CallPiece]) -> tuple[list[str], ...]:
+        """Where the arguments go of a piece like the one just taken in; none where it might be more than arguments."""
+        if len(pieces) != 1 or pieces[0].index is None or pieces[0].id or pieces[0].name:
+            return ()
+        return (self.by_index[pieces[0].index].pieces,) if _GROWING.isdisjoint(pieces[0].extra) else ()
 
     def finish_whole(self) -> Iterator[StreamEvent]:
         """Tell as done, in order, the calls whose arguments are whole: a finish reason came, which may not be the last."""

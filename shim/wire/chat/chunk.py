@@ -234,29 +234,30 @@ def lenient_pieces(chunk: dict[str, Any]) -> list[Piece]:
 
 
 def _lenient_piece(choice: dict[str, Any], position: int) -> Piece:
-    # Azure's content filter sends `delta: null`, or none at all; Perplexity repeats the message so far beside each delta.
-    delta = message_of(choice, "delta") if "delta" in choice else message_of(choice, "message")
+    delta = choice.get("delta")
+    if not isinstance(delta, dict):
+        # Azure's content filter sends `delta: null`, or none at all; Perplexity repeats the message so far beside each delta.
+        delta = message_of(choice, "delta" if "delta" in choice else "message")
     index, logprobs, content = index_of(choice.get("index")), choice.get("logprobs"), delta.get("content")
+    refusal = delta.get("refusal")
     reasoning, field = reasoning_of(delta)
     return Piece(
         position if index is None else index,
-        text=text_of(content),
-        reasoning=reasoning,
-        reasoning_field=field,
-        refusal=words_in(delta.get("refusal")),
-        calls=_lenient_calls(delta),
-        finish_reason=raw_finish_reason(choice),
-        logprobs=logprobs if isinstance(logprobs, dict) else None,
-        blocks=[] if isinstance(content, str) else content_blocks(content),
-        whole="delta" not in choice and "message" in choice,
-        extra=further_of_choice(choice, delta),
-        message_extra=further_of_message(delta),
+        text_of(content),
+        reasoning,
+        field,
+        words_in(refusal) if refusal else "",
+        _lenient_calls(delta) if "tool_calls" in delta or "function_call" in delta else [],
+        raw_finish_reason(choice),
+        logprobs if isinstance(logprobs, dict) else None,
+        [] if content is None or isinstance(content, str) else content_blocks(content),
+        "delta" not in choice and "message" in choice,
+        further_of_choice(choice, delta),
+        further_of_message(delta),
     )
 
 
 def _lenient_calls(delta: dict[str, Any]) -> list[CallPiece]:
-    if not (delta.get("tool_calls") or delta.get("function_call")):
-        return []
     pieces = [_lenient_call(call) for call in dicts_in(delta.get("tool_calls"))]
     legacy = delta.get("function_call")
     if isinstance(legacy, dict) and (legacy.get("name") or legacy.get("arguments")):

@@ -51,7 +51,7 @@ class Last:
 
     def add(self, value: Any) -> None:
         """Take a value."""
-        if self._value is None or value not in ("", [], {}):
+        if value or self._value is None or value not in ("", [], {}):
             self._value = value
 
     def value(self) -> Any:
@@ -126,10 +126,13 @@ class Said:
 
 
 class JoinedText:
-    """Words in whatever form: text joined, blocks joined by their index, the words in an object joined under its names."""
+    """Words in whatever form: text joined, blocks joined by their index, the words in an object joined under its names.
+
+    `texts` may be appended to directly once it has a text: it is a hot path.
+    """
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
+        self.texts: list[str] = []
         self._blocks = Blocks()
         self._fields = Fields(WORDS)
         self._rest = Different()
@@ -138,7 +141,7 @@ class JoinedText:
     def add(self, value: Any) -> None:
         """Take a piece."""
         if isinstance(value, str):
-            self._texts.append(value)
+            self.texts.append(value)
             self._forms.add("text")
         elif isinstance(value, list):
             self._blocks.add(value)
@@ -153,7 +156,7 @@ class JoinedText:
     def value(self) -> Any:
         """The words in the form they came in; in a list where they came in several."""
         made = {
-            "text": lambda: "".join(self._texts),
+            "text": lambda: "".join(self.texts),
             "blocks": self._blocks.value,
             "fields": self._fields.value,
             "rest": self._rest.value,
@@ -173,17 +176,21 @@ class Fields:
 
     def add(self, fields: Mapping[str, Any]) -> None:
         """Take what a chunk says; null says nothing."""
+        known = self._made
         for name, value in fields.items():
-            if value is None:
-                continue
-            made = self._made.get(name)
-            if made is None:
-                made = self._made[name] = self._rules.get(name, Different)()
-            made.add(value)
+            if value is not None:
+                made = known.get(name)
+                if made is None:
+                    made = known[name] = self._rules.get(name, Different)()
+                made.add(value)
 
     def value(self) -> dict[str, Any]:
         """The fields so far."""
         return {name: made.value() for name, made in self._made.items()}
+
+    def joined(self, name: str) -> Joined | None:
+        """What joins one field; None where nothing has come of it."""
+        return self._made.get(name)
 
 
 class Block(Fields):
@@ -241,6 +248,18 @@ class Blocks:
             self._last = (kind, known)
         else:
             self._by_place[kind, index] = known
+
+    def texts_of(self, blocks: Any) -> list[str] | None:
+        """Where the text goes of a block like the one just taken, but for its text; None where more would change."""
+        if not (isinstance(blocks, list) and len(blocks) == 1 and isinstance(blocks[0], dict)):
+            return None
+        kind, index = text_of(blocks[0].get("type")), index_of(blocks[0].get("index"))
+        grows = any(blocks[0].get(name) is not None for name in _GROWING_IN_BLOCKS)
+        if grows or "encrypted" in kind:
+            return None
+        block = self._by_place.get((kind, index)) if index is not None else self._last and self._last[1]
+        words = block and block.joined("text")
+        return words.texts if isinstance(words, JoinedText) else None
 
     def value(self) -> list[Any]:
         """The blocks so far."""
@@ -370,3 +389,11 @@ CHUNK: Rules = {
 
 CALL: Rules = {"type": Last}
 """Further fields of a tool call."""
+
+
+def growing(rules: Rules) -> frozenset[str]:
+    """The fields that become something else by the same value once more; of every other a value said again changes nothing."""
+    return frozenset(name for name, rule in rules.items() if rule not in (FirstWins, Last, Different))
+
+
+_GROWING_IN_BLOCKS = growing(BLOCK) - {"text"}

@@ -16,6 +16,7 @@ from shim.model import (
     ErrorCategory,
     ModelResponse,
     ProviderError,
+    ReasoningDelta,
     StreamDone,
     StreamError,
     StreamEvent,
@@ -40,7 +41,8 @@ from shim.wire.chat.chunk import (
     typed_piece,
     with_whole_characters,
 )
-from shim.wire.chat.joining import CHUNK, Fields
+from shim.wire.chat.joining import CHUNK, Fields, growing
+from shim.wire.chat.repeated import RepeatedChunk, around_words
 from shim.wire.chat.vocabulary import read_usage, with_usage
 from shim.wire.failure import error_in, parse_error
 from shim.wire.json_text import HalfCharacters, UnreadableJsonError, read_with_halves, without_halves
@@ -51,6 +53,10 @@ _DONE = b"[DONE]"
 _ENDS_EARLY = "truncated"  # msgspec's word for JSON that stops before its end
 _LONE = "\N{REPLACEMENT CHARACTER}"
 _SHOWN = 80  # bytes of a malformed payload quoted in its error
+# Where one chunk has fields of the server's own the next ones have, nearly always: so many are read leniently at once.
+_LENIENT_RUN = 15
+_GROWING = growing(CHUNK)
+_IN_VAIN = 8  # chunks that the next one did not repeat, after which that is no longer looked for
 
 
 class StreamDecoder:
@@ -64,8 +70,11 @@ class StreamDecoder:
         "_extra",
         "_halves",
         "_id",
+        "_in_vain",
+        "_lenient_left",
         "_model",
         "_position",
+        "_repeated",
         "_service_tier",
         "_started",
         "_texts",
@@ -85,6 +94,9 @@ class StreamDecoder:
         # The hot paths. After text comes text, nearly always, and after arguments more of them: choice -> where it goes.
         self._texts: dict[int, list[str]] | None = None
         self._calls: dict[int, dict[int, ChatCall]] | None = None
+        self._repeated: RepeatedChunk | None = None
+        self._in_vain = 0
+        self._lenient_left = 0
         self._told_tier: str | None = None  # as the last typed chunk had them
         self._told_fingerprint: str | None = None
         self._cut: tuple[int, bytes, str] | None = None  # a payload whose JSON stops before its end
@@ -136,6 +148,11 @@ class StreamDecoder:
                 return [TextDelta(text, 0, choice.index)]
         elif self._calls is not None:
             return self._feed_arguments(payload, self._calls)
+        elif self._repeated is not None:
+            events = self._repeated.events(payload)
+            if events is not None:
+                self._in_vain = 0
+                return events
         return self._feed_any(payload)
 
     def finish(self) -> list[StreamEvent]:
@@ -172,34 +189,39 @@ class StreamDecoder:
         return self._feed_any(payload)
 
     def _feed_any(self, payload: bytes) -> list[StreamEvent]:
-        self._texts = self._calls = None
+        was_text = self._texts is not None
+        self._texts = self._calls = self._repeated = None
         if self._ended:
             return []
         if self._cut is not None:
-            position, cut, reason = self._cut
-            return self._malformed(position, cut, reason=reason)
+            position, cut_payload, reason = self._cut
+            return self._malformed(position, cut_payload, reason=reason)
         if payload == _DONE:
             return self._done()
+        if self._lenient_left:
+            self._lenient_left -= 1
+            return self._feed_lenient(payload)
         try:
             chunk = decode_chunk(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._lenient_left = _LENIENT_RUN
             return self._feed_lenient(payload)
         # Usage and logprobs may be of any depth; half a character that was held back waits for what comes now.
         if self._halves.held or payload.count(b"{") + payload.count(b"[") > MAX_DEPTH:
             return self._feed_lenient(payload)
         self._told_tier = chunk.service_tier
         self._told_fingerprint = chunk.system_fingerprint
-        events = self._take(typed_head(chunk), [typed_piece(choice) for choice in chunk.choices or ()])
+        head, pieces = typed_head(chunk), [typed_piece(choice) for choice in chunk.choices or ()]
+        events = self._take(head, pieces)
         if events and self._id and self._model and not self._halves.held:
-            self._expect_more_of(type(events[-1]))
+            kind = type(events[-1])
+            if kind is ToolCallDelta:
+                self._calls = {index: choice.calls.by_index for index, choice in self._choices.items()}
+            elif kind is TextDelta and not was_text:
+                self._texts = {index: choice.texts for index, choice in self._choices.items() if choice.plain}
+            else:  # nothing but text would have been read as text
+                self._expect_the_same(payload, head, pieces=pieces, events=events)
         return events
-
-    def _expect_more_of(self, kind: type) -> None:
-        """Open the hot path of what came last, once nothing more is to be learnt of the response but that."""
-        if kind is TextDelta:
-            self._texts = {index: choice.texts for index, choice in self._choices.items() if choice.plain}
-        elif kind is ToolCallDelta:
-            self._calls = {index: choice.calls.by_index for index, choice in self._choices.items()}
 
     def _feed_lenient(self, payload: bytes) -> list[StreamEvent]:
         # The typed reading stops at the first field it does not know: what comes after that is read here for the first time.
@@ -216,10 +238,26 @@ class StreamDecoder:
         if self._halves.held or b"\\u" in payload:
             pieces = [with_whole_characters(piece, self._halves) for piece in pieces]
             chunk = without_halves({name: value for name, value in chunk.items() if name != "choices"})
-        events = self._take(lenient_head(chunk), pieces)
+        head = lenient_head(chunk)
+        events = self._take(head, pieces)
         if error_in(chunk, streamed=True) and not self._ended:
             events += self._end_with(parse_error(200, {}, payload, partial=self.response))
+        elif not self._halves.held:
+            self._expect_the_same(payload, head, pieces=pieces, events=events)
         return events
+
+    def _expect_the_same(self, payload: bytes, head: Head, *, pieces: list[Piece], events: list[StreamEvent]) -> None:
+        """Keep a chunk that the next ones may repeat with other words: one event of one choice, and nothing else new in it."""
+        if self._in_vain == _IN_VAIN or len(events) != 1 or len(pieces) != 1:
+            return
+        self._in_vain += 1  # until one repeats this
+        event = events[0]
+        if not isinstance(event, (TextDelta, ReasoningDelta, ToolCallDelta)) or not _GROWING.isdisjoint(head.extra):
+            return
+        targets = self._choices[pieces[0].choice].targets(pieces[0], event)
+        around = around_words(payload, event) if targets else None
+        if around is not None:
+            self._repeated = RepeatedChunk(event, around, targets=targets)
 
     def _take(self, head: Head, pieces: Iterable[Piece]) -> list[StreamEvent]:
         events: list[StreamEvent] = []
@@ -255,7 +293,7 @@ class StreamDecoder:
             events.extend(self._choices[piece.choice].add(piece))
         for choice in self._choices.values():
             events.extend(choice.end())
-        self._ended = True
+        self._end()
         events.append(StreamDone(self.response))
         return events
 
@@ -291,5 +329,9 @@ class StreamDecoder:
         return self._end_with(ProviderError(category, message, http_status=200, partial=self.response))
 
     def _end_with(self, error: ProviderError) -> list[StreamEvent]:
-        self._ended = True
+        self._end()
         return [StreamError(error)]
+
+    def _end(self) -> None:
+        self._ended = True
+        self._texts = self._calls = self._repeated = None  # nothing more is read

@@ -64,11 +64,11 @@ def with_usage(so_far: dict[str, Any] | None, more: dict[str, Any]) -> dict[str,
 
 def usage_of(body: dict[str, Any]) -> dict[str, Any] | None:
     """Find the usage object of a body or chunk: its own, or the one Groq puts into `x_groq`."""
-    for holder in (body, body.get("x_groq")):
-        if isinstance(holder, dict) and isinstance(holder.get("usage"), dict):
-            found: dict[str, Any] = holder["usage"]
-            return found
-    return None
+    usage = body.get("usage")
+    if not isinstance(usage, dict) and "x_groq" in body:
+        groq = body["x_groq"]
+        usage = groq.get("usage") if isinstance(groq, dict) else None
+    return usage if isinstance(usage, dict) else None
 
 
 def reasoning_of(message: dict[str, Any]) -> tuple[str, str]:
@@ -80,29 +80,24 @@ def reasoning_of(message: dict[str, Any]) -> tuple[str, str]:
     """
     for field in ("reasoning_content", "reasoning"):
         value = message.get(field)
-        words = value if isinstance(value, str) else words_in(value) if value else ""
+        words = value if isinstance(value, str) or not value else words_in(value)
         if words:
             return words, field
-    if "reasoning_details" not in message:
-        return "", "reasoning"
-    return joined_details(message.get("reasoning_details")), "reasoning"
+    details = message.get("reasoning_details")
+    return details_told(details)[0] if details else "", "reasoning"
 
 
-def joined_details(details: Any, *, before: Any = None) -> str:
-    """Join the words of reasoning details; a blank line parts those of different indexes, `before` being the last one's."""
-    words = ""
+def details_told(details: Any) -> tuple[str, Any, Any]:
+    """The words of reasoning details, a blank line between those of different indexes; the first and the last such index."""
+    words, first, last = "", None, None
     for item in dicts_in(details):
         text, index = text_of(item.get("text")) or text_of(item.get("summary")), item.get("index")
-        if text:
-            words += ("" if before is None or index is None or index == before else "\n\n") + text
-            before = index
-    return words
-
-
-def last_index(details: Any) -> Any:
-    """The index of the last of these details that has words, None where none has."""
-    told = [item for item in dicts_in(details) if item.get("text") or item.get("summary")]
-    return told[-1].get("index") if told else None
+        if text and words:
+            words += ("" if last is None or index is None or index == last else "\n\n") + text
+        elif text:
+            words, first = text, index
+        last = index if text else last
+    return words, first, last
 
 
 def call_kind(call: dict[str, Any]) -> tuple[ToolCallKind, dict[str, Any]]:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from shim.comparison.readers import Reader
+from shim.comparison.readers import Reader, at_once
 from shim.comparison.tee_rung.codec_reader import CodecReader
-from shim.comparison.tee_rung.compare_tee import compare_tee, compare_tee_all
-from shim.comparison.tee_rung.readings import Heard, alike, at_once, reading_by, told_by, told_together
+from shim.comparison.tee_rung.compare_tee import ReadingSide, compare_tee, compare_tee_all
+from shim.comparison.tee_rung.readings import Heard, alike
 from shim.comparison.tee_rung.session_reader import SessionReader
 from shim.comparison.verdict import Outcome
 from shim.legacy_adapter import LegacyProvider
@@ -53,32 +53,31 @@ class Batches:
 def test_who_reads_many_is_given_many() -> None:
     """A reader of many gets all at once, any other one after the other."""
     reader = Batches()
-    assert told_together(reader, [exchange(), streamed()]) == [READING, READING]
+    assert ReadingSide(reader).told_ahead([exchange(), streamed()]) == [READING, READING]
     assert reader.given == [2]
-    assert told_together(CodecReader(), [exchange(), streamed()]) == [None, None]
-    assert told_together(None, [exchange()]) == [None]
+    assert ReadingSide(CodecReader()).told_ahead([exchange(), streamed()]) == [None, None]
 
 
 def test_a_batch_that_fails_is_nobody_s_yet() -> None:
     """Where one of many cannot be read nothing is known of any: each is to be read by itself."""
-    assert told_together(Batches(), [exchange(), exchange(pair_id="bad")]) == [None, None]
+    assert ReadingSide(Batches()).told_ahead([exchange(), exchange(pair_id="bad")]) == [None, None]
 
 
 def test_a_reader_s_failure_names_it() -> None:
     """What a reader raises is an exchange that cannot be read, with the reader and the reason."""
     with pytest.raises(UnreadableExchangeError, match=r"batches failed to read it: RuntimeError: out of order"):
-        told_by(Batches(), [exchange(pair_id="bad")])
+        ReadingSide(Batches()).told([exchange(pair_id="bad")])
     neither = Heard(Completion(RequestHandle("x", 1), None, None, timing=Timing(started=1.0, finished=2.0)), None)
     with pytest.raises(UnreadableExchangeError, match="neither a response nor an error"):
-        reading_by(Batches(), neither)
+        ReadingSide(Batches()).reading(neither)
     with pytest.raises(UnreadableExchangeError, match="batches failed to read it"):
-        reading_by(Batches(), Heard(cast("Any", None), None))
+        ReadingSide(Batches()).reading(Heard(cast("Any", None), None))
 
 
 def test_readings_are_compared_by_place() -> None:
     """Two readings are never taken for alike here, even the same one; what two were told may be."""
     assert not alike(READING, READING)
-    one, other = (Heard(*CodecReader().hear(streamed())) for _ in range(2))
+    one, other = (CodecReader().hear(streamed()) for _ in range(2))
     assert alike(one, other)
     assert not alike(one, READING)
 
@@ -131,7 +130,7 @@ class Wrapped:
 def test_who_overrides_the_simple_way_is_not_bypassed(make: Any) -> None:
     """A reader that defines `read` anew is asked by it, also where it inherits a quicker way."""
     reader = make()
-    assert told_by(reader, [streamed(), streamed()]) == [READING, READING]
+    assert ReadingSide(reader).told([streamed(), streamed()]) == [READING, READING]
     assert compare_tee(streamed(), CodecReader(), candidate=reader).outcome is Outcome.MISMATCH
     together = compare_tee_all([streamed(), exchange()], control=LegacyProvider, candidate=reader)
     assert [each.outcome for each in together] == [Outcome.MISMATCH] * 2
@@ -141,4 +140,4 @@ def test_an_overridden_method_of_an_instance_counts(monkeypatch: pytest.MonkeyPa
     """A reader whose `read` was replaced is asked by that."""
     reader = CodecReader()
     monkeypatch.setattr(reader, "read", lambda _exchange: READING)
-    assert told_by(reader, [streamed()]) == [READING]
+    assert ReadingSide(reader).told([streamed()]) == [READING]

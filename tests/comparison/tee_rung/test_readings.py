@@ -260,6 +260,6 @@ def test_what_cannot_be_written_is_not_surely_alike(extra: dict[str, Any]) -> No
 @pytest.mark.parametrize("name", CHAT)
 def test_what_is_surely_alike_has_the_same_reading(name: str) -> None:
     """What two readers were told of a recorded case is surely alike unless it is an error, and then its readings are the same."""
-    one, other = (Heard(*CodecReader().hear(exchange_of(CHAT[name]))) for _ in range(2))
+    one, other = (CodecReader().hear(exchange_of(CHAT[name])) for _ in range(2))
     assert surely_alike(one, other) is (one.completion.error is None)
     assert repr(one.reading()) == repr(other.reading())
