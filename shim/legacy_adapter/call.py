@@ -5,11 +5,14 @@ Not what becomes of it (`shim.calls`) nor the driving (`provider`).
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Final
 
 from legacy_openai import CompletionType, HttpCompletion
+from legacy_openai.transport_errors import causes
 from shim.calls import AnswerReader, Call, Ending, StreamCall, reader_of
+from shim.descriptors import current_shortage, is_exhausted, shortage
 from shim.legacy_adapter.transport_faults import category_of
 from shim.provider import Completion
 from shim.wire.bodies import body_kind
@@ -39,12 +42,12 @@ def stream_callback(call: StreamCall) -> Callable[[bytes], None]:
 
 def ending_of(http: HttpCompletion) -> Ending:
     """Transform the legacy completion."""
-    failed = http.type is CompletionType.NETWORK_ERROR
+    fault = (category_of(http), _message_of(http)) if http.type is CompletionType.NETWORK_ERROR else None
     return Ending(
         status=http.http_code,
         headers=http.headers,
         body=http.body,
-        fault=(category_of(http), http.error_message) if failed else None,
+        fault=fault,
         raised=http.exception,
     )
 
@@ -78,6 +81,15 @@ class EndedCall:
         if reader.feed([piece] if piece else []) == "more" and self._position < len(body):
             return None, reader.fed
         return reader.conclude(), reader.fed
+
+
+def _message_of(http: HttpCompletion) -> str:
+    """The legacy client's words, and what to do where the process has run out of file descriptors."""
+    chain = () if http.exception is None else tuple(causes(http.exception))
+    short = next((link for link in chain if isinstance(link, OSError) and is_exhausted(link)), None)
+    if short is None and any(isinstance(link, socket.gaierror) for link in chain):
+        short = current_shortage()  # the system's resolver does not tell
+    return http.error_message if short is None else f"{http.error_message}: {shortage(short)}"
 
 
 def _is_event_stream(http: HttpCompletion) -> bool:

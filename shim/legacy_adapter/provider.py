@@ -29,6 +29,7 @@ from legacy_openai.transfer import BUFFER_LIMIT
 from shim.call_options import ApiKey, CallOptions
 from shim.calls import Call, ProviderBase, StreamCall, checked_options, endpoint_of
 from shim.calls.turn import TURN
+from shim.descriptors import descriptors_for
 from shim.endpoint import Endpoint
 from shim.legacy_adapter.call import EndedCall, stream_callback
 from shim.legacy_adapter.request_transform import Settings, carried_endpoint, to_legacy
@@ -41,6 +42,7 @@ from shim.provider import OnCompletion, OnEvent, RequestHandle
 from shim.wire import chat
 
 _NO_WAIT = -1.0
+_DESCRIPTORS = 2  # the pair of sockets by which the legacy client's threads tell its loop
 _HELD_BACK = 2 * BUFFER_LIMIT  # bytes that count as waiting to be delivered, so that a thread reads no further
 
 
@@ -93,7 +95,8 @@ class LegacyProvider(ProviderBase):
         )
         _check_temperature("default_temperature", default_temperature)
         check_session(session)
-        with _renamed_refusals():
+        # Looked for before: half made, the legacy client complains on its way out.
+        with descriptors_for("a legacy provider", count=_DESCRIPTORS), _renamed_refusals():
             self._client = _client(session, max_concurrency)
         self._session = self._client._session if session is None else session  # noqa: SLF001 - it has no public way there
         self._held: set[int] = set()
