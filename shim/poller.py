@@ -14,6 +14,7 @@ import selectors
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from shim.descriptors import descriptors_for
 from shim.fork import close_registered
 
 READ = 1
@@ -52,11 +53,12 @@ class Poller(Protocol):
 
 def make_poller(*, plain: bool = False) -> Poller:
     """Make the platform's poller; `plain` has the last resort made also where there is a better one."""
-    if hasattr(_select, "epoll") and not plain:
-        return EpollPoller()
-    if hasattr(_select, "kqueue") and not plain:
-        return KqueuePoller()
-    return PlainPoller()
+    with descriptors_for("what waits for sockets"):
+        if hasattr(_select, "epoll") and not plain:
+            return EpollPoller()
+        if hasattr(_select, "kqueue") and not plain:
+            return KqueuePoller()
+        return PlainPoller()
 
 
 class EpollPoller:

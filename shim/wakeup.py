@@ -10,6 +10,8 @@ import os
 import socket
 import sys
 
+from shim.descriptors import descriptors_for
+
 
 class Wakeup:
     """Readable from `ring()` until `hear()`. Belongs to one thread; one that is never heard, an alarm, is rung from any."""
@@ -19,6 +21,11 @@ class Wakeup:
     def __init__(self) -> None:
         self._is_ringing = False
         self._sockets: tuple[socket.socket, socket.socket] | None = None
+        self._descriptor = -1
+        with descriptors_for("what wakes a waiting loop"):
+            self._make()
+
+    def _make(self) -> None:
         if sys.platform == "linux":
             self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         else:

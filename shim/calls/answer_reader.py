@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from shim.calls.call import Call, Ending, StreamCall
+from shim.calls.turn import LINE, PAYLOAD
 from shim.model import ErrorCategory, ProviderError
 from shim.provider import Completion
 from shim.wire.bodies import BodyKind, body_kind
@@ -39,11 +40,14 @@ class AnswerFault(Struct, frozen=True):
 class AnswerReader:
     """Reads an answer that is wanted whole.
 
+    Attributes:
+        fed: what the last `feed` delivered, in the unit of `shim.calls.turn`.
+
     What `feed` or `conclude` raises is an interrupt (KeyboardInterrupt and its like): call again, with no further bytes, and it
     goes on where it was.
     """
 
-    __slots__ = ("_at", "_body", "_call", "_headers", "_raised", "_size", "_status", "_stopped")
+    __slots__ = ("_at", "_body", "_call", "_headers", "_raised", "_size", "_status", "_stopped", "fed")
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -54,6 +58,12 @@ class AnswerReader:
         self._size = 0
         self._stopped: AnswerFault | None = None
         self._raised: BaseException | None = None
+        self.fed = 0
+
+    @property
+    def collected(self) -> int:
+        """Bytes of a body that is read when it has ended."""
+        return self._size
 
     def head(self, status: int, headers: Mapping[str, str], *, at: float | None = None) -> None:
         """Take the head of the final response, before any byte of its body.
@@ -87,7 +97,8 @@ class AnswerReader:
         return self._concluded(self._stopped or fault)
 
     def _collect(self, segments: Sequence[bytes]) -> Wanted:
-        self._size += sum(map(len, segments))
+        self.fed = sum(map(len, segments))
+        self._size += self.fed
         if self._size > BODY_LIMIT:
             return self.stop(AnswerFault(ErrorCategory.PROTOCOL, f"the body is longer than {BODY_LIMIT} bytes"))
         self._body += segments
@@ -165,14 +176,19 @@ class StreamReader(AnswerReader):
 
     def _cut(self, segments: Sequence[bytes]) -> AnswerFault | None:
         """Cut payloads; why that goes no further, where an event is larger than is taken: those before it are delivered."""
+        fed, lines = 0, self._sse.lines
         try:
             for data in segments if len(segments) == 1 else _joined(segments):
-                self._payloads.extend(self._sse.payloads(data))
+                payloads = self._sse.payloads(data)
+                fed += len(data) + PAYLOAD * len(payloads)
+                self._payloads.extend(payloads)
                 if self._failures:  # noted while the events before it were still being cut
                     self._payloads.extend(self._failures)
                     self._failures.clear()
         except ProviderError as error:
             return AnswerFault(error.category, error.message)
+        finally:
+            self.fed = fed + LINE * (self._sse.lines - lines)
         return None
 
 

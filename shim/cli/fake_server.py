@@ -11,6 +11,7 @@ from shlex import quote
 from textwrap import wrap
 
 from shim.cli.rendering import UsageError, printer, program_name
+from shim.descriptors import OutOfDescriptorsError
 
 
 def fake_server(arguments: argparse.Namespace) -> int:
@@ -35,6 +36,8 @@ def fake_server(arguments: argparse.Namespace) -> int:
         serve(arguments.host, arguments.port, api_key=key, delay=arguments.delay, on_ready=announce)
     except ValueError as error:
         raise UsageError(f"--host: {error}") from None
+    except OutOfDescriptorsError:
+        raise
     except (OSError, OverflowError) as error:
         printer(sys.stderr).line(f"Cannot listen on {arguments.host} port {arguments.port}: {error}.", "bold red")
         printer(sys.stderr).line("Give another --port, or leave it out: a free one is taken.")

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 from shim.cli.rendering import UsageError, plural, printer, show_controls
+from shim.descriptors import OutOfDescriptorsError
 
 if TYPE_CHECKING:
     from shim.recording.files import ExchangeWriter
@@ -135,6 +136,8 @@ def _started(proxy: RecordingProxy, arguments: argparse.Namespace) -> Iterator[N
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(proxy)
+        except OutOfDescriptorsError:
+            raise
         except ssl.SSLError:
             raise UsageError(f"--ca-file: {arguments.ca_file} holds no certificates; give a PEM file") from None
         except OSError as error:

@@ -74,12 +74,14 @@ class _Body:
                 return self._read1(amt)
             if decoder.fault is not None:
                 raise DecodeError(decoder.fault.message)
-            data = self._read1(amt)
+            had_more = decoder.has_more
+            data = b"" if had_more else self._read1(amt)
+            most = amt if amt > 0 else None  # a few bytes may be gigabytes: what is left comes with the next calls
             try:
-                plain = decoder.feed(data) if data else decoder.finish()
+                plain = decoder.feed(data, most=most) if data or had_more else decoder.finish()
             except ProviderError as error:
                 raise _as_urllib3_says(error) from None
-            if plain or not data:
+            if plain or not (data or had_more):
                 return plain
 
     def stream(self, amt: int = 2**16, *, decode_content: bool | None = None) -> Iterator[bytes]:

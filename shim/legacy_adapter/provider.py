@@ -28,17 +28,21 @@ from legacy_openai import (
 from legacy_openai.transfer import BUFFER_LIMIT
 from shim.call_options import ApiKey, CallOptions
 from shim.calls import Call, ProviderBase, StreamCall, checked_options, endpoint_of
+from shim.calls.turn import TURN
+from shim.descriptors import descriptors_for
 from shim.endpoint import Endpoint
-from shim.legacy_adapter.call import ending_of, stream_callback
+from shim.legacy_adapter.call import EndedCall, stream_callback
 from shim.legacy_adapter.request_transform import Settings, carried_endpoint, to_legacy
 from shim.legacy_adapter.session_check import check_session
 from shim.legacy_adapter.sessions import GuardedSession, OwnSession
+from shim.legacy_adapter.shared_mailbox import SharedMailbox
 from shim.model import InvalidRequestError, ModelRequest
 from shim.model.checks import kind_of
 from shim.provider import OnCompletion, OnEvent, RequestHandle
 from shim.wire import chat
 
 _NO_WAIT = -1.0
+_DESCRIPTORS = 2  # the pair of sockets by which the legacy client's threads tell its loop
 _HELD_BACK = 2 * BUFFER_LIMIT  # bytes that count as waiting to be delivered, so that a thread reads no further
 
 
@@ -91,12 +95,13 @@ class LegacyProvider(ProviderBase):
         )
         _check_temperature("default_temperature", default_temperature)
         check_session(session)
-        with _renamed_refusals():
+        # Looked for before: half made, the legacy client complains on its way out.
+        with descriptors_for("a legacy provider", count=_DESCRIPTORS), _renamed_refusals():
             self._client = _client(session, max_concurrency)
         self._session = self._client._session if session is None else session  # noqa: SLF001 - it has no public way there
         self._held: set[int] = set()
         self._performing = False
-        self._ended: deque[tuple[Call, HttpCompletion]] = deque()
+        self._ended: deque[EndedCall] = deque()
 
     def start_request(
         self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
@@ -150,10 +155,9 @@ class LegacyProvider(ProviderBase):
                 self._client.perform()
             if not self._closed:  # a callback may have closed it
                 self._client.info_read()
-            while self._ended:
-                self._conclude(*self._ended[0])
-                if self._ended:
-                    self._ended.popleft()  # only now: an interrupt in its last event leaves it for the next call
+            left = TURN
+            while self._ended and left > 0:
+                left -= self._conclude(self._ended[0])
         finally:
             self._performing = False
         return len(self._calls)
@@ -230,20 +234,32 @@ class LegacyProvider(ProviderBase):
     def _note_end(self, call: Call, http: HttpCompletion) -> None:
         """Be the legacy client's `completion_cb`."""
         self._held.discard(http.request_id)
-        self._ended.append((call, http))
+        self._ended.append(EndedCall(call, http))
 
-    def _conclude(self, call: Call, http: HttpCompletion) -> None:
-        if self._calls.holds(call):  # an event of another may have cancelled it
-            self._calls.end(call, call.conclude(ending_of(http)))
+    def _conclude(self, ended: EndedCall) -> int:
+        """End a call, or read on towards its end; return what that took."""
+        completion, taken = None, 0
+        if self._calls.holds(ended.call):  # an event of another may have cancelled it
+            completion, taken = ended.conclude()
+            if completion is not None:
+                self._calls.end(ended.call, completion)
+        if self._ended:  # only now: an interrupt in its last event leaves it for the next call
+            self._ended.popleft()
+            if completion is None and self._calls.holds(ended.call):
+                self._ended.append(ended)  # behind the others: it is read on
+        return taken
 
 
 def _client(session: requests.Session | None, max_concurrency: int) -> MultiClient:
-    """The legacy client, with a session that gives nobody another's answer."""
+    """The legacy client, with a session that gives nobody another's answer, and a mailbox that is emptied in turns."""
     if session is not None:
         is_session = isinstance(session, requests.Session)  # what is none is refused by name
-        return MultiClient(GuardedSession(session) if is_session else session, max_concurrency)
-    client = MultiClient(OwnSession(max_connections=max_concurrency), max_concurrency)
-    client._owns_session = True  # noqa: SLF001 - so that it is closed with the client, as one it had made would be
+        client = MultiClient(GuardedSession(session) if is_session else session, max_concurrency)
+    else:
+        client = MultiClient(OwnSession(max_connections=max_concurrency), max_concurrency)
+        client._owns_session = True  # noqa: SLF001 - so that it is closed with the client, as one it had made would be
+    mailbox: Any = SharedMailbox(client._mailbox)  # noqa: SLF001 - its threads keep the one below
+    client._mailbox = mailbox  # noqa: SLF001 - it has no other way to take less than all
     return client
 
 

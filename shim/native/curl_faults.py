@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from shim.descriptors import current_shortage, shortage
 from shim.native.transfer import FaultKind, TransferFault
 
 _UNSUPPORTED_PROTOCOL: Final = 1
@@ -19,6 +20,9 @@ _TOO_LARGE: Final = 100  # a header line beyond libcurl's limit
 
 # Certificates: not trusted, of another host, ours not taken, a file of them that cannot be read. Trying again changes nothing.
 _CERTIFICATE: Final = frozenset({58, 60, 66, 77, 83, 90, 98})
+
+# What fails where there is no descriptor for a socket, a lookup or a file of certificates.
+_NEEDS_DESCRIPTOR: Final = frozenset({2, 5, 6, 7, 27, 35, 45, 58, 66, 77, 82, 83})
 
 # Any other is a fault of the network.
 _KINDS: dict[int, FaultKind] = {
@@ -52,6 +56,9 @@ def fault_of(code: int, message: str, *, answered: bool, odd_status: int | None 
         answered: whether a status line had come: what ends before it is no answer cut short.
         odd_status: of a head that came and was none of an answer.
     """
+    short = current_shortage() if code in _NEEDS_DESCRIPTOR else None  # libcurl does not tell why
+    if short is not None:
+        return TransferFault("network", f"{message or 'no connection was made'} (curl error {code}): {shortage(short)}")
     if odd_status is not None:
         words = "switched protocols" if odd_status == 101 else "sent no status of HTTP"
         return TransferFault(

@@ -15,7 +15,7 @@ from shim.model import InvalidRequestError
 from shim.native.settings import HttpSettings
 
 _KEEPALIVE_SECONDS: Final = 60  # below the idle limits of usual gateways: 350 s at AWS, 120 s at GCP
-_RECEIVE_BUFFER: Final = 64 * 1024
+_RECEIVE_BUFFER: Final = 16 * 1024  # libcurl fills it up to some sixty times before it returns
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_SUPPRESS_CONNECT_HEADERS(3), which pycurl has no name for
 _CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # the first that is set
 _FOREVER_MS: Final = 2**31 - 1

@@ -6,7 +6,9 @@ Source: libcurl's curl_multi_socket_action(3), CURLMOPT_SOCKETFUNCTION(3), CURLM
 
 Theory of operation. libcurl tells which sockets to watch and when to be called; `perform()` hands it what has become ready,
 and it calls back with bytes. libcurl swallows what its callbacks raise and refuses to be re-entered from them, so they only
-append; what was received is delivered after it has returned, and the receiver may then submit and cancel as it likes.
+append; what was received is delivered after it has returned, and the receiver may then submit and cancel as it likes. One turn
+does bounded work: what is left is delivered in the next (`deliveries`), and a transfer that has much waiting receives no more
+meanwhile (`backpressure`).
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ except ModuleNotFoundError as missing:
 
 from shim.fork import never_free
 from shim.native.at_rest import at_rest, ignore_socket, ignore_timer
+from shim.native.backpressure import Backpressure
 from shim.native.curl_faults import NO_HEAD, fault_of
 from shim.native.curl_options import connect_ms, options_of, proxy_of
+from shim.native.deliveries import Deliveries
 from shim.native.settings import HttpSettings
 from shim.native.sockets import Sockets
 from shim.native.timers import Appointments
@@ -39,6 +43,7 @@ from shim.poller import READ, WRITE
 
 _MOST_IDLE_HANDLES = 64
 _SHARING_SECONDS = 1.0  # how long a transfer waits for another's connection to be ready before it makes its own
+_SEGMENTS_A_TURN = 256  # of body, of 16 KiB at most each; the sockets that are left are read in the next turn
 _LOOKUP_SECONDS = 0.2  # how long closing waits for a name lookup that hangs
 
 
@@ -53,8 +58,9 @@ class HttpMulti:
         self._sockets = Sockets(plain=settings.plain_fdset)
         self._active: dict[Any, Transfer] = {}
         self._fresh: list[Transfer] = []
-        self._touched: deque[Transfer] = deque()
-        self._ended: deque[tuple[Transfer, TransferFault | None]] = deque()
+        self._ready: deque[tuple[int, int]] = deque()
+        self._deliveries = Deliveries()
+        self._backpressure = Backpressure(self._sockets, curl=pycurl)
         self._idle: list[Any] = []
         self._appointments = Appointments()
         self._timer_at = math.inf  # never
@@ -70,7 +76,7 @@ class HttpMulti:
     @property
     def running(self) -> int:
         """How many transfers have not delivered their end."""
-        return len(self._active) + len(self._ended)
+        return len(self._active) + len(self._deliveries.ended)
 
     def fileno(self) -> int:
         """The descriptor: readable while `perform()` has something to read, write or deliver."""
@@ -82,7 +88,7 @@ class HttpMulti:
 
     def timeout(self) -> int:
         """Milliseconds until `perform()` wants to be called; -1 for none."""
-        if self._touched or self._ended:
+        if self._deliveries or self._ready:
             return 0
         look_at = self._sockets.look_at if self._active else math.inf
         moment = min(self._timer_at, self._appointments.next(), look_at)
@@ -94,7 +100,8 @@ class HttpMulti:
         connect = settings.connect_timeout if request.connect_timeout is None else request.connect_timeout
         read = settings.read_timeout if request.read_timeout is None else request.read_timeout
         patience = None if read == math.inf else read
-        transfer = Transfer(request.body, receiver, touched=self._touched, patience=patience)
+        touched = self._deliveries.touched
+        transfer = Transfer(request.body, receiver, touched=touched, full=self._backpressure.full, patience=patience)
         # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
         transfer.connect_limit = (connect or math.inf) if settings.max_connections else math.inf
         # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
@@ -131,15 +138,15 @@ class HttpMulti:
         self._sockets.ring()
 
     def expect_end(self, transfer: Transfer, *, within: float) -> None:
-        """Give a transfer that has told everything `within` seconds to end."""
-        if transfer.easy is not None and (transfer.patience is None or transfer.patience > within):
-            transfer.patience = within
-            self._appointments.make(time.monotonic() + within, transfer)
+        """Give a transfer that has told everything `within` seconds to end, whatever still comes on it."""
+        if transfer.easy is not None and transfer.end_by == math.inf:
+            transfer.end_by = time.monotonic() + within
+            self._appointments.make(transfer.end_by, transfer)
 
     def cancel(self, transfer: Transfer) -> None:
         """Stop a transfer at once, wherever it is; nothing more is delivered of it."""
         receiver, transfer.receiver = transfer.receiver, None
-        transfer.segments.clear()
+        transfer.segments, transfer.is_behind = [], False
         if transfer.easy is not None:
             self._release(transfer)
         if receiver is not None:
@@ -147,24 +154,11 @@ class HttpMulti:
 
     def pause(self, transfer: Transfer) -> None:
         """Receive no more of a transfer than libcurl has read: its server has to wait."""
-        easy = transfer.easy
-        if easy is not None and transfer.held is None:
-            transfer.held = easy.getinfo(pycurl.ACTIVESOCKET)
-            self._sockets.hold(transfer.held)
-            easy.pause(pycurl.PAUSE_RECV)
+        self._backpressure.pause(transfer)
 
     def resume(self, transfer: Transfer) -> None:
         """Receive on."""
-        if transfer.held is not None:
-            self._let_go_of_held(transfer)
-            transfer.since = time.monotonic()
-            transfer.easy.pause(pycurl.PAUSE_CONT)
-            self._sockets.ring()
-
-    def _let_go_of_held(self, transfer: Transfer) -> None:
-        held, transfer.held = transfer.held, None
-        if held is not None:
-            self._sockets.unhold(held)
+        self._backpressure.resume(transfer)
 
     def perform(self) -> int:
         """Read and write what can be, deliver what was received; return how many transfers are running.
@@ -179,7 +173,8 @@ class HttpMulti:
             self._move()
             self._collect_ended()
             self._review_due()
-            self._deliver()
+            self._deliveries.deliver()
+            self._backpressure.balance(self._deliveries.touched)
         finally:
             self._performing = False
         return self.running
@@ -193,9 +188,9 @@ class HttpMulti:
         for transfer in list(self._active.values()):
             self.cancel(transfer)
         self._fresh.clear()
-        self._touched.clear()
-        self._ended.clear()
-        self._appointments.clear()
+        self._ready.clear()
+        for each in (self._backpressure, self._deliveries, self._appointments):
+            each.clear()
         self._close_multi()
         for easy in self._idle:
             easy.close()
@@ -216,8 +211,10 @@ class HttpMulti:
         self._multi.setopt(pycurl.M_TIMERFUNCTION, ignore_timer)
         for easy in self._active:
             at_rest(easy, curl=pycurl)
-        for each in (self._active, self._fresh, self._touched, self._ended, self._idle, self._appointments):
+        for each in (self._active, self._fresh, self._ready, self._idle):
             each.clear()
+        for one in (self._backpressure, self._deliveries, self._appointments):
+            one.clear()
         self._sockets.forget()
 
     def _close_multi(self) -> None:
@@ -231,17 +228,24 @@ class HttpMulti:
         closing.join(_LOOKUP_SECONDS)
 
     def _move(self) -> None:
-        ready = self._sockets.ready()
+        ready = self._ready  # those of an earlier turn first: epoll would name the same ones again
+        if not ready:
+            ready.extend(self._sockets.ready())
         for transfer in self._fresh:
             transfer.begin()
         self._fresh.clear()
-        for fd, interest in ready:
-            self._multi.socket_action(fd, interest)
+        touched, taken = self._deliveries.touched, 0
+        while ready and taken < _SEGMENTS_A_TURN:
+            before = len(touched)
+            self._multi.socket_action(*ready.popleft())
+            if len(touched) > before:
+                taken += len(touched[-1].segments)
         due = self._timer_at
         if due < math.inf and time.monotonic() >= due:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
             if self._timer_at is due:  # libcurl has set no other
                 self._timer_at = math.inf
+        self._backpressure.take_full()
 
     def _on_socket(self, event: int, fd: int, *_libcurl: object) -> None:
         # libcurl's POLL_IN and POLL_OUT are the bits of READ and WRITE; POLL_REMOVE is a bit of its own.
@@ -249,26 +253,6 @@ class HttpMulti:
 
     def _on_timer(self, milliseconds: int) -> None:
         self._timer_at = math.inf if milliseconds < 0 else time.monotonic() + milliseconds / 1000
-
-    def _deliver(self) -> None:
-        now = time.monotonic()
-        while self._touched:
-            transfer = self._touched.popleft()
-            segments, transfer.segments = transfer.segments, []
-            transfer.since = now
-            if transfer.receiver is not None:
-                try:
-                    transfer.receiver.on_segments(transfer, segments)
-                except BaseException:
-                    self._touched.appendleft(transfer)  # KeyboardInterrupt: what was not delivered is, at the next call
-                    raise
-        while self._ended:
-            transfer, fault = self._ended[0]
-            if transfer.receiver is not None:
-                transfer.receiver.on_end(transfer, fault)
-                transfer.receiver = None
-            if self._ended:  # only now, for an interrupt; and it may have closed this
-                self._ended.popleft()
 
     def _collect_ended(self) -> None:
         more = True
@@ -315,6 +299,8 @@ class HttpMulti:
 
     def _review_sent(self, transfer: Transfer, now: float) -> float | TransferFault:
         """When to look again at a transfer that has its connection, or why it ends: its server has been silent for too long."""
+        if now >= transfer.end_by:
+            return TransferFault("timeout", "the body did not end in time after the last event")
         if transfer.patience is None:
             return math.inf
         if transfer.held is not None:
@@ -353,7 +339,7 @@ class HttpMulti:
 
     def _end(self, transfer: Transfer, fault: TransferFault | None) -> None:
         self._release(transfer)
-        self._ended.append((transfer, fault))
+        self._deliveries.ended.append((transfer, fault))
 
     def _release(self, transfer: Transfer) -> None:
         easy, transfer.easy = transfer.easy, None
@@ -363,7 +349,7 @@ class HttpMulti:
         transfer.ended = time.monotonic()
         if transfer.looked_up and not easy.getinfo(pycurl.NAMELOOKUP_TIME):
             self._lookup_abandoned = True
-        self._let_go_of_held(transfer)
+        self._backpressure.let_go(transfer)
         self._multi.remove_handle(easy)
         transfer.let_go()
         self._appointments.tidy(running=len(self._active))

@@ -11,6 +11,7 @@ from typing import final
 
 from shim.call_options import ApiKey, CallOptions
 from shim.calls import Call, Codec, ProviderBase, StreamCall, checked_options
+from shim.descriptors import descriptors_for
 from shim.endpoint import Endpoint
 from shim.model import ModelRequest
 from shim.native.http_multi import HttpMulti
@@ -21,6 +22,8 @@ from shim.native.transfer import HttpRequest, Transfer
 from shim.provider import Completion, OnCompletion, OnEvent, RequestHandle
 from shim.transfer_observer import Observe, SentRequest, TransferObserver
 from shim.wire.api_selection import ApiChoice
+
+_DESCRIPTORS = 5  # to be made at all: the one descriptor, what rings it, and up to three of libcurl's
 
 
 @final
@@ -47,6 +50,7 @@ class NativeProvider(ProviderBase):
 
     Raises:
         InvalidRequestError: a setting cannot be used; the message names it.
+        OutOfDescriptorsError: the process has no file descriptors left for it.
     """
 
     def __init__(
@@ -92,7 +96,9 @@ class NativeProvider(ProviderBase):
             verify=verify,
             plain_fdset=plain_fdset,
         )
-        self._multi = HttpMulti(checked(settings))
+        checked_settings = checked(settings)
+        with descriptors_for("a native provider", count=_DESCRIPTORS):
+            self._multi = HttpMulti(checked_settings)
         self._transfers: dict[int, Transfer] = {}
         self._watchers: tuple[Observe, ...] = ()
         self._numbers = itertools.count(1)

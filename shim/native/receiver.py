@@ -5,6 +5,7 @@ Not the transfer (`http_multi`) and not the reading (`shim.calls.answer_reader`)
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
@@ -18,6 +19,7 @@ from shim.wire.content_encoding import ContentDecoder, decoder_of
 
 # How long a server may take between the last event and the end of the body; the legacy client's limit.
 DRAIN_SECONDS: Final = 2.0
+_PIECE: Final = 16 * 1024  # decoded and read at a time
 
 OnCompleted: TypeAlias = Callable[[Call, Completion], None]
 
@@ -32,7 +34,17 @@ class CallReceiver:
         observers: who watches.
     """
 
-    __slots__ = ("_call", "_completed", "_decoder", "_has_head", "_is_told", "_multi", "_observers", "_reader")
+    __slots__ = (
+        "_call",
+        "_completed",
+        "_decoder",
+        "_encoded",
+        "_has_head",
+        "_is_told",
+        "_multi",
+        "_observers",
+        "_reader",
+    )
 
     def __init__(
         self, call: Call, *, multi: HttpMulti, completed: OnCompleted, observers: Sequence[TransferObserver] = ()
@@ -43,19 +55,24 @@ class CallReceiver:
         self._observers = observers
         self._reader: AnswerReader = reader_of(call)
         self._decoder: ContentDecoder | None = None
+        self._encoded: deque[bytes] = deque()  # received, and still to be decoded
         self._has_head = False
         self._is_told = False  # observers have been told the end
 
-    def on_segments(self, transfer: Transfer, segments: list[bytes]) -> None:
+    def on_segments(self, transfer: Transfer, segments: list[bytes]) -> int:
         """Take body bytes, and deliver the events they complete."""
         fault = None if self._has_head else self._take_head(transfer)
         if fault is not None:
             segments = []  # in an encoding nobody here reads
-        elif self._decoder is not None:
-            segments, fault = _decoded(self._decoder, segments)
-        self._read(transfer, segments, fault=fault)
+        if self._decoder is None:
+            return self._read(transfer, segments, fault=fault)
+        self._encoded.extend(segments)
+        taken = len(self._encoded[0]) if self._encoded and not self._decoder.has_more else 0
+        plain, fault = self._next_decoded(self._decoder)
+        transfer.is_behind = fault is None and (bool(self._encoded) or self._decoder.has_more)
+        return taken + self._read(transfer, [plain] if plain else [], fault=fault)
 
-    def on_end(self, transfer: Transfer, fault: TransferFault | None) -> None:
+    def on_end(self, transfer: Transfer, fault: TransferFault | None) -> int:
         """Take the end."""
         if transfer.status and not self._has_head:
             self._take_head(transfer)
@@ -75,6 +92,7 @@ class CallReceiver:
         else:
             self._show_end(cause.category.value, cause.message)
         self._completed(self._call, self._reader.conclude(cause))
+        return self._reader.collected
 
     def on_cancel(self, transfer: Transfer) -> None:
         """Take that it was stopped; who stops a transfer tells its call."""
@@ -95,7 +113,22 @@ class CallReceiver:
             return AnswerFault(error.category, error.message)
         return None
 
-    def _read(self, transfer: Transfer, segments: Sequence[bytes], *, fault: AnswerFault | None) -> None:
+    def _next_decoded(self, decoder: ContentDecoder) -> tuple[bytes, AnswerFault | None]:
+        """What the next encoded bytes give, a piece of it at most; and why there is no more."""
+        plain = b""
+        try:
+            if decoder.has_more:
+                plain = decoder.feed(b"", most=_PIECE)
+            elif self._encoded:
+                plain = decoder.feed(self._encoded.popleft(), most=_PIECE)
+            if decoder.fault is not None:
+                raise decoder.fault
+        except ProviderError as error:
+            self._encoded.clear()
+            return plain, AnswerFault(error.category, error.message)
+        return plain, None
+
+    def _read(self, transfer: Transfer, segments: Sequence[bytes], *, fault: AnswerFault | None) -> int:
         if segments and self._observers:
             self._show_segments(segments)
         wanted: Wanted = self._reader.feed(segments)
@@ -107,6 +140,7 @@ class CallReceiver:
             # Cancelled last, so that an interrupt in its last event leaves the transfer, and this is called again.
             self._completed(self._call, self._reader.conclude())
             self._multi.cancel(transfer)
+        return self._reader.fed
 
     def _show_segments(self, segments: Sequence[bytes]) -> None:
         for observer in self._observers:
@@ -117,18 +151,3 @@ class CallReceiver:
             self._is_told = True
             for observer in self._observers:
                 observer.on_end(kind, message)
-
-
-def _decoded(decoder: ContentDecoder, segments: Sequence[bytes]) -> tuple[list[bytes], AnswerFault | None]:
-    """What segments give, and why there is no more."""
-    plain: list[bytes] = []
-    try:
-        for segment in segments:
-            data = decoder.feed(segment)
-            if data:
-                plain.append(data)
-            if decoder.fault is not None:
-                raise decoder.fault
-    except ProviderError as error:
-        return plain, AnswerFault(error.category, error.message)
-    return plain, None

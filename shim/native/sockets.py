@@ -81,8 +81,10 @@ class Sockets:
             self._poller.keep(fd)
 
     def hold(self, fd: int) -> None:
-        """Take it that a transfer on this socket is paused, so that libcurl may wait for nothing there."""
+        """Take it that a transfer on this socket is paused, so that libcurl may wait for nothing there, or does so already."""
         self._held[fd] += 1
+        if self._kept.pop(fd, None) is not None:
+            self._poller.watch(fd, 0)
 
     def unhold(self, fd: int) -> None:
         """Take it that one is paused no more."""

@@ -16,6 +16,11 @@ from msgspec import Struct
 
 from shim.transfer_observer import SentRequest
 
+PAUSE_RECEIVING: Final = (
+    0x10000001  # CURL_WRITEFUNC_PAUSE: what libcurl's write callback returns to get the same bytes again
+)
+_MOST_SEGMENTS: Final = 2048  # of one transfer that wait: a server may send each byte in a chunk of its own
+
 FaultKind: TypeAlias = Literal["timeout", "network", "truncated", "protocol", "invalid_request"]
 
 
@@ -54,12 +59,16 @@ class Receiver(Protocol):
     What leaves either method leaves `perform()`, and the call is repeated at the next one: an interrupt loses nothing.
     """
 
-    def on_segments(self, transfer: Transfer, segments: list[bytes]) -> None:
-        """Take body bytes, split as libcurl read them; none where the call is repeated."""
+    def on_segments(self, transfer: Transfer, segments: list[bytes]) -> int:
+        """Take body bytes, split as libcurl read them; none where the call is repeated.
+
+        Returns:
+            What was delivered, in the unit of `shim.calls.turn`. What was not sets `transfer.is_behind`: the call is repeated.
+        """
         ...
 
-    def on_end(self, transfer: Transfer, fault: TransferFault | None) -> None:
-        """Take the end: of a complete response, or the fault."""
+    def on_end(self, transfer: Transfer, fault: TransferFault | None) -> int:
+        """Take the end: of a complete response, or the fault; return as `on_segments` does."""
         ...
 
     def on_cancel(self, transfer: Transfer) -> None:
@@ -77,9 +86,12 @@ class Transfer:
         receiver: None once it is cancelled or has ended, and nothing more is delivered.
         odd_status: of a head that can be no answer's, where one came.
         patience: seconds of silence it is allowed, None for no limit.
+        end_by: when it is ended, monotonic seconds: all there was to tell has been told; infinity before.
         connect_limit: seconds it may take to connect, where libcurl does not keep that limit; infinity where it does.
         body: what is sent; its position is how much of it libcurl has taken.
         held: the socket it was paused on, None while it is not paused.
+        is_paused, is_slowed: why it is: its caller wants no more for now; what it has received waits to be delivered.
+        is_behind: its receiver has not delivered all it was given, and is called again.
         started: when libcurl first had it; its own times count from there.
         since: the last sign of life.
         easy, segments, looked_up, alone, taken, started_over: the handle, what waits to be delivered, whether the lookup of its
@@ -88,6 +100,7 @@ class Transfer:
     """
 
     __slots__ = (
+        "_full",
         "_head",
         "_touched",
         "alone",
@@ -95,10 +108,14 @@ class Transfer:
         "connect_limit",
         "connected",
         "easy",
+        "end_by",
         "ended",
         "first_byte",
         "headers",
         "held",
+        "is_behind",
+        "is_paused",
+        "is_slowed",
         "looked_up",
         "odd_status",
         "patience",
@@ -111,7 +128,15 @@ class Transfer:
         "taken",
     )
 
-    def __init__(self, body: bytes, receiver: Receiver, *, touched: deque[Transfer], patience: float | None) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        receiver: Receiver,
+        *,
+        touched: deque[Transfer],
+        full: list[Transfer],
+        patience: float | None,
+    ) -> None:
         self.body = io.BytesIO(body)
         self.receiver: Receiver | None = receiver
         self.status = 0
@@ -120,9 +145,10 @@ class Transfer:
         self.connected: float | None = None
         self.ended: float | None = None
         self.patience = patience
-        self.connect_limit = math.inf
+        self.connect_limit = self.end_by = math.inf
         self.easy: Any = None
         self.held: int | None = None
+        self.is_behind = self.is_paused = self.is_slowed = False
         self.looked_up = False
         self.odd_status: int | None = None
         self.alone = True
@@ -132,12 +158,24 @@ class Transfer:
         self.since = self.started = time.monotonic()
         self._head: list[bytes] = []
         self._touched = touched
+        self._full = full
 
-    def on_body(self, data: bytes) -> None:
-        """Be libcurl's write callback."""
-        if not self.segments:
-            self._touched.append(self)
-        self.segments.append(data)
+    def on_body(self, data: bytes) -> int | None:
+        """Be libcurl's write callback; it may have to wait with these bytes, and then pauses the transfer."""
+        segments = self.segments
+        if not segments:
+            if not self.is_behind:
+                self._touched.append(self)
+        elif len(segments) >= _MOST_SEGMENTS:
+            self._full.append(self)
+            return PAUSE_RECEIVING
+        segments.append(data)
+        return None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something it has received is still to be delivered."""
+        return bool(self.segments) or self.is_behind
 
     def on_header(self, line: bytes) -> None:
         """Be libcurl's header callback: one line of a head; interim (1xx) heads come before the final one, trailers after."""

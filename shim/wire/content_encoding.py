@@ -8,6 +8,7 @@ Sources: RFC 9110 8.4, RFC 1952 (gzip, members 2.2), RFC 1950 (zlib), RFC 1951 (
 
 from __future__ import annotations
 
+import sys
 import zlib
 from typing import Final
 
@@ -70,6 +71,8 @@ class ContentDecoder:
         "_limit",
         "_members",
         "_name",
+        "_rest",
+        "_stopped",
         "fault",
         "is_damaged",
     )
@@ -82,6 +85,8 @@ class ContentDecoder:
         self._is_plain = False  # not encoded, whatever its header says
         self._is_over = False  # what came behind the last member is no member
         self._members = 0  # that have ended
+        self._rest = b""  # encoded, and not yet undone: what was asked for was enough
+        self._stopped = False  # zlib may hold more that it could give
         self._encoded = 0
         self._decoded = 0
         self.fault: ProviderError | None = None
@@ -92,14 +97,23 @@ class ContentDecoder:
         """Whether the body is not encoded, whatever its header says; False as long as that is not known."""
         return self._is_plain
 
-    def feed(self, data: bytes) -> bytes:
+    @property
+    def has_more(self) -> bool:
+        """Whether what was fed gives more than was asked for; `feed` with no bytes gives the next of it."""
+        return self._stopped or bool(self._rest)
+
+    def feed(self, data: bytes, *, most: int | None = None) -> bytes:
         """Take encoded bytes; return what they give.
+
+        Args:
+            data: as it arrived.
+            most: bytes to return, or few more; what is left is told by `has_more`. None for all.
 
         Raises:
             ProviderError: category protocol.
         """
         self._encoded += len(data)
-        return self._taken(data, is_last=False)
+        return self._taken(data, is_last=False, most=most)
 
     def finish(self) -> bytes:
         """Tell that the body has ended; return what was still held back.
@@ -107,19 +121,22 @@ class ContentDecoder:
         Raises:
             ProviderError: category truncated where the body ends inside its encoding, protocol else.
         """
-        data = self._taken(b"", is_last=True)
+        data = self._taken(b"", is_last=True, most=None)
         if self.fault is None and self._inflater is not None:
             raise ProviderError(ErrorCategory.TRUNCATED, f"the body ends inside its content encoding ({self._name})")
         return data
 
-    def _taken(self, data: bytes, *, is_last: bool) -> bytes:
+    def _taken(self, data: bytes, *, is_last: bool, most: int | None) -> bytes:
         if self.fault is not None:
             raise self.fault
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        self._stopped = False
         if self._is_over:
             return b""
         pieces: list[bytes] = []
         try:
-            self._take(data, pieces, is_last=is_last)
+            self._take(data, pieces, is_last=is_last, most=sys.maxsize if most is None else most)
         except zlib.error as error:
             self.fault = _error(f"the body is not what the header Content-Encoding says ({self._name}): {error}")
             self.is_damaged = True
@@ -130,7 +147,8 @@ class ContentDecoder:
             raise self.fault
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _take(self, data: bytes, pieces: list[bytes], *, is_last: bool) -> None:
+    def _take(self, data: bytes, pieces: list[bytes], *, is_last: bool, most: int) -> None:
+        enough = self._decoded + most
         while True:
             if self._is_plain:
                 pieces.append(self._counted(data))
@@ -140,7 +158,10 @@ class ContentDecoder:
                 if not self._begin(data, is_last=is_last):
                     return
                 continue
-            data = self._inflate(data, into=pieces)
+            data = self._inflate(data, into=pieces, enough=enough)
+            if self._decoded >= enough:
+                self._rest = data
+                return
             if self._inflater is not None and not data:
                 return
 
@@ -170,19 +191,23 @@ class ContentDecoder:
         self._held = b""
         return True
 
-    def _inflate(self, data: bytes, *, into: list[bytes]) -> bytes:
-        """Undo what can be; return what is behind the end of the member."""
+    def _inflate(self, data: bytes, *, into: list[bytes], enough: int) -> bytes:
+        """Undo what can be, until `enough` is decoded; return what is not undone, or behind the end of the member."""
         inflater = self._inflater
         while inflater is not None:
-            piece = inflater.decompress(data, _PIECE)
+            most = min(_PIECE, enough - self._decoded)
+            piece = inflater.decompress(data, most)
             into.append(self._counted(piece))
             data = inflater.unconsumed_tail
             if inflater.eof:
                 self._inflater = None
                 self._members += 1
                 return inflater.unused_data
-            if not data and len(piece) < _PIECE:
+            if not data and len(piece) < most:
                 break
+            if self._decoded >= enough:
+                self._stopped = True
+                return data
         return b""
 
     def _counted(self, data: bytes) -> bytes:

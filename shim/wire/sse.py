@@ -66,6 +66,7 @@ class SSEDecoder:
     Attributes:
         last_event_id: what `Last-Event-ID` would carry on a reconnection.
         retry: the reconnection time in milliseconds the stream asked for, None where it did not.
+        lines: how many lines were read one by one, blank ones and comments too: what the stream cost besides its events.
     """
 
     __slots__ = (
@@ -81,6 +82,7 @@ class SSEDecoder:
         "_on_unknown_field",
         "_start",
         "last_event_id",
+        "lines",
         "retry",
     )
 
@@ -104,6 +106,7 @@ class SSEDecoder:
             raise ValueError(f"max_event_bytes is {max_event_bytes}: give a positive number of bytes")
         self.last_event_id = ""
         self.retry: int | None = None
+        self.lines = 0
         self._max_event_bytes = max_event_bytes
         self._on_unknown_field = on_unknown_field
         self._start = True  # nothing but a possible byte order mark has been seen
@@ -277,10 +280,11 @@ class SSEDecoder:
     def _read_lines(self, text: bytes, events: list[ServerSentEvent]) -> None:
         """Read the lines of `text`, and keep the last one if it is unfinished; no other unfinished line is kept."""
         *lines, rest = text.split(b"\n")
+        self.lines += len(lines)
         for line in lines:
             if line:
                 self._read_line(line)
-            else:
+            elif self._in_event:  # else there is nothing to end: blank lines alone may come in any number
                 self._dispatch(events)
         self._keep(rest)
 

@@ -41,23 +41,28 @@ TABLE = {
     "shim.endpoint": row("shim.model"),
     "shim.call_options": row("shim.model shim.endpoint"),
     "shim.provider": row("shim.model shim.endpoint shim.call_options"),
-    "shim.wakeup": row(),
+    "shim.descriptors": row("shim.model"),  # what says that none is left
+    "shim.wakeup": row("shim.descriptors"),
     "shim.fork": row(),  # what a forked child does with what it got
-    "shim.poller": row("shim.fork"),
+    "shim.poller": row("shim.descriptors shim.fork"),
     "shim.wire": row("shim.model"),
     "shim.per_process": row(),  # one value for each process: of a recording, of a client
     "shim.transfer_observer": row(),  # what a transport shows to whoever watches it
     "shim.calls": row(f"{VOCABULARY} shim.wire"),  # what the two transports have in common
-    "shim.legacy_adapter": row(f"{VOCABULARY} shim.calls shim.wire legacy_openai", "requests urllib3"),  # its sessions
+    "shim.legacy_adapter": row(  # its sessions
+        f"{VOCABULARY} shim.calls shim.descriptors shim.wire legacy_openai", "requests urllib3"
+    ),
     "shim.native": row(
-        f"{VOCABULARY} shim.calls shim.fork shim.poller shim.transfer_observer shim.wakeup shim.wire", "certifi pycurl"
+        f"{VOCABULARY} shim.calls shim.descriptors shim.fork shim.poller shim.transfer_observer shim.wakeup shim.wire",
+        "certifi pycurl",
     ),
     "shim.loops": row(VOCABULARY),
     "shim.layers": row(
         f"{VOCABULARY} shim.poller shim.wakeup", "opentelemetry"
     ),  # what waits for its next try can be woken
     "shim.recording": row(  # the tap is a transport adapter; the proxy frames HTTP with h11
-        f"{VOCABULARY} shim.calls shim.per_process shim.transfer_observer shim.wire", "h11 requests urllib3"
+        f"{VOCABULARY} shim.calls shim.descriptors shim.per_process shim.transfer_observer shim.wire",
+        "h11 requests urllib3",
     ),
     "shim.comparison": row(  # replays recorded answers through requests and urllib3
         f"{VOCABULARY} shim.calls shim.layers shim.transfer_observer shim.recording shim.wakeup shim.wire",
@@ -80,11 +85,11 @@ TABLE = {
     ),
     "shim.doctor": row("shim.migration shim.compat"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
-        f"{VOCABULARY} shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison shim.wakeup",
+        f"{VOCABULARY} shim.descriptors shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison shim.wakeup",
         "h11 h2 pytest trustme",
     ),
     "shim.cli": row(
-        f"{BELOW_FACTORY} shim shim.factory shim.client shim.compat shim.compat.openai_v0 shim.doctor shim.testing",
+        f"{BELOW_FACTORY} shim shim.descriptors shim.factory shim.client shim.compat shim.compat.openai_v0 shim.doctor shim.testing",
         "rich",
     ),
     "shim": row(f"{BELOW_FACTORY} shim.factory shim.client"),

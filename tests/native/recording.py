@@ -29,17 +29,19 @@ class Recorder:
         """Whether the end came."""
         return bool(self.ends)
 
-    def on_segments(self, transfer: Transfer, segments: list[bytes]) -> None:
+    def on_segments(self, transfer: Transfer, segments: list[bytes]) -> int:
         """Take bytes."""
         self.body += b"".join(segments)
         if self._act is not None:
             self._act("segments")
+        return sum(map(len, segments))
 
-    def on_end(self, transfer: Transfer, fault: TransferFault | None) -> None:
+    def on_end(self, transfer: Transfer, fault: TransferFault | None) -> int:
         """Take the end."""
         self.ends.append(fault)
         if self._act is not None:
             self._act("end")
+        return 0
 
     def on_cancel(self, transfer: Transfer) -> None:
         """Take that it was stopped."""

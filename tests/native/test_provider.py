@@ -141,7 +141,14 @@ def test_nothing_of_a_request_is_left_in_the_provider(
     ask(provider, stream=True)
     assert isinstance(provider, NativeProvider)
     multi = provider._multi
-    tables = (provider._transfers, provider._calls, multi._active, multi._touched, multi._ended, multi._fresh)
+    tables = (
+        provider._transfers,
+        provider._calls,
+        multi._active,
+        multi._deliveries.touched,
+        multi._deliveries.ended,
+        multi._fresh,
+    )
     assert [len(table) for table in tables] == [0] * len(tables)
 
 

@@ -52,6 +52,11 @@ class CodecReader:
         answer = presented(exchange)
         events: list[StreamEvent] | None = [] if answer.streamed else None
         reader = reader_of(_call(_CODECS[api], events))
+        if (
+            100 <= answer.status < 200
+        ):  # http.client takes one for the final answer; the native provider reads past it, or ends there
+            words = f"the server gave an interim answer ({answer.status}) for the final one"
+            return Heard(reader.conclude(AnswerFault(ErrorCategory.PROTOCOL, words)), events)
         reader.head(answer.status, _joined(answer.headers))
         for piece in answer.pieces:
             if reader.feed((piece,)) == "nothing":
@@ -65,7 +70,7 @@ class CodecReader:
             UnreadableExchangeError: as `hear`.
         """
         answer, api = presented(exchange), api_of(exchange)
-        if api is None or not answer.streamed:
+        if api is None or not answer.streamed or answer.status < 200:
             return replace(self.hear(exchange).completion, timing=Timing(started=0.0, finished=exchange.finished))
         began: list[float] = []
         clock = _PieceClock(exchange, answer)

@@ -321,5 +321,8 @@ class _Comparison:
 
 
 def _parting(control: Reading, candidate: Reading, *, variant: Variant) -> list[Mismatch]:
-    broken = variant.exchange.fault is not None or variant.exchange.ended != "complete"
+    exchange = variant.exchange
+    # A final 1xx is a broken exchange too: the answer has not come.
+    interim = exchange.response is not None and 100 <= exchange.response.status < 200
+    broken = exchange.fault is not None or exchange.ended != "complete" or interim
     return readings_part(control, candidate, broken=broken)

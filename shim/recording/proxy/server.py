@@ -10,12 +10,14 @@ import asyncio
 import contextlib
 import ssl
 import threading
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import h11
 from msgspec import Struct
 
+from shim.descriptors import descriptors_for, is_exhausted, shortage
 from shim.recording.exchange import Exchange, RecordedRequest
 from shim.recording.exchange_builder import Recording, SentBody
 from shim.recording.finished_exchange import Finished
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 # Two descriptors each, below the 1,024 that many systems give a process.
 MAX_CONNECTIONS = 400
+_DESCRIPTORS = 6  # the listener, what its loop is made of, and one connection on both sides
 # As nginx has it for each read of a head or body; a client that is slower has been cut off.
 REQUEST_SECONDS = 60.0
 
@@ -137,7 +140,8 @@ class RecordingProxy:
             raise RuntimeError("this proxy is running already; make another one")
         if self.upstream.scheme == "https":
             self._tls = tls_context(self._settings.ca_file)
-        listener = self._address.listen()
+        with descriptors_for("a recording proxy", count=_DESCRIPTORS):
+            listener = self._address.listen()
         self._where = self._address.at(listener)
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(listener, ready), name="shim-record", daemon=True)
@@ -274,6 +278,11 @@ class RecordingProxy:
 
     def _fail(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         failure = context.get("exception")
+        if isinstance(failure, OSError) and is_exhausted(
+            failure
+        ):  # it accepts again after a second, and those who came wait
+            warnings.warn(f"a connection is not accepted yet: {shortage(failure)}", RuntimeWarning, stacklevel=1)
+            return
         if not isinstance(failure, BaseException):
             failure = RuntimeError(str(context.get("message")))
         self._failure = self._failure or failure

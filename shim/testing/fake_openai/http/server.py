@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
+from shim.descriptors import descriptors_for
 from shim.testing.fake_openai.api import Api
 from shim.testing.fake_openai.behaviours import Behaviour
 from shim.testing.fake_openai.http.accepted_connection import AcceptedConnection
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 BACKLOG = 4096
 # Leaving drops every connection at once; only a planned function that never returns can take longer.
+DESCRIPTORS = 5  # the listener, what its loop is made of, and one connection
 EXIT_SECONDS = 5.0
 
 
@@ -77,7 +79,8 @@ class FakeOpenAI:
     def __enter__(self) -> "Self":
         if self._thread is not None:
             raise RuntimeError("this server is running already; make another one")
-        listener = _listener(self._host, self._port)
+        with descriptors_for("a fake OpenAI", count=DESCRIPTORS):
+            listener = _listener(self._host, self._port)
         self._port = listener.getsockname()[1]
         try:
             self._shared.tls = self._tls_options.begin()
