@@ -1,0 +1,1 @@
+"""Tests of what is packed: the source archive and the wheel."""
