@@ -8,11 +8,13 @@ one accepted request; `AnswerReader` reads its answer from bytes; `CallTable` ho
 from shim.calls.answer_reader import BODY_LIMIT, AnswerFault, AnswerReader, StreamReader, Wanted, reader_of
 from shim.calls.call import Call, CallDecoder, Codec, Ending, StreamCall, check_callback
 from shim.calls.provider_base import NO_OPTIONS, ProviderBase, checked_options, deadlines_of, endpoint_of, find_key
+from shim.calls.request_headers import REFUSED_HEADERS, check_extra_headers
 from shim.calls.table import CallTable
 
 __all__ = [
     "BODY_LIMIT",
     "NO_OPTIONS",
+    "REFUSED_HEADERS",
     "AnswerFault",
     "AnswerReader",
     "Call",
@@ -25,6 +27,7 @@ __all__ = [
     "StreamReader",
     "Wanted",
     "check_callback",
+    "check_extra_headers",
     "checked_options",
     "deadlines_of",
     "endpoint_of",

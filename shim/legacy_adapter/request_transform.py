@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from legacy_openai import OMIT, Config, Conversation, Message
 from shim.call_options import CallOptions
-from shim.calls import NO_OPTIONS, deadlines_of
+from shim.calls import NO_OPTIONS, check_extra_headers, deadlines_of
 from shim.endpoint import Endpoint
 from shim.model import ModelRequest, UnsupportedFeatureError, check_request
 from shim.wire import chat
@@ -89,6 +89,7 @@ def to_legacy(request: ModelRequest, settings: Settings, *, api_key: str, stream
         InvalidRequestError, UnsupportedFeatureError: as `shim.wire.chat.to_body` does.
     """
     check_request(request)
+    check_extra_headers(request.extra_headers, url=settings.endpoint.base_url)
     request = _with_default_temperature(request, settings.default_temperature)
     body = chat.to_body(request, stream=stream, checked=True)
     endpoint, headers = settings.endpoint, dict(request.extra_headers)

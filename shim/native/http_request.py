@@ -1,6 +1,7 @@
 """The headers of a request, checked before anything is sent.
 
-Not the address (`shim.endpoint`), the body (`shim.wire`), the sending (`http_multi`) nor what all requests share (`settings`).
+Not the address (`shim.endpoint`), the body (`shim.wire`), the sending (`http_multi`), what all requests share (`settings`) nor
+which headers no transport takes (`shim.calls.request_headers`).
 Source: OpenAI API reference, Authentication; RFC 9110 5.5 for what a header may hold.
 """
 
@@ -9,22 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from shim.calls import check_extra_headers
 from shim.endpoint import Endpoint, can_be_sent
 from shim.model import InvalidRequestError
 from shim.wire.content_encoding import ACCEPTED
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _KEY = re.compile(r"[\x21-\x7e]+")
 _USER_AGENT = "shim-native/0.1.0"
-
-# What frames the body is the transport's own: another value would let a request end where the server does not see it.
-_FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 
 def header_lines(
     endpoint: Endpoint,
     api_key: str,
     *,
+    url: str,
     stream: bool,
     extra: Mapping[str, str | None],
     idempotency_key: str | None = None,
@@ -38,6 +37,7 @@ def header_lines(
         raise InvalidRequestError(
             "api_key has white space or other characters no header can carry; check how it was read", field="api_key"
         )
+    check_extra_headers(extra, url=url)
     by_key = endpoint.auth == "api-key"
     headers: dict[str, str | None] = {
         "api-key" if by_key else "Authorization": api_key if by_key else f"Bearer {api_key}",
@@ -59,10 +59,6 @@ def header_lines(
 
 def _checked(name: str, value: str | None) -> str:
     """Check a header of the caller's; return its name in lower case."""
-    if not _HEADER_NAME.fullmatch(name):
-        raise InvalidRequestError(f"extra_headers: {name!r} is not a header name", field="extra_headers")
-    if name.lower() in _FRAMING:
-        raise InvalidRequestError(f"extra_headers: {name} is set by the transport; leave it out", field="extra_headers")
     if value is not None and not can_be_sent(value):
         place = f"extra_headers[{name!r}]"
         raise InvalidRequestError(

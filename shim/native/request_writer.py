@@ -65,8 +65,14 @@ class RequestWriter:
         request = self._with_default_temperature(request)
         api = select_api(request, api=self._api, checked=True).api
         endpoint = options.endpoint or self._endpoint
+        url = self._addresses[api] if endpoint is self._endpoint else endpoint.url(api)
         lines = header_lines(
-            endpoint, api_key, stream=stream, extra=request.extra_headers, idempotency_key=options.idempotency_key
+            endpoint,
+            api_key,
+            url=url,
+            stream=stream,
+            extra=request.extra_headers,
+            idempotency_key=options.idempotency_key,
         )
         codec = _CODECS[api]
         if self._api == "auto" and api == "responses":
@@ -74,7 +80,6 @@ class RequestWriter:
         if endpoint.deployment is not None:  # the address names the model; the Responses API has no such address
             request = replace(request, model=UNSET if api == "chat_completions" else endpoint.deployment)
         body = codec.serialize(request, stream=stream, checked=True)
-        url = self._addresses[api] if endpoint is self._endpoint else endpoint.url(api)
         limits = deadlines_of(options)
         return codec, HttpRequest(
             url=url, headers=lines, body=body, connect_timeout=limits.connect, read_timeout=limits.read

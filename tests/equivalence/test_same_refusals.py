@@ -8,6 +8,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from shim.calls import REFUSED_HEADERS
 from shim.legacy_adapter import LegacyProvider
 from shim.model import ImagePart, InvalidRequestError, ModelRequest, Reasoning, ShimError, user
 from shim.native import NativeProvider
@@ -41,6 +42,13 @@ REQUESTS: dict[str, Any] = {
     "a header of numbers": replace(TEXT, extra_headers={"X-A": 3}),
     "a header in two lines": replace(TEXT, extra_headers={"X-A": "a\r\nb: c"}),
     "a header with spaces around": replace(TEXT, extra_headers={"X-A": " a "}),
+    "a header with NUL": replace(TEXT, extra_headers={"X-A": "a\0"}),
+    "a pseudo header": replace(TEXT, extra_headers={":path": "/v2"}),
+    "another host": replace(TEXT, extra_headers={"Host": "elsewhere.example"}),
+    "no host": replace(TEXT, extra_headers={"host": None}),
+    "a proxy's credentials": replace(TEXT, extra_headers={"Proxy-Authorization": "Basic x"}),
+    **{f"the header {name}": replace(TEXT, extra_headers={name.title(): "x"}) for name in REFUSED_HEADERS},
+    "the length taken out": replace(TEXT, extra_headers={"Content-Length": None}),
     "a header in Japanese": replace(TEXT, extra_headers={"X-A": "日本"}),
 }
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -66,11 +74,6 @@ ONE_REFUSES: dict[str, tuple[ModelRequest, str, str]] = {
         replace(TEXT, extra_headers={"X-A": "café"}),
         "legacy",
         "RFC 9110 5.5 leaves ISO-8859-1 in headers to history; the legacy client still sends it",
-    ),
-    "the length of the body": (
-        replace(TEXT, extra_headers={"Content-Length": "3"}),
-        "legacy",
-        "requests writes its own over it; libcurl would send it, so the native provider refuses",
     ),
     "a body without a model": (
         replace(TEXT, extra_body={"model": UNSET}),

@@ -12,11 +12,12 @@ KEY = "sk-test-do-not-show"
 
 
 ENDPOINT = Endpoint(organization="org-1")
+URL = ENDPOINT.url("chat_completions")
 
 
 def lines(extra: dict[str, str | None], *, stream: bool = False) -> dict[str, str]:
     """The header lines, by name."""
-    made = header_lines(ENDPOINT, KEY, stream=stream, extra=extra)
+    made = header_lines(ENDPOINT, KEY, url=URL, stream=stream, extra=extra)
     return {line.rstrip(";").partition(":")[0]: line.partition(":")[2] for line in made}
 
 
@@ -43,7 +44,7 @@ def test_an_extra_header_wins_whatever_its_case(name: str) -> None:
 
 def test_a_header_may_be_removed_or_empty() -> None:
     """None removes a header, as libcurl understands it; an empty value is sent empty."""
-    made = header_lines(ENDPOINT, KEY, stream=False, extra={"authorization": None, "X-Empty": ""})
+    made = header_lines(ENDPOINT, KEY, url=URL, stream=False, extra={"authorization": None, "X-Empty": ""})
     assert "authorization:" in made
     assert "X-Empty;" in made
     assert KEY not in "".join(made)
@@ -60,7 +61,7 @@ def test_a_header_may_be_removed_or_empty() -> None:
 def test_a_header_that_injects_another_is_refused(name: str, value: str) -> None:
     """Line ends, control characters, what is no name, and what frames the body are refused; values are not repeated."""
     with pytest.raises(InvalidRequestError, match="extra_headers") as caught:
-        header_lines(ENDPOINT, KEY, stream=False, extra={name: value})
+        header_lines(ENDPOINT, KEY, url=URL, stream=False, extra={name: value})
     assert str(caught.value.field).startswith("extra_headers")
     assert "Evil: 1" not in str(caught.value)
     assert KEY not in repr(caught.value)
@@ -70,20 +71,20 @@ def test_a_header_that_injects_another_is_refused(name: str, value: str) -> None
 def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
     """The error names the field and the cause, and does not quote the key."""
     with pytest.raises(InvalidRequestError, match="api_key") as caught:
-        header_lines(ENDPOINT, key, stream=False, extra={})
+        header_lines(ENDPOINT, key, url=URL, stream=False, extra={})
     assert "sk-" not in str(caught.value)
 
 
 def test_azures_header_carries_the_key() -> None:
     """An endpoint of Azure's kind has the key in `api-key`, and no Authorization."""
-    made = header_lines(Endpoint(auth="api-key"), KEY, stream=False, extra={})
+    made = header_lines(Endpoint(auth="api-key"), KEY, url=URL, stream=False, extra={})
     assert f"api-key: {KEY}" in made
     assert not any(line.lower().startswith("authorization") for line in made)
 
 
 def test_an_idempotency_key_is_a_header_which_the_requests_own_replaces() -> None:
     """The call's idempotency key is sent once; a header the request brings itself wins."""
-    made = header_lines(ENDPOINT, KEY, stream=False, extra={}, idempotency_key="abc")
+    made = header_lines(ENDPOINT, KEY, url=URL, stream=False, extra={}, idempotency_key="abc")
     assert "Idempotency-Key: abc" in made
-    made = header_lines(ENDPOINT, KEY, stream=False, extra={"idempotency-key": "mine"}, idempotency_key="abc")
+    made = header_lines(ENDPOINT, KEY, url=URL, stream=False, extra={"idempotency-key": "mine"}, idempotency_key="abc")
     assert [line for line in made if line.lower().startswith("idempotency")] == ["idempotency-key: mine"]
