@@ -6,6 +6,7 @@ Not the interface (`shim.provider`) nor a transport: a subclass starts, drives a
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn
 
 from shim.call_options import ApiKey, CallOptions, Deadlines
@@ -13,6 +14,7 @@ from shim.calls.table import CallTable
 from shim.endpoint import DEFAULT_BASE_URL, Endpoint
 from shim.model import InvalidRequestError, MissingCredentialsError, UnsupportedFeatureError
 from shim.model.checks import kind_of
+from shim.plain_http import check_address, checked_hosts
 from shim.provider import ForkedProviderError, ProviderClosedError
 
 if TYPE_CHECKING:
@@ -28,11 +30,13 @@ class ProviderBase:
     Args:
         name: told by handles and in messages.
         api_key: None takes `OPENAI_API_KEY` from the environment, looked up when a request starts; a function is asked then.
+        insecure_hosts: that may get it over plain HTTP, beside this machine.
     """
 
-    def __init__(self, *, name: str, api_key: ApiKey | None) -> None:
+    def __init__(self, *, name: str, api_key: ApiKey | None, insecure_hosts: Iterable[str] = ()) -> None:
         self.name = name
         self._api_key = api_key
+        self._insecure_hosts = checked_hosts(insecure_hosts)
         self._calls = CallTable()
         self._closed = False
         self._process = os.getpid()
@@ -77,8 +81,10 @@ class ProviderBase:
         self._calls = CallTable()
         return True
 
-    def _key(self, options: CallOptions) -> str:
+    def _key(self, options: CallOptions, *, endpoint: Endpoint) -> str:
+        """The key of a call, once it is known that it may go where the call goes: there, or else to `endpoint`."""
         self._check_open()
+        check_address((options.endpoint or endpoint).base_url, insecure_hosts=self._insecure_hosts)
         return find_key(self._api_key if options.api_key is None else options.api_key)
 
 

@@ -78,6 +78,13 @@ def explain(error: ProviderError | MissingCredentialsError, *, model: str, base_
         err.line(f"[request id: {show_controls(error.request_id)}]", "dim")
 
 
+def exposed(host: str) -> str:
+    """What to do where a key would go over plain HTTP."""
+    return (
+        f"the API key would go over plain HTTP to {host}; give an https:// address, or allow it: --insecure-host {host}"
+    )
+
+
 def sentence(error: ProviderError) -> str:
     """What went wrong: our words, the category and status, the server's words, in one line."""
     status = f", HTTP {error.http_status}" if error.http_status else ""

@@ -133,10 +133,21 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         choices=sorted(KINDS),
         help="who serves the calls that move (default: native); without openai 0.28, who serves all (default: legacy)",
     )
+    _add_insecure_host(command)
     command.add_argument("--print-path", action="store_true", help="print the folder for PYTHONPATH, and end")
     _add_rotation(command)
     command.add_argument("-m", dest="module", action="store_true", help="the program is the name of a module")
     command.add_argument("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+
+def _add_insecure_host(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--insecure-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host, beside this machine, that may get the key over plain HTTP; may be repeated",
+    )
 
 
 def _add_chat(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -157,6 +168,7 @@ def _add_chat(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="which API the native provider speaks (default: auto, by the model and what the request needs)",
     )
     chat.add_argument("--base-url", metavar="URL", help="where the API is (default: OPENAI_BASE_URL, or OpenAI's own)")
+    _add_insecure_host(chat)
     azure = chat.add_argument_group("Azure OpenAI", "The key is read from AZURE_OPENAI_API_KEY, else OPENAI_API_KEY.")
     azure.add_argument(
         "--azure", metavar="RESOURCE", help="ask a deployment there: the resource's name, or its address"
@@ -292,6 +304,7 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="NAME",
         help="a name, beside this machine's own, that clients may ask it by, or whose web pages may ask; may be repeated",
     )
+    _add_insecure_host(command)
     command.add_argument("--ca-file", metavar="FILE", help="a PEM file of the authorities the upstream is verified by")
     command.add_argument("--timeout", type=_positive_seconds, metavar="SECONDS", help="the upstream's longest silence")
     command.add_argument(

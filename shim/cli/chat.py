@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from shim.cli.advice import explain
+from shim.cli.advice import explain, exposed
 from shim.cli.chat_request import request_from
 from shim.cli.json_output import JsonEvents, JsonWhole
 from shim.cli.rendering import UsageError
@@ -28,6 +28,7 @@ from shim.model import (
     StreamDone,
     StreamEvent,
 )
+from shim.plain_http import InsecureAddressError
 from shim.wire import chat as chat_wire
 
 _AZURE_VERSION = "2024-10-21"  # the newest that is generally available, not a preview
@@ -63,6 +64,8 @@ def chat(arguments: argparse.Namespace) -> int:
     try:
         with _client(arguments, base_url) as client:
             _ask(client, request, display=display, streamed=streamed)
+    except InsecureAddressError as error:
+        raise UsageError(exposed(error.host)) from None
     except InvalidRequestError as error:
         raise UsageError(str(error)) from None
     except (ProviderError, MissingCredentialsError) as error:
@@ -73,6 +76,7 @@ def chat(arguments: argparse.Namespace) -> int:
 
 def _client(arguments: argparse.Namespace, base_url: str | None) -> Client:
     settings: dict[str, Any] = {"base_url": base_url} if arguments.azure is None else _azure(arguments)
+    settings["insecure_hosts"] = arguments.insecure_host
     kind = arguments.provider or ("legacy" if arguments.azure is None else "native")
     if arguments.api is not None:
         if kind == "legacy":

@@ -17,8 +17,11 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
+from shim.cli.advice import exposed
 from shim.cli.rendering import UsageError, plural, printer, show_controls
 from shim.descriptors import OutOfDescriptorsError
+from shim.model import InvalidRequestError
+from shim.plain_http import InsecureAddressError
 
 if TYPE_CHECKING:
     from shim.recording.files import ExchangeWriter
@@ -63,6 +66,7 @@ def _made(
         max_body=arguments.max_body,
         allow_remote=arguments.allow_remote,
         allowed_hosts=tuple(arguments.allow_host),
+        insecure_hosts=tuple(arguments.insecure_host),
     )
     upstream = _option("--upstream", lambda: Upstream.parse(arguments.upstream))
     address = _option("--listen", lambda: Address.parse(arguments.listen))
@@ -76,6 +80,12 @@ def _made(
             redaction=redaction,
             on_passed=None if arguments.quiet else _print_passed,
         )
+    except InsecureAddressError as error:
+        writer.close()
+        raise UsageError(f"--upstream: {exposed(error.host)}") from None
+    except InvalidRequestError as error:
+        writer.close()
+        raise UsageError(f"--insecure-host: {error}") from None
     except ValueError as error:
         writer.close()
         raise UsageError(f"--listen: {error}") from None

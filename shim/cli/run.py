@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.print_path:
         printer(sys.stdout).line(folder())
         return 0
+    hosts = _insecure_hosts(arguments.insecure_host)
     settings = StartupSettings(
         provider=arguments.provider,
         rollout=arguments.rollout,
@@ -36,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         rotate_bytes=arguments.rotate_size,
         rotate_seconds=arguments.rotate_age,
         rotate_keep=arguments.rotate_keep,
+        insecure_hosts=hosts,
     )
     _check_rotation(arguments)
     command = _command(arguments)
@@ -50,6 +52,18 @@ def _command(arguments: argparse.Namespace) -> list[str]:
         raise UsageError("there is no program; give one: shim run program.py, or shim run -m module")
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
     return [sys.executable, *flags, *(["-m"] if arguments.module else []), *program]
+
+
+def _insecure_hosts(names: Sequence[str]) -> str | None:
+    """What the environment says already, and these; None where these are none."""
+    from shim.model import InvalidRequestError
+    from shim.plain_http import VARIABLE, checked_hosts
+
+    try:
+        checked_hosts(names)
+    except InvalidRequestError as error:
+        raise UsageError(f"--insecure-host: {error}") from None
+    return ",".join(filter(None, (os.environ.get(VARIABLE), *names))) if names else None
 
 
 def _check(settings: object) -> None:

@@ -12,7 +12,7 @@ import math
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, final
 
@@ -62,6 +62,8 @@ class LegacyProvider(ProviderBase):
         max_concurrency: requests that run at a time; more wait in the order they came.
         connect_timeout, read_timeout: seconds, per socket operation; None waits for ever.
         proxies, verify: as `requests` takes them; None leaves them to the environment and the session.
+        insecure_hosts: that may get the key over plain HTTP, beside this machine and those in SHIM_INSECURE_HOSTS; to any other
+            nothing is sent without TLS.
         name: told by handles and in messages.
     """
 
@@ -80,9 +82,10 @@ class LegacyProvider(ProviderBase):
         read_timeout: float | None = 600.0,
         proxies: dict[str, str] | None = None,
         verify: bool | str | None = None,
+        insecure_hosts: Iterable[str] = (),
         name: str = "legacy",
     ) -> None:
-        super().__init__(name=name, api_key=api_key)
+        super().__init__(name=name, api_key=api_key, insecure_hosts=insecure_hosts)
         self._settings = Settings(
             endpoint=carried_endpoint(
                 endpoint_of(endpoint, base_url=base_url, organization=organization, project=project), place="endpoint"
@@ -108,7 +111,7 @@ class LegacyProvider(ProviderBase):
     ) -> RequestHandle:
         """Accept a request; see `Provider`."""
         options = checked_options(options)
-        key = self._key(options)
+        key = self._key(options, endpoint=self._settings.endpoint)
         handle, headers = RequestHandle(self.name, 0), _headers_of(request)
         call = Call(handle, on_completion, codec=chat, api_key=key, extra_headers=headers)
         return self._start(call, request, api_key=key, options=options)
@@ -123,7 +126,7 @@ class LegacyProvider(ProviderBase):
     ) -> RequestHandle:
         """Accept a streamed request; see `Provider`."""
         options = checked_options(options)
-        key = self._key(options)
+        key = self._key(options, endpoint=self._settings.endpoint)
         handle, headers = RequestHandle(self.name, 0), _headers_of(request)
         call = StreamCall(handle, on_completion, on_event=on_event, codec=chat, api_key=key, extra_headers=headers)
         return self._start(call, request, api_key=key, options=options, stream_cb=stream_callback(call))

@@ -6,7 +6,7 @@ Not what is sent (`request_writer`), not the HTTP (`http_multi`), not the readin
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import final
 
 from shim.call_options import ApiKey, CallOptions
@@ -44,6 +44,8 @@ class NativeProvider(ProviderBase):
         ca_file: PEM; None is what REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE names, else certifi's.
             `verify=False` takes any certificate.
         client_cert, client_key: PEM files, for servers that ask for a certificate.
+        insecure_hosts: that may get the key over plain HTTP, beside this machine and those in SHIM_INSECURE_HOSTS; to any other
+            nothing is sent without TLS.
         plain_fdset: have `fdset()` name every socket, as it does where the system has neither epoll nor kqueue. A loop that
             waits for `fileno()` alone is then woken by `timeout()`, up to 50 ms late.
         name: told by handles and in messages.
@@ -72,10 +74,11 @@ class NativeProvider(ProviderBase):
         client_cert: str | None = None,
         client_key: str | None = None,
         verify: bool = True,
+        insecure_hosts: Iterable[str] = (),
         plain_fdset: bool = False,
         name: str = "native",
     ) -> None:
-        super().__init__(name=name, api_key=api_key)
+        super().__init__(name=name, api_key=api_key, insecure_hosts=insecure_hosts)
         self._writer = RequestWriter(
             endpoint=endpoint,
             base_url=base_url,
@@ -217,7 +220,7 @@ class NativeProvider(ProviderBase):
         self, request: ModelRequest, options: CallOptions | None, *, stream: bool
     ) -> tuple[str, Codec, HttpRequest]:
         options = checked_options(options)
-        key = self._key(options)
+        key = self._key(options, endpoint=self._writer.endpoint)
         codec, http = self._writer.write(request, api_key=key, stream=stream, options=options)
         return key, codec, http
 

@@ -30,7 +30,7 @@ _NO_KEY = "a-key-stands-here"  # of a request that is only compared, where the s
 
 
 class RequestWriter:
-    """Writes requests with the settings of one provider; `NativeProvider` says what each is.
+    """Writes requests with the settings of one provider; `NativeProvider` says what each is. `endpoint` is where they go.
 
     Raises:
         InvalidRequestError: a setting cannot be used; the message names it.
@@ -50,8 +50,8 @@ class RequestWriter:
         _check_temperature(default_temperature)
         self._api = api
         self._default_temperature = default_temperature
-        self._endpoint = endpoint_of(endpoint, base_url=base_url, organization=organization, project=project)
-        self._addresses = {each: self._endpoint.url(each) for each in PATHS}
+        self.endpoint = endpoint_of(endpoint, base_url=base_url, organization=organization, project=project)
+        self._addresses = {each: self.endpoint.url(each) for each in PATHS}
 
     def write(
         self, request: ModelRequest, *, api_key: str, stream: bool, options: CallOptions = NO_OPTIONS
@@ -64,8 +64,8 @@ class RequestWriter:
         check_request(request)
         request = self._with_default_temperature(request)
         api = select_api(request, api=self._api, checked=True).api
-        endpoint = options.endpoint or self._endpoint
-        url = self._addresses[api] if endpoint is self._endpoint else endpoint.url(api)
+        endpoint = options.endpoint or self.endpoint
+        url = self._addresses[api] if endpoint is self.endpoint else endpoint.url(api)
         lines = header_lines(
             endpoint,
             api_key,

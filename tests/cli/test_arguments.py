@@ -34,6 +34,7 @@ def test_defaults() -> None:
         "prompt": "-",
         "model": "gpt-4o-mini",
         "json": False,
+        "insecure_host": [],
     }
 
 

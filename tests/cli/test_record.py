@@ -78,7 +78,7 @@ def test_rotation_needs_names(arguments: list[str], said: str, run_shim: RunShim
 
 def test_the_defaults_are_the_proxys() -> None:
     """What the options default to is what the proxy itself does."""
-    arguments = parse(["record", "--upstream", "http://h", "all.jsonl"])
+    arguments = parse(["record", "--upstream", "https://h", "all.jsonl"])
     settings = ProxySettings()
     for name in ("ca_file", "timeout", "max_connections", "max_body", "allow_remote"):
         assert getattr(arguments, name) == getattr(settings, name)
@@ -113,12 +113,12 @@ def test_a_full_disk_is_told(server: FakeOpenAI) -> None:
     ("arguments", "said"),
     [
         (["--upstream", "api.openai.com"], "--upstream: it does not begin with http:// or https:// and a host; give"),
-        (["--upstream", "http://h", "--listen", "x"], "--listen: 'x' is no address; give HOST:PORT"),
-        (["--upstream", "http://h", "--listen", "0.0.0.0:0"], "--allow-remote"),
-        (["--upstream", "http://h", "--listen", "192.0.2.1:0", "--allow-remote"], "give another --listen"),
+        (["--upstream", "https://h", "--listen", "x"], "--listen: 'x' is no address; give HOST:PORT"),
+        (["--upstream", "https://h", "--listen", "0.0.0.0:0"], "--allow-remote"),
+        (["--upstream", "https://h", "--listen", "192.0.2.1:0", "--allow-remote"], "give another --listen"),
         (["--upstream", "https://h", "--ca-file", "/nowhere.pem"], "--ca-file: cannot read /nowhere.pem"),
         (["--upstream", "https://h", "--ca-file", __file__], "holds no certificates; give a PEM file"),
-        (["--upstream", "http://h", "--redact", "nonsense"], "--redact: "),
+        (["--upstream", "https://h", "--redact", "nonsense"], "--redact: "),
     ],
 )
 def test_it_says_why_it_does_not_start(arguments: list[str], said: str, run_shim: RunShim, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_taken_port_is_named(run_shim: RunShim, tmp_path: Path) -> None:
     """A port in use ends with status 2, its address, and what to do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        ran = run_shim("record", "--upstream", "http://h", "--listen", address, str(tmp_path / "all.jsonl"))
+        ran = run_shim("record", "--upstream", "https://h", "--listen", address, str(tmp_path / "all.jsonl"))
     assert (ran.status, ran.err.count("\n")) == (2, 1)
     assert f"cannot listen on {address}: Address already in use; give another --listen" in ran.err
 
@@ -140,14 +140,14 @@ def test_a_taken_port_is_named(run_shim: RunShim, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_named(run_shim: RunShim, tmp_path: Path) -> None:
     """A file in a folder that is not there ends with status 2 and its name."""
     file = tmp_path / "none" / "all.jsonl"
-    ran = run_shim("record", "--upstream", "http://h", str(file))
+    ran = run_shim("record", "--upstream", "https://h", str(file))
     assert (ran.status, ran.err.count("\n")) == (2, 1)
     assert f"cannot write to {file}: No such file or directory" in ran.err
 
 
 def test_the_package_it_needs_is_named(tmp_path: Path) -> None:
     """Without h11 the extra to install is named, and nothing else is said."""
-    arguments = ["record", "--upstream", "http://h", str(tmp_path / "all.jsonl")]
+    arguments = ["record", "--upstream", "https://h", str(tmp_path / "all.jsonl")]
     without = f"import sys; sys.modules['h11'] = None; from shim.cli import main; sys.exit(main({arguments!r}))"
     ran = run([sys.executable, "-c", without], environment())
     assert (ran.returncode, ran.stdout) == (2, "")

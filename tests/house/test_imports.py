@@ -30,7 +30,7 @@ def row(rooms: str = "", third_party: str = "") -> Row:
     return Row(frozenset(rooms.split()), frozenset(third_party.split()))
 
 
-VOCABULARY = "shim.model shim.endpoint shim.call_options shim.provider"
+VOCABULARY = "shim.model shim.endpoint shim.call_options shim.plain_http shim.provider"
 TRANSPORTS = f"{VOCABULARY} shim.wire legacy_openai shim.legacy_adapter shim.native"
 BELOW_FACTORY = f"{TRANSPORTS} shim.loops shim.layers shim.recording shim.comparison shim.migration"
 
@@ -39,6 +39,7 @@ TABLE = {
     "legacy_openai": row(third_party="requests urllib3"),
     "shim.model": row(),
     "shim.endpoint": row("shim.model"),
+    "shim.plain_http": row("shim.model"),  # to whom a key may go without TLS: of transports, the drop-in, the proxy
     "shim.call_options": row("shim.model shim.endpoint"),
     "shim.provider": row("shim.model shim.endpoint shim.call_options"),
     "shim.descriptors": row("shim.model"),  # what says that none is left

@@ -65,7 +65,7 @@ def test_a_refused_connection() -> None:
 def test_an_unknown_host() -> None:
     """A host without an address is a ConnectionError with the lookup behind it."""
     with RawServer([[]]) as server:
-        completion, _ = ask(server.config(openai_base_url="http://no-such-host.invalid/v1"))
+        completion, _ = ask(server.config(openai_base_url="https://no-such-host.invalid/v1"))
     assert socket.gaierror in kinds(completion)
     assert "no-such-host.invalid" in completion.error_message
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 READ_SECONDS = 30.0
 
-_BASE_URL = "http://replay.invalid/v1"  # RFC 2606: resolves nowhere, should a provider not use the session
+_BASE_URL = "https://replay.invalid/v1"  # RFC 2606: resolves nowhere, should a provider not use the session
 # A client stops reading a stream while a megabyte of it waits to be delivered: then its loop is driven at once, as it is for a
 # batch that would hold much memory until then.
 _UNDRIVEN_BYTES, _UNDRIVEN_BATCH = 512 * 1024, 4 * 1024 * 1024

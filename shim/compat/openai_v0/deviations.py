@@ -210,6 +210,13 @@ DEVIATIONS: tuple[Deviation, ...] = (
     ),
     # --- beside it ---------------------------------------------------------------------------------------------------
     Deviation(
+        name="no key over plain HTTP",
+        there="sent to any http:// address; Azure's api-key goes along with a redirect, wherever that leads",
+        here="InvalidRequestError before anything is sent, unless the host is this machine or is named: "
+        "SHIM_INSECURE_HOSTS=host in the environment. No credential goes along where a redirect leaves https, or the host",
+        reason="whoever is between reads the key",
+    ),
+    Deviation(
         name="a pickle holds no API key",
         there="an object's pickle holds the key of its call",
         here="the key is None after unpickling, and openai.api_key counts for further requests of the object",

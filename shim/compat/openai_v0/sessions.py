@@ -22,6 +22,7 @@ from requests.adapters import DEFAULT_POOLSIZE
 from legacy_openai.connections import CuttableAdapter
 from shim.compat.openai_v0.namespace import part, setting
 from shim.compat.openai_v0.recording import recording_in_force
+from shim.model.credential_names import is_secret_header
 
 if TYPE_CHECKING:
     from shim.compat.openai_v0.transport.outgoing import Outgoing
@@ -54,7 +55,7 @@ def make() -> requests.Session:
 
 def own_session(*, most_connections: int = DEFAULT_POOLSIZE) -> requests.Session:
     """A session of our own: `openai.proxy`, connects that are tried again on https://, connections that can be cut."""
-    session = requests.Session()
+    session = _OwnSession()
     proxies = proxies_of(setting("proxy"))
     if proxies:
         session.proxies = proxies
@@ -120,6 +121,18 @@ def _renew(context: Any, now: float) -> None:
     context.session = part("api_requestor")._make_session()  # noqa: SLF001 - the seam under its name in 0.28
     context.session_create_time = now
     context.process = os.getpid()
+
+
+class _OwnSession(requests.Session):
+    """Follows redirects, as ever; but where requests takes Authorization out on the way, every other credential goes too."""
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        asked, next_one = str(response.request.url), str(prepared_request.url)
+        requests_own: Any = super()  # these two are untyped
+        requests_own.rebuild_auth(prepared_request, response)
+        if requests_own.should_strip_auth(asked, next_one):  # another host, or https left for http
+            for name in [each for each in prepared_request.headers if is_secret_header(each)]:
+                del prepared_request.headers[name]
 
 
 class _Adapter(CuttableAdapter):

@@ -8,6 +8,7 @@ program starts, however it does that: spawn, fork, `subprocess`.
     SHIM_OPENAI_V0_ROLLOUT  a policy file, as `shim.migration.FilePolicy` takes it
     SHIM_OPENAI_V0_RECORD   a file to record exchanges into; or several, where its name holds {time}, with
     SHIM_OPENAI_V0_ROTATE_BYTES, SHIM_OPENAI_V0_ROTATE_SECONDS, SHIM_OPENAI_V0_ROTATE_KEEP  as `RotatingFile` takes them
+    SHIM_INSECURE_HOSTS     hosts that may get the key over plain HTTP, as `shim.plain_http` has it
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from msgspec import Struct
 
 from shim.compat.openai_v0.installation import NAME, Installation, install, real_version
 from shim.compat.openai_v0.transport.choice import VARIABLE
+from shim.plain_http import VARIABLE as HOSTS_VARIABLE
 from shim.recording.rotation import RecordingPath, RotatingFile
 
 ROLLOUT_VARIABLE = f"{VARIABLE}_ROLLOUT"
@@ -40,6 +42,7 @@ class StartupSettings(Struct, frozen=True, kw_only=True):
         rollout: path of a policy file.
         record: path of a recording.
         rotate_bytes, rotate_seconds, rotate_keep: when it goes on in another file, and how many stay; see `RotatingFile`.
+        insecure_hosts: separated by commas.
     """
 
     provider: str | None = None
@@ -48,6 +51,7 @@ class StartupSettings(Struct, frozen=True, kw_only=True):
     rotate_bytes: int | None = None
     rotate_seconds: float | None = None
     rotate_keep: int | None = None
+    insecure_hosts: str | None = None
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str]) -> StartupSettings:
@@ -57,6 +61,7 @@ class StartupSettings(Struct, frozen=True, kw_only=True):
             ValueError: a limit of the rotation is no number; the message names its variable.
         """
         names = {"provider": VARIABLE, "rollout": ROLLOUT_VARIABLE, "record": RECORD_VARIABLE}
+        names["insecure_hosts"] = HOSTS_VARIABLE
         given: dict[str, Any] = {field: environ.get(name) or None for field, name in names.items()}
         limits = {field: _limit(environ, name) for field, name in _ROTATION_VARIABLES.items()}
         return cls(**given, **limits)
@@ -78,8 +83,8 @@ class StartupSettings(Struct, frozen=True, kw_only=True):
         paths = {ROLLOUT_VARIABLE: self.rollout, RECORD_VARIABLE: self.record}
         told = {name: str(Path(path).absolute()) for name, path in paths.items() if path is not None}
         limits = {name: getattr(self, field) for field, name in _ROTATION_VARIABLES.items()}
-        told |= {name: str(limit) for name, limit in limits.items() if limit is not None}
-        return told if self.provider is None else {**told, VARIABLE: self.provider}
+        words = {VARIABLE: self.provider, HOSTS_VARIABLE: self.insecure_hosts, **limits}
+        return told | {name: str(word) for name, word in words.items() if word is not None}
 
 
 def _limit(environ: Mapping[str, str], name: str) -> Any:

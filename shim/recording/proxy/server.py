@@ -18,6 +18,7 @@ import h11
 from msgspec import Struct
 
 from shim.descriptors import descriptors_for, is_exhausted, shortage
+from shim.plain_http import check_address, checked_hosts
 from shim.recording.exchange import Exchange, RecordedRequest
 from shim.recording.exchange_builder import Recording, SentBody
 from shim.recording.finished_exchange import Finished
@@ -55,6 +56,7 @@ class ProxySettings(Struct, frozen=True, kw_only=True):
         max_body: bytes kept of each body; a longer response is recorded as "overflow", and what passes is not bounded.
         allow_remote: listen where other machines reach it.
         allowed_hosts: names, beside this machine's own, under which it may be asked and from whose web pages.
+        insecure_hosts: names of hosts, beside this machine, that requests may go on to over plain HTTP.
         request_timeout: how long a request may make no progress, or its head be incomplete, in seconds.
     """
 
@@ -64,6 +66,7 @@ class ProxySettings(Struct, frozen=True, kw_only=True):
     max_body: int = MAX_BODY
     allow_remote: bool = False
     allowed_hosts: tuple[str, ...] = ()
+    insecure_hosts: tuple[str, ...] = ()
     request_timeout: float = REQUEST_SECONDS
 
 
@@ -87,7 +90,7 @@ class RecordingProxy:
         on_passed: is told of each exchange after it was recorded, on the same thread.
 
     Raises:
-        ValueError: others could reach the address, and `allow_remote` is not set.
+        ValueError: others could reach the address, and `allow_remote` is not set; or keys would leave it over plain HTTP.
         OSError: on entering: the address cannot be listened on, or the `ca_file` cannot be read.
         RuntimeError: on leaving: the proxy itself failed.
     """
@@ -109,6 +112,9 @@ class RecordingProxy:
                 f"{self._address.host} can be reached by other machines, and every caller's key passes through; "
                 "give a loopback address such as 127.0.0.1, or allow it with allow_remote (--allow-remote)"
             )
+        check_address(
+            upstream.origin, insecure_hosts=checked_hosts(self._settings.insecure_hosts), place="the upstream"
+        )
         self.upstream = upstream
         self._allowed = AllowedHosts.of((self._address.host, upstream.host, *self._settings.allowed_hosts))
         self._sink = BackgroundSink(write, on_error=self._note_write_failure)

@@ -108,6 +108,7 @@ def test_proxy_is_a_url_or_one_for_each_scheme(openai: Any, monkeypatch: pytest.
 def test_chat_goes_through_the_proxy(openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `openai.proxy` set, chat, blocking and streamed, reaches the proxy and not the host that is named."""
     monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("SHIM_INSECURE_HOSTS", "nowhere.invalid")
     monkeypatch.setattr(openai, "proxy", loopback.url)
     monkeypatch.setattr(openai, "api_base", "http://nowhere.invalid/s/chat/v1")
     openai.use("legacy")

@@ -76,7 +76,7 @@ def test_an_address_that_is_none_is_refused(text: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])  # noqa: S104 - what must be refused
 def test_others_are_kept_out(host: str) -> None:
     """An address that other machines reach is refused unless that is allowed."""
-    upstream, listen = Upstream.parse("http://h"), Address(host, 0)
+    upstream, listen = Upstream.parse("https://h"), Address(host, 0)
     with pytest.raises(ValueError, match="--allow-remote"):
         RecordingProxy(upstream, print, listen=listen)
     RecordingProxy(upstream, print, listen=listen, settings=ProxySettings(allow_remote=True))

@@ -20,7 +20,7 @@ from shim.compat.openai_v0 import error, sessions
 from shim.compat.openai_v0.namespace import setting
 from shim.compat.openai_v0.stream_faults import timed_out
 from shim.compat.openai_v0.transport.answers import AsyncAnswer
-from shim.compat.openai_v0.transport.choice import ProviderPlan, check_session_seam, chosen, plan_of
+from shim.compat.openai_v0.transport.choice import ProviderPlan, check_key_may_go, check_session_seam, chosen, plan_of
 from shim.compat.openai_v0.transport.heard import Heard, starting
 from shim.compat.openai_v0.transport.outgoing import (
     ChatRequest,
@@ -43,8 +43,9 @@ async def send(outgoing: Outgoing) -> AsyncAnswer:
 
     Raises:
         Timeout, APIConnectionError: no answer came.
-        InvalidRequestError: the provider in use cannot carry this request.
+        InvalidRequestError: the provider in use cannot carry this request, or its key would go over plain HTTP.
     """
+    check_key_may_go(outgoing)
     waiting = _Waiting(outgoing.timeout)
     answer = await _chat_answer(outgoing, waiting) if outgoing.is_chat else None
     if answer is None:

@@ -17,7 +17,7 @@ from shim.client.pool import Pool
 from shim.compat.openai_v0 import error, sessions
 from shim.compat.openai_v0.namespace import setting
 from shim.compat.openai_v0.transport.answers import Answer
-from shim.compat.openai_v0.transport.choice import ProviderPlan, check_session_seam, chosen, plan_of
+from shim.compat.openai_v0.transport.choice import ProviderPlan, check_key_may_go, check_session_seam, chosen, plan_of
 from shim.compat.openai_v0.transport.heard import Heard, starting
 from shim.compat.openai_v0.transport.outgoing import (
     ChatRequest,
@@ -42,8 +42,9 @@ def send(outgoing: Outgoing) -> Any:
 
     Raises:
         Timeout, APIConnectionError: no answer came.
-        InvalidRequestError: the provider in use cannot carry this request.
+        InvalidRequestError: the provider in use cannot carry this request, or its key would go over plain HTTP.
     """
+    check_key_may_go(outgoing)
     try:
         if outgoing.is_chat:
             return _send_chat(outgoing)

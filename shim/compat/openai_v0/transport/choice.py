@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct, structs
 
+from shim.compat.openai_v0 import error
 from shim.compat.openai_v0.namespace import setting
 from shim.compat.openai_v0.recording import recording_in_force
 from shim.compat.openai_v0.transport.heard import listen
@@ -22,6 +23,8 @@ from shim.compat.openai_v0.transport.shared_provider import shared
 from shim.compat.openai_v0.units import UnitNaming, UnitOf
 from shim.factory import provider_maker
 from shim.model import UnsupportedFeatureError
+from shim.model.credential_names import is_secret_header
+from shim.plain_http import InsecureAddressError, check_address, checked_hosts, exposed_host
 from shim.provider import Provider
 
 if TYPE_CHECKING:
@@ -170,6 +173,24 @@ def check_session_seam(choice: Choice, session: Any) -> None:
             'set it to None, or openai.use("legacy")',
             field="requestssession",
         )
+
+
+def check_key_may_go(outgoing: Outgoing) -> None:
+    """Refuse to send a key over plain HTTP to a host that nobody has named, whatever carries the call.
+
+    Raises:
+        InvalidRequestError: openai's own, which programs do not try again; nothing was sent, and the message says what to do.
+    """
+    if exposed_host(outgoing.url) is None or not any(map(is_secret_header, outgoing.headers)):
+        return
+    choice = chosen()
+    if choice.kind == "provider" and outgoing.is_chat:
+        return  # it has an address and a key of its own, and sees to them itself
+    named = choice.settings.get("insecure_hosts", ())
+    try:
+        check_address(outgoing.url, insecure_hosts=checked_hosts(named), place="api_base")
+    except InsecureAddressError as refused:
+        raise error.InvalidRequestError(str(refused), refused.field) from None
 
 
 def plan_of(chat: ChatRequest, outgoing: Outgoing) -> ProviderPlan:
