@@ -86,6 +86,9 @@ class Shown:
                 f"The ignore rule {rule.path!r} (owner: {rule.owner}) covered nothing; correct its path, or remove it.",
                 "yellow",
             )
+        if run.replaced:
+            ended = f"{plural_of(run.replaced, 'worker')} ended early and had to be replaced"
+            self._err.line(f"{ended}; the first: {run.obituaries[0]}.", "yellow")
         if broken:
             self._err.line(f"The run broke off: {broken}.", "bold red")
         if broken and run.tally.exchanges:

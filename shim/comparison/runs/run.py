@@ -42,6 +42,7 @@ class Run:
         tally: what it came to so far.
         details: the first verdicts that want attention (mismatches, failed comparators), with their exchanges.
         faults: the first of what was unusable; `tally.unusable` counts all.
+        replaced: how many workers ended early and were replaced; `obituaries` tells of the first of them.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class Run:
         self.tally = Tally()
         self.details: list[Detail] = []
         self.faults: list[LineFault] = []
+        self.replaced = 0
+        self.obituaries: list[str] = []
         self._make_comparer = make_comparer
         self._workers = workers
         self._wanted = details
@@ -67,7 +70,7 @@ class Run:
         """Compare each line; what comes out is in the lines' order. A line that is unusable is a fault.
 
         Raises:
-            WorkerError: a worker died, or a comparer cannot be made.
+            WorkerError: a comparer cannot be made, or workers end early over too many lines.
             JournalError: the journal is of other files.
         """
         with contextlib.closing(source.lines(on_fault=self.fault)) as lines:
@@ -95,12 +98,20 @@ class Run:
 
     def _judged(self, lines: Iterator[Line]) -> Generator[tuple[Line, Judged], None, None]:
         if self._workers > 1:
-            with Workers(self._make_comparer, count=self._workers, details=self._wanted) as workers:
+            workers = Workers(
+                self._make_comparer, count=self._workers, details=self._wanted, on_replaced=self._replaced
+            )
+            with workers:
                 yield from workers.judge(lines)
             return
         with contextlib.closing(self._judge_here()) as judge:
             for batch in batches(lines, lambda: judge.at_once):
                 yield from zip(batch, judge.judge_all(batch), strict=True)
+
+    def _replaced(self, obituary: str) -> None:
+        self.replaced += 1
+        if len(self.obituaries) < MOST_FAULTS:
+            self.obituaries.append(obituary)
 
     def _judge_here(self) -> Judge:
         try:
