@@ -46,6 +46,7 @@ FILE holds recorded exchanges, one JSON object a line, plain or gzip; - is stand
 rungs: wire, would the new path send the same request? tee, does it read the same recorded bytes the same way?
 exit status: 0 all match (or differ as --ignore allows), 1 a mismatch, 2 input that cannot be used, or nothing proven,
 130 interrupted. A line that cannot be used is told, and the others are compared.
+--shard ends with 0 once its parts are written, whatever they say, so that a scheduler repeats only what broke: --merge judges.
 """
 _RECORD_NOTE = """\
 FILE is appended to: one exchange a line, in gzip if its name ends in .gz. It holds what was asked and answered, but of
@@ -198,7 +199,9 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=_COMPARE_NOTE,
         formatter_class=_Formatter,
     )
-    command.add_argument("files", nargs="+", metavar="FILE", help="recorded exchanges; - is standard input")
+    command.add_argument(
+        "files", nargs="*", metavar="FILE", help="recorded exchanges: paths, patterns, URLs; - is standard input"
+    )
     judging = command.add_argument_group("what is compared")
     judging.add_argument("--rung", choices=("wire", "tee"), help="only this comparison (default: both)")
     judging.add_argument(
@@ -230,6 +233,12 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="processes (default: 1 for small input, else one per core, to 8)",
     )
     running.add_argument("--resume", type=Path, metavar="FILE", help="a journal: go on where an interrupted run ended")
+    sharing = command.add_argument_group("many machines (docs/at_scale.md)")
+    sharing.add_argument(
+        "--shard", type=_shard, metavar="I/N", help="compare every Nth file, from the Ith on, counted from 0"
+    )
+    sharing.add_argument("--parts", metavar="DIR", help="where what a shard found is kept: a folder or a URL")
+    sharing.add_argument("--merge", metavar="DIR", help="show the parts of all shards as one run; takes no FILE")
     shown = command.add_argument_group("what is shown and written")
     shown.add_argument("--json", action="store_true", help="print one JSON object; tables go to standard error")
     shown.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit report, for CI servers")
@@ -353,6 +362,20 @@ def _whole(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no shard; give index and count, such as 0/4")
+    if int(index) >= int(count):
+        shards = (
+            f"the {int(count)} shards are 0/{int(count)} to {int(count) - 1}/{int(count)}"
+            if int(count)
+            else "no shards"
+        )
+        raise argparse.ArgumentTypeError(f"{text!r} is out of range: {shards}")
+    return int(index), int(count)
 
 
 def _positive(text: str) -> int:
