@@ -15,6 +15,7 @@ FLAGS = ["openfeature-sdk>=0.8"]
 REDIS = ["redis>=5"]
 OTEL = ["opentelemetry-api>=1.30"]
 V0 = ["numpy>=1.22"]
+REMOTE = ["fsspec>=2023.1"]  # recordings and parts at s3://, gs://, https://: one interface for all of them
 CLI = ["rich>=13", "jinja2>=3.1", "h11>=0.16"]
 TESTING = ["h11>=0.16", "h2>=4.1", "trustme>=1.1"]
 DEV = [
@@ -57,8 +58,9 @@ setup(
         "redis": REDIS,
         "v0": V0,
         "cli": CLI,
+        "remote": REMOTE,
         "testing": TESTING,
-        "dev": DEV + NATIVE + FLAGS + REDIS + OTEL + V0 + CLI + TESTING,
+        "dev": DEV + NATIVE + FLAGS + REDIS + OTEL + V0 + CLI + REMOTE + TESTING,
     },
     entry_points={
         "console_scripts": ["shim = shim.cli:main"],

@@ -6,13 +6,13 @@ Not what the commands do with them. A value that is wrong by itself ends here, w
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 from shim import __version__
+from shim.cli.argument_types import iso_date, number, port, positive, positive_seconds, seconds
+from shim.cli.compare_arguments import add_compare
 from shim.cli.quantities import age, size
 from shim.cli.recordings_arguments import add_recordings
 from shim.cli.rollout_arguments import add_rollout
@@ -43,14 +43,6 @@ _CHAT_NOTE = """\
 The key is read from OPENAI_API_KEY, the address from --base-url or else OPENAI_BASE_URL. The answer goes to standard
 output, everything else to standard error. Ctrl-C stops the answer and keeps what has arrived.
 exit status: 0 answered, 1 failed, 2 used wrongly, 130 interrupted.
-"""
-_COMPARE_NOTE = """\
-FILE holds recorded exchanges, one JSON object a line, plain or gzip; - is standard input. Files larger than memory are fine.
-Two recordings, of any two clients: shim compare CONTROL --candidate FILE holds what was asked and answered in one against the
-other, by pair id, else by request and order. Requests must be the same; answers are compared by rates and times, never by text.
-rungs: wire, would the new path send the same request? tee, does it read the same recorded bytes the same way?
-exit status: 0 all match (or differ as --ignore allows), 1 a mismatch, 2 input that cannot be used, or nothing proven,
-130 interrupted. A line that cannot be used is told, and the others are compared.
 """
 _RECORD_NOTE = """\
 FILE is appended to: one exchange a line, in gzip if its name ends in .gz. It holds what was asked and answered, but of
@@ -107,7 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_chat(commands)
     _add_fake_server(commands)
     _add_demo(commands)
-    _add_compare(commands)
+    add_compare(commands, formatter=_Formatter)
     _add_record(commands)
     add_recordings(commands, formatter=_Formatter)
     _add_doctor(commands)
@@ -178,8 +170,8 @@ def _add_chat(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--api-version", metavar="DATE", help="the API's version (default: OPENAI_API_VERSION, or 2024-10-21)"
     )
     chat.add_argument("--system", metavar="TEXT", help="instructions put before the question")
-    chat.add_argument("--temperature", type=_number, metavar="NUMBER", help="how freely it answers, 0 to 2")
-    chat.add_argument("--max-tokens", type=_positive, metavar="COUNT", help="upper bound of the answer")
+    chat.add_argument("--temperature", type=number, metavar="NUMBER", help="how freely it answers, 0 to 2")
+    chat.add_argument("--max-tokens", type=positive, metavar="COUNT", help="upper bound of the answer")
     chat.add_argument("--tools", type=Path, metavar="FILE", help="a JSON list of functions that the model may call")
     chat.add_argument(
         "--stream",
@@ -196,11 +188,11 @@ def _add_fake_server(commands: argparse._SubParsersAction[argparse.ArgumentParse
         description="Run a loopback server that speaks the OpenAI API, until Ctrl-C. It has no model behind it, only manners.",
     )
     server.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
-    server.add_argument("--port", type=_port, default=0, help="0 takes a free one (default: %(default)s)")
+    server.add_argument("--port", type=port, default=0, help="0 takes a free one (default: %(default)s)")
     server.add_argument("--api-key", metavar="KEY", help="the only key accepted (default: any)")
     server.add_argument("--endpoints", action="store_true", help="list every path that is served, and end")
     server.add_argument(
-        "--delay", type=_seconds, default=0.0, metavar="SECONDS", help="between the events of a stream (default: 0)"
+        "--delay", type=seconds, default=0.0, metavar="SECONDS", help="between the events of a stream (default: 0)"
     )
 
 
@@ -208,75 +200,6 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     commands.add_parser(
         "demo",
         description="Watch the legacy client answer through the shim, on a server of its own: no key, no network.",
-    )
-
-
-def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser(
-        "compare",
-        description="Compare recorded exchanges: what the legacy client sent and read, with what the new path would.",
-        epilog=_COMPARE_NOTE,
-        formatter_class=_Formatter,
-    )
-    command.add_argument("files", nargs="+", metavar="FILE", help="recorded exchanges; - is standard input")
-    _add_two_recordings(command)
-    judging = command.add_argument_group("what is compared")
-    judging.add_argument("--rung", choices=("wire", "tee"), help="only this comparison (default: both)")
-    judging.add_argument(
-        "--control",
-        default="legacy",
-        choices=("legacy", "openai-0.28"),
-        help="who reads for the old side (default: legacy; openai-0.28: the real one, where it is installed)",
-    )
-    judging.add_argument(
-        "--api",
-        default="recorded",
-        choices=("recorded", "auto", "chat_completions", "responses"),
-        help="which API the new path speaks (default: recorded, like for like; auto: as the native provider chooses)",
-    )
-    judging.add_argument(
-        "--base-url", metavar="URL", help="the new path's (default: the recorded one, not compared then)"
-    )
-    judging.add_argument("--organization", metavar="ID", help="the new path's, for the header of that name")
-    judging.add_argument("--project", metavar="ID", help="the new path's, for the header of that name")
-    judging.add_argument("--resplit", action="store_true", help="read each answer split at every byte, too (tee)")
-    judging.add_argument("--truncate", action="store_true", help="read each answer cut at every byte, too (tee)")
-    judging.add_argument("--ignore", type=Path, metavar="FILE", help="differences that are known: JSON or TOML")
-    judging.add_argument("--limit", type=_positive, metavar="COUNT", help="compare only the first COUNT exchanges")
-    running = command.add_argument_group("how it runs")
-    running.add_argument(
-        "--workers",
-        type=_positive,
-        metavar="COUNT",
-        help="processes (default: 1 for small input, else one per core, to 8)",
-    )
-    running.add_argument("--resume", type=Path, metavar="FILE", help="a journal: go on where an interrupted run ended")
-    shown = command.add_argument_group("what is shown and written")
-    shown.add_argument("--json", action="store_true", help="print one JSON object; tables go to standard error")
-    shown.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit report, for CI servers")
-    shown.add_argument("--html", type=Path, metavar="FILE", help="write a page with tables, plots and differences")
-    shown.add_argument(
-        "--show", type=_not_negative, default=10, metavar="COUNT", help="mismatches to print (default: %(default)s)"
-    )
-    shown.add_argument("--quiet", action="store_true", help="print only warnings; the exit status tells the rest")
-    shown.add_argument("--no-progress", dest="progress", action="store_false", help="draw no progress bar")
-
-
-def _add_two_recordings(command: argparse.ArgumentParser) -> None:
-    two = command.add_argument_group("two recordings")
-    two.add_argument(
-        "--candidate",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="what another client asked and got: compare with that; may be repeated, as where a recorder began a new file",
-    )
-    two.add_argument(
-        "--baseline",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="what the control's client asked and got once more: what those two differ in is noise; may be repeated",
     )
 
 
@@ -306,7 +229,7 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     _add_insecure_host(command)
     command.add_argument("--ca-file", metavar="FILE", help="a PEM file of the authorities the upstream is verified by")
-    command.add_argument("--timeout", type=_positive_seconds, metavar="SECONDS", help="the upstream's longest silence")
+    command.add_argument("--timeout", type=positive_seconds, metavar="SECONDS", help="the upstream's longest silence")
     command.add_argument(
         "--redact",
         action="append",
@@ -315,10 +238,10 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="cover this place of bodies, such as request.body.messages[*].content; may be repeated",
     )
     command.add_argument(
-        "--max-body", type=_positive, default=16 << 20, metavar="BYTES", help="kept of each body (default: %(default)s)"
+        "--max-body", type=positive, default=16 << 20, metavar="BYTES", help="kept of each body (default: %(default)s)"
     )
     command.add_argument(
-        "--max-connections", type=_positive, default=400, metavar="COUNT", help="of clients (default: %(default)s)"
+        "--max-connections", type=positive, default=400, metavar="COUNT", help="of clients (default: %(default)s)"
     )
     command.add_argument("--quiet", action="store_true", help="no line per exchange")
     _add_rotation(command)
@@ -333,7 +256,7 @@ def _add_rotation(command: argparse.ArgumentParser) -> None:
         "--rotate-age", type=age, metavar="TIME", help="begin a new file once one is so old, such as 1h"
     )
     rotation.add_argument(
-        "--rotate-keep", type=_positive, metavar="COUNT", help="delete the oldest beyond so many (default: keep all)"
+        "--rotate-keep", type=positive, metavar="COUNT", help="delete the oldest beyond so many (default: keep all)"
     )
 
 
@@ -349,7 +272,10 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--skip", action="append", default=[], metavar="GLOB", help="names or paths to leave out; may be repeated"
     )
     command.add_argument(
-        "--today", type=_date, metavar="DATE", help="the day that decides which models are gone (default: today, UTC)"
+        "--today",
+        type=iso_date,
+        metavar="DATE",
+        help="the day that decides which models are gone (default: today, UTC)",
     )
     command.add_argument(
         "--api",
@@ -369,62 +295,3 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument("--fix", action="store_true", help="print the import lines for the drop-in, as a diff")
     command.add_argument("--write", action="store_true", help="with --fix: change the files")
     command.add_argument("--no-progress", dest="progress", action="store_false", help="draw no progress bar")
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date; give one such as 2026-10-23") from None
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = _number(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is negative; give seconds, such as 0.05")
-    return value
-
-
-def _positive_seconds(text: str) -> float:
-    value = _seconds(text)
-    if value == 0:
-        raise argparse.ArgumentTypeError("0 leaves no time at all; give seconds, such as 60")
-    return value
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-
-
-def _positive(text: str) -> int:
-    value = _whole(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is less than 1")
-    return value
-
-
-def _not_negative(text: str) -> int:
-    value = _whole(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is negative")
-    return value
-
-
-def _port(text: str) -> int:
-    value = _whole(text)
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; give 0 to 65535")
-    return value

@@ -10,38 +10,31 @@ import contextlib
 import importlib.util
 import os
 import time
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from shim import __version__
 from shim.cli.compare_output import Shown
 from shim.cli.compare_recordings import check_options, compare_recordings
 from shim.cli.compare_reports import Reports
+from shim.cli.compare_settings import DETAILS, CompareSettings, suitable_workers
+from shim.cli.compare_shards import compare_shard, refuse_beside_merge
 from shim.cli.compare_status import UNUSABLE, exit_status
 from shim.cli.rendering import UsageError, write_nowhere
-from shim.comparison.comparer import RUNGS
-from shim.comparison.runs.ignore_file import IgnoreFileError, read_ignore_rules
+from shim.comparison.runs.ignore_file import IgnoreFileError
+from shim.comparison.runs.inputs import expand
 from shim.comparison.runs.journal import Journal, JournalError
 from shim.comparison.runs.lines import Source, UnusableFileError
+from shim.comparison.runs.merging import MergedParts
+from shim.comparison.runs.parts_folder import folder_of
 from shim.comparison.runs.run import Run
-from shim.comparison.runs.workers import WorkerError, usable_cores
-from shim.factory import create_comparer
+from shim.comparison.runs.workers import WorkerError
 from shim.recording.files import STDIN
+from shim.recording.remote import RemoteFileError
 
 if TYPE_CHECKING:
     import argparse
 
     from shim.comparison.rules import IgnoreRule
-
-DETAILS = 200  # exchanges that the page shows closely
-
-_CANDIDATE_SETTINGS = ("base_url", "organization", "project")
-
-# Below this many bytes one process is done before others are up; every split of every body costs some hundred times as much.
-_WORTH_WORKERS = 8 << 20
-_PRESENTATIONS = 100
-_MOST_WORKERS = 8
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -52,13 +45,19 @@ def compare(arguments: argparse.Namespace) -> int:
         KeyboardInterrupt: Ctrl-C, after what was found so far is shown and written.
     """
     try:
+        check_options(arguments)
+        if arguments.shard is not None or arguments.parts is not None:
+            return compare_shard(arguments)
+        if not arguments.files and arguments.merge is None:
+            raise UsageError("give files of recorded exchanges to compare, such as day.jsonl.gz; - is standard input")
         with contextlib.ExitStack() as open_files:
-            check_options(arguments)
             check_outputs(arguments)
             if arguments.candidate:
                 return compare_recordings(arguments, open_files)
             return _Command(arguments, open_files).run()
     except (IgnoreFileError, JournalError, UnusableFileError) as error:
+        raise UsageError(str(error)) from None
+    except RemoteFileError as error:
         raise UsageError(str(error)) from None
     except BrokenPipeError:
         raise  # nobody reads any more: `main` knows what that means
@@ -72,16 +71,19 @@ class _Command:
 
     def __init__(self, arguments: argparse.Namespace, open_files: contextlib.ExitStack) -> None:
         self._arguments = arguments
-        self._rules = () if arguments.ignore is None else read_ignore_rules(arguments.ignore)
-        self._rungs = RUNGS if arguments.rung is None else (arguments.rung,)
-        self._source = Source(arguments.files, limit=arguments.limit)
-        self._workers = arguments.workers or suitable_workers(self._source.size, many=self._presents_many)
+        self._parts: MergedParts | None = None
+        if arguments.merge is not None:
+            refuse_beside_merge(arguments)
+            self._parts = MergedParts(folder_of(arguments.merge))
+        self._source = self._parts or Source(expand(arguments.files), limit=arguments.limit)
+        self._settings = CompareSettings(arguments, options=None if self._parts is None else self._parts.plan.options)
+        self._workers = arguments.workers or suitable_workers(self._source.size, many=self._settings.presents_many)
         self._run = Run(
-            partial(create_comparer, rungs=self._rungs, ignore=self._rules, **self._control, **self._told_to_comparer),
+            self._settings.make_comparer,
             workers=self._workers,
             details=DETAILS if arguments.html else 0,
-            ignore=self._rules,
-            journal=self._journal(open_files),
+            ignore=self._settings.rules,
+            journal=self._parts or self._journal(open_files),
         )
         self._reports = Reports(open_files, json=arguments.json, junit=arguments.junit)
         self._shown = Shown(arguments, self._source)
@@ -93,10 +95,11 @@ class _Command:
             broken = self._go_through()
         finally:  # an interrupted run shows what it has found, too
             status = UNUSABLE if broken else exit_status(self._run.tally)
-            seconds = time.monotonic() - began
+            seconds = time.monotonic() - began if self._parts is None else self._parts.seconds
             self._reports.finish(self._run, status=status, seconds=seconds, broken=broken)
             self._shown.finish(self._run, seconds=seconds, workers=self._workers, broken=broken)
             idle_rules = [] if broken else self._idle_rules()
+            self._shown.tell_replaced(self._run.replaced, obituaries=self._run.obituaries)
             self._shown.advise(self._run, idle_rules=idle_rules, resume=self._arguments.resume, broken=broken)
         if self._arguments.html:
             self._write_page()
@@ -113,39 +116,12 @@ class _Command:
                 return str(error)
         return ""
 
-    @property
-    def _presents_many(self) -> bool:
-        return bool(self._arguments.resplit or self._arguments.truncate)
-
-    @property
-    def _told_to_comparer(self) -> dict[str, Any]:
-        told = self._arguments
-        given = {name: getattr(told, name) for name in _CANDIDATE_SETTINGS if getattr(told, name) is not None}
-        return {"api": told.api, "candidate_settings": given, "resplit": told.resplit, "truncate": told.truncate}
-
-    @property
-    def _control(self) -> dict[str, Any]:
-        """Who reads for the old side, as the comparer is told."""
-        if self._arguments.control == "legacy":
-            return {}
-        from shim.compat.openai_v0 import V0Reader
-
-        return {"control": V0Reader}
-
     def _journal(self, open_files: contextlib.ExitStack) -> Journal | None:
         path = self._arguments.resume
         if path is None:
             return None
-        rules = [[rule.path, rule.rule, rule.rung, rule.reason, rule.owner] for rule in self._rules]
-        options = {
-            "version": __version__,
-            "control": self._arguments.control,
-            "rungs": list(self._rungs),
-            "ignore": rules,
-            **self._told_to_comparer,
-        }
         try:
-            return open_files.enter_context(Journal(path, options=options))
+            return open_files.enter_context(Journal(path, options=self._settings.options))
         except OSError as error:
             raise UsageError(f"--resume {path}: {error.strerror or error}") from None
 
@@ -153,8 +129,8 @@ class _Command:
         covered = self._run.tally.covered
         return [
             rule
-            for place, rule in enumerate(self._rules)
-            if place not in covered and (rule.rung is None or rule.rung in self._rungs)
+            for place, rule in enumerate(self._settings.rules)
+            if place not in covered and (rule.rung is None or rule.rung in self._settings.rungs)
         ]
 
     def _write_page(self) -> None:
@@ -163,13 +139,6 @@ class _Command:
         names = ["standard input" if file == STDIN else Path(file).name for file in self._source.files]
         compared = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         write_html(self._arguments.html, self._run.tally, details=self._run.details, compared=compared)
-
-
-def suitable_workers(size: int | None, *, many: bool) -> int:
-    """Processes that a run of this many bytes is worth; unknown sizes are compared in one."""
-    if (size or 0) * (_PRESENTATIONS if many else 1) < _WORTH_WORKERS:
-        return 1
-    return min(usable_cores(), _MOST_WORKERS)
 
 
 def check_outputs(arguments: argparse.Namespace) -> None:

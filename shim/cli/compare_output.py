@@ -111,6 +111,12 @@ class Shown:
             again = f"--resume {resume}" if resume else "--resume FILE, so that the next run goes on where one ended"
             self._err.line(f"Run {program_name()} compare again with {again}.")
 
+    def tell_replaced(self, count: int, *, obituaries: Sequence[str]) -> None:
+        """Say how many workers ended early and were replaced, and how the first did."""
+        if count:
+            ended = f"{plural_of(count, 'worker')} ended early and had to be replaced"
+            self._err.line(f"{ended}; the first: {obituaries[0]}.", "yellow")
+
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show rows in columns; nothing where there are none."""
         if rows and len(headings) > 1:

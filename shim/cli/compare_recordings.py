@@ -42,6 +42,9 @@ _OF_ONE_RECORDING = {
     "truncate": False,
     "workers": None,
     "resume": None,
+    "shard": None,
+    "parts": None,
+    "merge": None,
 }
 
 _BASELINE_COLUMN = HEADINGS.index("baseline")

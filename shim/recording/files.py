@@ -25,6 +25,7 @@ from shim.recording.exchange_json import (
     encode_exchange,
 )
 from shim.recording.private_file import open_private
+from shim.recording.remote import is_url, open_url
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -47,7 +48,7 @@ class RecordLine(NamedTuple):
 
 
 def read_lines(path: str | Path) -> Iterator[RecordLine]:
-    """Read the lines of a file without looking into them, one in memory at a time; "-" is standard input.
+    """Read the lines of a file without looking into them, one in memory at a time; "-" is standard input, a URL goes by fsspec.
 
     Raises:
         OSError: it cannot be opened or read.
@@ -128,10 +129,16 @@ def decode_line(data: bytes, *, path: str, number: int) -> Exchange:
 
 
 def _opened(path: str | Path) -> IO[bytes]:
-    file: io.BufferedReader = _standard_input() if str(path) == STDIN else Path(path).open("rb")  # noqa: SIM115 - the caller closes it
+    file = _raw(path)
     if file.peek(2)[:2] != _GZIP_MAGIC:
         return file
     return cast("IO[bytes]", _GzipFile(file))
+
+
+def _raw(path: str | Path) -> io.BufferedReader:
+    if isinstance(path, str) and is_url(path):
+        return open_url(path)
+    return _standard_input() if str(path) == STDIN else Path(path).open("rb")
 
 
 def _standard_input() -> io.BufferedReader:

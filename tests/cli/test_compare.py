@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from msgspec.structs import replace
 
-from shim.cli import compare as compare_module
-from shim.cli.compare import suitable_workers
+from shim.cli import compare_settings as settings_module
+from shim.cli.compare_settings import suitable_workers
 from shim.cli.compare_status import exit_status
 from shim.comparison.runs.tally import Facts, Tally
 from shim.comparison.verdict import Outcome, Verdict
@@ -261,7 +261,7 @@ def test_a_missing_extra_is_told(
     run_shim: RunShim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: list[str]
 ) -> None:
     """Where the new path cannot be made, that is said with what to install."""
-    monkeypatch.setattr(compare_module, "create_comparer", _without_pycurl)
+    monkeypatch.setattr(settings_module, "create_comparer", _without_pycurl)
     ran = run_shim("compare", *workers, recorded(tmp_path / "a", *GOOD))
     assert ran.status == 2
     assert "needs pycurl" in ran.err
@@ -281,7 +281,7 @@ def test_workers_are_used_where_they_pay(
     """Small input is compared in one process, large input in one per core, up to a bound."""
     found = []
     for cores in (4, 64):
-        monkeypatch.setattr(compare_module, "usable_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(settings_module, "usable_cores", lambda cores=cores: cores)
         found.append(suitable_workers(size, many=bool(splits)))
     assert tuple(found) == expected
 

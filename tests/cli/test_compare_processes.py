@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -79,22 +80,53 @@ def test_ctrl_c_ends_everything_quickly(long_file: str, tmp_path: Path) -> None:
 
 
 @needs_proc
-def test_a_killed_worker_is_named(long_file: str, tmp_path: Path) -> None:
-    """A worker that is killed ends the run with status 2, its process and line named, and whole JSON."""
+def test_a_killed_worker_is_named(tmp_path: Path) -> None:
+    """A worker that is killed is named on standard error, and the run ends as if it had not been."""
+    file = recorded(tmp_path / "some.jsonl", *[streamed(pair_id=str(number)) for number in range(500)])
     journal = tmp_path / "journal"
-    command = shim_command("compare", "--resplit", "--workers", "2", "--json", "--resume", str(journal), long_file)
+    command = shim_command("compare", "--workers", "2", "--json", "--resume", str(journal), file)
     with Running(command, environment()) as running:
         wait_until(lambda: journal.exists() and journal.read_bytes().count(b"\n") > 2)
         victim = next(pid for pid in children_of(running.pid) if b"spawn_main" in cmdline_of(pid))
         os.kill(victim, signal.SIGKILL)
-        assert running.status() == 2
+        assert running.status() == 0
         errors = running.errors()
+        assert "1 worker ended early and had to be replaced" in errors
         assert f"(process {victim}) was ended by SIGKILL" in errors
-        assert f" it compared {long_file}:" in errors  # while it did, or before, where the signal came between two
-        assert f"--resume {journal}" in errors
+        assert f" it compared {file}:" in errors  # while it did, or before, where the signal came between two
         told = json.loads(running.output)
-        assert told["complete"] is False
-        assert "SIGKILL" in told["broken_off"]
+        assert (told["complete"], told["match"]) == (True, 1000)
+
+
+_DEADLY = """
+import os, signal, sys
+from shim.cli import main
+from shim.comparison import comparer
+
+class Deadly(comparer.Comparer):
+    def compare(self, exchange):
+        if exchange.pair_id == "deadly":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().compare(exchange)
+
+comparer.Comparer = Deadly  # what each worker makes, since it imports this program, too
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+def test_a_line_that_kills_its_reader_ends_nothing(tmp_path: Path) -> None:
+    """Status 2, the line a failed comparator with the signal in its reason, all other lines judged; resumed, too."""
+    file = recorded(tmp_path / "a.jsonl", *GOOD, exchange(pair_id="deadly"), *GOOD)
+    program = tmp_path / "deadly.py"
+    program.write_text(_DEADLY)
+    command = [sys.executable, str(program), "compare", "--json", "--workers", "2", "--resume"]
+    for _ in range(2):
+        ran = run([*command, str(tmp_path / "journal"), file], environment())
+        told = json.loads(ran.stdout)
+        assert (ran.returncode, told["complete"], told["match"], told["failed"]) == (2, True, 8, 2), ran.stderr
+        assert {each["number"] for each in told["verdicts"] if "SIGKILL" in each["reason"]} == {2}
+    assert "Traceback" not in ran.stderr
 
 
 def cmdline_of(pid: int) -> bytes:

@@ -14,6 +14,7 @@ from tests.cli.running import ROOT
 DOCUMENTS = (
     "README.md",
     "CHANGELOG.md",
+    "docs/at_scale.md",
     "docs/callbacks_and_event_loops.md",
     "docs/comparison.md",
     "docs/deadlines_and_retries.md",

@@ -61,9 +61,9 @@ TABLE = {
     "shim.layers": row(
         f"{VOCABULARY} shim.poller shim.wakeup", "opentelemetry"
     ),  # what waits for its next try can be woken
-    "shim.recording": row(  # the tap is a transport adapter; the proxy frames HTTP with h11
+    "shim.recording": row(  # the tap is a transport adapter; the proxy frames HTTP with h11; fsspec reads URLs
         f"{VOCABULARY} shim.calls shim.descriptors shim.per_process shim.transfer_observer shim.wire",
-        "h11 requests urllib3",
+        "fsspec h11 requests urllib3",
     ),
     "shim.comparison": row(  # replays recorded answers through requests and urllib3
         f"{VOCABULARY} shim.calls shim.layers shim.transfer_observer shim.recording shim.wakeup shim.wire",
@@ -108,7 +108,7 @@ TYPES_ONLY = frozenset({"_typeshed", "typing_extensions"})
 STANDARD = sys.stdlib_module_names | {"tomllib"}
 
 # Packages that one module of a room alone may import.
-ONE_DOOR = {"pycurl": "shim.native.http_multi"}
+ONE_DOOR = {"fsspec": "shim.recording.remote", "pycurl": "shim.native.http_multi"}
 
 
 @dataclass(frozen=True)

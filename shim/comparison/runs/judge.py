@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shim.comparison.explanation import out_of_scope
+from shim.comparison.explanation import failed, out_of_scope
 from shim.comparison.readers import has_quick_way
 from shim.comparison.runs.tally import Facts, facts_of
 from shim.comparison.verdict import Outcome, Rung, Verdict
@@ -113,6 +113,19 @@ class Judge:
         read = [_exchange_of(line) for line in lines]
         found = self._compare_all([each for each in read if isinstance(each, Exchange) and each.role != "candidate"])
         return [self._judged(line, each, found=found) for line, each in zip(lines, read, strict=True)]
+
+    def before_comparing(self, line: Line) -> Judged:
+        """What is known of a line without comparing it, as failed verdicts whose reason is still to come.
+
+        For a line that may end the process: whoever is left then adds the reason, at the end of each message too.
+        """
+        exchange = _exchange_of(line)
+        if isinstance(exchange, RecordError):
+            return Judged(number=line.number, fault=unusable(line.data, exchange))
+        verdicts = tuple(
+            replace(failed(rung, exchange, reason=""), number=line.number) for rung in self._comparer.rungs
+        )
+        return Judged(number=line.number, pair_id=exchange.pair_id, facts=facts_of(exchange), verdicts=verdicts)
 
     def _judged(self, line: Line, exchange: Exchange | RecordError, *, found: Iterator[list[Verdict]]) -> Judged:
         """What came of a line; `found` is what the next of those that were compared together came to, if any were."""

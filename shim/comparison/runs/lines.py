@@ -18,6 +18,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from shim.recording.files import STDIN, RecordError, RecordLine, read_lines
+from shim.recording.remote import RemoteFileError, is_url, look_at, shown
 
 _SAMPLE = 1 << 18  # compressed bytes from which the size of the whole is guessed
 
@@ -60,37 +61,41 @@ class Source:
     """The lines of several files, one after the other.
 
     Args:
-        files: paths; "-" is standard input.
+        files: paths, or URLs that fsspec reads; "-" is standard input.
         limit: how many lines to give at most; None for all.
 
     Attributes:
+        files: as they may be shown: URLs without what could be a credential.
         size: bytes to read, as they are once decompressed, guessed where they are compressed; None where nobody can say.
         position: bytes read.
+        unreadable: file -> why reading it ended, which is not the recording's fault, such as a network that failed.
 
     Raises:
         UnusableFileError: a file is missing, is a directory, or may not be read.
     """
 
     def __init__(self, files: Sequence[str], *, limit: int | None = None) -> None:
-        self.files = tuple(files)
+        self.files = tuple(map(shown, files))
+        self._opened = tuple(files)
         self.position = 0
+        self.unreadable: dict[str, LineFault] = {}
         self._limit = limit
-        sizes = [_size_of(file) for file in self.files]
+        sizes = [_size_of(file) for file in files]
         known = [size for size in sizes if size is not None]
         self.size = sum(known) if len(known) == len(sizes) else None
 
     def lines(self, *, on_fault: Callable[[LineFault], None]) -> Generator[Line, None, None]:
         """Give the lines, once; `on_fault` is told what cannot be read."""
         number = 0
-        for file in self.files:
-            for line in self._lines_of(file, on_fault):
+        for file, opened in zip(self.files, self._opened, strict=True):
+            for line in self._lines_of(opened, on_fault):
                 if number == self._limit:
                     return
                 yield Line(file, line.number, number, line.data, line.offset)
                 number += 1
 
     def _lines_of(self, file: str, on_fault: Callable[[LineFault], None]) -> Generator[RecordLine, None, None]:
-        before, number = self.position, 0
+        before, number, named = self.position, 0, shown(file)
         try:
             for line in read_lines(file):
                 number = line.number
@@ -98,15 +103,19 @@ class Source:
                 yield line
         except RecordError as error:
             place = error.line or number + 1
-            on_fault(LineFault(file, place, str(error).removeprefix(f"{file}:{place}: ")))
+            on_fault(LineFault(named, place, str(error).removeprefix(f"{file}:{place}: ")))
         except OSError as error:
-            on_fault(LineFault(file, number + 1, f"it cannot be read: {error.strerror or error}; see to the file"))
+            fault = LineFault(named, number + 1, f"it cannot be read: {error.strerror or error}; see to the file")
+            self.unreadable[named] = fault
+            on_fault(fault)
 
 
 def _size_of(file: str) -> int | None:
     """Bytes of a file, decompressed; None where it cannot be known: standard input, a pipe."""
     if file == STDIN:
         return None
+    if is_url(file):
+        return _size_at(file)
     try:
         held = Path(file).stat()  # not opened: a pipe's writer would see it closed again
     except OSError as error:
@@ -116,6 +125,14 @@ def _size_of(file: str) -> int | None:
     if not os.access(file, os.R_OK):
         raise UnusableFileError(f"{file} may not be read; see to its permissions")
     return round(held.st_size * _expansion(file)) if stat.S_ISREG(held.st_mode) else None
+
+
+def _size_at(url: str) -> int | None:
+    try:
+        size = look_at(url).size
+    except RemoteFileError as error:
+        raise UnusableFileError(str(error)) from None
+    return None if shown(url).endswith(".gz") else size  # its beginning is not fetched for a guess
 
 
 def _expansion(file: str) -> float:

@@ -7,9 +7,10 @@ Not the comparing (`comparer`, handed in as what makes one), nor what is printed
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from shim.comparison.runs.judge import ComparerMaker, Judge, Judged, batches
 from shim.comparison.runs.lines import LineFault
@@ -19,7 +20,6 @@ from shim.recording.files import decode_exchange
 
 if TYPE_CHECKING:
     from shim.comparison.rules import IgnoreRule
-    from shim.comparison.runs.journal import Journal
     from shim.comparison.runs.lines import Line, Source
 
 # Bytes of recorded lines that details may hold together: with the largest bodies 200 details would be gigabytes.
@@ -28,12 +28,25 @@ DETAIL_BYTES = 64 << 20
 MOST_FAULTS = 100  # kept to be told: a file of another kind is unusable in each of its lines
 
 
+class Recalls(Protocol):
+    """What knows of lines that were judged before; `shim.comparison.runs.journal.Journal` is one."""
+
+    def recall(self, line: Line, /) -> Judged | None:
+        """What was found in a line before; None from where on nothing is known."""
+        ...
+
+    def keep(self, line: Line, judged: Judged, /) -> None:
+        """Take down what was found in a line."""
+        ...
+
+
 class Run:
     """One run over recorded files.
 
     Args:
         make_comparer: called once in each process; picklable where there are workers.
         workers: processes that compare; 1 compares in this one.
+        isolated: whether even one compares in a process of its own, so that a line that kills it ends nothing.
         details: how many exchanges that want attention to keep for a closer look.
         ignore: the rules that `make_comparer` uses, to count what each covers.
         journal: what an earlier run found; what this one finds is added.
@@ -42,6 +55,7 @@ class Run:
         tally: what it came to so far.
         details: the first verdicts that want attention (mismatches, failed comparators), with their exchanges.
         faults: the first of what was unusable; `tally.unusable` counts all.
+        replaced: how many workers ended early and were replaced; `obituaries` tells of the first of them.
     """
 
     def __init__(
@@ -49,15 +63,21 @@ class Run:
         make_comparer: ComparerMaker,
         *,
         workers: int = 1,
+        isolated: bool = False,
         details: int = 0,
         ignore: Sequence[IgnoreRule] = (),
-        journal: Journal | None = None,
+        journal: Recalls | None = None,
     ) -> None:
         self.tally = Tally()
         self.details: list[Detail] = []
         self.faults: list[LineFault] = []
+        self._taken = self._counted = 0  # lines
+        self._noted: deque[tuple[int, LineFault]] = deque()  # how many lines were taken before, and the fault
+        self.replaced = 0
+        self.obituaries: list[str] = []
         self._make_comparer = make_comparer
         self._workers = workers
+        self._isolated = isolated or workers > 1
         self._wanted = details
         self._room = DETAIL_BYTES
         self._ignore = tuple(ignore)
@@ -67,17 +87,29 @@ class Run:
         """Compare each line; what comes out is in the lines' order. A line that is unusable is a fault.
 
         Raises:
-            WorkerError: a worker died, or a comparer cannot be made.
+            WorkerError: a comparer cannot be made, or workers end early over too many lines.
             JournalError: the journal is of other files.
         """
-        with contextlib.closing(source.lines(on_fault=self.fault)) as lines:
+        with contextlib.closing(self._lines_of(source)) as lines:
             for line in lines:
                 known = None if self._journal is None else self._journal.recall(line)
                 if known is None:
                     yield from self._compared(chain([line], lines))
-                    return
+                    break
                 self._count(line, known)
                 yield line, known
+        self._tell_faults(before=self._taken + 1)
+
+    def _lines_of(self, source: Source) -> Generator[Line, None, None]:
+        """The lines, taken ahead of the counting: what cannot be read is told between the lines where it stands."""
+        for line in source.lines(on_fault=lambda fault: self._noted.append((self._taken, fault))):
+            self._taken += 1
+            yield line
+
+    def _tell_faults(self, *, before: int) -> None:
+        """Count what could not be read before that many lines were taken."""
+        while self._noted and self._noted[0][0] < before:
+            self.fault(self._noted.popleft()[1])
 
     def fault(self, fault: LineFault) -> None:
         """Count input that cannot be used, and keep the first of it."""
@@ -94,13 +126,21 @@ class Run:
                 yield line, judged
 
     def _judged(self, lines: Iterator[Line]) -> Generator[tuple[Line, Judged], None, None]:
-        if self._workers > 1:
-            with Workers(self._make_comparer, count=self._workers, details=self._wanted) as workers:
+        if self._isolated:
+            workers = Workers(
+                self._make_comparer, count=self._workers, details=self._wanted, on_replaced=self._replaced
+            )
+            with workers:
                 yield from workers.judge(lines)
             return
         with contextlib.closing(self._judge_here()) as judge:
             for batch in batches(lines, lambda: judge.at_once):
                 yield from zip(batch, judge.judge_all(batch), strict=True)
+
+    def _replaced(self, obituary: str) -> None:
+        self.replaced += 1
+        if len(self.obituaries) < MOST_FAULTS:
+            self.obituaries.append(obituary)
 
     def _judge_here(self) -> Judge:
         try:
@@ -109,11 +149,14 @@ class Run:
             raise WorkerError(f"the comparer cannot be made: {type(error).__name__}: {error}") from error
 
     def _count(self, line: Line, judged: Judged) -> None:
+        self._counted += 1
+        self._tell_faults(before=self._counted)
         if judged.facts is None:
             self.fault(LineFault(line.file, line.line, judged.fault))
             return
         self.tally.add(judged.facts, judged.verdicts, ignore=self._ignore)
-        if judged.wants_attention and len(self.details) < self._wanted and len(line.data) <= self._room:
+        is_wanted = judged.wants_attention and len(self.details) < self._wanted
+        if is_wanted and line.data and len(line.data) <= self._room:
             self._keep_details(line, judged)
 
     def _keep_details(self, line: Line, judged: Judged) -> None:

@@ -1,46 +1,46 @@
 """Worker processes that judge lines side by side, and hand back what they found in the order of the lines.
 
-Not the judging (`judge`). The processes are spawned, not forked: a fork would copy the threads' locks of readers and of whoever
-calls. Theory of operation: a worker has one batch at a time, and is sent the next once it has answered. So a worker is always
-reading when it is written to, no pipe can fill on both sides, and what is in flight is bounded: a batch per worker, and the
-answers that wait for an earlier one (`_WINDOW`).
+Not the judging (`judge`), nor one process (`worker_process`). The processes are spawned, not forked: a fork would copy the
+threads' locks of readers and of whoever calls. Theory of operation: a worker has some lines at a time, and is sent the next once
+it has answered. So a worker is always reading when it is written to, no pipe can fill on both sides, and what is in flight is
+bounded: a batch per worker, and the answers that wait for an earlier one (`_WINDOW`).
+
+A worker that ends early is replaced. The lines it was at are then tried one by one, while nothing else is compared; one that ends
+its process again is judged to have failed its comparator, with what ended the process. Its other lines are handed out again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
-import signal
-import threading
-import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import wait
-from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from shim.comparison.runs.judge import ComparerMaker, Judge, Judged, batches
+from shim.comparison.runs.judge import ComparerMaker, Judged, batches
 from shim.comparison.runs.lines import Line
+from shim.comparison.runs.worker_process import (
+    Pipe,
+    WorkerEndedError,
+    WorkerError,
+    WorkerProcess,
+    interrupts_held_back,
+)
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import SpawnContext
-
     from typing_extensions import Self
-
-Batch: TypeAlias = "list[Line]"
-_Pipe: TypeAlias = "Connection[Any, Any]"
 
 # A batch grows until handing it over costs little beside comparing it, and no further: what is found comes by batches, and an
 # interrupted run loses those under way. Comparing takes from a tenth of a millisecond to seconds, for every split of a body.
 _LARGEST_BATCH = 64
 _QUICK, _SLOW = 0.1, 0.5  # seconds for a batch
 _WINDOW = 4  # batches per worker that may be ahead of the oldest that is not answered
-_PATIENCE = 2.0  # seconds for a worker to end by itself, before it is killed
 
-
-class WorkerError(RuntimeError):
-    """A worker ended before its answer; the message names it, what ended it and the exchange it had."""
+# Workers that may end early: as many as ten bad lines cost, and then one bad line in a hundred, each of which ends two. Where
+# more do, it is not the lines: a machine without memory ends workers over any of them.
+SPARE_WORKERS = 20
+_LINES_PER_SPARE = 50
 
 
 class Workers:
@@ -50,18 +50,32 @@ class Workers:
         make_comparer: pickled into each worker, and called there.
         count: how many processes.
         details: of each worker's `Judge`.
+        on_replaced: told of each worker that ended early: which, how, and what it had.
     """
 
-    def __init__(self, make_comparer: ComparerMaker, *, count: int, details: int = 0) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._workers: list[_Worker] = []
-        self._answers: dict[int, tuple[Batch, list[Judged]]] = {}
-        self._handed = self._told = 0  # batches
+    def __init__(
+        self,
+        make_comparer: ComparerMaker,
+        *,
+        count: int,
+        details: int = 0,
+        on_replaced: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._make_comparer = make_comparer
+        self._details = details
+        self._on_replaced = on_replaced
+        self._workers: dict[int, WorkerProcess] = {}
+        self._held: dict[int, _Piece] = {}  # a worker's name -> what it has
+        self._under_way: deque[_Batch] = deque()  # in the order in which they are told
+        self._again: deque[_Piece] = deque()
+        self._suspects: deque[_Piece] = deque()
         self._batch_lines = 1
+        self._answered = self._ended = 0  # lines, workers
         try:
-            with _interrupts_held_back():
+            with interrupts_held_back():
                 for name in range(1, count + 1):
-                    self._workers.append(_Worker(context, make_comparer, name=name, details=details))
+                    self._start(name)
         except BaseException:  # a Ctrl-C that was held back, too
             self.close()
             raise
@@ -70,33 +84,97 @@ class Workers:
         """Judge lines; what comes out is in their order.
 
         Raises:
-            WorkerError: a worker ended early, or could not make its comparer.
+            WorkerError: no worker could begin, or make its comparer; or too many ended early.
         """
         waiting = batches(lines, lambda: self._batch_lines)
         while True:
             more = self._hand_out(waiting)
-            while self._told in self._answers:
-                yield from zip(*self._answers.pop(self._told), strict=True)
-                self._told += 1
-            busy = {worker.pipe: worker for worker in self._workers if worker.batch}
+            while self._under_way and not self._under_way[0].missing:
+                yield from self._under_way.popleft().results
+            busy = {self._workers[name].pipe: name for name in self._held}
             if not busy and not more:
                 return
             for pipe in wait(list(busy)) if busy else ():
-                worker = busy[cast("_Pipe", pipe)]
-                self._answers[worker.place] = (worker.batch, worker.answer())
-                self._fit_batches(worker.took)
+                self._take(busy[cast("Pipe", pipe)])
 
     def _hand_out(self, waiting: Iterator[Batch]) -> bool:
-        """Give idle workers a batch, as far as the window lets; False once there is none left."""
-        for worker in self._workers:
-            if worker.batch or self._handed - self._told >= _WINDOW * len(self._workers):
-                continue
-            batch = next(waiting, None)
-            if batch is None:
-                return False
-            worker.hand(batch, place=self._handed)
-            self._handed += 1
+        """Give idle workers something to do, as far as the window lets; False once there is none left."""
+        if self._suspects or any(piece.is_alone for piece in self._held.values()):
+            if not self._held:  # the memory is its alone
+                self._hand(next(iter(self._workers)), self._suspects.popleft())
+            return True
+        for name in self._workers.keys() - self._held.keys():
+            piece = self._again.popleft() if self._again else self._next_of(waiting)
+            if piece is None:
+                return len(self._under_way) >= _WINDOW * len(self._workers)
+            self._hand(name, piece)
         return True
+
+    def _next_of(self, waiting: Iterator[Batch]) -> _Piece | None:
+        if len(self._under_way) >= _WINDOW * len(self._workers):
+            return None
+        lines = next(waiting, None)
+        if lines is None:
+            return None
+        self._under_way.append(_Batch(lines))
+        return _Piece(self._under_way[-1], 0, len(lines))
+
+    def _hand(self, name: int, piece: _Piece) -> None:
+        self._held[name] = piece
+        self._workers[name].hand(piece.lines, alone=piece.is_alone)
+
+    def _take(self, name: int) -> None:
+        """Take what a worker has to say, or see to its end."""
+        worker = self._workers[name]
+        try:
+            found = worker.answer()
+        except WorkerEndedError:
+            self._replace(worker, self._held.pop(name))
+            return
+        if found is None:
+            return
+        self._held.pop(name).answer(found)
+        self._answered += len(found)
+        self._fit_batches(worker.took)
+
+    def _replace(self, worker: WorkerProcess, piece: _Piece) -> None:
+        """Put another in the place of a worker that ended early, and see to what it had.
+
+        Raises:
+            WorkerError: none ever began, or too many ended early.
+        """
+        words = worker.obituary
+        if not worker.has_begun and not self._answered:
+            raise WorkerError(words)
+        self._ended += 1
+        if self._ended > SPARE_WORKERS + self._answered // _LINES_PER_SPARE:
+            raise WorkerError(
+                f"{self._ended} workers ended early over {self._answered} lines that were compared, which is the machine more "
+                f"than the lines; the last: {words}. Give it more memory, or fewer --workers"
+            )
+        self._on_replaced(words)
+        first, end = worker.suspects
+        if first == end:  # it was at none of them
+            (self._suspects if piece.is_alone else self._again).appendleft(piece)
+        elif piece.is_alone:
+            piece.answer([worker.given_up()])
+        else:
+            self._suspects.extend(piece.part(place, place + 1, alone=True) for place in range(first, end))
+            around = (piece.part(0, first), piece.part(end, len(piece.lines)))
+            self._again.extend(part for part in around if part.lines)
+        del self._workers[worker.name]
+        worker.end()
+        worker.join()
+        with interrupts_held_back():
+            self._start(worker.name)
+
+    def _start(self, name: int) -> None:
+        try:
+            worker = WorkerProcess(self._context, self._make_comparer, name=name, details=self._details)
+        except OSError as error:
+            words = f"worker {name} cannot be started: {error.strerror or error}; give fewer --workers"
+            raise WorkerError(words) from error
+        self._workers[name] = worker
 
     def _fit_batches(self, took: float) -> None:
         if took < _QUICK:
@@ -106,9 +184,9 @@ class Workers:
 
     def close(self) -> None:
         """End the processes and wait for them; one that is comparing is not waited for."""
-        for worker in self._workers:
+        for worker in self._workers.values():
             worker.end()
-        for worker in self._workers:
+        for worker in self._workers.values():
             worker.join()
 
     def __enter__(self) -> Self:
@@ -118,129 +196,48 @@ class Workers:
         self.close()
 
 
-class _Worker:
-    """The parent's side of one process; `batch` is what it has not answered yet."""
-
-    def __init__(self, context: SpawnContext, make_comparer: ComparerMaker, *, name: int, details: int) -> None:
-        self.batch: Batch = []
-        self.place = 0
-        self.took = 0.0  # seconds for its last batch
-        self._handed_at = 0.0
-        self.pipe, theirs = context.Pipe()
-        self._name = name
-        # First and last line it is at, for when it cannot tell any more.
-        self._at = context.RawArray("q", [_NOTHING, _NOTHING])
-        self._process = context.Process(
-            target=_work,
-            args=(theirs, self._at),
-            kwargs={"make_comparer": make_comparer, "details": details},
-            daemon=True,
-        )
-        self._process.start()
-        theirs.close()  # so that the end of the process is the end of the pipe
-
-    def hand(self, batch: Batch, *, place: int) -> None:
-        self.batch, self.place, self._handed_at = batch, place, time.monotonic()
-        with contextlib.suppress(OSError):  # it has ended: `answer` says why
-            self.pipe.send(batch)
-
-    def answer(self) -> list[Judged]:
-        """What it found in its batch; waits for it."""
-        try:
-            found = self.pipe.recv()
-        except (EOFError, OSError):
-            raise WorkerError(self._obituary()) from None
-        if isinstance(found, str):
-            raise WorkerError(f"worker {self._name} could not make its comparer: {found}")
-        self.batch, self.took = [], time.monotonic() - self._handed_at
-        return cast("list[Judged]", found)
-
-    def end(self) -> None:
-        self.pipe.close()
-        if self.batch:
-            self._process.terminate()
-
-    def join(self) -> None:
-        for last_resort in (self._process.terminate, self._process.kill, lambda: None):
-            self._process.join(_PATIENCE)
-            if self._process.exitcode is not None:
-                break
-            last_resort()
-        self._process.close()
-
-    def _obituary(self) -> str:
-        self._process.join(_PATIENCE)
-        first, last = self._at
-        lines = [line for line in self.batch if first <= line.number <= last]
-        if first == _NOTHING:
-            had = "before it was ready"
-        else:
-            had = f"while it compared {_named(lines)}" if lines else f"before it compared {_named(self.batch)}"
-        return f"worker {self._name} (process {self._process.pid}) {_how_ended(self._process.exitcode)} {had}"
+Batch = list[Line]
 
 
-_NOTHING = -1
+class _Batch:
+    """Lines that were taken together, and what was found in them so far; `missing` are not answered yet."""
+
+    def __init__(self, lines: Batch) -> None:
+        self.lines = lines
+        self.missing = len(lines)
+        self._found: dict[int, Judged] = {}
+
+    def answer(self, first: int, found: list[Judged]) -> None:
+        self._found.update(enumerate(found, start=first))
+        self.missing -= len(found)
+
+    @property
+    def results(self) -> Iterator[tuple[Line, Judged]]:
+        return ((line, self._found[place]) for place, line in enumerate(self.lines))
 
 
-def _named(lines: Batch) -> str:
-    """The lines a worker had before it: one, or those it compared together."""
-    first, last = lines[0], lines[-1]
-    if len(lines) == 1:
-        return f"{first.place} (exchange {first.number})"
-    return f"{first.place} to {last.place} (exchanges {first.number} to {last.number})"
+class _Piece(NamedTuple):
+    """What a worker is handed of a batch: all of it, or what is left; `is_alone`: a line that may have ended a process."""
 
+    batch: _Batch
+    first: int
+    end: int
+    is_alone: bool = False
 
-def _how_ended(status: int | None) -> str:
-    if status is None or status >= 0:
-        return f"ended with status {status}"
-    name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
-    hint = " (so the system ends processes when memory runs out)" if name == "SIGKILL" else ""
-    return f"was ended by {name}{hint}"
+    @property
+    def lines(self) -> Batch:
+        return self.batch.lines[self.first : self.end]
 
+    def part(self, first: int, end: int, *, alone: bool = False) -> _Piece:
+        return _Piece(self.batch, self.first + first, self.first + end, is_alone=alone)
 
-def _work(pipe: _Pipe, at: Any, *, make_comparer: ComparerMaker, details: int) -> None:
-    """What a worker does until its pipe ends. Ctrl-C reaches the whole process group; the parent sees to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        judge = Judge(make_comparer(), details=details)
-    except Exception as error:  # noqa: BLE001 - told to the parent, which ends the run with it
-        pipe.send(f"{type(error).__name__}: {error}")
-        return
-    with contextlib.closing(judge), contextlib.suppress(EOFError, OSError):  # the parent has closed, or is gone
-        while True:
-            parts = batches(pipe.recv(), lambda: judge.at_once)
-            pipe.send([judged for part in parts for judged in _judged(judge, part, at=at)])
-
-
-def _judged(judge: Judge, lines: Batch, *, at: Any) -> list[Judged]:
-    at[:] = (lines[0].number, lines[-1].number)
-    return judge.judge_all(lines)
-
-
-@contextlib.contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Hold Ctrl-C back while processes are started: they inherit that, and are not interrupted before they can see to it.
-
-    The mask is what they inherit. It is this thread's alone, and a signal then goes to another thread and is handled here all the
-    same: so it is noted meanwhile, and handled afterwards.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    noted: list[tuple[int, FrameType | None]] = []
-    is_ours = threading.current_thread() is threading.main_thread()  # no other thread may set handlers, nor runs them
-    handler = signal.signal(signal.SIGINT, lambda *received: noted.append(received)) if is_ours else None
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if handler is not None:
-            signal.signal(signal.SIGINT, handler)
-        if noted and callable(handler):
-            handler(*noted[0])
+    def answer(self, found: list[Judged]) -> None:
+        self.batch.answer(self.first, found)
 
 
 def usable_cores() -> int:
     """Processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+__all__ = ["SPARE_WORKERS", "WorkerError", "Workers", "usable_cores"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from shim.comparison.runs import workers as workers_module
 from shim.comparison.runs.judge import Judged
 from shim.comparison.runs.lines import Line
 from shim.comparison.runs.workers import WorkerError, Workers, usable_cores
-from shim.comparison.verdict import Verdict
+from shim.comparison.verdict import Outcome, Verdict
 from shim.recording.exchange import Exchange
 from tests.comparison.stand_ins import Obedient, Together, encoded, refuse
 
@@ -96,25 +99,133 @@ def test_large_answers_do_not_block() -> None:
         assert len(list(workers.judge(lines))) == 12
 
 
-def test_a_death_is_named() -> None:
-    """A worker that is killed ends the run with its number, its process, the signal and the line it had."""
-    with (
-        Workers(Obedient, count=2) as workers,
-        pytest.raises(
-            WorkerError, match=r"worker [12] \(process \d+\) was ended by SIGKILL .*a\.jsonl:6 \(exchange 5\)"
-        ),
-    ):
-        list(workers.judge(lines_of(*["match"] * 5, "die", *["match"] * 20)))
+KILLED = "the process that compared it alone was ended by SIGKILL (so the system ends processes when memory runs out)"
+
+
+def test_a_line_that_kills_its_worker_is_judged() -> None:
+    """A line that kills whoever compares it is a failed comparator that names the signal, and all others are judged, in order."""
+    obituaries: list[str] = []
+    words = [*["match"] * 5, "die", *["match"] * 20, "die", "mismatch"]
+    with Workers(Obedient, count=2, on_replaced=obituaries.append) as workers:
+        found = list(workers.judge(lines_of(*words)))
+    assert [(line.number, judged.number, judged.pair_id) for line, judged in found] == [
+        (number, number, word) for number, word in enumerate(words)
+    ]
+    for place in (5, 26):
+        judged = found[place][1]
+        assert [(each.rung, each.outcome, each.number) for each in judged.verdicts] == [
+            ("wire", Outcome.FAILED, place),
+            ("tee", Outcome.FAILED, place),
+        ]
+        assert {each.reason for each in judged.verdicts} == {KILLED}
+        assert all(each.message.endswith(f"pair die\n  {KILLED}") for each in judged.verdicts)
+        assert judged.facts is not None
+    assert [judged.wants_attention for _, judged in found] == [word in ("die", "mismatch") for word in words]
+    assert len(obituaries) == 4
+    named = r"worker [12] \(process \d+\) was ended by SIGKILL .* while it compared a\.jsonl:6 \(exchange 5\)"
+    assert any(re.fullmatch(named, each) for each in obituaries)
     assert nobody_left()
 
 
-def test_a_death_among_many_names_them() -> None:
-    """Of a worker that is killed while it compares several together, the first and the last of them are named."""
-    with (
-        Workers(Together, count=1) as workers,
-        pytest.raises(WorkerError, match=r"compared a\.jsonl:\d+ to a\.jsonl:\d+ "),
-    ):
-        list(workers.judge(lines_of(*["match"] * 40, "die", *["match"] * 40)))
+@pytest.mark.parametrize(("word", "how"), [("exit", "ended with status 7"), ("segfault", "was ended by SIGSEGV")])
+def test_however_a_worker_ends_it_is_told(word: str, how: str) -> None:
+    """A process that leaves by itself, and one that a fault of its own ends, are told by status and signal."""
+    with Workers(Ending, count=1) as workers:
+        found = [judged for _, judged in workers.judge(lines_of("match", word, "match"))]
+    assert [judged.wants_attention for judged in found] == [False, True, False]
+    assert found[1].verdicts[0].reason == f"the process that compared it alone {how}"
+
+
+class Ending(Obedient):
+    """Ends its process in other ways."""
+
+    def compare(self, asked: Exchange) -> list[Verdict]:
+        """End, or match."""
+        if asked.pair_id == "exit":
+            os._exit(7)
+        if asked.pair_id == "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().compare(asked)
+
+
+class OnceDeadly(Obedient):
+    """Kills the first process that compares a certain exchange, and no other one."""
+
+    def __init__(self, mark: str) -> None:
+        super().__init__()
+        self._mark = Path(mark)
+
+    def compare(self, asked: Exchange) -> list[Verdict]:
+        """Die once, or match."""
+        if asked.pair_id == "match-unlucky" and not self._mark.exists():
+            self._mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().compare(asked)
+
+
+def test_a_line_is_tried_once_more(tmp_path: Path) -> None:
+    """A line whose worker was killed, and that does no harm when it is tried alone, is judged like any other."""
+    with Workers(partial(OnceDeadly, str(tmp_path / "mark")), count=2) as workers:
+        found = [judged for _, judged in workers.judge(lines_of(*["match"] * 9, "match-unlucky", *["match"] * 9))]
+    assert (tmp_path / "mark").exists()
+    assert [judged.wants_attention for judged in found] == [False] * 19
+
+
+class Lonely(Obedient):
+    """Notes when it compares what is deadly, and when it compares anything else."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self._folder = Path(folder)
+
+    def compare(self, asked: Exchange) -> list[Verdict]:
+        """Note, wait a little, and obey."""
+        own = self._folder / f"{asked.pair_id.partition('-')[0]}-{os.getpid()}"
+        own.touch()
+        time.sleep(0.02)
+        if asked.pair_id == "die" and not (self._folder / "died").exists():
+            (self._folder / "died").touch()
+        elif asked.pair_id == "die":
+            assert not list(self._folder.glob("match-*")), "others are being compared"
+            return super().compare(replace(asked, pair_id="match"))
+        own.unlink()
+        return super().compare(asked)
+
+
+def test_a_suspect_is_tried_while_nothing_else_is(tmp_path: Path) -> None:
+    """While a line is tried alone no other is compared, so that what it lacks is not what others took."""
+    with Workers(partial(Lonely, str(tmp_path)), count=3) as workers:
+        found = [judged for _, judged in workers.judge(lines_of(*["match"] * 40, "die", *["match"] * 40))]
+    assert [judged.verdicts[0].reason for judged in found] == [""] * 81
+
+
+def test_of_lines_compared_together_only_the_deadly_one_is_judged_so() -> None:
+    """Of several that are compared together, each is tried alone, and only the one that kills is judged to have failed."""
+    words = [*["match"] * 40, "die", *["match"] * 40]
+    obituaries: list[str] = []
+    with Workers(Together, count=1, on_replaced=obituaries.append) as workers:
+        found = [judged for _, judged in workers.judge(lines_of(*words))]
+    assert [judged.wants_attention for judged in found] == [word == "die" for word in words]
+    assert re.search(r"compared a\.jsonl:\d+ to a\.jsonl:\d+ ", obituaries[0])
+
+
+def test_a_worker_that_is_killed_while_idle_costs_no_line() -> None:
+    """A worker that is killed between two batches is replaced, and what it is handed then is judged by another."""
+    with Workers(Obedient, count=1) as workers:
+        found = workers.judge(lines_of(*["match"] * 20))
+        next(found)
+        (victim,) = multiprocessing.active_children()
+        os.kill(victim.pid or 0, signal.SIGKILL)
+        victim.join()
+        assert [judged.wants_attention for _, judged in found] == [False] * 19
+
+
+def test_a_machine_that_kills_them_all_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where more workers end than lines could be to blame, the run ends, and the last of them and the remedy are named."""
+    monkeypatch.setattr(workers_module, "SPARE_WORKERS", 3)
+    said = r"4 workers ended early over \d+ lines .*by SIGKILL.*a\.jsonl:\d+ .*fewer --workers"
+    with Workers(Obedient, count=2) as workers, pytest.raises(WorkerError, match=said):
+        list(workers.judge(lines_of(*["match"] * 5, *["die"] * 9)))
     assert nobody_left()
 
 
