@@ -89,10 +89,10 @@ def growth_of(samples: Sequence[Sample]) -> int:
     return last[len(last) // 2] - middle[len(middle) // 2]
 
 
-def soaked(kind: str, base_url: str, *, seconds: float, seed: int) -> SoakRow:
+def soaked(kind: str, base_url: str, *, seconds: float, seed: int, pause: float) -> SoakRow:
     """Put a load on one kind of provider, in this process."""
     before = threading.active_count(), descriptors()
-    load = SoakLoad(kind, base_url, seed=seed)
+    load = SoakLoad(kind, base_url, seed=seed, pause=pause)
     load.run(seconds)
     left = _left(*before)
     return row_of(kind, load.ledger, load.samples, left=left, providers=load.providers)
@@ -128,7 +128,7 @@ def _left(threads: int, held: int) -> tuple[int, int]:
         time.sleep(0.05)
 
 
-def preforked(base_url: str, *, seconds: float, seed: int) -> SoakRow:
+def preforked(base_url: str, *, seconds: float, seed: int, pause: float) -> SoakRow:
     """Be a prefork server: providers made and used before the fork, children that make their own, and a parent that goes on."""
     parents = [create_provider(kind, api_key="sk-soak", base_url=base_url, read_timeout=2.0) for kind in KINDS]
     lives = max(2, min(_MOST_LIVES, int(seconds / 10)))
@@ -138,7 +138,8 @@ def preforked(base_url: str, *, seconds: float, seed: int) -> SoakRow:
     for generation in range(lives):
         span = (began + seconds - time.monotonic()) / (lives - generation)
         children = [
-            _forked(parents, base_url, seconds=span, seed=seed + 10 * generation + each) for each in range(_CHILDREN)
+            _forked(parents, base_url, seconds=span, seed=seed + 10 * generation + each, pause=pause)
+            for each in range(_CHILDREN)
         ]
         rows += [_heard(*child) for child in children]
         asked += _asked(parents)
@@ -161,13 +162,13 @@ def _asked(providers: Sequence[Provider]) -> int:
     return len(completions)
 
 
-def _child(parents: Sequence[Provider], base_url: str, *, seconds: float, seed: int) -> SoakRow:
+def _child(parents: Sequence[Provider], base_url: str, *, seconds: float, seed: int, pause: float) -> SoakRow:
     for provider in parents:
         provider.close()  # this process's copy; the parent's goes on
-    return soaked(KINDS[seed % len(KINDS)], base_url, seconds=max(0.5, seconds), seed=seed)
+    return soaked(KINDS[seed % len(KINDS)], base_url, seconds=max(0.5, seconds), seed=seed, pause=pause)
 
 
-def _forked(parents: Sequence[Provider], base_url: str, *, seconds: float, seed: int) -> tuple[int, int]:
+def _forked(parents: Sequence[Provider], base_url: str, *, seconds: float, seed: int, pause: float) -> tuple[int, int]:
     """Fork a child that asks for so long, and writes what came of it; return its id, and where to read."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -178,7 +179,7 @@ def _forked(parents: Sequence[Provider], base_url: str, *, seconds: float, seed:
     try:
         os.close(reading)
         with open(writing, "wb") as pipe:  # noqa: PTH123 - a descriptor
-            pipe.write(msgspec.json.encode(_child(parents, base_url, seconds=seconds, seed=seed)))
+            pipe.write(msgspec.json.encode(_child(parents, base_url, seconds=seconds, seed=seed, pause=pause)))
         status = 0
     finally:
         os._exit(status)  # nothing of the parent's is ended here
@@ -216,20 +217,22 @@ def _together(rows: Sequence[SoakRow]) -> SoakRow:
 # --- processes ---------------------------------------------------------------------------------------------------
 
 
-def _work(pipe: Connection, name: str, base_url: str, *, seconds: float, seed: int) -> None:
+def _work(pipe: Connection, name: str, base_url: str, *, seconds: float, seed: int, pause: float) -> None:
     if name == "prefork":
-        row = preforked(base_url, seconds=seconds, seed=seed)
+        row = preforked(base_url, seconds=seconds, seed=seed, pause=pause)
     else:
-        row = soaked(name, base_url, seconds=seconds, seed=seed)
+        row = soaked(name, base_url, seconds=seconds, seed=seed, pause=pause)
     pipe.send_bytes(msgspec.json.encode(row))
 
 
 @contextlib.contextmanager
-def _process(name: str, base_url: str, *, seconds: float, seed: int) -> Iterator[Callable[[], SoakRow]]:
+def _process(name: str, base_url: str, *, seconds: float, seed: int, pause: float) -> Iterator[Callable[[], SoakRow]]:
     """A process that asks; what is given waits for what came of it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, name, base_url), kwargs={"seconds": seconds, "seed": seed})
+    process = context.Process(
+        target=_work, args=(theirs, name, base_url), kwargs={"seconds": seconds, "seed": seed, "pause": pause}
+    )
     process.start()
     theirs.close()
 
@@ -251,12 +254,12 @@ def _process(name: str, base_url: str, *, seconds: float, seed: int) -> Iterator
         ours.close()
 
 
-def measure(seconds: float, *, seed: int = 1) -> list[SoakRow]:
-    """Run all processes side by side."""
+def measure(seconds: float, *, seed: int = 1, pause: float = 0.0) -> list[SoakRow]:
+    """Run all processes side by side; with a `pause` between the turns of each a machine is not filled."""
     with faulty_server(seed) as base_url, contextlib.ExitStack() as stack:
         names = (*KINDS, "prefork") if hasattr(os, "fork") else KINDS
         waits = [
-            stack.enter_context(_process(name, base_url, seconds=seconds, seed=seed + 1000 * place))
+            stack.enter_context(_process(name, base_url, seconds=seconds, seed=seed + 1000 * place, pause=pause))
             for place, name in enumerate(names)
         ]
         return [wait() for wait in waits]

@@ -76,9 +76,10 @@ class Ledger:
 
 
 class SoakLoad:
-    """Requests on one provider after another of a kind."""
+    """Requests on one provider after another of a kind; `pause`: seconds between two turns of the loop."""
 
-    def __init__(self, kind: str, base_url: str, *, seed: int) -> None:
+    def __init__(self, kind: str, base_url: str, *, seed: int, pause: float = 0.0) -> None:
+        self._pause = pause
         self.ledger = Ledger()
         self.samples: list[Sample] = []
         self.providers = 0
@@ -121,6 +122,8 @@ class SoakLoad:
             self._turn(provider)
 
     def _turn(self, provider: Provider) -> None:
+        if self._pause:
+            time.sleep(self._pause)
         self._quietly(lambda: turn([provider], max_wait_ms=_PATIENCE_MS))
         if not self.samples or time.monotonic() - self._began - self.samples[-1].at > _SAMPLE_SECONDS:
             self.sample()
