@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOWEST := .lowest
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow lowest check bench parity programs clean
+.PHONY: help demo test test-slow lowest check bench soak parity programs clean
 
 help:
 	@echo "make demo    watch the legacy client answer through the shim (no network, no key)"
@@ -14,6 +14,7 @@ help:
 	@echo "make lowest  test what stands on requests with the lowest versions allowed (installs them into .lowest/)"
 	@echo "make check   lint, format and type checks"
 	@echo "make bench   measure against peers (installs them into .bench/)"
+	@echo "make soak    both providers under load and faults for ten minutes: nothing lost, nothing piling up"
 	@echo "make parity  the same calls through the real openai 0.28.1 and through shim.compat.openai_v0"
 	@echo "make programs  langchain, llm, instructor, litellm and guidance of that time, on both"
 
@@ -51,6 +52,10 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
+
+SECONDS ?= 600
+soak: $(STAMP)
+	$(BIN)/python -m bench.soak --seconds $(SECONDS)
 
 parity: $(STAMP)
 	$(BIN)/python -m bench.parity_v0

@@ -22,6 +22,7 @@ from shim.model import (
     StreamEvent,
     TextDelta,
 )
+from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.model.checks import kind_of
 from shim.model.headers import Headers
 from shim.provider import Completion, OnCompletion, OnEvent, RequestHandle, Timing
@@ -57,7 +58,7 @@ class Codec(Protocol):
         """Tell a whole answer as a stream would have."""
         ...
 
-    def StreamDecoder(self) -> CallDecoder:  # noqa: N802 - a class of the codec, called to make one
+    def StreamDecoder(self, *, caps: Caps = DEFAULT_CAPS) -> CallDecoder:  # noqa: N802 - a class of the codec, called to make one
         """Make the reader of one stream."""
         ...
 
@@ -204,11 +205,12 @@ class StreamCall(Call):
         codec: Codec,
         api_key: str,
         extra_headers: object = None,
+        caps: Caps = DEFAULT_CAPS,
     ) -> None:
         check_callback("on_event", on_event)
         super().__init__(handle, on_completion, codec=codec, api_key=api_key, extra_headers=extra_headers)
         self._on_event = on_event
-        self._decoder = codec.StreamDecoder()
+        self._decoder = codec.StreamDecoder(caps=caps)
         self._end: ModelResponse | ProviderError | None = None
         self._owed: deque[StreamEvent] = deque()  # read, and not yet delivered: an interrupt came between
         self._late: list[StreamEvent] = []  # of a stream that was collected as a whole body

@@ -13,6 +13,7 @@ from shim.call_options import ApiKey, CallOptions, Deadlines
 from shim.calls.table import CallTable
 from shim.endpoint import DEFAULT_BASE_URL, Endpoint
 from shim.model import InvalidRequestError, MissingCredentialsError, UnsupportedFeatureError
+from shim.model.caps import Caps, checked_caps
 from shim.model.checks import kind_of
 from shim.plain_http import check_address, checked_hosts
 from shim.provider import ForkedProviderError, ProviderClosedError
@@ -31,12 +32,21 @@ class ProviderBase:
         name: told by handles and in messages.
         api_key: None takes `OPENAI_API_KEY` from the environment, looked up when a request starts; a function is asked then.
         insecure_hosts: that may get it over plain HTTP, beside this machine.
+        caps: of every stream; None is the default.
     """
 
-    def __init__(self, *, name: str, api_key: ApiKey | None, insecure_hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        api_key: ApiKey | None,
+        insecure_hosts: Iterable[str] = (),
+        caps: Caps | None = None,
+    ) -> None:
         self.name = name
         self._api_key = api_key
         self._insecure_hosts = checked_hosts(insecure_hosts)
+        self._caps = checked_caps(caps)
         self._calls = CallTable()
         self._closed = False
         self._process = os.getpid()

@@ -37,6 +37,7 @@ from shim.legacy_adapter.session_check import check_session
 from shim.legacy_adapter.sessions import GuardedSession, OwnSession
 from shim.legacy_adapter.shared_mailbox import SharedMailbox
 from shim.model import InvalidRequestError, ModelRequest
+from shim.model.caps import Caps
 from shim.model.checks import kind_of
 from shim.provider import OnCompletion, OnEvent, RequestHandle
 from shim.wire import chat
@@ -64,6 +65,7 @@ class LegacyProvider(ProviderBase):
         proxies, verify: as `requests` takes them; None leaves them to the environment and the session.
         insecure_hosts: that may get the key over plain HTTP, beside this machine and those in SHIM_INSECURE_HOSTS; to any other
             nothing is sent without TLS.
+        caps: how much one stream may bring; None is `Caps()`, which is more than any model says.
         name: told by handles and in messages.
     """
 
@@ -83,9 +85,10 @@ class LegacyProvider(ProviderBase):
         proxies: dict[str, str] | None = None,
         verify: bool | str | None = None,
         insecure_hosts: Iterable[str] = (),
+        caps: Caps | None = None,
         name: str = "legacy",
     ) -> None:
-        super().__init__(name=name, api_key=api_key, insecure_hosts=insecure_hosts)
+        super().__init__(name=name, api_key=api_key, insecure_hosts=insecure_hosts, caps=caps)
         self._settings = Settings(
             endpoint=carried_endpoint(
                 endpoint_of(endpoint, base_url=base_url, organization=organization, project=project), place="endpoint"
@@ -128,7 +131,15 @@ class LegacyProvider(ProviderBase):
         options = checked_options(options)
         key = self._key(options, endpoint=self._settings.endpoint)
         handle, headers = RequestHandle(self.name, 0), _headers_of(request)
-        call = StreamCall(handle, on_completion, on_event=on_event, codec=chat, api_key=key, extra_headers=headers)
+        call = StreamCall(
+            handle,
+            on_completion,
+            on_event=on_event,
+            codec=chat,
+            api_key=key,
+            extra_headers=headers,
+            caps=self._caps,
+        )
         return self._start(call, request, api_key=key, options=options, stream_cb=stream_callback(call))
 
     def fileno(self) -> int:

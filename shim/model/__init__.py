@@ -3,6 +3,7 @@
 Not their wire forms (`shim.wire`) nor the interface that moves them (`shim.provider`).
 """
 
+from shim.model.caps import Caps
 from shim.model.checks import check_request
 from shim.model.errors import (
     APIConnectionError,
@@ -72,6 +73,7 @@ __all__ = [
     "AudioPart",
     "AuthenticationError",
     "BadRequestError",
+    "Caps",
     "Choice",
     "ContentFilterError",
     "ErrorCategory",

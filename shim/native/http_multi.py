@@ -52,7 +52,7 @@ class HttpMulti:
 
     def __init__(self, settings: HttpSettings) -> None:
         self._process = os.getpid()
-        self._is_forgotten = False
+        self._holds_nothing = False
         self._settings = settings
         self._options = options_of(settings, curl=pycurl, ca_file=certifi.where())
         self._sockets = Sockets(plain=settings.plain_fdset)
@@ -183,8 +183,9 @@ class HttpMulti:
         """Stop every transfer and release everything; nothing is delivered. In a forked child let go of it all instead."""
         self._at_exit.detach()
         self.forget_if_parents()
-        if self._is_forgotten:
+        if self._holds_nothing:
             return
+        self._holds_nothing = True  # a child forked from now on that collects it finds nothing of the parent's
         for transfer in list(self._active.values()):
             self.cancel(transfer)
         self._fresh.clear()
@@ -203,9 +204,9 @@ class HttpMulti:
 
     def forget_if_parents(self) -> None:
         """In a forked child, let go of what the parent has: not a byte is sent or read here on any of its connections."""
-        if self._is_forgotten or os.getpid() == self._process:
+        if self._holds_nothing or os.getpid() == self._process:
             return
-        self._is_forgotten = True
+        self._holds_nothing = True
         never_free(self._multi, *self._active)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, ignore_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, ignore_timer)

@@ -14,6 +14,7 @@ from shim.calls import Call, Codec, ProviderBase, StreamCall, checked_options
 from shim.descriptors import descriptors_for
 from shim.endpoint import Endpoint
 from shim.model import ModelRequest
+from shim.model.caps import Caps
 from shim.native.http_multi import HttpMulti
 from shim.native.receiver import CallReceiver
 from shim.native.request_writer import RequestWriter
@@ -46,6 +47,7 @@ class NativeProvider(ProviderBase):
         client_cert, client_key: PEM files, for servers that ask for a certificate.
         insecure_hosts: that may get the key over plain HTTP, beside this machine and those in SHIM_INSECURE_HOSTS; to any other
             nothing is sent without TLS.
+        caps: how much one stream may bring; None is `Caps()`, which is more than any model says.
         plain_fdset: have `fdset()` name every socket, as it does where the system has neither epoll nor kqueue. A loop that
             waits for `fileno()` alone is then woken by `timeout()`, up to 50 ms late.
         name: told by handles and in messages.
@@ -75,10 +77,11 @@ class NativeProvider(ProviderBase):
         client_key: str | None = None,
         verify: bool = True,
         insecure_hosts: Iterable[str] = (),
+        caps: Caps | None = None,
         plain_fdset: bool = False,
         name: str = "native",
     ) -> None:
-        super().__init__(name=name, api_key=api_key, insecure_hosts=insecure_hosts)
+        super().__init__(name=name, api_key=api_key, insecure_hosts=insecure_hosts, caps=caps)
         self._writer = RequestWriter(
             endpoint=endpoint,
             base_url=base_url,
@@ -126,7 +129,15 @@ class NativeProvider(ProviderBase):
         """Accept a streamed request; see `Provider`."""
         key, codec, http = self._written(request, options, stream=True)
         handle, headers = RequestHandle(self.name, next(self._numbers)), request.extra_headers
-        call = StreamCall(handle, on_completion, on_event=on_event, codec=codec, api_key=key, extra_headers=headers)
+        call = StreamCall(
+            handle,
+            on_completion,
+            on_event=on_event,
+            codec=codec,
+            api_key=key,
+            extra_headers=headers,
+            caps=self._caps,
+        )
         return self._submit(call, http)
 
     def fileno(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from msgspec import UNSET
 
 MAX_CALLS: Final = 10_000
-"""How many tool calls one answer may have: OpenAI lets a request name 128 tools, and a server that runs wild is to be stopped."""
+"""How many tool calls a whole answer may have, as `Caps` says of a stream; OpenAI lets a request name 128 tools."""
 
 Kinds: TypeAlias = tuple[type, ...]
 
@@ -24,10 +24,10 @@ _DEPTH = 8  # levels in which words are looked for
 
 
 class TooManyCallsError(Exception):
-    """More than `MAX_CALLS` tool calls in one answer; a codec makes a protocol error of it."""
+    """More tool calls in one answer than it may have; a codec makes a protocol error of it."""
 
-    def __init__(self) -> None:
-        super().__init__(f"more than {MAX_CALLS} tool calls, which is no answer")
+    def __init__(self, words: str = f"more than {MAX_CALLS} tool calls, which is no answer") -> None:
+        super().__init__(words)
 
 
 def text_of(value: Any) -> str:

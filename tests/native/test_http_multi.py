@@ -271,3 +271,13 @@ def test_a_place_nobody_listens_is_a_fault_of_the_network(multi: HttpMulti) -> N
     assert isinstance(fault, TransferFault)
     assert fault.kind == "network"
     assert "curl error 7" in fault.message
+
+
+def test_what_was_closed_before_a_fork_is_nothing_to_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client closed by the parent, and collected in a child that was forked since, touches neither libcurl nor a descriptor."""
+    multi = HttpMulti(HttpSettings())
+    multi.close()
+    sockets: Any = multi._sockets
+    monkeypatch.setattr(sockets, "forget", lambda: pytest.fail("it closed what may be another's by now"))
+    multi._process = -1  # as a child sees it
+    multi.__del__()

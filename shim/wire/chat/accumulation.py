@@ -23,6 +23,7 @@ from shim.model import (
     TextPart,
     ToolCallDelta,
 )
+from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.wire.chat.calls import CallsAccumulator
 from shim.wire.chat.chunk import Piece
 from shim.wire.chat.content import read_block
@@ -88,12 +89,12 @@ class ChoiceAccumulator:
         "texts",
     )
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, *, caps: Caps = DEFAULT_CAPS) -> None:
         self.index = index
         self.texts: list[str] = []
         self.reasoning: list[str] = []
         self.finish: str | None = None
-        self.calls = CallsAccumulator(index)
+        self.calls = CallsAccumulator(index, caps=caps)
         self._detail: Any = None  # index of the last reasoning detail that had words
         self._reasoning_field = "reasoning_content"
         self._refusals: list[str] = []

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shim.model import FinishReason, StreamEvent, ToolCallDelta, ToolCallDone, ToolCallPart, ToolCallStart
+from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.model.parts import ToolCallKind
 from shim.wire.arguments import ArgumentsScan, LateArgumentsError, is_complete
+from shim.wire.capping import passed
 from shim.wire.chat.chunk import CallPiece
 from shim.wire.chat.joining import CALL, Fields, growing
-from shim.wire.lenient import MAX_CALLS, TooManyCallsError
+from shim.wire.lenient import TooManyCallsError
 
 _GROWING = growing(CALL)
+_FEW = 32  # calls whose arguments may come by turns without a look at each piece
 
 
 class ChatCall:
@@ -89,10 +92,11 @@ class ChatCall:
 class CallsAccumulator:
     """The calls of one choice. `by_index` has for each index of the server's the last call it told by it."""
 
-    __slots__ = ("_by_id", "_calls", "_choice", "_started", "by_index")
+    __slots__ = ("_by_id", "_calls", "_caps", "_choice", "_started", "by_index")
 
-    def __init__(self, choice: int) -> None:
+    def __init__(self, choice: int, *, caps: Caps = DEFAULT_CAPS) -> None:
         self.by_index: dict[int, ChatCall] = {}
+        self._caps = caps
         self._choice = choice
         self._calls: list[ChatCall] = []
         self._by_id: dict[str, ChatCall] = {}
@@ -127,6 +131,13 @@ class CallsAccumulator:
             return ()
         return (self.by_index[pieces[0].index].pieces,) if _GROWING.isdisjoint(pieces[0].extra) else ()
 
+    def expected(self) -> dict[int, ChatCall]:
+        """The calls whose arguments may come next, by the server's index: all while they are few, then the last."""
+        if len(self.by_index) <= _FEW:
+            return self.by_index
+        last = self._calls[-1]
+        return {at: last for at in (last.wire_index,) if at is not None and self.by_index[at] is last}
+
     def finish_whole(self) -> Iterator[StreamEvent]:
         """Tell as done, in order, the calls whose arguments are whole: a finish reason came, which may not be the last."""
         for call in self._calls:
@@ -153,8 +164,8 @@ class CallsAccumulator:
         return (call.part() for call in self._calls)
 
     def _open(self, piece: CallPiece) -> ChatCall:
-        if len(self._calls) >= MAX_CALLS:
-            raise TooManyCallsError
+        if len(self._calls) >= self._caps.tool_calls:
+            raise TooManyCallsError(passed("tool_calls", self._caps))
         call = ChatCall(len(self._calls), piece)
         self._calls.append(call)
         if piece.index is not None:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from shim.model.parts import ToolCallKind
+from shim.wire.capping import ShortText
 from shim.wire.chat.content import content_blocks
 from shim.wire.chat.response import BODY_FIELDS, further_of_choice, further_of_message, message_of
 from shim.wire.chat.vocabulary import call_kind, further_of_call, raw_finish_reason, reasoning_of, usage_of
@@ -115,7 +116,7 @@ decode_chunk = msgspec.json.Decoder(Chunk).decode
 
 
 class _TextDelta(Struct, forbid_unknown_fields=True, gc=False):
-    content: str
+    content: ShortText
 
 
 class _TextChoice(Struct, forbid_unknown_fields=True, gc=False):
@@ -143,7 +144,7 @@ decode_text_chunk = msgspec.json.Decoder(TextChunk).decode
 
 
 class _ArgumentsFunction(Struct, forbid_unknown_fields=True, gc=False):
-    arguments: str
+    arguments: ShortText
 
 
 class _ArgumentsCall(Struct, forbid_unknown_fields=True, gc=False):

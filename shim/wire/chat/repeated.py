@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from shim.model import ReasoningDelta, StreamEvent, TextDelta, ToolCallDelta
+from shim.wire.capping import LONGEST
 
 Words: TypeAlias = "TextDelta | ReasoningDelta | ToolCallDelta"
 
@@ -42,11 +43,16 @@ class RepeatedChunk:
         self._length = sum(map(len, around))
         self._places = len(around) - 1
 
+    @property
+    def growing(self) -> tuple[list[str], ...]:
+        """Where the words go that are told; it has each of them once."""
+        return self._targets[:1]
+
     def events(self, payload: bytes) -> list[StreamEvent] | None:
         """Take the words of a payload that says the same in other words; its event. None of any other, which is left alone."""
         start, event = self._start, self._event
         literal = payload[start : start + (len(payload) - self._length) // self._places]
-        if literal.join(self._around) != payload:
+        if len(literal) > LONGEST or literal.join(self._around) != payload:  # what is longer is to be counted
             return None
         try:
             words = _read_string(literal)

@@ -24,8 +24,10 @@ from shim.model import (
     TextDelta,
     ToolCallDelta,
 )
+from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.model.depth import MAX_DEPTH
 from shim.wire.arguments import LateArgumentsError
+from shim.wire.capping import LONGEST, CapCounter, ended_badly, without_end
 from shim.wire.chat.accumulation import ChoiceAccumulator
 from shim.wire.chat.calls import ChatCall
 from shim.wire.chat.chunk import (
@@ -64,16 +66,19 @@ class StreamDecoder:
 
     __slots__ = (
         "_calls",
+        "_caps",
         "_choices",
+        "_counted_to",
+        "_counter",
         "_cut",
         "_ended",
         "_extra",
         "_halves",
         "_id",
         "_in_vain",
+        "_left",
         "_lenient_left",
         "_model",
-        "_position",
         "_repeated",
         "_service_tier",
         "_started",
@@ -83,7 +88,9 @@ class StreamDecoder:
         "_usage",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, caps: Caps = DEFAULT_CAPS) -> None:
+        self._caps = caps
+        self._counter = CapCounter(caps)
         self._choices: dict[int, ChoiceAccumulator] = {}
         self._id = ""
         self._model = ""
@@ -100,7 +107,9 @@ class StreamDecoder:
         self._told_tier: str | None = None  # as the last typed chunk had them
         self._told_fingerprint: str | None = None
         self._cut: tuple[int, bytes, str] | None = None  # a payload whose JSON stops before its end
-        self._position = 0
+        # What is left may go by uncounted. One number tells that and which payload it is, since every piece pays for it.
+        self._left = 0
+        self._counted_to = 0
         self._started = False
         self._ended = False
 
@@ -128,7 +137,10 @@ class StreamDecoder:
             Its events, often one, sometimes none. A payload that is not JSON or not a chunk, and an error object at any place,
             is a `StreamError`, with what had arrived as `error.partial`; nothing is skipped. It raises nothing.
         """
-        self._position += 1
+        self._left -= 1
+        if self._left < 0:
+            self._texts = None  # it may be mere text, and is not read as such
+            return self._feed_any(payload)
         texts = self._texts
         if texts is not None:
             try:
@@ -189,10 +201,35 @@ class StreamDecoder:
         return self._feed_any(payload)
 
     def _feed_any(self, payload: bytes) -> list[StreamEvent]:
-        was_text = self._texts is not None
-        self._texts = self._calls = self._repeated = None
+        """Read any payload, and count it and what went by on the hot paths before it."""
         if self._ended:
             return []
+        self._counter.settle()
+        events = self._read_any(payload)
+        over = self._counter.count(events, size=len(payload), position=self._position)
+        if over is not None and not ended_badly(events):
+            return without_end(events) + self._fail(ErrorCategory.PROTOCOL, f"the stream has {over}")
+        position = self._position
+        self._left = self._counter.expect(self._growing(), position=position)
+        self._counted_to = position + self._left
+        return events
+
+    def _growing(self) -> Iterable[list[str]]:
+        """Where the words go that come on the hot path that is open."""
+        if self._texts is not None:
+            return self._texts.values()
+        if self._calls is not None:
+            return [call.pieces for calls in self._calls.values() for call in calls.values()]
+        return () if self._repeated is None else self._repeated.growing
+
+    @property
+    def _position(self) -> int:
+        """The number of the last payload."""
+        return self._counted_to - self._left
+
+    def _read_any(self, payload: bytes) -> list[StreamEvent]:
+        was_text = self._texts is not None
+        self._texts = self._calls = self._repeated = None
         if self._cut is not None:
             position, cut_payload, reason = self._cut
             return self._malformed(position, cut_payload, reason=reason)
@@ -214,10 +251,10 @@ class StreamDecoder:
         head, pieces = typed_head(chunk), [typed_piece(choice) for choice in chunk.choices or ()]
         events = self._take(head, pieces)
         if events and self._id and self._model and not self._halves.held:
-            kind = type(events[-1])
-            if kind is ToolCallDelta:
-                self._calls = {index: choice.calls.by_index for index, choice in self._choices.items()}
-            elif kind is TextDelta and not was_text:
+            event = events[-1]
+            if isinstance(event, ToolCallDelta):
+                self._calls = {index: choice.calls.expected() for index, choice in self._choices.items()}
+            elif isinstance(event, TextDelta) and (not was_text or len(event.text) > LONGEST):
                 self._texts = {index: choice.texts for index, choice in self._choices.items() if choice.plain}
             else:  # nothing but text would have been read as text
                 self._expect_the_same(payload, head, pieces=pieces, events=events)
@@ -266,7 +303,7 @@ class StreamDecoder:
             for piece in pieces:
                 choice = self._choices.get(piece.choice)
                 if choice is None:
-                    choice = self._choices[piece.choice] = ChoiceAccumulator(piece.choice)
+                    choice = self._choices[piece.choice] = ChoiceAccumulator(piece.choice, caps=self._caps)
                 events.extend(choice.add(piece))
         except (TooManyCallsError, LateArgumentsError) as error:
             events += self._fail(ErrorCategory.PROTOCOL, f"payload {self._position} of the stream has {error}")

@@ -22,7 +22,9 @@ from shim.model import (
     ToolCallPart,
     ToolCallStart,
 )
-from shim.wire.lenient import MAX_CALLS, TooManyCallsError, arguments_of, dicts_in, text_of
+from shim.model.caps import DEFAULT_CAPS, Caps
+from shim.wire.capping import passed
+from shim.wire.lenient import TooManyCallsError, arguments_of, dicts_in, text_of
 from shim.wire.responses.awaited import answered_in, awaited_call, is_awaited, is_call_complete
 from shim.wire.responses.item_index import ItemIndex, Place
 from shim.wire.responses.output_items import call_id_of, read_item, with_blocks
@@ -43,7 +45,8 @@ _BREAK = "\n\n"  # told between the parts of one reasoning, which the API tells 
 class OutputAccumulator:
     """The output of one response, being made."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, caps: Caps = DEFAULT_CAPS) -> None:
+        self._caps = caps
         self._index = ItemIndex()
         self._counts: dict[object, int] = defaultdict(int)  # texts of a form, calls told
         self._order: list[StreamedItem] | None = None  # of the finished response
@@ -158,8 +161,8 @@ class OutputAccumulator:
     def _count(self, kind: object) -> int:
         """Number the things of a kind in order of appearance."""
         self._counts[kind] += 1
-        if kind is ResponsesCall and self._counts[kind] > MAX_CALLS:
-            raise TooManyCallsError
+        if kind is ResponsesCall and self._counts[kind] > self._caps.tool_calls:
+            raise TooManyCallsError(passed("tool_calls", self._caps))
         return self._counts[kind] - 1
 
     def _tell(self, made: StreamedItem, text: StreamedText, *, piece: str) -> Iterator[StreamEvent]:

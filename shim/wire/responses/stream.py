@@ -7,7 +7,7 @@ ignored. The end is a terminal event; a body that ends without one is truncated,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -24,7 +24,9 @@ from shim.model import (
     StreamEvent,
     StreamStart,
 )
+from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.wire.arguments import LateArgumentsError
+from shim.wire.capping import CapCounter, ShortText, ended_badly, without_end
 from shim.wire.failure import error_in
 from shim.wire.json_text import HalfCharacters, UnreadableJsonError, read_with_halves, without_halves
 from shim.wire.lenient import MAX_CALLS, TooManyCallsError, dicts_in, text_of
@@ -47,7 +49,7 @@ class _Delta(Struct, gc=False):
     output_index: int = 0
     content_index: int = 0
     summary_index: int = 0
-    delta: str = ""
+    delta: ShortText = ""
     logprobs: list[Any] | None = None
 
 
@@ -61,10 +63,12 @@ class StreamDecoder:
 
     __slots__ = (
         "_answer",
+        "_counted_to",
+        "_counter",
         "_ended",
         "_halves",
+        "_left",
         "_output",
-        "_position",
         "_spoken",
         "_started",
         "_text",
@@ -72,15 +76,18 @@ class StreamDecoder:
         "_text_type",
     )
 
-    def __init__(self) -> None:
-        self._output = OutputAccumulator()
+    def __init__(self, *, caps: Caps = DEFAULT_CAPS) -> None:
+        self._counter = CapCounter(caps)
+        self._output = OutputAccumulator(caps=caps)
         self._answer: dict[str, Any] = {"status": "in_progress"}  # the response as last told, its output apart
         self._text: StreamedText | None = None  # the text of the last event, if that was a piece of text
         self._text_type = ""  # that event's type
         self._text_at = (0, 0, 0)  # and its indexes
         self._halves = HalfCharacters()
         self._spoken: dict[str, list[str]] = {}
-        self._position = 0
+        # What is left may go by uncounted. One number tells that and which payload it is, since every piece pays for it.
+        self._left = 0
+        self._counted_to = 0
         self._started = False
         self._ended = False
 
@@ -104,9 +111,9 @@ class StreamDecoder:
         """
         if self._ended:
             return []
-        self._position += 1
+        self._left -= 1
         text = self._text
-        if text is None:
+        if text is None or self._left < 0:
             return self._feed_general(payload)
         # The hot path: one more piece of the text the last event was a piece of.
         try:
@@ -131,6 +138,26 @@ class StreamDecoder:
         return self._fail(ErrorCategory.TRUNCATED, f"the stream ended {where}, without a terminal event")
 
     def _feed_general(self, payload: bytes) -> list[StreamEvent]:
+        """Read any payload, and count it and what went by on the hot path before it."""
+        self._counter.settle()
+        events = self._read_any(payload)
+        over = self._counter.count(events, size=len(payload), position=self._position)
+        if over is not None and not ended_badly(events):
+            return without_end(events) + self._fail(ErrorCategory.PROTOCOL, f"the stream has {over}")
+        self._let_by([] if self._text is None else [self._text.pieces])
+        return events
+
+    def _let_by(self, growing: Iterable[list[str]]) -> None:
+        position = self._position
+        self._left = self._counter.expect(growing, position=position)
+        self._counted_to = position + self._left
+
+    @property
+    def _position(self) -> int:
+        """The number of the last payload."""
+        return self._counted_to - self._left
+
+    def _read_any(self, payload: bytes) -> list[StreamEvent]:
         self._text = None
         try:
             event = read_with_halves(payload)
