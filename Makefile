@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 LOWEST := .lowest
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow lowest check bench soak parity programs clean
+.PHONY: help demo test test-slow test-again lowest check bench soak parity programs clean
 
 help:
 	@echo "make demo    watch the legacy client answer through the shim (no network, no key)"
 	@echo "make test    run the test suite but for what takes long"
 	@echo "make test-slow  run what takes long: many thousands, processes, browsers, the real openai 0.28.1 where it can be installed"
+	@echo "make test-again  run what failed last, one after the other"
 	@echo "make lowest  test what stands on requests with the lowest versions allowed (installs them into .lowest/)"
 	@echo "make check   lint, format and type checks"
 	@echo "make bench   measure against peers (installs them into .bench/)"
@@ -28,13 +29,16 @@ demo: $(STAMP)
 	$(BIN)/python examples/migrate
 
 # The programs that tests start would compile every module again where Python may not keep what it compiled.
-test test-slow: export PYTHONDONTWRITEBYTECODE =
+test test-slow test-again: export PYTHONDONTWRITEBYTECODE =
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m "not slow"
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m slow
 	@if $(BIN)/python -m bench.v0_environment; then .bench/openai_v0_tests/bin/python -m pytest tests/compat/openai_v0/beside; fi
+
+test-again: $(STAMP)
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 $(LOWEST)/.installed: tests/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
