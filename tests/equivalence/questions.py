@@ -96,7 +96,5 @@ EXTRA_HEADERS: dict[str, dict[str, str | None]] = {
     "another encoding": {"Accept-Encoding": "identity"},
     "no encoding": {"Accept-Encoding": None},
     "twice": {"X-Team": "a", "x-team": "b"},
-    "another host": {"Host": "example.org"},
-    "hang up": {"Connection": "close"},
 }
 """Headers of a request's own."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NO_SUCH_NAME = "http://nothing.invalid/v1"
+NO_SUCH_NAME = "https://nothing.invalid/v1"
 """RFC 6761 keeps `.invalid` free of hosts for ever."""
 _MOST_WAITING = 16
 

@@ -26,7 +26,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     return ((Lookup *)dlsym(RTLD_NEXT, "getaddrinfo"))(name, service, hints, found);
 }
 """
-NAME = "http://stalled.example.org/v1"
+NAME = "https://stalled.example.org/v1"
 
 
 def main() -> None:
