@@ -1,4 +1,4 @@
-"""The fault matrix: every cell on both providers, beside a healthy stream and before a next request, and the table of what came.
+"""The fault matrix: every cell on both providers, beside a healthy stream and before a next request, and its table.
 
 Not the cells (`cells`). `python -m tests.faults.matrix` runs all and writes `docs/fault_matrix.md`; `test_matrix` runs them and
 holds that page against what it sees.

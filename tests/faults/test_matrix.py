@@ -1,4 +1,4 @@
-"""Tests of the fault matrix: every cell on both providers keeps its promises, and comes to what `docs/fault_matrix.md` says."""
+"""Tests of the fault matrix: every cell keeps its promises, and comes to what `docs/fault_matrix.md` says."""
 
 from __future__ import annotations
 

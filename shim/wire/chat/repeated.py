@@ -14,12 +14,12 @@ from typing import Any, TypeAlias
 import msgspec
 
 from shim.model import ReasoningDelta, StreamEvent, TextDelta, ToolCallDelta
-from shim.wire.capping import LONGEST
+from shim.wire.capping import ShortText
 
 Words: TypeAlias = "TextDelta | ReasoningDelta | ToolCallDelta"
 
 _read = msgspec.json.Decoder().decode
-_read_string = msgspec.json.Decoder(str).decode
+_read_string = msgspec.json.Decoder(ShortText).decode  # what is longer is to be counted
 _write_string = msgspec.json.Encoder().encode
 _MOST_PLACES = 3  # where one chunk says the same words: under both names of a reasoning, and in its details
 
@@ -52,7 +52,7 @@ class RepeatedChunk:
         """Take the words of a payload that says the same in other words; its event. None of any other, which is left alone."""
         start, event = self._start, self._event
         literal = payload[start : start + (len(payload) - self._length) // self._places]
-        if len(literal) > LONGEST or literal.join(self._around) != payload:  # what is longer is to be counted
+        if literal.join(self._around) != payload:
             return None
         try:
             words = _read_string(literal)

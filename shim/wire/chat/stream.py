@@ -137,8 +137,8 @@ class StreamDecoder:
             Its events, often one, sometimes none. A payload that is not JSON or not a chunk, and an error object at any place,
             is a `StreamError`, with what had arrived as `error.partial`; nothing is skipped. It raises nothing.
         """
-        self._left -= 1
-        if self._left < 0:
+        self._left = left = self._left - 1
+        if left < 0:
             self._texts = None  # it may be mere text, and is not read as such
             return self._feed_any(payload)
         texts = self._texts
