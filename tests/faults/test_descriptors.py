@@ -1,4 +1,4 @@
-"""Tests of a process that has run out of file descriptors: it is told so, nothing else breaks, and it goes on when some are back."""
+"""Tests of a process without file descriptors left: it is told so, the rest goes on, and it works again with some back."""
 
 from __future__ import annotations
 

@@ -85,11 +85,13 @@ TABLE = {
     ),
     "shim.doctor": row("shim.migration shim.compat"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
-        f"{VOCABULARY} shim.descriptors shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison shim.wakeup",
+        f"{VOCABULARY} shim.descriptors shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison "
+        "shim.wakeup",
         "h11 h2 pytest trustme",
     ),
     "shim.cli": row(
-        f"{BELOW_FACTORY} shim shim.descriptors shim.factory shim.client shim.compat shim.compat.openai_v0 shim.doctor shim.testing",
+        f"{BELOW_FACTORY} shim shim.descriptors shim.factory shim.client shim.compat shim.compat.openai_v0 shim.doctor "
+        "shim.testing",
         "rich",
     ),
     "shim": row(f"{BELOW_FACTORY} shim.factory shim.client"),

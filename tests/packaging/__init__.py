@@ -1,0 +1,1 @@
+"""Tests of what is given away: the source archive, and what is installed."""

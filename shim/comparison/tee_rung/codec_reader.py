@@ -63,7 +63,9 @@ class CodecReader:
 def _read(answer: Presented, call: Call) -> Completion:
     """Give an answer to the reader that the native provider has, piece by piece."""
     reader = reader_of(call)
-    if 100 <= answer.status < 200:  # http.client takes one for the final answer; the native provider reads past it, or ends there
+    if (
+        100 <= answer.status < 200
+    ):  # http.client takes one for the final answer; the native provider reads past it, or ends there
         words = f"the server gave an interim answer ({answer.status}) for the final one"
         return reader.conclude(AnswerFault(ErrorCategory.PROTOCOL, words))
     reader.head(answer.status, _joined(answer.headers))
