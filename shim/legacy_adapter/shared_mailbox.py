@@ -6,7 +6,8 @@ delivered of it (`provider`). How much a turn is: `shim.calls.turn`; the legacy 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from legacy_openai.mailbox import Letter, Mailbox
@@ -15,47 +16,64 @@ from shim.calls.turn import SHARE, TURN
 
 
 class SharedMailbox:
-    """Stands for a client's mailbox on the side that empties it."""
+    """Stands for a client's mailbox on the side that empties it; belongs to that one thread."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
+        self._left: dict[Transfer, deque[Letter]] = {}  # collected, and of no turn yet; the next to be served first
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_mailbox"], name)
 
     def collect(self) -> list[Letter]:
-        """Take what there is, a turn of it at most; the rest stays, that of requests that got nothing first."""
+        """Take what there is, a turn of it at most; of the rest each request in its turn."""
         letters = self._mailbox.collect()
-        if sum(letter.size for letter in letters) <= TURN:  # nearly always
+        if not self._left and sum([letter.size for letter in letters]) <= TURN:  # nearly always
             return letters
-        taken, left = _dealt(letters)
-        self._mailbox.put_back(left)
+        for letter in letters:
+            self._left.setdefault(letter.transfer, deque()).append(letter)
+        return self._dealt()
+
+    def put_back(self, letters: Iterable[Letter]) -> None:
+        """Return letters that could not be delivered, ahead of those of the same requests that are left."""
+        for letter in reversed(list(letters)):
+            self._left.setdefault(letter.transfer, deque()).appendleft(letter)
+        if self._left:
+            self._mailbox.wake()
+
+    def discard(self, transfer: Transfer) -> None:
+        """Throw away what this transfer has left, and whatever it may still be about to post."""
+        self._left.pop(transfer, None)
+        self._mailbox.discard(transfer)
+
+    def close(self) -> None:
+        """Close it."""
+        self._left.clear()
+        self._mailbox.close()
+
+    def close_after_fork(self) -> None:
+        """Close this process's copies."""
+        self._left.clear()
+        self._mailbox.close_after_fork()
+
+    def _dealt(self) -> list[Letter]:
+        taken: list[Letter] = []
+        room = TURN
+        while self._left and room > 0:
+            transfer, letters = next(iter(self._left.items()))
+            del self._left[transfer]
+            share = min(room, SHARE)
+            while letters and share > 0:
+                now, later = _parted(letters.popleft(), at_most=share)
+                if later is not None:
+                    letters.appendleft(later)
+                taken.append(now)
+                share, room = share - now.size, room - now.size
+            if letters:
+                self._left[transfer] = letters  # behind the others
+        if self._left:
+            self._mailbox.wake()  # the next turn is wanted at once
         return taken
-
-
-def _dealt(letters: Sequence[Letter]) -> tuple[list[Letter], list[Letter]]:
-    """Part letters into those of this turn and those that are left; of each request they keep their order."""
-    taken: list[Letter] = []
-    passed_over: list[Letter] = []
-    cut: list[Letter] = []
-    shares: dict[Transfer, int] = {}  # what each has left; none has begun that is not here
-    left, share_of_each = TURN, max(SHARE, TURN // len({letter.transfer for letter in letters}))
-    for letter in letters:
-        share = shares.get(letter.transfer)
-        if share is None:
-            if left <= 0:
-                passed_over.append(letter)
-                continue
-            share = share_of_each
-        if share <= 0:
-            cut.append(letter)
-            continue
-        now, later = _parted(letter, at_most=min(share, max(left, 1)))
-        taken.append(now)
-        left -= now.size
-        shares[letter.transfer] = 0 if later is not None else share - now.size
-        cut += [] if later is None else [later]
-    return taken, passed_over + cut
 
 
 def _parted(letter: Letter, *, at_most: int) -> tuple[Letter, Letter | None]:

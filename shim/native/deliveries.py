@@ -13,7 +13,7 @@ from shim.calls.turn import SHARE, TURN
 from shim.native.transfer import Transfer, TransferFault
 
 _PIECE_SEGMENTS: Final = 64  # handed over at a time, at most; and bytes, unless one segment has more
-_PIECE_BYTES: Final = 16 * 1024  # libcurl's segments have no more
+_PIECE_BYTES: Final = 32 * 1024  # libcurl's segments have half of that at most
 _AN_END: Final = 64  # what it counts beside its body
 
 
@@ -91,13 +91,10 @@ class Deliveries:
 
 
 def _next_piece(transfer: Transfer) -> list[bytes]:
-    """Take from a transfer what is delivered at once: many short segments, or one."""
+    """Take from a transfer what is delivered at once: many short segments, or a few."""
     segments = transfer.segments
-    count, size = 0, 0
-    for segment in segments[:_PIECE_SEGMENTS]:
-        size += len(segment)
-        if count and size > _PIECE_BYTES:
-            break
-        count += 1
-    transfer.segments = segments[count:]
-    return segments[:count]
+    piece = segments[:_PIECE_SEGMENTS]
+    while len(piece) > 1 and sum(map(len, piece)) > _PIECE_BYTES:
+        del piece[len(piece) // 2 :]
+    del segments[: len(piece)]
+    return piece

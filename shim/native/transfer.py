@@ -163,12 +163,14 @@ class Transfer:
     def on_body(self, data: bytes) -> int | None:
         """Be libcurl's write callback; it may have to wait with these bytes, and then pauses the transfer."""
         segments = self.segments
-        if not segments:
-            if not self.is_behind:
-                self._touched.append(self)
-        elif len(segments) >= _MOST_SEGMENTS:
+        if segments:
+            if len(segments) < _MOST_SEGMENTS:
+                segments.append(data)
+                return None
             self._full.append(self)
             return PAUSE_RECEIVING
+        if not self.is_behind:
+            self._touched.append(self)
         segments.append(data)
         return None
 

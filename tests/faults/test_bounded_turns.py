@@ -107,6 +107,7 @@ def test_a_body_that_grows_in_decoding_holds_no_turn(make: Make, unit: bytes) ->
     with RawServer(scripts) as server, make(server.url) as provider:
         flooded, other = Heard(), Heard()
         provider.start_stream(HELLO, flooded.on_event, flooded.on_completion)
+        drive(provider, lambda: server.requests)
         provider.start_stream(HELLO, other.on_event, other.on_completion)
         assert longest_turn(provider, lambda: other.done) < TURN_SECONDS
     assert other.response.text == "a" * 20

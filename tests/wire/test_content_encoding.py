@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shim.model import ErrorCategory, ProviderError
-from shim.wire.content_encoding import MAX_RATIO, decoder_of, is_identity
+from shim.wire.content_encoding import MAX_RATIO, ContentDecoder, decoder_of, is_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,3 +169,22 @@ def test_what_came_before_the_damage_is_not_lost() -> None:
     assert caught.value is decoder.fault
     with pytest.raises(ProviderError, match="is not what the header"):
         decoder.finish()
+
+
+@pytest.mark.parametrize("most", [1, 7, 1000, 10**6])
+@pytest.mark.parametrize("form", ["gzip", "members", "deflate"])
+def test_a_body_may_be_undone_a_piece_at_a_time(form: str, most: int) -> None:
+    """However few bytes are asked for at a time, no call gives more, `has_more` tells of the rest, and all of it comes."""
+    plain = bytes(range(256)) * 20 + b"\n" * 5000
+    body = {
+        "gzip": gzip.compress(plain),
+        "members": gzip.compress(plain[:9]) + gzip.compress(plain[9:]),
+        "deflate": zlib.compress(plain),
+    }
+    decoder = ContentDecoder("deflate" if form == "deflate" else "gzip")
+    told = [decoder.feed(body[form], most=most)]
+    while decoder.has_more:
+        told.append(decoder.feed(b"", most=most))
+    told.append(decoder.finish())
+    assert b"".join(told) == plain
+    assert max(map(len, told)) <= most
