@@ -17,6 +17,8 @@ from bench.report import document, table
 from bench.run import Cost, ImportCost, allow_descriptors, read_cost
 from bench.scenarios import BURST, FLAT, IMPORTS, SCENARIOS
 
+CLIENTS = ROOT / "bench" / "clients"
+
 
 def cost(cpu_us_per_event: float) -> Cost:
     """A run of 1,000 events."""
@@ -125,7 +127,7 @@ def test_every_script_reads_its_arguments(
     """Each client's script checks its arguments, also where the library it measures is not installed."""
     monkeypatch.setattr(sys, "argv", [peer.script, "--task", "nap"])
     with pytest.raises(SystemExit, match="2"):
-        runpy.run_module(f"bench.clients.{peer.script}", run_name="__main__", alter_sys=True)
+        runpy.run_path(str(CLIENTS / f"{peer.script}.py"), run_name="__main__")
     assert "invalid choice: 'nap'" in capsys.readouterr().err
 
 
