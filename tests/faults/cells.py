@@ -11,6 +11,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -68,9 +69,10 @@ JSON = b"Content-Type: application/json\r\n"
 EVENT_STREAM = b"Content-Type: text/event-stream\r\n"
 
 
-def cells() -> list[Cell]:
+@cache
+def cells() -> tuple[Cell, ...]:
     """All of them, in the order of the table."""
-    return [*_cuts(), *_silences(), *_lengths(), *_heads(), *_codings(), *_statuses(), *_bodies(), *_payloads()]
+    return (*_cuts(), *_silences(), *_lengths(), *_heads(), *_codings(), *_statuses(), *_bodies(), *_payloads())
 
 
 # --- an answer that breaks off ---------------------------------------------------------------------------------------
@@ -159,7 +161,6 @@ def _lengths() -> Iterator[Cell]:
         "a chunk without an end of line": b"5\r\nhello" + b"0\r\n\r\n",
         "an empty line for a length": b"\r\n\r\n",
         "a chunk length without end": b"0" * 100_000,
-        "a chunk extension of 100 kB": b"5;x=" + b"y" * 100_000 + b"\r\nhello\r\n0\r\n\r\n",
         "trailers without end": b"0\r\n" + b"x: y\r\n" * 20_000,
     }
     for name, frame in frames.items():

@@ -60,7 +60,6 @@ REASONS = {
         ),
         _OVERLOOKS,
     ),
-    "stream: a chunk extension of 100 kB": "libcurl takes the extension, and misses the end of the stream behind it",
     **dict.fromkeys(
         ("whole: 101, and then an answer", "stream: 101, and then an answer"),
         "the frozen client takes 101 for the answer, and the adapter says so; libcurl waits for one",
