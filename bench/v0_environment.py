@@ -11,7 +11,8 @@ from bench.peers import ENVIRONMENTS, ROOT, Environment, make_environment
 
 V0_TESTS = Environment(
     "openai_v0_tests",
-    "openai==0.28.1 requests>=2.32 urllib3>=2.3 msgspec pycurl>=7.45.3 certifi h11 h2 trustme numpy hypothesis pytest pytest-timeout",
+    "openai==0.28.1 requests>=2.32 urllib3>=2.3 msgspec pycurl>=7.46 certifi h11 h2 trustme numpy"
+    " hypothesis pytest pytest-timeout",
 )
 
 
