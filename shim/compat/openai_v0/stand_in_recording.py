@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shim.recording.recorder import Recorder
-from shim.recording.sinks import SinkTarget, sink_of
+from shim.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
 from shim.recording.tap.sessions_tap import SessionsTap
 
 if TYPE_CHECKING:
@@ -48,39 +48,66 @@ class InsideCalls(Recorder):
         return super().begin(**sent) if getattr(self._calls, "open", False) else None
 
 
-class StandInRecording:
-    """A recording of everything that is sent in the place of openai 0.28, from now to `close`.
+class CallsRecording:
+    """A recording of what leaves inside the calls of openai 0.28, or of what takes its place; a subclass says where those are.
 
     Args:
         sink: a path, or a function that takes an `Exchange`, as `shim.comparison.tap` has it.
         redaction: what is taken out; None is `Redaction()`.
+        client: who sends through sessions, as exchanges name it.
+        candidate: who sends in its place where a rollout says so, likewise.
 
     Raises:
         TypeError: the sink is neither.
         OSError: the file cannot be opened for writing.
     """
 
-    def __init__(self, sink: SinkTarget, *, redaction: Redaction | None) -> None:
-        self._sink = sink_of(sink, on_error=self._note_failure)
-        client = "shim.compat.openai_v0"
-        self._by_session = InsideCalls(self._sink, redaction=redaction, client=client)
-        self._native = Recorder(self._sink, redaction=redaction, client=client)
-        self._candidate = Recorder(self._sink, redaction=redaction, client=client, role="candidate")
-        self._sessions = SessionsTap(self._by_session)
-        self._is_open = True
+    def __init__(self, sink: SinkTarget, *, redaction: Redaction | None, client: str, candidate: str) -> None:
+        self._sink: CallableSink | FileSink = sink_of(sink, on_error=self._note_failure)
+        self._in_calls = InsideCalls(self._sink, redaction=redaction, client=client)
+        self._candidate = Recorder(self._sink, redaction=redaction, client=candidate, role="candidate")
+        self._recorders: list[Recorder] = [self._in_calls, self._candidate]
+        self._sessions = SessionsTap(self._in_calls)
 
     @property
     def counts(self) -> dict[str, int]:
         """Exchanges recorded, dropped, failed. Of this process."""
-        self._by_session.collect()
-        tallies = [each.tally for each in (self._by_session, self._native, self._candidate)]
+        self._in_calls.collect()
+        tallies = [each.tally for each in self._recorders]
         return {name: sum(getattr(each, name) for each in tallies) for name in ("recorded", "dropped", "failed")}
+
+    def flush(self) -> None:
+        """Write what has ended."""
+        self._in_calls.collect()
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Restore the sessions, write what has ended, close the file."""
+        try:
+            self._sessions.remove()
+        finally:
+            self._in_calls.collect()
+            self._sink.close()
+
+    def _note_failure(self, error: Exception) -> None:
+        self._in_calls.failed(error)
+
+
+class StandInRecording(CallsRecording):
+    """A recording of everything that is sent in the place of openai 0.28, from now to `close`."""
+
+    def __init__(self, sink: SinkTarget, *, redaction: Redaction | None) -> None:
+        name = "shim.compat.openai_v0"
+        super().__init__(sink, redaction=redaction, client=name, candidate=name)
+        self._native = Recorder(self._sink, redaction=redaction, client=name)
+        self._recorders.append(self._native)
+        self._is_open = True
 
     @contextmanager
     def a_call(self, session: requests.Session) -> Iterator[None]:
         """Record what this thread sends through a session meanwhile."""
         self._sessions.add(session)
-        with self._by_session.inside():
+        with self._in_calls.inside():
             yield
 
     def watch(self, provider: NativeProvider, *, is_candidate: bool) -> None:
@@ -92,19 +119,7 @@ class StandInRecording:
 
         provider.watch(observe)
 
-    def flush(self) -> None:
-        """Write what has ended."""
-        self._by_session.collect()
-        self._sink.flush()
-
     def close(self) -> None:
-        """Take the taps off, write what has ended, close the file."""
+        """Record no provider any more, and end; see `CallsRecording.close`."""
         self._is_open = False
-        try:
-            self._sessions.remove()
-        finally:
-            self._by_session.collect()
-            self._sink.close()
-
-    def _note_failure(self, error: Exception) -> None:
-        self._by_session.failed(error)
+        super().close()

@@ -15,43 +15,30 @@ import requests
 
 from shim.compat.openai_v0.beside.aiohttp_content import watch_content
 from shim.compat.openai_v0.beside.real_library import RealLibrary
-from shim.compat.openai_v0.stand_in_recording import InsideCalls
+from shim.compat.openai_v0.stand_in_recording import CallsRecording, InsideCalls
 from shim.recording.exchange import Headers, TransportFault, error_type
 from shim.recording.exchange_builder import Recording
-from shim.recording.recorder import Recorder
 from shim.recording.redaction.redaction import Redaction
-from shim.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
-from shim.recording.tap.sessions_tap import SessionsTap
+from shim.recording.sinks import SinkTarget
 from shim.recording.tap.transport_fault import reading_fault
 
 
-class LibraryRecording:
+class LibraryRecording(CallsRecording):
     """A recording of everything the real library sends, control's, and of what the candidate sends in its place.
 
-    Args:
-        sink: a path, a `RotatingFile`, or a function that takes an `Exchange`, as `shim.comparison.tap` has it.
-        redaction: what is taken out; None is `Redaction()`.
-
-    Raises:
-        TypeError: the sink is neither.
-        OSError: the file cannot be opened for writing.
+    Attributes:
+        unseen: calls that could not be seen: those through a stand-in for a session, as tests have them.
     """
 
     def __init__(self, sink: SinkTarget, *, redaction: Redaction | None) -> None:
-        self._sink: CallableSink | FileSink = sink_of(sink, on_error=self._note_failure)
-        self._control = InsideCalls(self._sink, redaction=redaction, client="openai 0.28")
-        self._candidate = Recorder(self._sink, redaction=redaction, client="candidate", role="candidate")
-        self._sessions = SessionsTap(self._control)
+        super().__init__(sink, redaction=redaction, client="openai 0.28", candidate="candidate")
         self.observe = self._candidate.observe
         self.unseen = 0
 
     @property
     def counts(self) -> dict[str, int]:
         """Exchanges recorded, dropped, failed; calls that could not be seen. Of this process."""
-        self._control.collect()
-        both = (self._control.tally, self._candidate.tally)
-        named = {name: sum(getattr(each, name) for each in both) for name in ("recorded", "dropped", "failed")}
-        return {**named, "unseen": self.unseen}
+        return {**super().counts, "unseen": self.unseen}
 
     @contextmanager
     def a_blocking_call(self, real: RealLibrary) -> Iterator[None]:
@@ -60,7 +47,7 @@ class LibraryRecording:
         session = getattr(context, "session", None)
         if session is not None:
             self.tapped(session)
-        with self._control.inside():
+        with self._in_calls.inside():
             yield
 
     def tapped(self, session: Any) -> Any:
@@ -73,23 +60,7 @@ class LibraryRecording:
 
     def watched(self, session: Any) -> Any:
         """What stands for a session of aiohttp in one async call, and records it."""
-        return _WatchedSession(session, self._control)
-
-    def flush(self) -> None:
-        """Hand over what has ended, and wait until it is written."""
-        self._control.collect()
-        self._sink.flush()
-
-    def close(self) -> None:
-        """Restore the sessions, write what has ended, close the file."""
-        try:
-            self._sessions.remove()
-        finally:
-            self._control.collect()
-            self._sink.close()
-
-    def _note_failure(self, error: Exception) -> None:
-        self._control.failed(error)
+        return _WatchedSession(session, self._in_calls)
 
 
 class _WatchedSession:
