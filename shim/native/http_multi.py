@@ -55,7 +55,7 @@ class HttpMulti:
         self._holds_nothing = False
         self._settings = settings
         self._options = options_of(settings, curl=pycurl, ca_file=certifi.where())
-        self._sockets = Sockets(plain=settings.plain_fdset)
+        self._sockets = Sockets(plain=settings.plain_fdset, queued=settings.max_connections > 0)
         self._active: dict[Any, Transfer] = {}
         self._fresh: list[Transfer] = []
         self._ready: deque[tuple[int, int]] = deque()
@@ -232,9 +232,15 @@ class HttpMulti:
         ready = self._ready  # those of an earlier turn first: epoll would name the same ones again
         if not ready:
             ready.extend(self._sockets.ready())
-        for transfer in self._fresh:
-            transfer.begin()
-        self._fresh.clear()
+        elif self._fresh:
+            ready.extend(each for each in self._sockets.ready() if each not in ready)
+        if self._fresh:
+            for transfer in self._fresh:
+                transfer.begin()
+            self._fresh.clear()
+            # Now, while the kept connections have just been looked at: a socket handed over below may end its transfer, and
+            # libcurl would give that connection to a new one in the same breath, though its server may have closed it.
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         touched, taken = self._deliveries.touched, 0
         while ready and taken < _SEGMENTS_A_TURN:
             before = len(touched)

@@ -31,13 +31,19 @@ _LONGEST_PAUSE = 0.05
 
 
 class Sockets:
-    """The sockets of one client; `plain` takes the last resort also where there is better.
+    """The sockets of one client.
+
+    Args:
+        plain: take the last resort also where there is better.
+        queued: transfers may wait for a connection, and libcurl gives them one that is kept the moment its transfer has ended:
+            what is kept is looked at in that moment too, for the price of a system call.
 
     Attributes:
         look_at: the moment to call `ready()` although nothing told to, monotonic seconds; infinity where all is told.
     """
 
-    def __init__(self, *, plain: bool = False) -> None:
+    def __init__(self, *, plain: bool = False, queued: bool = False) -> None:
+        self._queued = queued
         self._poller = make_poller(plain=plain)
         self._plain = self._poller if isinstance(self._poller, PlainPoller) else None
         self._wakeup = Wakeup()
@@ -79,6 +85,8 @@ class Sockets:
         with contextlib.suppress(OSError):  # closed already: then there is nothing to watch
             self._kept[fd] = os.fstat(fd).st_ino
             self._poller.keep(fd)
+            if self._queued:
+                self._note_end(fd, inode=self._kept[fd])
 
     def hold(self, fd: int) -> None:
         """Take it that a transfer on this socket is paused, so that libcurl may wait for nothing there, or does so already."""
@@ -121,7 +129,7 @@ class Sockets:
     def _note_end(self, fd: int, *, inode: int) -> None:
         now = time.monotonic()
         self._ended = {port: moment for port, moment in self._ended.items() if moment > now - _REMEMBERED_SECONDS}
-        with contextlib.suppress(OSError):  # closed already
+        with contextlib.suppress(OSError):  # closed already, or nothing has come
             if os.fstat(fd).st_ino != inode:
                 return
             with socket.socket(fileno=os.dup(fd)) as kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -67,6 +68,37 @@ def test_a_kept_connection_that_has_ended_carries_nothing_more(
                 idle.set()
                 drive(multi, lambda: multi._sockets._ended)
         assert sum(b"costly" in request for request in server.requests) == 1
+
+
+@pytest.mark.parametrize("_time", range(8))  # in some of these libcurl comes to the new one second
+@pytest.mark.parametrize("most", [0, 1], ids=["begun when it was asked for", "begun when the other has ended"])
+@pytest.mark.parametrize("answer", [json_answer(b"{}"), b"HTTP/1.1 200 OK\r\nx: cut"], ids=["whole", "cut in its head"])
+def test_a_connection_that_ends_with_its_answer_is_not_given_to_the_next(answer: bytes, most: int, _time: int) -> None:
+    """An answer and the end of its connection that are read together: the request begun beside it goes out once, on another."""
+    closed = threading.Event()
+
+    def answer_and_close(connection: Connection) -> None:
+        connection.read_request()
+        connection.sock.sendall(answer)
+        connection.sock.shutdown(socket.SHUT_RDWR)
+        closed.set()
+
+    def serve(connection: Connection) -> None:
+        if connection.read_request():
+            connection.sock.sendall(json_answer(b"{}"))
+
+    multi = HttpMulti(HttpSettings(max_connections=most))
+    with contextlib.closing(multi), RawServer([[answer_and_close], [serve]]) as server:
+        first, beside = Recorder(), Recorder()
+        multi.submit(post(server.url), first)
+        drive(multi, lambda: server.requests)
+        if most:
+            multi.submit(post(server.url), beside)
+        assert closed.wait(5)
+        if not most:
+            multi.submit(post(server.url), beside)
+        drive(multi, lambda: first.done and beside.done)
+        assert (beside.ends, beside.body, len(server.requests)) == ([None], b"{}", 2)
 
 
 def test_a_request_is_begun_again_once_at_most(multi: HttpMulti, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ Install = Callable[..., Installation]
 
 _BUSY = RawResponse(
     (
-        b"HTTP/1.1 409 Conflict\r\ncontent-type: application/json\r\ncontent-length: 31\r\n\r\n",
+        b"HTTP/1.1 409 Conflict\r\ncontent-type: application/json\r\ncontent-length: 31\r\nconnection: close\r\n\r\n",
         b'{"error": {"message": "later"}}',
     )
 )
