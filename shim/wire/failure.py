@@ -94,8 +94,11 @@ def _told(body: bytes) -> _Told:
     except ProviderError:
         return _Told()
     error = answer.get("error") or answer.get("fault") or answer.get("base_resp") or _listed(answer.get("errors"))
+    if isinstance(error, list):
+        error = _listed(error)
     if isinstance(error, dict):
-        return _from_object(error, answer)
+        inner = error.get("error")  # a gateway's wrapping of the server's own
+        return _from_object(inner if isinstance(inner, dict) and not _message_in(error) else error, answer)
     if isinstance(error, str) and error:  # xAI: {"code": "…", "error": "…"}; Ollama: {"error": "…"}
         return _from_object({**answer, "message": error}, answer)
     return _from_object(
@@ -118,7 +121,7 @@ def _from_object(error: dict[str, Any], answer: dict[str, Any]) -> _Told:
 
 # Fields that say that something failed, whatever is in them: FastAPI and RFC 9457, Cloudflare, Apigee.
 _ONLY_IN_ERRORS = ("detail", "errors", "fault")
-# Where servers put their words, in the order of trust; OAuth, AWS, MiniMax, Apigee, RFC 9457 and gateways by hand among them.
+# Where servers put their words, in the order of trust; OAuth, AWS, MiniMax, Baidu, RFC 9457 and gateways among them.
 _MESSAGES = (
     *(
         "message",
@@ -127,6 +130,7 @@ _MESSAGES = (
         "msg",
         "Message",
         "error_message",
+        "error_msg",
         "errorMessage",
         "error_description",
         "status_msg",
@@ -135,7 +139,7 @@ _MESSAGES = (
 )
 
 
-_PLAIN = 9  # of these names the first so many say by themselves that an object is an error; a title may be of anything
+_PLAIN = 10  # of these names the first so many say by themselves that an object is an error; a title may be of anything
 
 
 def _message_in(fields: dict[str, Any]) -> Any:

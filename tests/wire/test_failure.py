@@ -186,6 +186,26 @@ SHAPES: dict[str, tuple[int, Any, dict[str, Any]]] = {
         {"category": "server", "message": "内部错误"},
     ),
     "a message as an object": (400, {"error": {"message": {"reason": "bad"}}}, {"category": "invalid_request"}),
+    "Baidu": (
+        400,
+        {"error_code": 17, "error_msg": "Open api daily request limit reached"},
+        {"message": "Open api daily request limit reached", "code": "17"},
+    ),
+    "an error inside an error": (
+        400,
+        {"error": {"error": {"message": "Too long", "code": "context_length_exceeded"}}},
+        {"message": "Too long", "code": "context_length_exceeded"},
+    ),
+    "an error inside one that has words": (
+        400,
+        {"error": {"message": "Upstream failed", "error": {"message": "Too long"}}},
+        {"message": "Upstream failed"},
+    ),
+    "a list of errors under error": (
+        400,
+        {"error": [{"message": "Too long", "code": "x"}, {"message": "Too many"}]},
+        {"message": "Too long; Too many", "code": "x"},
+    ),
     "a proxy's message": (502, {"message": "Bad gateway"}, {"category": "server", "message": "Bad gateway"}),
 }
 

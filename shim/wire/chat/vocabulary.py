@@ -12,25 +12,34 @@ from shim.model import FinishReason, ToolCallPart, Usage
 from shim.model.parts import ToolCallKind
 from shim.wire.lenient import Kinds, arguments_of, count_of, dicts_in, text_of, unmodelled, words_in
 
+# Words in lower case. What a gateway passes through of the server behind it stands beside OpenAI's.
 _FINISH_REASONS: dict[str, FinishReason] = {
     "stop": FinishReason.STOP,
     "eos": FinishReason.STOP,  # Together
+    "eos_token": FinishReason.STOP,  # Text Generation Inference
+    "stop_sequence": FinishReason.STOP,  # the same, Anthropic
+    "end_turn": FinishReason.STOP,  # Anthropic
     "length": FinishReason.LENGTH,
-    "max_tokens": FinishReason.LENGTH,  # `finish_details.type` of early vision models
+    "max_tokens": FinishReason.LENGTH,  # `finish_details.type` of early vision models; Anthropic, Gemini
+    "model_length": FinishReason.LENGTH,  # Mistral
     "tool_calls": FinishReason.TOOL_CALL,
+    "tool_use": FinishReason.TOOL_CALL,  # Anthropic
     "function_call": FinishReason.TOOL_CALL,
     "content_filter": FinishReason.CONTENT_FILTER,
+    "safety": FinishReason.CONTENT_FILTER,  # Gemini
     "error": FinishReason.ERROR,  # OpenRouter
+    "insufficient_system_resource": FinishReason.ERROR,  # DeepSeek
 }
 # OpenAI says "stop" with a forced tool, Snowflake "" or nothing: a caller who branches on the reason expects the calls.
-_MEANS_CALLS_IF_ANY = frozenset({"stop", "", None})
+_MEANS_CALLS_IF_ANY = frozenset({"stop", "end_turn", ""})
 
 
 def finish_reason(raw: str | None, *, calls: bool) -> FinishReason:
     """Translate the server's word for why a choice ended; `calls`: whether it asks for tool calls."""
-    if calls and raw in _MEANS_CALLS_IF_ANY:
+    word = "" if raw is None else raw.lower()
+    if calls and word in _MEANS_CALLS_IF_ANY:
         return FinishReason.TOOL_CALL
-    return _FINISH_REASONS.get(raw or "", FinishReason.UNKNOWN)
+    return _FINISH_REASONS.get(word, FinishReason.UNKNOWN)
 
 
 def raw_finish_reason(choice: dict[str, Any]) -> str | None:
