@@ -285,6 +285,7 @@ class StreamDecoder:
         "response.created": _tell_response,
         "response.queued": _tell_response,
         "response.in_progress": _tell_response,
+        "response.done": partial(_end_well, status="completed"),  # the Realtime API, and servers that speak both
         "response.completed": partial(_end_well, status="completed"),
         "response.incomplete": partial(_end_well, status="incomplete"),
         "response.failed": partial(_end_failed, status="failed"),

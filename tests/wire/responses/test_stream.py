@@ -204,6 +204,16 @@ def test_an_incomplete_response_is_no_error() -> None:
     assert events[-1] == finished(cut, status="incomplete", incomplete_details=details)
 
 
+def test_a_stream_that_is_done_in_one_word_ends_as_its_response_says() -> None:
+    """`response.done` ends a stream well, cut by its limit, or as a failure, by the status of the response in it."""
+    said = message(text("Hi"))
+    assert stream(CREATED, added(OPEN), delta("Hi"), ended(said, kind="done", status="completed"))[-1] == finished(said)
+    details = {"reason": "max_output_tokens"}
+    cut = {"status": "incomplete", "incomplete_details": details}
+    assert stream(CREATED, ended(said, kind="done", **cut))[-1] == finished(said, **cut)
+    assert error_of(stream(CREATED, ended(kind="done", status="failed"))).category is ErrorCategory.UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("ending", "category", "code"),
     [
