@@ -70,6 +70,10 @@ class ChatCall:
         if piece.extra:
             self._extra.add(piece.extra)
 
+    def only_grows_by(self, arguments: str) -> bool:
+        """Whether a piece of arguments is one more of them and no more: not late, and not perhaps the whole once more."""
+        return self.started and not self.done and (arguments[0] != "{" or not self.pieces)
+
     def says_again(self, arguments: str) -> bool:
         """Whether a piece is the whole arguments once more, as some servers send them with the finish."""
         if self.kind == "custom" or not arguments.startswith("{"):
@@ -92,7 +96,7 @@ class ChatCall:
 class CallsAccumulator:
     """The calls of one choice. `by_index` has for each index of the server's the last call it told by it."""
 
-    __slots__ = ("_by_id", "_calls", "_caps", "_choice", "_started", "by_index")
+    __slots__ = ("_by_id", "_calls", "_caps", "_choice", "_done", "_started", "by_index")
 
     def __init__(self, choice: int, *, caps: Caps = DEFAULT_CAPS) -> None:
         self.by_index: dict[int, ChatCall] = {}
@@ -101,6 +105,7 @@ class CallsAccumulator:
         self._calls: list[ChatCall] = []
         self._by_id: dict[str, ChatCall] = {}
         self._started = 0  # calls told as begun: the first so many
+        self._done = 0  # calls told as done without a gap: likewise
 
     def __bool__(self) -> bool:
         return bool(self._calls)
@@ -140,11 +145,13 @@ class CallsAccumulator:
 
     def finish_whole(self) -> Iterator[StreamEvent]:
         """Tell as done, in order, the calls whose arguments are whole: a finish reason came, which may not be the last."""
-        for call in self._calls:
+        while self._done < len(self._calls):
+            call = self._calls[self._done]
             if not call.done:
                 if call.kind == "custom" or not call.whole:
                     return
                 yield from self._finish(call)
+            self._done += 1
 
     def finish(self, reason: FinishReason | None, *, last: bool, said: bool) -> Iterator[StreamEvent]:
         """Tell the calls that are complete as done, in order; takes what `shim.wire.arguments.is_complete` does."""

@@ -23,6 +23,7 @@ from shim.model import (
     StreamStart,
     TextDelta,
     ToolCallDelta,
+    ToolCallStart,
 )
 from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.model.depth import MAX_DEPTH
@@ -190,9 +191,8 @@ class StreamDecoder:
         arguments = piece.function.arguments
         if (
             call is not None
-            and call.started
             and arguments
-            and arguments[0] != "{"  # which may be the whole once more
+            and call.only_grows_by(arguments)
             and chunk.service_tier == self._told_tier
             and chunk.system_fingerprint == self._told_fingerprint
         ):
@@ -252,7 +252,7 @@ class StreamDecoder:
         events = self._take(head, pieces)
         if events and self._id and self._model and not self._halves.held:
             event = events[-1]
-            if isinstance(event, ToolCallDelta):
+            if isinstance(event, (ToolCallDelta, ToolCallStart)):
                 self._calls = {index: choice.calls.expected() for index, choice in self._choices.items()}
             elif isinstance(event, TextDelta) and (not was_text or len(event.text) > LONGEST):
                 self._texts = {index: choice.texts for index, choice in self._choices.items() if choice.plain}
