@@ -236,7 +236,7 @@ class StreamDecoder:
         piece = event.get("delta")
         if not isinstance(piece, str):
             return rest | {"delta": without_halves(piece)} if "delta" in event else rest
-        place = (event.get("type"), text_of(event.get("item_id")), *indexes_of(event))
+        place = (text_of(event.get("type")), text_of(event.get("item_id")), *indexes_of(event))
         return rest | {"delta": self._halves.whole(place, piece)}
 
     def _begun(self, events: list[StreamEvent]) -> list[StreamEvent]:
