@@ -30,7 +30,8 @@ def is_plain(message: object) -> bool:
         return False
     for part in parts:
         if type(part) is TextPart:
-            if not _is_plain_text(part):
+            extra = part.extra
+            if type(part.text) is not str or type(extra) is not dict or extra:
                 return False
         elif role != "assistant" or not _is_plain_call(part):
             return False

@@ -70,9 +70,10 @@ class ChatCall:
         if piece.extra:
             self._extra.add(piece.extra)
 
-    def only_grows_by(self, arguments: str) -> bool:
-        """Whether a piece of arguments is one more of them and no more: not late, and not perhaps the whole once more."""
-        return self.started and not self.done and (arguments[0] != "{" or not self.pieces)
+    @property
+    def is_open(self) -> bool:
+        """Whether more of its arguments may come: it was told as begun, and not as done."""
+        return self.started and not self.done
 
     def says_again(self, arguments: str) -> bool:
         """Whether a piece is the whole arguments once more, as some servers send them with the finish."""

@@ -6,7 +6,7 @@ Not the way back (`request_import`). Source: OpenAI API reference, Chat Completi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter, is_
+from operator import attrgetter
 from typing import Any
 
 from msgspec import UNSET
@@ -56,7 +56,7 @@ def _made(request: ModelRequest, *, stream: bool, checked: bool) -> tuple[dict[s
         {"messages": messages} if request.model is UNSET else {"model": request.model, "messages": messages}
     )
     values = _look(request)
-    if not all(map(is_, values, _NOTHING)):
+    if values != _NOTHING:
         for (name, write), value in zip(_FIELDS.values(), values, strict=True):
             if value is not UNSET:
                 body[name] = None if value is None else write(value)

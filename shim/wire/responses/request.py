@@ -7,7 +7,7 @@ which parameters of Chat Completions have no equivalent: the migration guide to 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter, is_
+from operator import attrgetter
 from typing import Any
 
 from msgspec import UNSET
@@ -61,7 +61,7 @@ def _made(request: ModelRequest, *, stream: bool, checked: bool) -> tuple[dict[s
     if request.model is not UNSET:
         body = {"model": request.model} | body
     values = _look(request)
-    if not all(map(is_, values, _NOTHING)):
+    if values != _NOTHING:
         for (name, write), value in zip(_FIELDS.values(), values, strict=True):
             if value is not UNSET:
                 body[name] = None if value is None else write(value)
@@ -112,7 +112,7 @@ _LIMITS = ("max_completion_tokens", "max_tokens")
 
 def _refuse_chat_only(request: ModelRequest) -> None:
     values = _look_chat_only(request)
-    if not all(map(is_, values, _NOTHING)):
+    if values != _NOTHING_CHAT_ONLY:
         for (field, remedy), value in zip(_CHAT_ONLY.items(), values, strict=True):
             if value not in (UNSET, None):
                 raise unsupported(field, remedy)
@@ -271,4 +271,5 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 _look = attrgetter(*_FIELDS)
 _look_chat_only = attrgetter(*_CHAT_ONLY)
-_NOTHING = (UNSET,) * len(_FIELDS)  # of both
+_NOTHING = (UNSET,) * len(_FIELDS)
+_NOTHING_CHAT_ONLY = (UNSET,) * len(_CHAT_ONLY)
