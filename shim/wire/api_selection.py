@@ -102,8 +102,7 @@ def _chosen(request: ModelRequest) -> Selection:
     model = "The model" if request.model is UNSET else request.model
     # A plain message tells nothing of either API: any other is looked through, again and again.
     telling = [(position, message) for position, message in enumerate(request.messages) if not is_plain(message)]
-    came_from = _came_from(message for _, message in telling)
-    only_responses = next(_only_responses_has(request, telling, came_from=came_from), None)
+    only_responses = next(_only_responses_has(request, telling), None)
     only_chat = next(_only_chat_has(request, telling), None)
     if is_only_on_responses(request.model):
         return Selection("responses", f"{model} is served by the Responses API alone.")
@@ -114,7 +113,7 @@ def _chosen(request: ModelRequest) -> Selection:
     if only_chat is not None:
         instead = f", where {model} works too" if is_o_series(request.model) else ""
         return Selection("chat_completions", f"Only Chat Completions can express {only_chat}{instead}.")
-    if came_from == {"responses"}:
+    if _came_from(message for _, message in telling) == {"responses"}:
         return Selection("responses", "The conversation came from the Responses API.")
     if is_o_series(request.model):
         return Selection("responses", f"{model} is one of the o1, o3 and o4 models, which use the Responses API.")
@@ -128,7 +127,7 @@ def _reasons_with_tools(request: ModelRequest) -> bool:
     return bool(request.tools) and effort != "none" and refuses_tools_with_reasoning(request.model)
 
 
-def _only_responses_has(request: ModelRequest, telling: Placed, *, came_from: set[Api]) -> Iterator[str]:
+def _only_responses_has(request: ModelRequest, telling: Placed) -> Iterator[str]:
     """Name what a request says that Chat Completions has no place for."""
     yield from (field for field in ("previous_response_id", "include") if getattr(request, field) is not UNSET)
     if isinstance(request.reasoning, Reasoning) and request.reasoning.summary is not UNSET:
@@ -137,6 +136,7 @@ def _only_responses_has(request: ModelRequest, telling: Placed, *, came_from: se
     for field, form in (*(("tools", tool) for tool in request.tools or ()), ("tool_choice", request.tool_choice)):
         if isinstance(form, OpaquePart) and not (form.kind in _CHAT_TOOLS and form.kind in form.data):
             yield f"the {field} of type {form.kind}"
+    came_from = _came_from(message for _, message in telling)
     for place, message, part in _parts(telling):
         inner = _responses_only_part(part, message, came_from=came_from)
         if inner is not None:
