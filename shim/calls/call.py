@@ -117,7 +117,8 @@ class Call:
         outcome = self._outcome(ending)
         self.over = True
         if isinstance(outcome, ModelResponse):
-            outcome = replace(outcome, request_id=headers.get("x-request-id"))
+            request_id = headers.get("x-request-id")
+            outcome = outcome if request_id is None else replace(outcome, request_id=request_id)
         else:
             outcome.request_id = outcome.request_id or headers.get("x-request-id")
             outcome.headers = Headers(headers)

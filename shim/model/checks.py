@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from operator import attrgetter, is_
 from typing import Any, get_args
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import astuple
 
 from shim.model.depth import MAX_DEPTH, is_too_deep
 from shim.model.errors import InvalidRequestError
@@ -26,6 +28,7 @@ from shim.model.parts import (
     ToolCallPart,
     ToolCallResponsePart,
 )
+from shim.model.plain import is_plain
 from shim.model.request import Message, ModelRequest, Reasoning, ResponseFormat, ToolChoice, ToolDefinition
 
 Kinds = tuple[type, ...]
@@ -65,11 +68,15 @@ _FIELDS: dict[str, tuple[Kinds, str]] = {
     "extra_headers": ((dict,), "give a dict of header names and values"),
     "conversation_id": _TEXT,
 }
+_SCALARS = frozenset({str, int, float, bool})
+_look = attrgetter(*_FIELDS)
 _KINDS_OF_CALL: frozenset[str] = frozenset(get_args(ToolCallKind))
 _REASONING_FIELDS = frozenset({None, "reasoning_content", "reasoning", "thinking", "content"})
 _TOOL_CHOICE_MODES = frozenset({"auto", "none", "required", "tool"})
 _RESPONSE_FORMATS = frozenset({"text", "json_object", "json_schema"})
 _NEVER_NONE = frozenset({"system_prompt", "reasoning", "extra_body", "extra_headers"})
+# What the fields between the messages and `extra_body` hold of a request that sets none of them.
+_NOTHING = (UNSET,) * (len(ModelRequest.__struct_fields__) - 5)
 
 _CONTENT: Kinds = (TextPart, ImagePart, AudioPart, FilePart, OpaquePart)
 # Role -> the parts its messages are made of.
@@ -106,8 +113,26 @@ def check_request(request: ModelRequest) -> None:
             remedy="give the model's name, such as 'gpt-4o-mini', or UNSET where the address has it",
         )
     _check_messages(request.messages)
-    for field, (kinds, remedy) in _FIELDS.items():
-        value = getattr(request, field)
+    if not _is_all_said(request):
+        _check_fields(request)
+
+
+def _is_all_said(request: ModelRequest) -> bool:
+    """Whether a request says nothing beside its model and messages. One look: by identity, since a value may compare oddly."""
+    if type(request) is not ModelRequest:
+        return False
+    values = astuple(request)
+    body, headers, conversation = values[-3:]
+    return (
+        all(map(is_, values[2:-3], _NOTHING))
+        and (conversation is None or type(conversation) is str)
+        and type(body) is type(headers) is dict
+        and not (body or headers)
+    )
+
+
+def _check_fields(request: ModelRequest) -> None:
+    for (field, (kinds, remedy)), value in zip(_FIELDS.items(), _look(request), strict=True):
         if value is UNSET or (value is None and field not in _NEVER_NONE):
             continue
         _check_kind(field, value, kinds=kinds, remedy=remedy)
@@ -142,7 +167,8 @@ def _check_messages(messages: object) -> None:
             "messages is empty; give at least one, such as [shim.user('Hello')]", field="messages"
         )
     for position, message in enumerate(messages):
-        _check_message(f"messages[{position}]", message)
+        if not is_plain(message):
+            _check_message(f"messages[{position}]", message)
 
 
 def _check_message(place: str, message: object) -> None:
@@ -241,7 +267,7 @@ def _check_kind(field: str, value: object, *, kinds: Kinds, remedy: str) -> None
         raise _wrong(field, value, remedy=remedy)
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidRequestError(f"{field} is {value}, which JSON cannot carry; {remedy}", field=field)
-    if isinstance(value, Mapping) and value:
+    if type(value) not in _SCALARS and isinstance(value, Mapping) and value:
         _check_depth(field, value)
 
 

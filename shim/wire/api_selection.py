@@ -32,12 +32,15 @@ from shim.model import (
     check_request,
 )
 from shim.model.checks import kind_of
+from shim.model.plain import is_plain
 from shim.model.response import Api
 from shim.wire.model_names import is_o_series, is_only_on_responses, refuses_tools_with_reasoning
 from shim.wire.responses.request import CHAT_ONLY_FIELDS, CHAT_ONLY_NAMES
 from shim.wire.responses.vocabulary import ITEM
 
 ApiChoice: TypeAlias = Literal["auto", "chat_completions", "responses"]
+Placed: TypeAlias = "list[tuple[int, Message]]"
+"""Messages of a conversation, each with its position."""
 
 # Names in a body that only the Responses API has; the same field of the request is told by its own name.
 _RESPONSES_ONLY_NAMES = (
@@ -97,7 +100,10 @@ def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto", checked:
 
 def _chosen(request: ModelRequest) -> Selection:
     model = "The model" if request.model is UNSET else request.model
-    only_responses, only_chat = next(_only_responses_has(request), None), next(_only_chat_has(request), None)
+    # A plain message tells nothing of either API: any other is looked through, again and again.
+    telling = [(position, message) for position, message in enumerate(request.messages) if not is_plain(message)]
+    only_responses = next(_only_responses_has(request, telling), None)
+    only_chat = next(_only_chat_has(request, telling), None)
     if is_only_on_responses(request.model):
         return Selection("responses", f"{model} is served by the Responses API alone.")
     if only_responses is not None:
@@ -107,7 +113,7 @@ def _chosen(request: ModelRequest) -> Selection:
     if only_chat is not None:
         instead = f", where {model} works too" if is_o_series(request.model) else ""
         return Selection("chat_completions", f"Only Chat Completions can express {only_chat}{instead}.")
-    if _came_from(request.messages) == {"responses"}:
+    if _came_from(message for _, message in telling) == {"responses"}:
         return Selection("responses", "The conversation came from the Responses API.")
     if is_o_series(request.model):
         return Selection("responses", f"{model} is one of the o1, o3 and o4 models, which use the Responses API.")
@@ -121,7 +127,7 @@ def _reasons_with_tools(request: ModelRequest) -> bool:
     return bool(request.tools) and effort != "none" and refuses_tools_with_reasoning(request.model)
 
 
-def _only_responses_has(request: ModelRequest) -> Iterator[str]:
+def _only_responses_has(request: ModelRequest, telling: Placed) -> Iterator[str]:
     """Name what a request says that Chat Completions has no place for."""
     yield from (field for field in ("previous_response_id", "include") if getattr(request, field) is not UNSET)
     if isinstance(request.reasoning, Reasoning) and request.reasoning.summary is not UNSET:
@@ -130,38 +136,45 @@ def _only_responses_has(request: ModelRequest) -> Iterator[str]:
     for field, form in (*(("tools", tool) for tool in request.tools or ()), ("tool_choice", request.tool_choice)):
         if isinstance(form, OpaquePart) and not (form.kind in _CHAT_TOOLS and form.kind in form.data):
             yield f"the {field} of type {form.kind}"
-    came_from = _came_from(request.messages)
-    for place, message, part in _parts(request):
+    came_from = _came_from(message for _, message in telling)
+    for place, message, part in _parts(telling):
         inner = _responses_only_part(part, message, came_from=came_from)
         if inner is not None:
-            yield f"{place}{inner}"
+            yield f"{_named(place)}{inner}"
 
 
-def _only_chat_has(request: ModelRequest) -> Iterator[str]:
+def _only_chat_has(request: ModelRequest, telling: Placed) -> Iterator[str]:
     """Name what a request says that the Responses API has no place for; null says nothing."""
     yield from (field for field in CHAT_ONLY_FIELDS if getattr(request, field) not in (UNSET, None))
     yield from _given(request, CHAT_ONLY_NAMES)
-    for position, message in enumerate(request.messages):
+    for position, message in telling:
         if message.name is not UNSET:
             yield f"messages[{position}].name"
-    for place, _, part in _parts(request):
+    for place, _, part in _parts(telling):
         if _is_chat_only(part):
-            yield place
+            yield _named(place)
 
 
 def _given(request: ModelRequest, names: Iterable[str]) -> Iterator[str]:
     body = request.extra_body
+    if not body:
+        return iter(())
     return (f"extra_body.{name}" for name in names if body.get(name) not in (UNSET, None))
 
 
-def _parts(request: ModelRequest) -> Iterator[tuple[str, Message, Part]]:
-    """Go through the parts of a conversation, those of tool results included, each with its place and its message."""
-    for position, message in enumerate(request.messages):
+def _parts(placed: Placed) -> Iterator[tuple[tuple[int, ...], Message, Part]]:
+    """Go through the parts of messages, those of tool results included, each with its place, in numbers, and its message."""
+    for position, message in placed:
         for number, part in enumerate(message.parts):
-            place = f"messages[{position}].parts[{number}]"
-            yield place, message, part
+            yield (position, number), message, part
             if isinstance(part, ToolCallResponsePart):
-                yield from ((f"{place}.parts[{inner}]", message, piece) for inner, piece in enumerate(part.parts))
+                yield from (((position, number, inner), message, piece) for inner, piece in enumerate(part.parts))
+
+
+def _named(place: tuple[int, ...]) -> str:
+    """Write the place of a part, which is done only where it is told."""
+    message, *parts = place
+    return f"messages[{message}]" + "".join(f".parts[{number}]" for number in parts)
 
 
 def _responses_only_part(part: Part, message: Message, *, came_from: set[Api]) -> str | None:

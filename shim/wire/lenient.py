@@ -47,7 +47,9 @@ def index_of(value: Any) -> int | None:
 
 def count_of(holder: Any, name: str) -> int:
     """Read a count of a usage object; one that is missing or no finite number is 0."""
-    value = holder.get(name) if isinstance(holder, Mapping) else None
+    value = holder.get(name) if type(holder) is dict or isinstance(holder, Mapping) else None
+    if type(value) is int:
+        return value
     return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -25,6 +26,11 @@ from shim.wire.credentials import (
 
 MASK: Final = SHOWN_INSTEAD
 _BODY_LIMIT = 64 * 1024  # an error body kept for diagnosis, not a download
+# What neither JSON nor a URL writes in any other way (RFC 3986, 2.3).
+_ONE_SPELLING = re.compile(r"[A-Za-z0-9._~\-]+")
+# Names of response headers, which come again with every answer; a server may send any.
+_MOST_KEPT = 256
+_LONGEST_KEPT = 64
 
 
 def mask_keys(text: str) -> str:
@@ -78,15 +84,21 @@ class CredentialFilter(logging.Filter):
 class Secret:
     """The keys of a request, and how to keep them out of what a server or a library says, however it spells them."""
 
-    __slots__ = ("_pattern",)
+    __slots__ = ("_keys", "_made")
 
     def __init__(self, *keys: str) -> None:
-        spelled = {each for key in keys for each in (spellings(key) if len(key) >= SHORTEST_ANYWHERE else (key,))}
-        longest_first = sorted(spelled, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(_anywhere_or_alone, longest_first)))
+        self._keys = keys
+        self._made: re.Pattern[str] | None = None  # most calls end without a use for it
 
     def __repr__(self) -> str:
         return "Secret(…)"
+
+    @property
+    def _pattern(self) -> re.Pattern[str]:
+        if self._made is None:
+            spelled = {each for key in self._keys for each in _spelled(key)}
+            self._made = re.compile("|".join(map(_anywhere_or_alone, sorted(spelled, key=len, reverse=True))))
+        return self._made
 
     def masked(self, text: str) -> str:
         """Mask this key, and what looks like one."""
@@ -94,10 +106,16 @@ class Secret:
 
     def masked_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Response headers with lower-case names, this key masked in their values; cookies and other credentials gone."""
-        return {
-            name.lower(): MASK if is_secret_header(name) else self._pattern.sub(MASK, value)
-            for name, value in headers.items()
-        }
+        masked = {}
+        told = self._may_stand_in("\n".join(headers.values()))
+        for name, value in headers.items():
+            lowered, is_secret = _kept_name(name) if len(name) <= _LONGEST_KEPT else _name(name)
+            masked[lowered] = MASK if is_secret else self._pattern.sub(MASK, value) if told else value
+        return masked
+
+    def _may_stand_in(self, text: str) -> bool:
+        """Whether a text may hold a key; one of letters, digits and the like has but one spelling."""
+        return any(key in text or not _ONE_SPELLING.fullmatch(key) for key in self._keys)
 
     def mask_error(self, error: ProviderError) -> None:
         """Mask this key in everything an error shows, and in the unmodelled fields of what had arrived."""
@@ -117,6 +135,18 @@ class Secret:
         text = body.decode("utf-8", "replace")
         masked = self.masked(text)
         return body if masked == text else masked.encode()
+
+
+def _spelled(key: str) -> Iterable[str]:
+    return spellings(key) if len(key) >= SHORTEST_ANYWHERE else (key,)
+
+
+def _name(name: str) -> tuple[str, bool]:
+    """The name of a header in lower case, and whether it is a credential's."""
+    return name.lower(), is_secret_header(name)
+
+
+_kept_name = lru_cache(maxsize=_MOST_KEPT)(_name)
 
 
 def _anywhere_or_alone(key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from msgspec import UNSET
 from shim.model import InvalidRequestError, ProtocolError
 from shim.wire.json_text import (
     HalfCharacters,
+    Listed,
     decode_object,
     decode_request,
     encode_body,
@@ -180,3 +182,39 @@ def test_a_request_is_text_or_an_object() -> None:
     assert decode_request(given) is not given
     with pytest.raises(InvalidRequestError, match="the request body is of type int"):
         decode_request(7)  # type: ignore[arg-type]  # on purpose
+
+
+LISTED = Listed("items", odd=(1,))
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        {},
+        {"a": 1e-7, "b": 1e16, "c": -0.0, "d": 0.1, "e": 10**25, "f": True, "g": None},
+        {"a": ["x", 1, None], "b": {"c": "d"}, "e": [1.5], "f": {"g": 1e22}, "h": {1: "i"}, "j": []},
+        {"a": MappingProxyType({"b": 1.0})},
+        {1: "a name that is no string"},
+        {None: 1},
+        {"half": {"a": 10**25}},
+    ],
+)
+def test_a_listed_body_is_written_as_any(further: dict[Any, Any]) -> None:
+    """A body whose items are known to be strings is written byte for byte as one of which nothing is known."""
+    body = {"items": [{"a": 'é\n"\\\x7f\x00'}, {"b": 1e-7, "c": {"d": [None]}}, {"e": None}]} | further
+    assert encode_body(body, listed=LISTED) == encode_body(body)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, b"x", {1}, object(), "\ud800", circle(), {b"x": 1}, [math.nan]])
+def test_a_listed_body_is_refused_as_any(value: Any) -> None:
+    """What JSON cannot carry is named with its field, wherever it stands."""
+    for body in (
+        {"items": [{}, {}], "other": value},
+        {"items": [{}, {"a": value}], "other": 1},
+        {"items": ["\ud800" if value == "\ud800" else {}, value]},
+    ):
+        with pytest.raises(InvalidRequestError) as plain:
+            encode_body(body)
+        with pytest.raises(InvalidRequestError) as listed:
+            encode_body(body, listed=LISTED)
+        assert (str(listed.value), listed.value.field) == (str(plain.value), plain.value.field)

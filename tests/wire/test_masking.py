@@ -132,3 +132,28 @@ def test_lines_of_a_log_can_be_masked(caplog: pytest.LogCaptureFixture) -> None:
     masked = f'http://h:1 "POST /v1/chat/completions?api-version=1&api-key={MASK}" 200'
     assert [record.getMessage() for record in caplog.records] == [masked, "nothing of it: 7"]
     assert caplog.records[1].args == (7,)
+
+
+@pytest.mark.parametrize("key", ["sk-proj-abcdefgh", KEY, 'a"quoted"\\key', "test", "kéy-of-letters", "with space"])
+def test_a_key_is_masked_in_headers_however_it_is_spelled(key: str) -> None:
+    """A key is gone from the values of response headers, as it is and as a URL and JSON spell it; what has none stays."""
+    spelled = {key, quote(key, safe=""), quote_plus(key), key.replace("\\", "\\\\").replace('"', '\\"')}
+    headers = {f"X-{number}": f"for {each} only" for number, each in enumerate(sorted(spelled))} | {"X-Other": "none"}
+    masked = Secret(key).masked_headers(headers)
+    assert masked.pop("x-other") == "none"
+    assert set(masked.values()) == {f"for {MASK} only"}
+
+
+def test_headers_lose_what_their_names_tell() -> None:
+    """The value of a header with a credential's name is gone, whatever its case and length; names come in lower case."""
+    long = f"X-{'a' * 100}-Token"
+    masked = Secret("key").masked_headers({"Set-Cookie": "a=b", "X-API-KEY": "c", long: "d", "Date": "today"})
+    assert masked == {"set-cookie": MASK, "x-api-key": MASK, long.lower(): MASK, "date": "today"}
+
+
+def test_a_secret_shows_no_key() -> None:
+    """A secret's repr has no key, before it was used and after."""
+    secret = Secret("sk-proj-abcdefgh")
+    assert "abcdefgh" not in repr(secret)
+    secret.masked("a text")
+    assert "abcdefgh" not in repr(secret)

@@ -70,6 +70,11 @@ class ChatCall:
         if piece.extra:
             self._extra.add(piece.extra)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether more of its arguments may come: it was told as begun, and not as done."""
+        return self.started and not self.done
+
     def says_again(self, arguments: str) -> bool:
         """Whether a piece is the whole arguments once more, as some servers send them with the finish."""
         if self.kind == "custom" or not arguments.startswith("{"):
@@ -92,7 +97,7 @@ class ChatCall:
 class CallsAccumulator:
     """The calls of one choice. `by_index` has for each index of the server's the last call it told by it."""
 
-    __slots__ = ("_by_id", "_calls", "_caps", "_choice", "_started", "by_index")
+    __slots__ = ("_by_id", "_calls", "_caps", "_choice", "_done", "_shared", "_started", "by_index")
 
     def __init__(self, choice: int, *, caps: Caps = DEFAULT_CAPS) -> None:
         self.by_index: dict[int, ChatCall] = {}
@@ -100,7 +105,9 @@ class CallsAccumulator:
         self._choice = choice
         self._calls: list[ChatCall] = []
         self._by_id: dict[str, ChatCall] = {}
+        self._shared = False  # an id by several calls, so that each piece tells whose it is now
         self._started = 0  # calls told as begun: the first so many
+        self._done = 0  # calls told as done without a gap: likewise
 
     def __bool__(self) -> bool:
         return bool(self._calls)
@@ -115,6 +122,7 @@ class CallsAccumulator:
         call = self._find(piece) or self._open(piece)
         call.learn(piece)
         if call.id:
+            self._shared = self._shared or self._by_id.get(call.id, call) is not call
             self._by_id[call.id] = call
         if piece.arguments and not call.says_again(piece.arguments):
             if call.done and piece.arguments.strip():
@@ -133,18 +141,22 @@ class CallsAccumulator:
 
     def expected(self) -> dict[int, ChatCall]:
         """The calls whose arguments may come next, by the server's index: all while they are few, then the last."""
-        if len(self.by_index) <= _FEW:
+        if len(self.by_index) <= _FEW and not self._shared:
             return self.by_index
         last = self._calls[-1]
+        if self._by_id.get(last.id, last) is not last:
+            return {}
         return {at: last for at in (last.wire_index,) if at is not None and self.by_index[at] is last}
 
     def finish_whole(self) -> Iterator[StreamEvent]:
         """Tell as done, in order, the calls whose arguments are whole: a finish reason came, which may not be the last."""
-        for call in self._calls:
+        while self._done < len(self._calls):
+            call = self._calls[self._done]
             if not call.done:
                 if call.kind == "custom" or not call.whole:
                     return
                 yield from self._finish(call)
+            self._done += 1
 
     def finish(self, reason: FinishReason | None, *, last: bool, said: bool) -> Iterator[StreamEvent]:
         """Tell the calls that are complete as done, in order; takes what `shim.wire.arguments.is_complete` does."""

@@ -28,6 +28,7 @@ from shim.model import (
 from shim.wire.json_text import merged
 
 API = "chat_completions"
+_NOWHERE = "a plain message"  # which no error names
 
 
 def unsupported(field: str, remedy: str) -> UnsupportedFeatureError:
@@ -50,6 +51,23 @@ def message_to_wire(message: Message, place: str) -> list[dict[str, Any]]:
     return [
         _finish(message, {"role": message.role, "content": _content(message.parts, message.content_form, place=place)})
     ]
+
+
+def plain_to_wire(message: Message) -> list[dict[str, Any]]:
+    """Write a message that `is_plain`, as `message_to_wire` does; nothing of it can be refused."""
+    parts = message.parts
+    part = parts[0] if len(parts) == 1 else None
+    if message.content_form == "list" or part is None:
+        return message_to_wire(message, _NOWHERE)
+    if type(part) is TextPart:
+        return [{"role": message.role, "content": part.text}]
+    if type(part) is ToolCallResponsePart and len(part.parts) == 1 and type(part.parts[0]) is TextPart:
+        return [{"role": "tool", "tool_call_id": part.id, "content": part.parts[0].text}]
+    if type(part) is ToolCallPart and message.content_form != "absent":
+        function = {"name": part.name, "arguments": part.arguments}
+        calls = [{"id": part.id, "type": "function", "function": function}]
+        return [{"role": "assistant", "content": None, "tool_calls": calls}]
+    return message_to_wire(message, _NOWHERE)
 
 
 def _tool_result(message: Message, part: ToolCallResponsePart, *, place: str) -> dict[str, Any]:

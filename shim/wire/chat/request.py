@@ -6,6 +6,7 @@ Not the way back (`request_import`). Source: OpenAI API reference, Chat Completi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from msgspec import UNSET
@@ -20,8 +21,9 @@ from shim.model import (
     ToolDefinition,
     check_request,
 )
-from shim.wire.chat.messages import message_to_wire, unsupported
-from shim.wire.json_text import encode_body, merged
+from shim.model.plain import holds_strings, is_plain
+from shim.wire.chat.messages import message_to_wire, plain_to_wire, unsupported
+from shim.wire.json_text import Listed, encode_body, merged
 
 
 def serialize(request: ModelRequest, *, stream: bool, checked: bool = False) -> bytes:
@@ -31,7 +33,8 @@ def serialize(request: ModelRequest, *, stream: bool, checked: bool = False) -> 
         InvalidRequestError: a field is not of its kind, or holds what JSON cannot carry.
         UnsupportedFeatureError: Chat Completions has no place for a field; nothing is dropped silently.
     """
-    return encode_body(to_body(request, stream=stream, checked=checked))
+    body, listed = _made(request, stream=stream, checked=checked)
+    return encode_body(body, listed=listed)
 
 
 def to_body(request: ModelRequest, *, stream: bool, checked: bool = False) -> dict[str, Any]:
@@ -40,25 +43,35 @@ def to_body(request: ModelRequest, *, stream: bool, checked: bool = False) -> di
     A stream asks for `stream_options.include_usage`, so that its usage is known. `extra_body` is laid over the rest and
     wins; a value of `msgspec.UNSET` in it takes a field away.
     """
+    return _made(request, stream=stream, checked=checked)[0]
+
+
+def _made(request: ModelRequest, *, stream: bool, checked: bool) -> tuple[dict[str, Any], Listed | None]:
+    """Make the body, and tell which of its messages may hold more than strings; None where all may."""
     if not checked:
         check_request(request)
     _refuse_unsupported(request)
-    body: dict[str, Any] = {} if request.model is UNSET else {"model": request.model}
-    body |= {"messages": _messages(request)}
-    for field, (name, write) in _FIELDS.items():
-        value = getattr(request, field)
-        if value is not UNSET:
-            body[name] = None if value is None else write(value)
+    messages, odd = _messages(request)
+    body: dict[str, Any] = (
+        {"messages": messages} if request.model is UNSET else {"model": request.model, "messages": messages}
+    )
+    values = _look(request)
+    if values != _NOTHING:
+        for (name, write), value in zip(_FIELDS.values(), values, strict=True):
+            if value is not UNSET:
+                body[name] = None if value is None else write(value)
     if isinstance(request.reasoning, Reasoning) and request.reasoning.effort is not UNSET:
         body["reasoning_effort"] = request.reasoning.effort
     if stream:
         body["stream_options"] = {"include_usage": True}
-    _check_stream(request.extra_body, stream=stream)
-    body = merged(body, request.extra_body)
-    _check_overlaid(body)
+    if request.extra_body:
+        _check_stream(request.extra_body, stream=stream)
+        body = merged(body, request.extra_body)
+    if odd or request.extra_body:
+        _check_overlaid(body)
     if stream:
         body["stream"] = True
-    return body
+    return body, Listed("messages", odd) if body.get("messages") is messages else None
 
 
 # Field -> where to go instead.
@@ -96,13 +109,21 @@ def _check_overlaid(body: dict[str, Any]) -> None:
             raise InvalidRequestError(f"{place} has no role after extra was laid over; give it one", field=place)
 
 
-def _messages(request: ModelRequest) -> list[dict[str, Any]]:
+def _messages(request: ModelRequest) -> tuple[list[dict[str, Any]], list[int]]:
+    """Write the conversation; with it, the positions of what may hold more than strings."""
     wire: list[dict[str, Any]] = []
+    odd: list[int] = []
     if request.system_prompt is not UNSET:
         wire.append({"role": "system", "content": request.system_prompt})
     for position, message in enumerate(request.messages):
-        wire.extend(message_to_wire(message, f"messages[{position}]"))
-    return wire
+        if is_plain(message):
+            wire += plain_to_wire(message)
+        else:
+            begun = len(wire)
+            wire += message_to_wire(message, f"messages[{position}]")
+            if not holds_strings(message):
+                odd += range(begun, len(wire))
+    return wire, odd
 
 
 def _tools(tools: Sequence[ToolDefinition | OpaquePart]) -> list[dict[str, Any]]:
@@ -168,3 +189,5 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "service_tier": ("service_tier", _as_is),
     "store": ("store", _as_is),
 }
+_look = attrgetter(*_FIELDS)
+_NOTHING = (UNSET,) * len(_FIELDS)

@@ -35,6 +35,7 @@ from shim.model import (
 )
 from shim.wire.arguments import is_complete
 from shim.wire.chat.content import content_parts
+from shim.wire.chat.typed_answer import read_typed
 from shim.wire.chat.vocabulary import (
     finish_reason,
     raw_finish_reason,
@@ -85,6 +86,12 @@ def parse_response(body: bytes) -> ModelResponse:
         ProviderError: the body is not JSON or not an answer (category protocol), or holds an error under
             a status of success (its own category).
     """
+    typed = read_typed(body)
+    return _read_leniently(body) if typed is None else typed
+
+
+def _read_leniently(body: bytes) -> ModelResponse:
+    """Read an answer of any form, error or not."""
     answer = decode_object(body)
     if error_in(answer):
         raise parse_error(200, {}, body)

@@ -23,6 +23,7 @@ from shim.model import (
     StreamStart,
     TextDelta,
     ToolCallDelta,
+    ToolCallStart,
 )
 from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.model.depth import MAX_DEPTH
@@ -100,7 +101,7 @@ class StreamDecoder:
         self._halves = HalfCharacters()
         # The hot paths. After text comes text, nearly always, and after arguments more of them: choice -> where it goes.
         self._texts: dict[int, list[str]] | None = None
-        self._calls: dict[int, dict[int, ChatCall]] | None = None
+        self._calls: dict[tuple[int, int], ChatCall] | None = None  # by the server's index, too
         self._repeated: RepeatedChunk | None = None
         self._in_vain = 0
         self._lenient_left = 0
@@ -178,7 +179,7 @@ class StreamDecoder:
         where = f"after {self._position} payloads" if self._position else "before its first payload"
         return self._fail(ErrorCategory.TRUNCATED, f"the stream ended {where}, with neither a finish reason nor [DONE]")
 
-    def _feed_arguments(self, payload: bytes, calls: dict[int, dict[int, ChatCall]]) -> list[StreamEvent]:
+    def _feed_arguments(self, payload: bytes, calls: dict[tuple[int, int], ChatCall]) -> list[StreamEvent]:
         """Read one more piece of a call's arguments; what may be anything else is read as such."""
         try:
             chunk = decode_arguments_chunk(payload)
@@ -186,13 +187,12 @@ class StreamDecoder:
             return self._feed_any(payload)
         choice = chunk.choices[0]
         piece = choice.delta.tool_calls[0]
-        call = calls.get(choice.index, {}).get(piece.index)
+        call = calls.get((choice.index, piece.index))
         arguments = piece.function.arguments
         if (
             call is not None
-            and call.started
             and arguments
-            and arguments[0] != "{"  # which may be the whole once more
+            and (arguments[0] != "{" or not call.pieces)  # else it may be the whole once more
             and chunk.service_tier == self._told_tier
             and chunk.system_fingerprint == self._told_fingerprint
         ):
@@ -219,7 +219,7 @@ class StreamDecoder:
         if self._texts is not None:
             return self._texts.values()
         if self._calls is not None:
-            return [call.pieces for calls in self._calls.values() for call in calls.values()]
+            return [call.pieces for call in self._calls.values()]
         return () if self._repeated is None else self._repeated.growing
 
     @property
@@ -252,8 +252,13 @@ class StreamDecoder:
         events = self._take(head, pieces)
         if events and self._id and self._model and not self._halves.held:
             event = events[-1]
-            if isinstance(event, ToolCallDelta):
-                self._calls = {index: choice.calls.expected() for index, choice in self._choices.items()}
+            if isinstance(event, (ToolCallDelta, ToolCallStart)):
+                self._calls = {
+                    (index, at): call
+                    for index, choice in self._choices.items()
+                    for at, call in choice.calls.expected().items()
+                    if call.is_open
+                }
             elif isinstance(event, TextDelta) and (not was_text or len(event.text) > LONGEST):
                 self._texts = {index: choice.texts for index, choice in self._choices.items() if choice.plain}
             else:  # nothing but text would have been read as text

@@ -99,6 +99,11 @@ class OutputAccumulator:
         if call is not None:
             yield from call.add(piece)
 
+    def growing_call(self, place: Place, *, kind: str) -> ResponsesCall | None:
+        """The call of the item that an event names, where one more such event is a piece of its arguments and no more."""
+        made = self._index.known(kind, place)
+        return made.call if made is not None and made.call is not None and made.call.is_growing else None
+
     def settle_arguments(self, place: Place, whole: str, *, kind: str) -> Iterator[StreamEvent]:
         """Take the whole arguments of a call in; without any, they come with the item."""
         call = self._index.find(kind, place, settled=True).call

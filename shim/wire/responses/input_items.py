@@ -26,9 +26,11 @@ from shim.model import (
     ToolCallResponsePart,
 )
 from shim.model.checks import kind_of
+from shim.model.plain import holds_strings, is_plain
 from shim.wire.json_text import merged
 from shim.wire.responses.vocabulary import ITEM, is_block, unsupported
 
+_NOWHERE = "a plain message"  # which no error names
 PARTED = "\n\n"
 """What stands between the parts of a reasoning where they are one text; the API tells them apart by their place."""
 
@@ -40,16 +42,46 @@ def input_items(messages: Sequence[Message]) -> list[dict[str, Any]]:
         UnsupportedFeatureError: a part has no place in the Responses API.
         InvalidRequestError: a part is not what its place takes. Both name the message.
     """
+    return items_with_odd(messages)[0]
+
+
+def items_with_odd(messages: Sequence[Message]) -> tuple[list[dict[str, Any]], list[int]]:
+    """Write a conversation; with it, the positions of the items that may hold more than strings. Raises as `input_items`."""
+    plain = [is_plain(message) for message in messages]
     custom = {
         part.id
-        for message in messages
+        for message, nothing_else in zip(messages, plain, strict=True)
+        if not nothing_else
         for part in message.parts
         if isinstance(part, ToolCallPart) and part.kind == "custom"
     }
     items: list[dict[str, Any]] = []
-    for position, message in enumerate(messages):
-        items.extend(message_items(message, f"messages[{position}]", custom=custom))
-    return items
+    odd: list[int] = []
+    for position, (message, nothing_else) in enumerate(zip(messages, plain, strict=True)):
+        if nothing_else:
+            items += _plain_items(message, custom)
+        else:
+            begun = len(items)
+            items += message_items(message, f"messages[{position}]", custom=custom)
+            if not holds_strings(message):
+                odd += range(begun, len(items))
+    return items, odd
+
+
+def _plain_items(message: Message, custom: Collection[str]) -> list[dict[str, Any]]:
+    """Write a message that `is_plain`, as `message_items` does; nothing of it can be refused."""
+    parts = message.parts
+    part = parts[0] if len(parts) == 1 else None
+    if message.content_form == "list" or part is None:
+        return message_items(message, _NOWHERE, custom=custom)
+    if type(part) is TextPart:
+        return [{"role": message.role, "content": part.text}]
+    if type(part) is ToolCallPart:
+        return [{"type": "function_call", "call_id": part.id, "name": part.name, "arguments": part.arguments}]
+    if type(part) is ToolCallResponsePart and len(part.parts) == 1 and type(part.parts[0]) is TextPart:
+        kind = "custom_tool_call_output" if part.id in custom else "function_call_output"
+        return [{"type": kind, "call_id": part.id, "output": part.parts[0].text}]
+    return message_items(message, _NOWHERE, custom=custom)
 
 
 def message_items(message: Message, place: str, *, custom: Collection[str] = ()) -> list[dict[str, Any]]:

@@ -29,6 +29,11 @@ def _index(event: dict[str, Any], name: str) -> int:
     return value if isinstance(value, int) and value >= 0 else 0
 
 
+def place_of(event: dict[str, Any]) -> Place:
+    """Read which item an event is about."""
+    return _place(event)
+
+
 def indexes_of(event: dict[str, Any]) -> tuple[int, int, int]:
     """Read which text an event is a piece of, by its indexes."""
     return _index(event, "output_index"), _index(event, "content_index"), _index(event, "summary_index")
@@ -143,6 +148,10 @@ TEXT_DELTAS: dict[str, Form] = {
     "response.reasoning_text.delta": REASONING_TEXT,
     "response.reasoning_summary_text.delta": SUMMARY_TEXT,
 }
+ARGUMENTS_DELTAS: dict[str, str] = {
+    "response.function_call_arguments.delta": "function_call",
+    "response.custom_tool_call_input.delta": "custom_tool_call",
+}
 # Name of an event, before `.delta` and `.done` -> the type of the item that grows, where in it, and the field of the `.done`.
 _GROWING: dict[str, tuple[str, tuple[str, ...], str]] = {
     "response.code_interpreter_call_code": ("code_interpreter_call", ("code",), "code"),
@@ -165,15 +174,14 @@ HANDLERS: dict[str, Handler] = {
     "response.shell_call_command.added": partial(
         _grown, kind="shell_call", path=("action", "commands"), field="command"
     ),
-    "response.function_call_arguments.delta": partial(_arguments_delta, kind="function_call"),
     "response.function_call_arguments.done": partial(_arguments_done, kind="function_call"),
-    "response.custom_tool_call_input.delta": partial(_arguments_delta, kind="custom_tool_call"),
     "response.custom_tool_call_input.done": partial(_arguments_done, kind="custom_tool_call"),
     "response.output_text.done": partial(_text_done, form=OUTPUT_TEXT),
     "response.refusal.done": partial(_text_done, form=REFUSAL),
     "response.reasoning_text.done": partial(_text_done, form=REASONING_TEXT),
     "response.reasoning_summary_text.done": partial(_text_done, form=SUMMARY_TEXT),
     **{kind: partial(_text_delta, form=form) for kind, form in TEXT_DELTAS.items()},
+    **{name: partial(_arguments_delta, kind=kind) for name, kind in ARGUMENTS_DELTAS.items()},
     **{f"{name}.delta": partial(_grow, kind=kind, path=path) for name, (kind, path, _) in _GROWING.items()},
     **{
         f"{name}.done": partial(_grown, kind=kind, path=path, field=field)

@@ -36,7 +36,7 @@ class ItemIndex:
 
     def add(self, kind: str, place: Place) -> StreamedItem:
         """Find the item that an event says has begun: one whose pieces came before it, else a new one."""
-        made = self._known(kind, place)
+        made = self.known(kind, place)
         if made is None or (made.added and (made.closed or not self._is_same(made, place))):
             return self._begin(kind, place)
         return made
@@ -49,7 +49,7 @@ class ItemIndex:
             place: where the event says it is.
             settled: the event tells what came in pieces before, so that there must be an item.
         """
-        made = self._known(kind, place) or self._unnamed(kind, settled=settled)
+        made = self.known(kind, place) or self._unnamed(kind, settled=settled)
         if made is None:
             return self._begin(kind, place)
         if place.item_id and place.item_id not in self._by_id:
@@ -103,7 +103,7 @@ class ItemIndex:
         """Whether an item that was added is added again."""
         return self._by_id.get(place.item_id) is made and made.output_index == place.output_index
 
-    def _known(self, kind: str, place: Place) -> StreamedItem | None:
+    def known(self, kind: str, place: Place) -> StreamedItem | None:
         """Find an item by what an event says: its id where that is known, for indexes may shift; else its index."""
         for made in (
             self._by_both.get((place.item_id, place.output_index)),

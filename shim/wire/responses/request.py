@@ -7,6 +7,7 @@ which parameters of Chat Completions have no equivalent: the migration guide to 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from msgspec import UNSET
@@ -21,8 +22,8 @@ from shim.model import (
     ToolDefinition,
     check_request,
 )
-from shim.wire.json_text import encode_body, merged
-from shim.wire.responses.input_items import input_items
+from shim.wire.json_text import Listed, encode_body, merged
+from shim.wire.responses.input_items import items_with_odd
 from shim.wire.responses.vocabulary import unsupported
 
 LOGPROBS = "message.output_text.logprobs"
@@ -36,7 +37,8 @@ def serialize(request: ModelRequest, *, stream: bool, checked: bool = False) -> 
         InvalidRequestError: a field is not of its kind, or holds what JSON cannot carry.
         UnsupportedFeatureError: the Responses API has no place for a field; nothing is dropped silently.
     """
-    return encode_body(to_body(request, stream=stream, checked=checked))
+    body, listed = _made(request, stream=stream, checked=checked)
+    return encode_body(body, listed=listed)
 
 
 def to_body(request: ModelRequest, *, stream: bool, checked: bool = False) -> dict[str, Any]:
@@ -46,24 +48,33 @@ def to_body(request: ModelRequest, *, stream: bool, checked: bool = False) -> di
     takes a field away. A limit in it by its Chat Completions name is translated; what only Chat Completions has is refused,
     unless it is null, which asks for nothing.
     """
+    return _made(request, stream=stream, checked=checked)[0]
+
+
+def _made(request: ModelRequest, *, stream: bool, checked: bool) -> tuple[dict[str, Any], Listed | None]:
+    """Make the body, and tell which of its items may hold more than strings; None where all may."""
     if not checked:
         check_request(request)
     _refuse_chat_only(request)
-    body: dict[str, Any] = {} if request.model is UNSET else {"model": request.model}
-    body |= {"input": _input(request)}
-    for field, (name, write) in _FIELDS.items():
-        value = getattr(request, field)
-        if value is not UNSET:
-            body[name] = None if value is None else write(value)
+    conversation, odd = _input(request)
+    body: dict[str, Any] = {"input": conversation}
+    if request.model is not UNSET:
+        body = {"model": request.model} | body
+    values = _look(request)
+    if values != _NOTHING:
+        for (name, write), value in zip(_FIELDS.values(), values, strict=True):
+            if value is not UNSET:
+                body[name] = None if value is None else write(value)
     body |= {name: fields for name, fields in (("text", _text(request)), ("reasoning", _reasoning(request))) if fields}
-    included = body.get("include") or []
-    if request.logprobs is True and LOGPROBS not in included:
-        body["include"] = [*included, LOGPROBS]
-    body = merged(body, _extra(request.extra_body, body, stream=stream))
-    _check_overlaid(body)
+    if request.logprobs is True:
+        included = body.get("include") or []
+        body["include"] = included if LOGPROBS in included else [*included, LOGPROBS]
+    if request.extra_body:
+        body = merged(body, _extra(request.extra_body, body, stream=stream))
+        _check_overlaid(body)
     if stream:
         body["stream"] = True
-    return body
+    return body, Listed("input", odd) if body.get("input") is conversation else None
 
 
 _OR_CHAT = "leave it out, or use Chat Completions"
@@ -100,10 +111,12 @@ _LIMITS = ("max_completion_tokens", "max_tokens")
 
 
 def _refuse_chat_only(request: ModelRequest) -> None:
-    for field, remedy in _CHAT_ONLY.items():
-        if getattr(request, field) not in (UNSET, None):
-            raise unsupported(field, remedy)
-    for name, remedy in _CHAT_ONLY_IN_BODY.items():
+    values = _look_chat_only(request)
+    if values != _NOTHING_CHAT_ONLY:
+        for (field, remedy), value in zip(_CHAT_ONLY.items(), values, strict=True):
+            if value not in (UNSET, None):
+                raise unsupported(field, remedy)
+    for name, remedy in _CHAT_ONLY_IN_BODY.items() if request.extra_body else ():
         if request.extra_body.get(name, UNSET) not in (UNSET, None):
             raise unsupported(f"extra_body.{name}", remedy)
 
@@ -156,13 +169,15 @@ def _stream_options(options: Any, *, stream: bool) -> Any:
     return {name: value for name, value in options.items() if name != "include_usage"} or UNSET
 
 
-def _input(request: ModelRequest) -> str | list[dict[str, Any]]:
-    """Write the conversation: one plain text of the user as a string, anything else as items."""
-    items = input_items(request.messages)
+def _input(request: ModelRequest) -> tuple[str | list[dict[str, Any]], list[int]]:
+    """Write the conversation: one plain text of the user as a string, anything else as items; with it, which are odd."""
+    items, odd = items_with_odd(request.messages)
+    if len(items) != 1:
+        return items, odd
     first = request.messages[0]
-    plain = len(items) == 1 and first.role == "user" and [type(part) for part in first.parts] == [TextPart]
+    plain = first.role == "user" and [type(part) for part in first.parts] == [TextPart]
     content = items[0].get("content") if plain and not first.extra else None
-    return content if isinstance(content, str) else items
+    return (content, []) if isinstance(content, str) else (items, odd)
 
 
 def flat(form: dict[str, Any]) -> dict[str, Any]:
@@ -254,3 +269,7 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "previous_response_id": ("previous_response_id", _as_is),
     "include": ("include", list),
 }
+_look = attrgetter(*_FIELDS)
+_look_chat_only = attrgetter(*_CHAT_ONLY)
+_NOTHING = (UNSET,) * len(_FIELDS)
+_NOTHING_CHAT_ONLY = (UNSET,) * len(_CHAT_ONLY)

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from shim.model import Message, ModelRequest, Part, Reasoning, ReasoningPart
+from shim.model.plain import is_plain
 from shim.wire.model_names import reasons
 
 ENCRYPTED = "reasoning.encrypted_content"
@@ -45,11 +46,14 @@ def _reasons(request: ModelRequest) -> bool:
     if reasons(request.extra_body.get("model", request.model)):
         return True
     asked = isinstance(request.reasoning, Reasoning) and request.reasoning.effort not in (UNSET, None, "none")
-    return asked or any(_is_encrypted(part) for message in request.messages for part in message.parts)
+    return asked or any(_is_encrypted(part) for each in request.messages if not is_plain(each) for part in each.parts)
 
 
 def _messages(messages: object) -> Iterator[Message]:
     for message in messages if isinstance(messages, tuple) else ():
+        if is_plain(message):
+            yield message
+            continue
         parts = tuple(part for part in message.parts if not _is_lost(part))
         if len(parts) == len(message.parts):
             yield message

@@ -23,6 +23,7 @@ from shim.model import (
     StreamError,
     StreamEvent,
     StreamStart,
+    ToolCallDelta,
 )
 from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.wire.arguments import LateArgumentsError
@@ -33,9 +34,9 @@ from shim.wire.lenient import MAX_CALLS, TooManyCallsError, dicts_in, text_of
 from shim.wire.masking import masked_body
 from shim.wire.responses.accumulation import OutputAccumulator
 from shim.wire.responses.failures import failure_of, has_failed, read_error
-from shim.wire.responses.item_events import TEXT_DELTAS, handler_of, indexes_of
+from shim.wire.responses.item_events import ARGUMENTS_DELTAS, TEXT_DELTAS, handler_of, indexes_of, place_of
 from shim.wire.responses.response import read_answer
-from shim.wire.responses.streamed import StreamedText
+from shim.wire.responses.streamed import ResponsesCall, StreamedText
 from shim.wire.responses.vocabulary import finish_reason
 
 _DONE = b"[DONE]"
@@ -54,6 +55,18 @@ class _Delta(Struct, gc=False):
 
 
 _decode_delta = msgspec.json.Decoder(_Delta).decode
+
+
+class _ArgumentsDelta(Struct, gc=False):
+    """A piece of a call's arguments, likewise."""
+
+    type: str = ""
+    item_id: str = ""
+    output_index: int = 0
+    delta: ShortText = ""
+
+
+_decode_arguments = msgspec.json.Decoder(_ArgumentsDelta).decode
 # What grows beside the items: sound and what is said in it. Event -> its name among the response's own fields, and its kind.
 _SPOKEN = {"response.audio.delta": "audio", "response.audio.transcript.delta": "audio_transcript"}
 
@@ -63,6 +76,8 @@ class StreamDecoder:
 
     __slots__ = (
         "_answer",
+        "_call",
+        "_call_at",
         "_counted_to",
         "_counter",
         "_ended",
@@ -83,6 +98,8 @@ class StreamDecoder:
         self._text: StreamedText | None = None  # the text of the last event, if that was a piece of text
         self._text_type = ""  # that event's type
         self._text_at = (0, 0, 0)  # and its indexes
+        self._call: ResponsesCall | None = None  # the same of a call's arguments
+        self._call_at = ("", "", 0)  # type, id and index
         self._halves = HalfCharacters()
         self._spoken: dict[str, list[str]] = {}
         # What is left may go by uncounted. One number tells that and which payload it is, since every piece pays for it.
@@ -114,7 +131,8 @@ class StreamDecoder:
         self._left -= 1
         text = self._text
         if text is None or self._left < 0:
-            return self._feed_general(payload)
+            call = self._call
+            return self._feed_general(payload) if call is None else self._feed_arguments(payload, call)
         # The hot path: one more piece of the text the last event was a piece of.
         try:
             event = _decode_delta(payload)
@@ -137,6 +155,19 @@ class StreamDecoder:
         where = f"after {self._position} payloads" if self._position else "before its first payload"
         return self._fail(ErrorCategory.TRUNCATED, f"the stream ended {where}, without a terminal event")
 
+    def _feed_arguments(self, payload: bytes, call: ResponsesCall) -> list[StreamEvent]:
+        """Read one more piece of the arguments the last event was a piece of; what may be anything else is read as such."""
+        if self._left < 0:
+            return self._feed_general(payload)
+        try:
+            event = _decode_arguments(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._feed_general(payload)
+        if event.delta and (event.type, event.item_id, event.output_index) == self._call_at:
+            call.pieces.append(event.delta)
+            return [ToolCallDelta(call.index, event.delta)]
+        return self._feed_general(payload)
+
     def _feed_general(self, payload: bytes) -> list[StreamEvent]:
         """Read any payload, and count it and what went by on the hot path before it."""
         self._counter.settle()
@@ -144,7 +175,7 @@ class StreamDecoder:
         over = self._counter.count(events, size=len(payload), position=self._position)
         if over is not None and not ended_badly(events):
             return without_end(events) + self._fail(ErrorCategory.PROTOCOL, f"the stream has {over}")
-        self._let_by([] if self._text is None else [self._text.pieces])
+        self._let_by([growing.pieces for growing in (self._text, self._call) if growing is not None])
         return events
 
     def _let_by(self, growing: Iterable[list[str]]) -> None:
@@ -158,7 +189,7 @@ class StreamDecoder:
         return self._counted_to - self._left
 
     def _read_any(self, payload: bytes) -> list[StreamEvent]:
-        self._text = None
+        self._text = self._call = None
         try:
             event = read_with_halves(payload)
         except UnreadableJsonError as error:
@@ -187,6 +218,10 @@ class StreamDecoder:
             self._text = self._output.last_text
             self._text_type = kind
             self._text_at = indexes_of(event)
+        elif events and kind in ARGUMENTS_DELTAS and not self._halves.held:
+            place = place_of(event)
+            self._call = self._output.growing_call(place, kind=ARGUMENTS_DELTAS[kind])
+            self._call_at = (kind, place.item_id, place.output_index)
         return self._begun(events)
 
     def _speak(self, kind: str, piece: str) -> list[StreamEvent]:
@@ -201,7 +236,7 @@ class StreamDecoder:
         piece = event.get("delta")
         if not isinstance(piece, str):
             return rest | {"delta": without_halves(piece)} if "delta" in event else rest
-        place = (event.get("type"), text_of(event.get("item_id")), *indexes_of(event))
+        place = (text_of(event.get("type")), text_of(event.get("item_id")), *indexes_of(event))
         return rest | {"delta": self._halves.whole(place, piece)}
 
     def _begun(self, events: list[StreamEvent]) -> list[StreamEvent]:

@@ -103,7 +103,7 @@ class StreamedText:
 
 
 class ResponsesCall:
-    """One tool call being made."""
+    """One tool call being made. `pieces` may be appended to directly while it `is_growing`: it is the hot path."""
 
     __slots__ = ("_free", "_scan", "_scanned", "_settled", "done", "id", "index", "name", "pieces", "started")
 
@@ -118,6 +118,11 @@ class ResponsesCall:
         self._settled = False  # told whole
         self._scan = ArgumentsScan()
         self._scanned = 0
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether one more piece of its arguments is an event, and no more."""
+        return self.started and not self.done and not self._settled
 
     def know(self, item: dict[str, Any]) -> None:
         """Learn the call's id and name, unless both were told."""

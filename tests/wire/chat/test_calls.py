@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from shim.model import ErrorCategory, FinishReason, ToolCallDone, ToolCallStart
 from shim.wire.chat import StreamDecoder, parse_response
 from shim.wire.lenient import MAX_CALLS
+from tests.helpers.counting import assert_linear, lines_run
 from tests.wire.chat.chunks import CALLED, DONE, STOP, call, chunk, decode, error_of, fail, raw, read, response_of
 
 
@@ -150,3 +152,66 @@ def test_brackets_without_end_are_arguments_like_any_other() -> None:
     """Thousands of open brackets, from a server without ids, are joined, and nothing raises."""
     found = read(calling(call(0, "[" * 5_000, name="f")), calling(call(0, "1", name="f")), CALLED, DONE)
     assert found.tool_calls[0].arguments == "[" * 5_000 + "1"
+
+
+def test_late_arguments_are_named_while_another_call_goes_on() -> None:
+    """Arguments for a call that was told as done are an error, also among the quick pieces of a call beside it."""
+    opened = calling(call(0, "{}", id="call_1", name="look"), call(1, '{"a"', id="call_2", name="read"))
+    error = fail(opened, CALLED, calling(call(1, ":")), calling(call(0, "x")))
+    assert "arguments for tool call 0 after it was complete" in error.message
+
+
+def test_calls_that_share_an_id_go_on_as_their_last_piece_says() -> None:
+    """Of calls with one id, a piece that names it goes on with the one that came last, whichever way that was read."""
+    opened = [calling(call(index, '{"a"', id="call_1", name="look")) for index in (0, 1)]
+    again = calling(call(0, ":1}", id="call_1"))
+    found = read(*opened, calling(call(0, ":0,")), calling(call(1, ":2}")), again, CALLED, DONE)
+    assert [each.arguments for each in found.tool_calls] == ['{"a":0,:1}', '{"a":2}']
+
+
+def _stream_of(count: int, *, finish: str | None = None) -> list[bytes]:
+    payloads = []
+    for number in range(count):
+        payloads.append(raw(calling(call(number, "", id=f"c{number}", type="function", name="f"))))
+        payloads += [raw(calling(call(number, piece))) for piece in ('{"a"', ":1}")]
+        if finish:
+            payloads.append(raw(calling(finish=finish)))
+    return [*payloads, raw(CALLED), DONE]
+
+
+@pytest.mark.parametrize("finish", [None, "stop"])
+def test_the_work_for_a_call_is_the_same_among_many(finish: str | None) -> None:
+    """A stream of ten times the calls runs ten times the lines, also where a gateway says a finish reason after each."""
+
+    def work_of(count: int) -> Callable[[], object]:
+        payloads, decoder = _stream_of(count, finish=finish), StreamDecoder()
+        return lambda: [decoder.feed(payload) for payload in payloads]
+
+    assert_linear(work_of, few=40, many=400)
+
+
+def test_the_work_for_a_call_of_a_whole_answer_is_the_same_among_many() -> None:
+    """An answer with ten times the calls runs ten times the lines, read typed or leniently."""
+    for further in ({}, {"x": 1}):
+
+        def work_of(count: int, further: dict[str, Any] = further) -> Callable[[], object]:
+            body = raw({"choices": [{"index": 0, "message": {"tool_calls": _whole(count)}}]} | further)
+            return lambda: parse_response(body)
+
+        assert_linear(work_of, few=100, many=1_000)
+
+
+def _whole(count: int) -> list[dict[str, Any]]:
+    return [call(None, "{}", id=f"c{number}", type="function", name="f") for number in range(count)]
+
+
+def test_pieces_of_arguments_run_few_lines() -> None:
+    """A further piece of a call's arguments runs no more than half as many lines again as a piece of text."""
+    opened = raw(calling(call(0, "", id="c", type="function", name="f")))
+    runs = []
+    for first, piece in ((raw(chunk({"content": "a"})), chunk({"content": "b"})), (opened, calling(call(0, "b")))):
+        decoder, payload = StreamDecoder(), raw(piece)
+        decoder.feed(first)
+        decoder.feed(payload)
+        runs.append(lines_run(lambda decoder=decoder, payload=payload: decoder.feed(payload)))  # type: ignore[misc]  # a default says which
+    assert runs[1] <= 1.5 * runs[0] + 4

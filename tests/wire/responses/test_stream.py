@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from shim.model import (
     ToolCallStart,
 )
 from shim.wire import responses
+from tests.helpers.counting import assert_linear, lines_run
 from tests.wire.responses.answers import (
     CREATED,
     added,
@@ -305,6 +307,41 @@ def test_arguments_after_the_end_of_a_call_are_named() -> None:
     events = stream(CREATED, added(call("")), event(f"{kind}.done", arguments="{}"), delta("x", kind))
     assert error_of(events).category == ErrorCategory.PROTOCOL
     assert "'look'" in error_of(events).message
+
+
+def _stream_of(count: int) -> list[bytes]:
+    payloads, items = [payload(CREATED)], []
+    for number in range(count):
+        item = call("{}", id=f"fc_{number}", call_id=f"call_{number}")
+        items.append(item)
+        begun = added(item | {"arguments": "", "status": "in_progress"}, number)
+        pieces = [delta(piece, "function_call_arguments", at=number, item_id=f"fc_{number}") for piece in "{}"]
+        payloads += [payload(one) for one in (begun, *pieces, done(item, number))]
+    return [*payloads, payload(ended(*items))]
+
+
+def test_the_work_for_a_call_is_the_same_among_many() -> None:
+    """A stream of ten times the calls runs ten times the lines."""
+
+    def work_of(count: int) -> Callable[[], object]:
+        payloads, decoder = _stream_of(count), responses.StreamDecoder()
+        return lambda: [decoder.feed(one) for one in payloads]
+
+    assert_linear(work_of, few=40, many=400)
+
+
+def test_pieces_of_arguments_run_few_lines() -> None:
+    """A further piece of a call's arguments runs few lines more than a piece of text."""
+    decoder = responses.StreamDecoder()
+    piece = payload(delta("1", "function_call_arguments", item_id="fc_1"))
+    for one in (payload(CREATED), payload(added(call(""))), piece):
+        decoder.feed(one)
+    assert lines_run(lambda: decoder.feed(piece)) <= 20
+
+
+def test_a_type_that_is_no_text_breaks_nothing() -> None:
+    """An event whose type is a list, with half a character in it, is read as one without a type."""
+    assert "has no type" in error_of(stream(CREATED, {"type": ["x"], "delta": "\ud83d"})).message
 
 
 def test_an_empty_payload_is_ignored() -> None:

@@ -1,0 +1,145 @@
+"""Typed answers: a whole Chat Completions answer as OpenAI and Azure send it, decoded at C speed.
+
+Not the lenient reading (`response`), which any other answer gets. Theory of operation: the fields stand here with the only kinds
+in which `response` reads them, and a field that stands not here is refused, so that what decodes is known to say nothing more.
+Fields that are kept as they came are of any kind. Source: openai-python `types/chat/chat_completion.py`; Azure's content filter.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from shim.model import Choice, FinishReason, ModelResponse, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
+from shim.model.depth import MAX_DEPTH
+from shim.wire.chat.vocabulary import finish_reason, read_usage
+from shim.wire.lenient import MAX_CALLS
+
+
+class _Function(Struct, forbid_unknown_fields=True, gc=False):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(Struct, forbid_unknown_fields=True, gc=False):
+    function: _Function
+    id: str | None = None
+    type: Literal["function"] | None = None
+    index: int | None = None
+
+
+class _Message(Struct, forbid_unknown_fields=True):
+    role: str | None = None
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: Annotated[list[_Call], Meta(max_length=MAX_CALLS)] | None = None
+    function_call: None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    annotations: Any = None
+
+
+class _Choice(Struct, forbid_unknown_fields=True):
+    index: Annotated[int, Meta(ge=0)]
+    message: _Message
+    finish_reason: str | None = None
+    logprobs: dict[str, Any] | None = None
+    content_filter_results: Any = None
+
+
+class _Answer(Struct, forbid_unknown_fields=True):
+    choices: Annotated[list[_Choice], Meta(min_length=1)]
+    id: str | None = None
+    object: Any = None
+    created: Any = None
+    model: str | None = None
+    usage: dict[str, Any] | None = None
+    service_tier: str | None = None
+    system_fingerprint: Any = None
+    prompt_filter_results: Any = None
+    error: None = None
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+# Reasons for which an answer is not in the middle of a call, so that each of its calls is complete.
+_ENDS: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALL})
+
+
+def read_typed(body: bytes) -> ModelResponse | None:
+    """Read an answer; None where it is of any other form, or none."""
+    try:
+        answer = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:  # it may be too deep, which is told
+        return None
+    choices: list[Choice] = []
+    for each in answer.choices:
+        choice = _choice(each)
+        if choice is None:
+            return None
+        choices.append(choice)
+    if len(choices) > 1 and len({choice.index for choice in choices}) < len(choices):
+        return None
+    return ModelResponse(
+        id=answer.id or "",
+        model=answer.model or "",
+        choices=tuple(choices),
+        usage=None if answer.usage is None else read_usage(answer.usage),
+        service_tier=answer.service_tier or None,
+        raw=body,
+        extra=_further(answer),
+    )
+
+
+def _further(answer: _Answer) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    if answer.object is not None:
+        extra["object"] = answer.object
+    if answer.created is not None:
+        extra["created"] = answer.created
+    if answer.system_fingerprint is not None:
+        extra["system_fingerprint"] = answer.system_fingerprint
+    if answer.prompt_filter_results is not None:
+        extra["prompt_filter_results"] = answer.prompt_filter_results
+    return extra
+
+
+def _call(call: _Call) -> ToolCallPart:
+    return ToolCallPart(call.id or "", call.function.name or "", call.function.arguments or "")
+
+
+def _choice(choice: _Choice) -> Choice | None:
+    """Read a choice; None where it ended in a way that may have broken off a call."""
+    message = choice.message
+    calls = message.tool_calls
+    reason = finish_reason(choice.finish_reason, calls=bool(calls))
+    if calls and reason not in _ENDS:
+        return None
+    parts: list[Part] = []
+    if message.reasoning_content:
+        parts.append(ReasoningPart(message.reasoning_content, wire_field="reasoning_content"))
+    elif message.reasoning:
+        parts.append(ReasoningPart(message.reasoning, wire_field="reasoning"))
+    if message.content:
+        parts.append(TextPart(message.content))
+    if message.refusal:
+        parts.append(RefusalPart(message.refusal))
+    if calls:
+        parts += [
+            ToolCallPart(call.id or "", each.name or "", each.arguments or "")
+            for call in calls
+            for each in (call.function,)
+        ]
+    filtered, annotations = choice.content_filter_results, message.annotations
+    return Choice(
+        choice.index,
+        tuple(parts),
+        finish_reason=reason,
+        raw_finish_reason=choice.finish_reason,
+        logprobs=choice.logprobs,
+        extra={} if filtered is None else {"content_filter_results": filtered},
+        message_extra={} if annotations is None else {"annotations": annotations},
+    )
