@@ -40,6 +40,8 @@ class DeskAdapter(BaseAdapter):
         self._open.set()
         self._all_taken = threading.Event()
         self._holds = True
+        self._only: Presented | None = None
+        self._only_taken = False
 
     def lay_out(self, answers: Iterable[Presented], *, hold: bool = False) -> list[int]:
         """Keep answers; the numbers that requests must name for them. What is asked is held until `release`, if so wished."""
@@ -50,6 +52,11 @@ class DeskAdapter(BaseAdapter):
             if hold and self._holds:
                 self._open.clear()
         return list(numbered)
+
+    def lay_only(self, answer: Presented | None) -> bool:
+        """Keep this answer for whoever asks without a number, None for nobody; whether the one before was asked for."""
+        taken, self._only, self._only_taken = self._only_taken, answer, False
+        return taken
 
     def release(self) -> None:
         """Answer what was held, and what is asked from now on."""
@@ -73,6 +80,7 @@ class DeskAdapter(BaseAdapter):
         with self._lock:
             self._answers.clear()
             self._taken.clear()
+        self.lay_only(None)
         self._open.set()
 
     def send(
@@ -84,8 +92,11 @@ class DeskAdapter(BaseAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Give the answer whose number the request names."""
+        """Give the answer whose number the request names, or the only one."""
         del stream, timeout, verify, cert, proxies
+        if self._only is not None:
+            self._only_taken = True
+            return respond(request, self._only, builder=self._builder)
         if not self._open.is_set() and not self._open.wait(_HELD):
             self._holds = False  # its provider waits inside `start_*`: it is not held again
             self._open.set()

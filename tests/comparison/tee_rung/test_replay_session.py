@@ -23,6 +23,17 @@ def asked(session: requests.Session, number: int, **settings: Any) -> requests.R
     return session.post(URL, data=b"{}", headers={NUMBER: str(number)}, **settings)
 
 
+def test_the_only_answer_needs_no_number() -> None:
+    """An answer that is laid out as the only one is given to anybody, and told as asked for until another takes its place."""
+    desk = DeskAdapter()
+    assert not desk.lay_only(presented(exchange()))
+    assert ReplaySession(desk).post(URL).content == ReplaySession(desk).post(URL).content != b""
+    assert desk.lay_only(None)
+    with pytest.raises(requests.ConnectionError, match="nothing is laid out"):
+        ReplaySession(desk).post(URL)
+    assert not desk.lay_only(None)
+
+
 def test_each_request_gets_the_answer_it_names() -> None:
     """Answers are given by number, in any order, and none twice is mixed up with another."""
     desk = DeskAdapter()
