@@ -12,7 +12,9 @@ from collections.abc import Callable, Generator, Mapping
 from typing import IO, Any, NoReturn, cast
 
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPResponse
 from urllib3 import exceptions as raw_errors
 from urllib3._collections import HTTPHeaderDict  # urllib3 itself names it since 2.0 only
@@ -33,7 +35,6 @@ class ReplayAdapter(BaseAdapter):
     def __init__(self, answer: Exchange | Callable[[requests.PreparedRequest], Exchange]) -> None:
         super().__init__()
         self._answer = answer
-        self._builder = HTTPAdapter()
 
     def send(
         self,
@@ -52,14 +53,14 @@ class ReplayAdapter(BaseAdapter):
         """
         del stream, timeout, verify, cert, proxies
         answer = self._answer if isinstance(self._answer, Exchange) else self._answer(request)
-        return respond(request, presented(answer), builder=self._builder)
+        return respond(request, presented(answer), adapter=self)
 
     def close(self) -> None:
         """Hold nothing."""
 
 
-def respond(request: requests.PreparedRequest, answer: Presented, *, builder: HTTPAdapter) -> requests.Response:
-    """The response of `requests` to a request, whose body will be read piece by piece; the builder makes its outer half.
+def respond(request: requests.PreparedRequest, answer: Presented, *, adapter: BaseAdapter) -> requests.Response:
+    """The response of `requests` to a request, whose body will be read piece by piece.
 
     Raises:
         requests.RequestException: the exchange failed before its head was complete.
@@ -81,7 +82,18 @@ def respond(request: requests.PreparedRequest, answer: Presented, *, builder: HT
         request_url=request.url,
     )
     raw.replayed = pieces
-    return builder.build_response(request, raw)
+    return _response(request, raw, adapter=adapter)
+
+
+def _response(request: requests.PreparedRequest, raw: ReplayedResponse, *, adapter: BaseAdapter) -> requests.Response:
+    """What `HTTPAdapter.build_response` makes of it, less the search for cookies, of which a replay keeps none."""
+    response = requests.Response()
+    response.status_code, response.reason, response.raw = raw.status, raw.reason, raw
+    response.headers = CaseInsensitiveDict(dict(raw.headers.items()))
+    response.encoding = get_encoding_from_headers(response.headers)  # type: ignore[assignment]  # declared without its None
+    response.url, response.request = request.url or "", request
+    response.connection = adapter  # type: ignore[assignment]  # declared as the one adapter of requests
+    return response
 
 
 class ReplayedResponse(HTTPResponse):

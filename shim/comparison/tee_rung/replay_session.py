@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
@@ -31,7 +31,6 @@ class DeskAdapter(BaseAdapter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._builder = HTTPAdapter()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._answers: dict[int, Presented] = {}
@@ -96,7 +95,7 @@ class DeskAdapter(BaseAdapter):
         del stream, timeout, verify, cert, proxies
         if self._only is not None:
             self._only_taken = True
-            return respond(request, self._only, builder=self._builder)
+            return respond(request, self._only, adapter=self)
         if not self._open.is_set() and not self._open.wait(_HELD):
             self._holds = False  # its provider waits inside `start_*`: it is not held again
             self._open.set()
@@ -108,7 +107,7 @@ class DeskAdapter(BaseAdapter):
             self._taken.add(int(number))
             if len(self._taken) == len(self._answers):
                 self._all_taken.set()
-        return respond(request, answer, builder=self._builder)
+        return respond(request, answer, adapter=self)
 
     def close(self) -> None:
         """Hold nothing."""
