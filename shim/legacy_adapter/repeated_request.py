@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from legacy_openai.body_reader import READ_SIZE
 from legacy_openai.delivery import Entry
 from legacy_openai.transfer import Transfer
 from shim.calls import Call, StreamCall
@@ -22,7 +23,7 @@ from shim.provider import Completion, OnEvent, ProviderClosedError, RequestHandl
 from shim.wire import chat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     import requests
 
@@ -52,6 +53,26 @@ class RepeatedRequest:
         self._name = name
         self._caps = caps
         self._mailbox = _SameThread(client)
+
+    def joined(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Join pieces of a body where the legacy client cannot tell: up to what it reads at once, those that each end a line.
+
+        It keeps nothing over the end of a line, so it finds the same payloads in the same order; and it is frozen.
+        """
+        lines: list[bytes] = []
+        size = 0
+        for piece in pieces:
+            ends_line = piece.endswith(b"\n")
+            if lines and not (ends_line and size + len(piece) <= READ_SIZE):
+                yield b"".join(lines)
+                lines, size = [], 0
+            if ends_line:
+                lines.append(piece)
+                size += len(piece)
+            else:
+                yield piece
+        if lines:
+            yield b"".join(lines)
 
     def run(self, on_event: OnEvent | None = None) -> Completion:
         """Send it and read the answer to its end; blocks as long as the session does.

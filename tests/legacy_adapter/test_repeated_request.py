@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
+from legacy_openai import ResponseTooLargeError
+from legacy_openai.body_reader import READ_SIZE
+from legacy_openai.data_lines import DataLines
 from shim.legacy_adapter import LegacyProvider
 from shim.model import ErrorCategory, InvalidRequestError, StreamEvent, TextDelta, UnsupportedFeatureError
 from shim.model.caps import Caps
@@ -21,6 +27,7 @@ from tests.helpers.providers import KEY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from shim.legacy_adapter.repeated_request import RepeatedRequest
     from shim.recording.exchange import Exchange
 
 _RESET = TransportFault(stage="body", kind="builtins.ConnectionResetError", message="Connection reset by peer")
@@ -134,6 +141,57 @@ def test_an_interrupt_leaves_it(session: requests.Session, provider: LegacyProvi
         request.run(interrupt)
     assert request.run(lambda _event: None).response is not None
     assert provider.info_read() == 0
+
+
+def ready(provider: LegacyProvider) -> RepeatedRequest:
+    """Any request."""
+    return provider.repeated(HELLO, stream=True)
+
+
+def test_pieces_are_joined_where_each_ends_a_line(provider: LegacyProvider) -> None:
+    """Lines are joined with lines, up to what the client reads at once; a piece that ends within one stays as it is."""
+    joined = ready(provider).joined
+    assert list(joined([b"a\n", b"\n", b"b", b"c\n", b"d\r\n", b"e\r", b"\n", b"f"])) == [
+        b"a\n\n",
+        b"b",
+        b"c\nd\r\n",
+        b"e\r",
+        b"\n",
+        b"f",
+    ]
+    most = b"x" * (READ_SIZE - 2) + b"\n"
+    assert list(joined([most, b"\n", b"\n", most + b"yz\n"])) == [most + b"\n", b"\n", most + b"yz\n"]
+    assert not list(joined([]))
+
+
+@given(
+    body=st.lists(
+        st.sampled_from([b"data: 1", b"data:2", b": c", b"\n", b"\r", b"\r\n", b"\n\n", b"\xef\xbb\xbf", b"[DONE]"])
+    ),
+    cuts=st.lists(st.integers(0, 60)),
+    most=st.sampled_from([6, 1000]),
+)
+def test_the_client_reads_the_same_of_pieces_that_are_joined(body: list[bytes], cuts: list[int], most: int) -> None:
+    """The legacy client's reader of lines finds the same payloads, or fails at the same line, whatever lines are joined."""
+    whole = b"".join(body)
+    places = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
+    pieces = [whole[start:stop] for start, stop in itertools.pairwise(places) if start < stop]
+    with LegacyProvider(api_key=KEY) as provider:
+        together = list(ready(provider).joined(pieces))
+    assert b"".join(together) == whole
+    assert read(together, most=most) == read(pieces, most=most)
+
+
+def read(pieces: list[bytes], *, most: int) -> tuple[list[bytes], bool]:
+    """The payloads found, and whether a line was too long."""
+    lines, found = DataLines(max_line=most), list[bytes]()
+    try:
+        for piece in pieces:
+            found += lines.feed(piece)
+        found += lines.finish()
+    except ResponseTooLargeError:
+        return found, True
+    return found, False
 
 
 def test_others_wait_for_their_own_turn(session: requests.Session, provider: LegacyProvider) -> None:

@@ -15,10 +15,11 @@ from __future__ import annotations
 import inspect
 import selectors
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shim.comparison.readers import ProviderMaker, Reader, has_quick_way
 from shim.comparison.tee_rung.readings import Heard
@@ -61,6 +62,10 @@ class _Repeated(Protocol):
 
     def run(self, on_event: OnEvent | None = None) -> Completion:
         """Make it, and read the answer to its end."""
+        ...
+
+    def joined(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
+        """Join pieces of an answer where the client reads the same of them, and surely so."""
         ...
 
 
@@ -152,7 +157,7 @@ class SessionReader:
         request = self._repeated.get(stream)
         if request is None:
             request = self._repeated[stream] = provider.repeated(ModelRequest("replay", _ASKED), stream=stream)
-        self._desk.lay_only(replay.answer)
+        self._desk.lay_only(replace(replay.answer, pieces=tuple(request.joined(replay.answer.pieces))))
         replay.completion = request.run(replay.events.append if stream else None)
         if not self._desk.lay_only(None):
             raise UnreadableExchangeError(f"{self.name} {_NOT_ASKED}")

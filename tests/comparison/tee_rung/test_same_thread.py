@@ -106,6 +106,7 @@ def test_every_split_and_cut_is_told_the_same(recorded: Exchange, same: SessionR
     told=st.lists(events, max_size=6),
     end=ends,
     cuts=st.lists(st.integers(0, 400), max_size=6),
+    at_lines=st.booleans(),
     fault=st.sampled_from(_FAULTS),
     status=st.sampled_from([200, 200, 200, 404, 500]),
 )
@@ -116,11 +117,13 @@ def test_generated_streams_are_told_the_same(
     told: list[tuple[str, str]],
     end: str,
     cuts: list[int],
+    at_lines: bool,
     fault: TransportFault | None,
     status: int,
 ) -> None:
-    """Any events with any line ends, split anywhere, whole or broken off, are told the same."""
+    """Any events with any line ends, split anywhere and at line ends, whole or broken off, are told the same."""
     body = stream_of(told, end)
+    cuts += [at + 1 for at, byte in enumerate(body) if byte in b"\r\n"] if at_lines else []
     places = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
     pieces = [body[start:stop] for start, stop in itertools.pairwise(places)] or [b""]
     recorded = broken(streamed(*pieces, status=status), fault)

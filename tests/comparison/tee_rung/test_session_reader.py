@@ -89,7 +89,7 @@ def test_a_failure_in_the_body_is_met_as_it_was(legacy: SessionReader, kind: str
 
 
 def test_the_splits_reach_the_client(monkeypatch: pytest.MonkeyPatch, legacy: SessionReader) -> None:
-    """The legacy client's own reader of lines is fed the recorded segments, one by one."""
+    """The legacy client's own reader of lines is fed the recorded segments, one by one where one ends within a line."""
     import legacy_openai.transfer as client
     from legacy_openai.data_lines import DataLines
 
