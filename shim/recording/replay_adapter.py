@@ -88,10 +88,10 @@ def respond(request: requests.PreparedRequest, answer: Presented, *, adapter: Ba
 def _response(request: requests.PreparedRequest, raw: ReplayedResponse, *, adapter: BaseAdapter) -> requests.Response:
     """What `HTTPAdapter.build_response` makes of it, less the search for cookies, of which a replay keeps none."""
     response = requests.Response()
-    response.status_code, response.reason, response.raw = raw.status, raw.reason, raw
+    response.status_code, response.raw = raw.status, raw
     response.headers = CaseInsensitiveDict(dict(raw.headers.items()))
-    said: Any = response  # its types know of no adapter but requests' own, and of no answer without an encoding
-    said.encoding, said.connection = get_encoding_from_headers(response.headers), adapter
+    said: Any = response  # its types know of no adapter but requests' own, nor of an answer without reason or encoding
+    said.reason, said.encoding, said.connection = raw.reason, get_encoding_from_headers(response.headers), adapter
     response.url, response.request = request.url or "", request
     return response
 
