@@ -18,7 +18,7 @@ from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
 from shim.recording.recorded_answer import Presented
-from shim.recording.replay_adapter import respond
+from shim.recording.replay_adapter import respond, respond_in_short
 
 NUMBER = "X-Shim-Replay"
 """The header by which a request names its answer."""
@@ -109,6 +109,13 @@ class DeskAdapter(BaseAdapter):
                 self._all_taken.set()
         return respond(request, answer, adapter=self)
 
+    def give_only(self, request: requests.PreparedRequest) -> requests.Response | None:
+        """Give the only answer, in short, to the client itself: nothing is mounted in between; None where there is none."""
+        if self._only is None:
+            return None
+        self._only_taken = True
+        return respond_in_short(request, self._only, adapter=self)
+
     def close(self) -> None:
         """Hold nothing."""
 
@@ -127,7 +134,9 @@ class ReplaySession(requests.Session):
         """The answer, straight from the desk: nothing that `requests` does in between makes a difference to it."""
         if args or self.get_adapter(url) is not self._desk:  # something else is mounted, a tap say
             return super().request(method, url, *args, **settings)
-        return self._desk.send(_prepared(method, url, headers=settings.get("headers"), data=settings.get("data")))
+        prepared = _prepared(method, url, headers=settings.get("headers"), data=settings.get("data"))
+        only = self._desk.give_only(prepared)
+        return self._desk.send(prepared) if only is None else only
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """The request with what names its answer, and no more: to write what nobody reads is half the cost of a replay."""
