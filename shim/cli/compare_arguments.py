@@ -6,6 +6,7 @@ Not what it does with them (`compare`), nor which go together (`compare_recordin
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from shim.cli.argument_types import not_negative, positive, shard
@@ -19,6 +20,10 @@ exit status: 0 all match (or differ as --ignore allows), 1 a mismatch, 2 input t
 130 interrupted. A line that cannot be used is told, and the others are compared.
 --shard ends with 0 once its parts are written, whatever they say, so that a scheduler repeats only what broke: --merge judges.
 """
+
+
+OF_THE_NEW_PATH = ("rung", "control", "api", "base_url", "organization", "project", "resplit", "truncate")
+"""The options on which the verdicts of one recording depend, besides `--ignore`."""
 
 
 def add_compare(
@@ -81,6 +86,12 @@ def add_compare(
     )
     shown.add_argument("--quiet", action="store_true", help="print only warnings; the exit status tells the rest")
     shown.add_argument("--no-progress", dest="progress", action="store_false", help="draw no progress bar")
+    command.set_defaults(default_of=command.get_default)
+
+
+def given(arguments: argparse.Namespace, names: Iterable[str]) -> list[str]:
+    """Those of some options that say something else than they do unsaid, as they are typed."""
+    return [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name) != arguments.default_of(name)]
 
 
 def _add_two_recordings(command: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shim.cli.compare_arguments import OF_THE_NEW_PATH, given
 from shim.cli.compare_output import Shown, count_of
 from shim.cli.compare_reports import Reports
 from shim.cli.compare_status import MISMATCH, UNUSABLE, exit_status
@@ -31,21 +32,7 @@ if TYPE_CHECKING:
 DETAILS = 200  # verdicts that the page shows closely
 
 # What reads answers once more, or says what a client would send, has no meaning where both clients have been recorded.
-_OF_ONE_RECORDING = {
-    "rung": None,
-    "control": "legacy",
-    "api": "recorded",
-    "base_url": None,
-    "organization": None,
-    "project": None,
-    "resplit": False,
-    "truncate": False,
-    "workers": None,
-    "resume": None,
-    "shard": None,
-    "parts": None,
-    "merge": None,
-}
+_OF_ONE_RECORDING = (*OF_THE_NEW_PATH, "workers", "resume", "shard", "parts", "merge")
 
 _BASELINE_COLUMN = HEADINGS.index("baseline")
 
@@ -60,11 +47,9 @@ def check_options(arguments: argparse.Namespace) -> None:
         if arguments.baseline:
             raise UsageError("--baseline is for two recordings; give --candidate FILE, too")
         return
-    given = [name for name, default in _OF_ONE_RECORDING.items() if getattr(arguments, name) != default]
-    if given:
-        option = given[0].replace("_", "-")
+    for option in given(arguments, _OF_ONE_RECORDING):
         raise UsageError(
-            f"--{option} is of comparing one recording with the new path, and both are recorded here; leave out --{option}"
+            f"{option} is of comparing one recording with the new path, and both are recorded here; leave out {option}"
         )
 
 

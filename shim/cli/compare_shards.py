@@ -11,6 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from shim.cli.compare_arguments import OF_THE_NEW_PATH, given
 from shim.cli.compare_output import Shown, plural_of
 from shim.cli.compare_settings import DETAILS, CompareSettings, suitable_workers
 from shim.cli.rendering import UsageError, printer
@@ -23,35 +24,20 @@ from shim.comparison.runs.workers import WorkerError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
 
 _DONE, _UNDONE = 0, 2
 
-# Option -> what it is where it is not given.
-_OF_THE_WHOLE = {"json": False, "junit": None, "html": None, "limit": None, "resume": None}
-_OF_THE_PARTS = {
-    "rung": None,
-    "control": "legacy",
-    "api": "recorded",
-    "base_url": None,
-    "organization": None,
-    "project": None,
-    "resplit": False,
-    "truncate": False,
-    "ignore": None,
-    "limit": None,
-    "workers": None,
-    "resume": None,
-}
+_OF_THE_WHOLE = ("json", "junit", "html", "limit", "resume")
+_OF_THE_PARTS = (*OF_THE_NEW_PATH, "ignore", "limit", "workers", "resume")
 
 
 def refuse_beside_merge(arguments: argparse.Namespace) -> None:
     """Refuse what the parts have been made with already."""
     if arguments.files:
         raise UsageError("--merge takes no FILE: which files they were stands in the folder")
-    given = _given(arguments, _OF_THE_PARTS)
-    if given:
-        raise UsageError(f"{given} goes without --merge: the parts were compared already, as they say themselves")
+    said = ", ".join(given(arguments, _OF_THE_PARTS))
+    if said:
+        raise UsageError(f"{said} goes without --merge: the parts were compared already, as they say themselves")
 
 
 def compare_shard(arguments: argparse.Namespace) -> int:
@@ -125,15 +111,9 @@ def _refuse_what_is_of_the_whole(arguments: argparse.Namespace) -> None:
         raise UsageError("--shard needs --parts DIR: a folder, or a URL, that all shards share")
     if not arguments.files:
         raise UsageError("--shard needs the files of the whole run, the same for each shard")
-    given = _given(arguments, _OF_THE_WHOLE)
-    if given:
+    said = ", ".join(given(arguments, _OF_THE_WHOLE))
+    if said:
         raise UsageError(
-            f"{given} goes without --shard: it is of the whole run; give reports to --merge, and no --resume, "
+            f"{said} goes without --shard: it is of the whole run; give reports to --merge, and no --resume, "
             "since parts are what a shard goes on from"
         )
-
-
-def _given(arguments: argparse.Namespace, defaults: Mapping[str, object]) -> str:
-    return ", ".join(
-        f"--{name.replace('_', '-')}" for name, default in defaults.items() if getattr(arguments, name) != default
-    )

@@ -75,7 +75,7 @@ def concluded(
         asked=request,
         mismatches=tuple(_kept(each) for each in (*found[:MOST_KEPT], *covered[:MOST_KEPT])),
         reason="; ".join(reasons) if outcome is Outcome.IGNORED else "",
-        message=writable("\n".join(words)),
+        message=words[0] if len(words) == 1 else writable("\n".join(words)),
         variant=variant,
         variants=variants,
         seconds=seconds,
@@ -217,7 +217,7 @@ def kept(value: Any) -> Any:
 
 def writable(text: str) -> str:
     """Text that UTF-8 can carry: a lone surrogate is escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def in_a_line(text: str) -> str:

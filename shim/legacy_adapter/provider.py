@@ -25,13 +25,16 @@ from legacy_openai import (
     MultiClient,
     UnserializableBodyError,
 )
+from legacy_openai.body import build_body
+from legacy_openai.http_request import build_request, check_address
 from legacy_openai.transfer import BUFFER_LIMIT
 from shim.call_options import ApiKey, CallOptions
-from shim.calls import Call, ProviderBase, StreamCall, checked_options, endpoint_of
+from shim.calls import NO_OPTIONS, Call, ProviderBase, StreamCall, checked_options, endpoint_of
 from shim.calls.turn import TURN
 from shim.descriptors import descriptors_for
 from shim.endpoint import Endpoint
 from shim.legacy_adapter.call import EndedCall, stream_callback
+from shim.legacy_adapter.repeated_request import RepeatedRequest
 from shim.legacy_adapter.request_transform import Settings, carried_endpoint, to_legacy
 from shim.legacy_adapter.session_check import check_session
 from shim.legacy_adapter.sessions import GuardedSession, OwnSession
@@ -141,6 +144,20 @@ class LegacyProvider(ProviderBase):
             caps=self._caps,
         )
         return self._start(call, request, api_key=key, options=options, stream_cb=stream_callback(call))
+
+    def repeated(self, request: ModelRequest, *, stream: bool) -> RepeatedRequest:
+        """Check and write a request once, to make it again and again in this thread, where the session answers from memory.
+
+        Raises:
+            InvalidRequestError, UnsupportedFeatureError: as `start_request` does.
+        """
+        key = self._key(NO_OPTIONS, endpoint=self._settings.endpoint)
+        config, conversation = to_legacy(request, self._settings, api_key=key, stream=stream)
+        session = self._client._session  # noqa: SLF001 - the guarded one; it has no public way there
+        with _renamed_refusals():
+            http = build_request(config, build_body(config, conversation, streaming=stream), streaming=stream)
+            check_address(http.url, session)
+        return RepeatedRequest(http, client=self._client, session=self._session, name=self.name, caps=self._caps)
 
     def fileno(self) -> int:
         """One readable descriptor; see `Provider`."""

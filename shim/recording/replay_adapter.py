@@ -7,17 +7,20 @@ urllib3 or requests raises for it.
 
 from __future__ import annotations
 
+import functools
 import http.client
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import IO, Any, NoReturn, cast
 
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPResponse
 from urllib3 import exceptions as raw_errors
 from urllib3._collections import HTTPHeaderDict  # urllib3 itself names it since 2.0 only
 
-from shim.recording.exchange import Exchange
+from shim.recording.exchange import Exchange, Headers
 from shim.recording.recorded_answer import Break, FaultFamily, Presented, presented
 
 _READ_SIZE = 65536
@@ -33,7 +36,6 @@ class ReplayAdapter(BaseAdapter):
     def __init__(self, answer: Exchange | Callable[[requests.PreparedRequest], Exchange]) -> None:
         super().__init__()
         self._answer = answer
-        self._builder = HTTPAdapter()
 
     def send(
         self,
@@ -52,14 +54,14 @@ class ReplayAdapter(BaseAdapter):
         """
         del stream, timeout, verify, cert, proxies
         answer = self._answer if isinstance(self._answer, Exchange) else self._answer(request)
-        return respond(request, presented(answer), builder=self._builder)
+        return respond(request, presented(answer), adapter=self)
 
     def close(self) -> None:
         """Hold nothing."""
 
 
-def respond(request: requests.PreparedRequest, answer: Presented, *, builder: HTTPAdapter) -> requests.Response:
-    """The response of `requests` to a request, whose body will be read piece by piece; the builder makes its outer half.
+def respond(request: requests.PreparedRequest, answer: Presented, *, adapter: BaseAdapter) -> requests.Response:
+    """The response of `requests` to a request, whose body will be read piece by piece.
 
     Raises:
         requests.RequestException: the exchange failed before its head was complete.
@@ -81,7 +83,39 @@ def respond(request: requests.PreparedRequest, answer: Presented, *, builder: HT
         request_url=request.url,
     )
     raw.replayed = pieces
-    return builder.build_response(request, raw)
+    return _response(request, answer, raw=raw, adapter=adapter)
+
+
+def respond_in_short(
+    request: requests.PreparedRequest, answer: Presented, *, adapter: BaseAdapter
+) -> requests.Response:
+    """The same for a reader that asks `requests` alone for the body: urllib3, which has no part in a whole one, is left out.
+
+    Raises:
+        requests.RequestException: the exchange failed before its head was complete.
+    """
+    if answer.broken is not None:
+        return respond(request, answer, adapter=adapter)
+    return _response(request, answer, raw=_Raw(answer), adapter=adapter)
+
+
+def _response(
+    request: requests.PreparedRequest, answer: Presented, *, raw: ReplayedResponse | _Raw, adapter: BaseAdapter
+) -> requests.Response:
+    """What `HTTPAdapter.build_response` makes of it, less the search for cookies, of which a replay keeps none."""
+    response = requests.Response()
+    response.status_code, response.headers = answer.status, CaseInsensitiveDict(_by_name(answer.headers))
+    response.url, response.request = request.url or "", request
+    said: Any = response  # its types know of no adapter but requests' own, nor of an answer without reason or encoding
+    said.raw, said.connection = raw, adapter
+    said.reason, said.encoding = answer.reason, get_encoding_from_headers(response.headers)
+    return response
+
+
+def _by_name(headers: Headers) -> Mapping[str, str]:
+    """The fields by name, a repeated one's values joined, as urllib3 has them."""
+    fields = dict(headers)
+    return fields if len({name.lower() for name in fields}) == len(headers) else HTTPHeaderDict(headers)
 
 
 class ReplayedResponse(HTTPResponse):
@@ -107,6 +141,22 @@ class ReplayedResponse(HTTPResponse):
     def tell(self) -> int:
         """How many bytes have been read."""
         return self.replayed.position
+
+
+class _Raw:
+    """Stands for a response of urllib3 below one of requests, which asks it for a whole body."""
+
+    def __init__(self, answer: Presented) -> None:
+        self._pieces = _Pieces(answer)
+
+    def stream(self, amt: int, decode_content: Any = None) -> Iterator[bytes]:
+        """Give the pieces one by one, none longer than `amt`."""
+        del decode_content  # the content-encoding is undone before
+        return iter(functools.partial(self._pieces.piece, amt), b"")
+
+    def close(self) -> None:
+        """Give nothing more."""
+        self._pieces.close()
 
 
 class _Pieces:

@@ -40,6 +40,7 @@ def test_the_response_is_one_of_requests_over_one_of_urllib3(post: Any) -> None:
     assert type(response) is requests.Response
     assert isinstance(response.raw, urllib3.HTTPResponse)
     assert (response.status_code, response.headers["x-request-id"], response.url) == (429, "req_1", URL)
+    assert (response.encoding, isinstance(response.connection, ReplayAdapter)) == ("utf-8", True)
     assert response.request.body == b"{}"
 
 

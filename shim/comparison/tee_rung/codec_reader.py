@@ -5,7 +5,7 @@ Not the reading (`shim.calls.answer_reader`), the codecs (`shim.wire`) nor what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -51,17 +51,7 @@ class CodecReader:
             raise UnreadableExchangeError("it is neither Chat Completions nor Responses; only those are read")
         answer = presented(exchange)
         events: list[StreamEvent] | None = [] if answer.streamed else None
-        reader = reader_of(_call(_CODECS[api], events))
-        if (
-            100 <= answer.status < 200
-        ):  # http.client takes one for the final answer; the native provider reads past it, or ends there
-            words = f"the server gave an interim answer ({answer.status}) for the final one"
-            return Heard(reader.conclude(AnswerFault(ErrorCategory.PROTOCOL, words)), events)
-        reader.head(answer.status, _joined(answer.headers))
-        for piece in answer.pieces:
-            if reader.feed((piece,)) == "nothing":
-                break
-        return Heard(reader.conclude(None if answer.broken is None else _fault(answer.broken)), events)
+        return Heard(_completion(_call(_CODECS[api], events), answer, pieces=answer.pieces), events)
 
     def hear_timed(self, exchange: Exchange) -> Completion:
         """What a caller would get, timed as recorded: from the request to the end, and to the first event of a stream.
@@ -81,13 +71,7 @@ class CodecReader:
             codec=_CODECS[api],
             api_key=REPLAY_KEY,
         )
-        reader = reader_of(call)
-        reader.head(answer.status, _joined(answer.headers))
-        for number, piece in enumerate(answer.pieces):
-            clock.at_piece(number)
-            if reader.feed((piece,)) == "nothing":
-                break
-        completion = reader.conclude(None if answer.broken is None else _fault(answer.broken))
+        completion = _completion(call, answer, pieces=clock.through(answer.pieces))
         first = began[0] if began else None
         return replace(completion, timing=Timing(started=0.0, first_event=first, finished=exchange.finished))
 
@@ -104,10 +88,26 @@ class _PieceClock:
         self._fits = len(self._times) == len(answer.pieces)
         self.now = self._times[0] if self._times else exchange.finished
 
-    def at_piece(self, number: int) -> None:
-        """Go on to a piece."""
-        if self._fits:
-            self.now = self._times[number]
+    def through(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The pieces, each at its time."""
+        for number, piece in enumerate(pieces):
+            if self._fits:
+                self.now = self._times[number]
+            yield piece
+
+
+def _completion(call: Call, answer: Presented, *, pieces: Iterable[bytes]) -> Completion:
+    """What a call comes to: its own reader is given the answer, piece by piece."""
+    reader = reader_of(call)
+    # http.client takes an interim answer for the final one; the native provider reads past it, or ends there.
+    if 100 <= answer.status < 200:
+        words = f"the server gave an interim answer ({answer.status}) for the final one"
+        return reader.conclude(AnswerFault(ErrorCategory.PROTOCOL, words))
+    reader.head(answer.status, _joined(answer.headers))
+    for piece in pieces:
+        if reader.feed((piece,)) == "nothing":
+            break
+    return reader.conclude(None if answer.broken is None else _fault(answer.broken))
 
 
 def _call(codec: Any, events: list[StreamEvent] | None) -> Call:

@@ -199,7 +199,7 @@ class _Comparison:
     def can_be_read_ahead(self) -> bool:
         """Whether it will be read, and nothing about the recording itself can keep it from that."""
         try:
-            return self._out_of_scope() is None and is_surely_presentable(self.exchange)
+            return self._out_of_scope is None and is_surely_presentable(self.exchange)
         except ValueError:  # an address that is none: the verdict says so
             return False
 
@@ -213,9 +213,8 @@ class _Comparison:
         """
         started = time.perf_counter()
         try:
-            beside = self._out_of_scope()
-            if beside is not None:
-                verdict = out_of_scope("tee", self.exchange, reason=beside)
+            if self._out_of_scope is not None:
+                verdict = out_of_scope("tee", self.exchange, reason=self._out_of_scope)
             else:
                 verdict = self._compared(resplit=resplit, truncate=truncate)
         except UnreadableExchangeError as error:
@@ -224,7 +223,9 @@ class _Comparison:
             verdict = failed("tee", self.exchange, reason=f"the comparison failed: {type(error).__name__}: {error}")
         return replace(verdict, seconds=share + time.perf_counter() - started)
 
+    @cached_property
     def _out_of_scope(self) -> str | None:
+        """Why it is not compared; None where it is."""
         exchange = self.exchange
         api = api_of(exchange)
         if api is None:

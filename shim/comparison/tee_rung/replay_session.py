@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
 from shim.recording.recorded_answer import Presented
-from shim.recording.replay_adapter import respond
+from shim.recording.replay_adapter import respond, respond_in_short
 
 NUMBER = "X-Shim-Replay"
 """The header by which a request names its answer."""
@@ -31,7 +31,6 @@ class DeskAdapter(BaseAdapter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._builder = HTTPAdapter()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._answers: dict[int, Presented] = {}
@@ -40,6 +39,8 @@ class DeskAdapter(BaseAdapter):
         self._open.set()
         self._all_taken = threading.Event()
         self._holds = True
+        self._only: Presented | None = None
+        self._only_taken = False
 
     def lay_out(self, answers: Iterable[Presented], *, hold: bool = False) -> list[int]:
         """Keep answers; the numbers that requests must name for them. What is asked is held until `release`, if so wished."""
@@ -50,6 +51,11 @@ class DeskAdapter(BaseAdapter):
             if hold and self._holds:
                 self._open.clear()
         return list(numbered)
+
+    def lay_only(self, answer: Presented | None) -> bool:
+        """Keep this answer for whoever asks without a number, None for nobody; whether the one before was asked for."""
+        taken, self._only, self._only_taken = self._only_taken, answer, False
+        return taken
 
     def release(self) -> None:
         """Answer what was held, and what is asked from now on."""
@@ -73,6 +79,7 @@ class DeskAdapter(BaseAdapter):
         with self._lock:
             self._answers.clear()
             self._taken.clear()
+        self.lay_only(None)
         self._open.set()
 
     def send(
@@ -84,8 +91,11 @@ class DeskAdapter(BaseAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Give the answer whose number the request names."""
+        """Give the answer whose number the request names, or the only one."""
         del stream, timeout, verify, cert, proxies
+        if self._only is not None:
+            self._only_taken = True
+            return respond(request, self._only, adapter=self)
         if not self._open.is_set() and not self._open.wait(_HELD):
             self._holds = False  # its provider waits inside `start_*`: it is not held again
             self._open.set()
@@ -97,7 +107,14 @@ class DeskAdapter(BaseAdapter):
             self._taken.add(int(number))
             if len(self._taken) == len(self._answers):
                 self._all_taken.set()
-        return respond(request, answer, builder=self._builder)
+        return respond(request, answer, adapter=self)
+
+    def give_only(self, request: requests.PreparedRequest) -> requests.Response | None:
+        """Give the only answer, in short, to the client itself: nothing is mounted in between; None where there is none."""
+        if self._only is None:
+            return None
+        self._only_taken = True
+        return respond_in_short(request, self._only, adapter=self)
 
     def close(self) -> None:
         """Hold nothing."""
@@ -117,7 +134,9 @@ class ReplaySession(requests.Session):
         """The answer, straight from the desk: nothing that `requests` does in between makes a difference to it."""
         if args or self.get_adapter(url) is not self._desk:  # something else is mounted, a tap say
             return super().request(method, url, *args, **settings)
-        return self._desk.send(_prepared(method, url, headers=settings.get("headers"), data=settings.get("data")))
+        prepared = _prepared(method, url, headers=settings.get("headers"), data=settings.get("data"))
+        only = self._desk.give_only(prepared)
+        return self._desk.send(prepared) if only is None else only
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """The request with what names its answer, and no more: to write what nobody reads is half the cost of a replay."""

@@ -1,11 +1,13 @@
 """Reading by a whole client: any provider that works on a `requests.Session`, given one that answers with recordings.
 
 Not the recorded answer as `requests` sees it (`replay_adapter`) nor reading by the codecs alone (`codec_reader`). The client's
-own code runs, threads and all; only the connection is replaced.
+own code runs; only the connection is replaced.
 
-Theory of operation. A replay waits for nothing, so threads side by side gain nothing, and to start one costs more than to read
-a short answer. So a provider that can be told runs one request at a time; its requests are held until all of a batch are
-started, so that its one thread finds the next one waiting; and its loop is driven once all have been asked for.
+Theory of operation. A replay waits for nothing, so threads gain nothing, and to start one costs more than to read a short answer.
+So a provider that can make one request again and again in the calling thread (`LegacyProvider.repeated`) is asked for that. Any
+other, and one whose `max_concurrency` the reader's owner gives, runs threads and all: where it can be told, one request at a
+time; its requests are held until all of a batch are started, so that its one thread finds the next one waiting; and its loop is
+driven once all have been asked for.
 """
 
 from __future__ import annotations
@@ -13,23 +15,26 @@ from __future__ import annotations
 import inspect
 import selectors
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from shim.comparison.readers import ProviderMaker, Reader
+from shim.comparison.readers import ProviderMaker, Reader, has_quick_way
 from shim.comparison.tee_rung.readings import Heard
 from shim.comparison.tee_rung.replay_session import NUMBER, DeskAdapter, ReplaySession
 from shim.model import ModelRequest, StreamEvent, user
 from shim.model.response import Api
-from shim.provider import Completion, Provider
+from shim.provider import Completion, OnEvent, Provider
 from shim.recording.exchange import UnreadableExchangeError
 from shim.recording.reading import Reading
 from shim.recording.recorded_answer import REPLAY_KEY, Presented, presented
 from shim.recording.replay_adapter import ReplayAdapter
 
 if TYPE_CHECKING:
+    import requests
+
     from shim.recording.exchange import Exchange
 
 READ_SECONDS = 30.0
@@ -40,6 +45,7 @@ _BASE_URL = "https://replay.invalid/v1"  # RFC 2606: resolves nowhere, should a 
 _UNDRIVEN_BYTES, _UNDRIVEN_BATCH = 512 * 1024, 4 * 1024 * 1024
 _PIECE_BYTES = 64  # what a piece weighs besides its bytes
 _ASKED = (user("replay"),)  # nobody receives it
+_NOT_ASKED = "did not ask the session it was given; nothing was replayed"
 _HEAD_START = 0.2  # seconds for the requests of a batch to be asked for, before its loop is driven all the same
 
 
@@ -49,6 +55,26 @@ class _Replay(Struct):
     answer: Presented
     events: list[StreamEvent]
     completion: Completion | None = None
+
+
+class _Repeated(Protocol):
+    """A request that is ready to be made, again and again."""
+
+    def run(self, on_event: OnEvent | None = None) -> Completion:
+        """Make it, and read the answer to its end."""
+        ...
+
+    def joined(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
+        """Join pieces of an answer where the client reads the same of them, and surely so."""
+        ...
+
+
+class _Repeating(Protocol):
+    """A provider that can make one request again and again in the calling thread, as `LegacyProvider` can."""
+
+    def repeated(self, request: ModelRequest, *, stream: bool) -> _Repeated:
+        """Make the request ready."""
+        ...
 
 
 class SessionReader:
@@ -81,6 +107,8 @@ class SessionReader:
         self._head_start = self._one_at_a_time
         self._desk = DeskAdapter()
         self._provider: Provider | None = None
+        self._can_repeat = False
+        self._repeated: dict[bool, _Repeated] = {}  # by whether a stream is asked for
 
     def read(self, exchange: Exchange) -> Reading:
         """Read one exchange; see `Reader`."""
@@ -100,7 +128,7 @@ class SessionReader:
         for start in range(0, len(exchanges), self.at_once):
             replays = [_Replay(presented(exchange), []) for exchange in exchanges[start : start + self.at_once]]
             try:
-                self._run(replays)
+                self._replay(replays)
             except BaseException:
                 self.close()  # what is still under way must not answer a later read
                 raise
@@ -112,11 +140,30 @@ class SessionReader:
         provider, self._provider = self._provider, None
         if provider is not None:
             provider.close()
+        self._repeated.clear()
         self._desk.clear()
 
-    def _run(self, replays: list[_Replay]) -> None:
-        """Ask for some replays, and drive the provider until all have ended."""
+    def _replay(self, replays: list[_Replay]) -> None:
         provider = self._provider = self._provider or self._made()
+        if self._can_repeat:
+            for replay in replays:
+                self._repeat(cast("_Repeating", provider), replay)
+        else:
+            self._run(provider, replays)
+
+    def _repeat(self, provider: _Repeating, replay: _Replay) -> None:
+        """Make the one request again, in this thread, for one replay."""
+        stream = replay.answer.streamed
+        request = self._repeated.get(stream)
+        if request is None:
+            request = self._repeated[stream] = provider.repeated(ModelRequest("replay", _ASKED), stream=stream)
+        self._desk.lay_only(replace(replay.answer, pieces=tuple(request.joined(replay.answer.pieces))))
+        replay.completion = request.run(replay.events.append if stream else None)
+        if not self._desk.lay_only(None):
+            raise UnreadableExchangeError(f"{self.name} {_NOT_ASKED}")
+
+    def _run(self, provider: Provider, replays: list[_Replay]) -> None:
+        """Ask for some replays, and drive the provider until all have ended."""
         deadline = time.monotonic() + self._seconds
         numbers = self._ask(provider, replays)
         with selectors.DefaultSelector() as selector:
@@ -130,7 +177,7 @@ class SessionReader:
                 provider.perform()
                 provider.info_read()
         if not self._desk.collect(numbers):
-            raise UnreadableExchangeError(f"{self.name} did not ask the session it was given; nothing was replayed")
+            raise UnreadableExchangeError(f"{self.name} {_NOT_ASKED}")
 
     def _ask(self, provider: Provider, replays: list[_Replay]) -> list[int]:
         """Start a request for each, and let its thread get ahead; the numbers under which their answers lie."""
@@ -148,7 +195,9 @@ class SessionReader:
     def _made(self) -> Provider:
         session = ReplaySession(self._desk)
         own = {"api_key": REPLAY_KEY, "base_url": _BASE_URL} | ({"max_concurrency": 1} if self._one_at_a_time else {})
-        return self._maker(**{**own, **self._settings, "session": session})
+        provider = self._maker(**{**own, **self._settings, "session": session})
+        self._can_repeat = "max_concurrency" not in self._settings and _repeats(provider, on=session)
+        return provider
 
 
 def _start(provider: Provider, replay: _Replay, *, number: int) -> None:
@@ -160,6 +209,12 @@ def _start(provider: Provider, replay: _Replay, *, number: int) -> None:
         provider.start_stream(request, replay.events.append, on_completion)
     else:
         provider.start_request(request, on_completion)
+
+
+def _repeats(provider: Provider, *, on: requests.Session) -> bool:
+    """Whether a provider is a `_Repeating` one, with none around it, on this session and no other, which may keep it waiting."""
+    itself = all(has_quick_way(provider, one=start, many="repeated") for start in ("start_request", "start_stream"))
+    return itself and getattr(provider, "session", None) is on
 
 
 def _heard(replay: _Replay) -> Heard:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import requests
+import urllib3
+from msgspec.structs import replace
 
 from shim.comparison import ReplayAdapter
 from shim.comparison.tee_rung import replay_session
@@ -21,6 +23,51 @@ URL = "http://replay.invalid/v1/chat/completions"
 def asked(session: requests.Session, number: int, **settings: Any) -> requests.Response:
     """Ask for an answer by its number."""
     return session.post(URL, data=b"{}", headers={NUMBER: str(number)}, **settings)
+
+
+def test_the_only_answer_needs_no_number() -> None:
+    """An answer that is laid out as the only one is given to anybody, and told as asked for until another takes its place."""
+    desk = DeskAdapter()
+    assert not desk.lay_only(presented(exchange()))
+    assert ReplaySession(desk).post(URL).content == ReplaySession(desk).post(URL).content != b""
+    assert desk.lay_only(None)
+    with pytest.raises(requests.ConnectionError, match="nothing is laid out"):
+        ReplaySession(desk).post(URL)
+    assert not desk.lay_only(None)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_what_is_mounted_in_between_meets_a_response_of_urllib3(status: int) -> None:
+    """The only answer has one of urllib3 below it where an adapter over the desk asks for it, and the same bytes without."""
+    desk = DeskAdapter()
+    desk.lay_only(presented(exchange(status=status)))
+    met: list[requests.Response] = []
+
+    class Watching(requests.adapters.BaseAdapter):
+        def send(self, *arguments: Any, **_settings: Any) -> requests.Response:
+            met.append(desk.send(arguments[0]))
+            return met[-1]
+
+        def close(self) -> None:
+            """Hold nothing."""
+
+    with ReplaySession(desk) as plain, ReplaySession(desk) as watched:
+        watched.mount("http://", Watching())
+        short, full = plain.post(URL), watched.post(URL)
+    assert met == [full]
+    assert isinstance(full.raw, urllib3.HTTPResponse)
+    assert not isinstance(short.raw, urllib3.HTTPResponse)
+    assert short.content == full.content != b""
+    assert (short.status_code, short.reason, short.encoding) == (full.status_code, full.reason, full.encoding)
+    assert list(short.headers.items()) == list(full.headers.items())
+
+
+def test_a_repeated_field_is_joined() -> None:
+    """The values of a field that came twice, in any case, are told as urllib3 tells them."""
+    answer = replace(presented(exchange()), headers=(("A", "1"), ("b", "2"), ("a", "3")))
+    desk = DeskAdapter()
+    desk.lay_only(answer)
+    assert dict(ReplaySession(desk).post(URL).headers) == {"A": "1, 3", "b": "2"}
 
 
 def test_each_request_gets_the_answer_it_names() -> None:

@@ -11,6 +11,7 @@ import pytest
 from shim.comparison.readers import Reader
 from shim.comparison.tee_rung.codec_reader import CodecReader
 from shim.comparison.tee_rung.session_reader import SessionReader, reader_of
+from shim.layers.layer import Layer
 from shim.legacy_adapter import LegacyProvider
 from shim.recording.exchange import TransportFault, UnreadableExchangeError
 from shim.testing.script import Hang, Play
@@ -88,7 +89,7 @@ def test_a_failure_in_the_body_is_met_as_it_was(legacy: SessionReader, kind: str
 
 
 def test_the_splits_reach_the_client(monkeypatch: pytest.MonkeyPatch, legacy: SessionReader) -> None:
-    """The legacy client's own reader of lines is fed the recorded segments, one by one."""
+    """The legacy client's own reader of lines is fed the recorded segments, one by one where one ends within a line."""
     import legacy_openai.transfer as client
     from legacy_openai.data_lines import DataLines
 
@@ -180,8 +181,14 @@ def test_a_reader_is_taken_as_it_is_and_a_maker_gets_one() -> None:
         reader_of(cast("Any", "legacy"))
 
 
-def test_a_batch_needs_one_thread(monkeypatch: pytest.MonkeyPatch, legacy: SessionReader) -> None:
-    """However many are read together, one thread of the client reads them all."""
+def layered(*, max_concurrency: int, session: requests.Session, api_key: str, base_url: str) -> Layer:
+    """Make the legacy client with a layer around it, which cannot repeat a request."""
+    return Layer(LegacyProvider(max_concurrency=max_concurrency, session=session, api_key=api_key, base_url=base_url))
+
+
+@pytest.mark.parametrize(("maker", "is_calling"), [(LegacyProvider, True), (layered, False)])
+def test_a_batch_needs_one_thread(maker: Any, is_calling: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - a parameter of pytest's
+    """However many are read together, one thread reads them all: the calling one, where the provider can repeat a request."""
     from legacy_openai.data_lines import DataLines
 
     seen: list[threading.Thread] = []
@@ -192,8 +199,11 @@ def test_a_batch_needs_one_thread(monkeypatch: pytest.MonkeyPatch, legacy: Sessi
             super().__init__()
 
     monkeypatch.setattr("legacy_openai.transfer.DataLines", Watched)
-    assert len(legacy.hear_all([streamed()] * 40)) == len(seen) == 40
+    reader = SessionReader(maker)
+    assert len(reader.hear_all([streamed()] * 40)) == len(seen) == 40
+    reader.close()
     assert len(set(seen)) == 1
+    assert (seen[0] is threading.current_thread()) is is_calling
 
 
 def test_what_overfills_a_client_s_buffer_is_read_all_the_same(legacy: SessionReader) -> None:
