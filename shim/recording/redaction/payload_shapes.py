@@ -1,4 +1,4 @@
-"""Shapes of JSON that were met before, each a compiled pattern: what is covered in the next of that shape needs no walk.
+"""Shapes of JSON that were met before, each a compiled pattern: what is covered in the next of a shape needs no walk.
 
 Not the walk that a shape is learnt from, and which decides (`body_paths`), nor who asks which first (`body_cover`). A shape is
 everything of a payload but its values: names, marks and white space, byte for byte. Where they are the same, so is what is
