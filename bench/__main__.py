@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.peers import PEERS
+from bench.peers import OWN, PEERS
 from bench.report import document
 from bench.scenarios import SCENARIOS
 from bench.session import IMPORTS_GROUP, Plan, Session
@@ -43,11 +43,12 @@ def main() -> None:
 def plan_of(arguments: argparse.Namespace) -> Plan:
     """What the arguments ask for; a name after `--only` is a group of scenarios or a client."""
     only = frozenset(arguments.only)
-    scripts = {peer.script for peer in PEERS}
+    everyone = (*PEERS, *OWN)
+    scripts = {peer.script for peer in everyone}
     groups = only - scripts
     peers = tuple(
         peer
-        for peer in PEERS
+        for peer in everyone
         if (not only & scripts or peer.script in only) and not (arguments.no_peers and peer.environment)
     )
     return Plan(peers, groups, quick=arguments.quick, whole=not (only or arguments.no_peers or arguments.quick))
@@ -56,7 +57,9 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure against peers, side by side.")
     parser.add_argument("--quick", action="store_true", help="shorter runs, each once: under two minutes")
-    names = sorted({scenario.group for scenario in SCENARIOS} | {IMPORTS_GROUP} | {peer.script for peer in PEERS})
+    names = sorted(
+        {scenario.group for scenario in SCENARIOS} | {IMPORTS_GROUP} | {peer.script for peer in (*PEERS, *OWN)}
+    )
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", choices=names, help=f"repeatable: {', '.join(names)}"
     )

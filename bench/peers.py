@@ -74,6 +74,31 @@ PEERS: tuple[Peer, ...] = (
     LITELLM,
 )
 
+NATIVE_GATHERING = Peer("native, 2 ms gathered", "native_gathering", _OURS)
+NATIVE_COVERED = Peer("native, recorded with the conversation covered", "native_covered", _OURS)
+NATIVE_TAPPED = Peer("native, recorded", "native_tapped", _OURS)
+NATIVE_LAYERED = Peer("native, below a layer", "native_layered", _OURS)
+CLIENT_ASYNC = Peer("AsyncClient on native", "client_async", _OURS)
+CLIENT_THREADS = Peer("Client on native, threads", "client_threads", _OURS)
+WRITING_NATIVE = Peer("native", "writing_native", _OURS)
+WRITING_BY_HAND = Peer("json.dumps alone", "writing_by_hand", _OURS)
+DECIDING = Peer("a rollout from a file, with a kill switch", "deciding", _OURS)
+COMPARING = Peer("the comparer, one process", "comparing", _OURS)
+
+OWN: tuple[Peer, ...] = (
+    NATIVE_GATHERING,
+    NATIVE_COVERED,
+    NATIVE_TAPPED,
+    NATIVE_LAYERED,
+    CLIENT_ASYNC,
+    CLIENT_THREADS,
+    WRITING_NATIVE,
+    WRITING_BY_HAND,
+    DECIDING,
+    COMPARING,
+)
+"""Uses of our own beside the peers: each stands in scenarios of its own, and has no row among the clients."""
+
 
 def make_environment(environment: Environment) -> str | None:
     """Make an environment unless it stands; why it could not be made, None where it stands now."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from bench.aims import AIMS
 from bench.figures import Results, cpu_us, first_event_ms, rss_kib_per_stream, steady_us
 from bench.peers import BARE_LOOP, NATIVE, PEERS, Peer
-from bench.scenarios import ASK, BURST, FIRST, FLAT, IMPORTS, MEMORY, PACED, Scenario
+from bench.scenarios import ASK, BURST, FIRST, FLAT, FURTHER, IMPORTS, MEMORY, PACED, Scenario
 
 _ABSENT = "-"
 
@@ -21,6 +21,7 @@ def document(results: Results, *, conditions: str) -> str:
         f"# Results of `make bench`\n\n{conditions}\n",
         _clients(results),
         _aims(results),
+        _further(results),
         _flat(results),
         _memory(results),
         _imports(results),
@@ -89,6 +90,20 @@ def _fault(results: Results, scenario: Scenario, peer: Peer) -> str:
 def _aims(results: Results) -> str:
     rows = [[aim.title, *aim.verdict(results)] for aim in AIMS]
     return f"## Aims\n\n{table(['aim', 'figure', 'verdict'], rows)}"
+
+
+def _further(results: Results) -> str:
+    """What stands beside the clients: each scenario with its own peers, the last of which the others are held against."""
+    rows = [
+        [scenario.title, peer.name, f"{best:,.2f}", scenario.unit, "" if ratio is None else f"{ratio:.2f}"]
+        for scenario in FURTHER
+        for peer in scenario.peers
+        if (best := results.best(scenario, peer, figure=cpu_us)) is not None
+        for ratio in [results.ratio(scenario, of=peer, to=scenario.peers[-1])]
+    ]
+    about = "CPU of the client's process; the ratio is to the last of the same scenario."
+    head = ["scenario", "client", "CPU µs", "per", "ratio"]
+    return f"## Beside\n\n{about}\n\n{table(head, rows)}" if rows else ""
 
 
 def _flat(results: Results) -> str:

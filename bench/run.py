@@ -10,16 +10,15 @@ import json
 import os
 import resource
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from bench.peers import ROOT, Peer
 from bench.scenarios import Load
+from bench.serving import Served, serving
 
 API_KEY = "sk-bench"
-_SERVE = "from shim.testing.fake_openai import serve; serve(on_ready=lambda url: print(url, flush=True))"
 _TIME_LIMIT = 120  # seconds for one client's process
 _SPARE_DESCRIPTORS = 100
 # What a peer would otherwise ask of the network, or of a proxy, while it is measured.
@@ -55,15 +54,9 @@ class Cost:
 
 @contextlib.contextmanager
 def server() -> Iterator[str]:
-    """A fake OpenAI in a process of its own; yields its base URL."""
-    with subprocess.Popen([sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        try:
-            base_url = process.stdout.readline().strip() if process.stdout else ""
-            if not base_url:
-                raise RunError("the server did not start; what it said is above")
-            yield base_url
-        finally:
-            process.terminate()
+    """A fake OpenAI in a process of its own, over plain HTTP; yields its base URL."""
+    with serving() as served:
+        yield served.base_url
 
 
 def allow_descriptors(streams: int) -> str | None:
@@ -78,13 +71,15 @@ def allow_descriptors(streams: int) -> str | None:
     return None
 
 
-def measure(peer: Peer, load: Load, *, task: str, base_url: str) -> Cost:
+def measure(peer: Peer, load: Load, *, task: str, served: Served) -> Cost:
     """Run one client in its own process.
 
     Raises:
         RunError: it failed, took too long, or saw another number of events than the server sent.
     """
-    command = [str(peer.python), "-m", f"bench.clients.{peer.script}", "--base-url", base_url, "--api-key", API_KEY]
+    command = [str(peer.python), "-m", f"bench.clients.{peer.script}", "--base-url", served.base_url]
+    command += ["--api-key", API_KEY, "--question-bytes", str(load.question_bytes)]
+    command += [] if served.ca_file is None else ["--ca-file", served.ca_file]
     command += ["--task", task, "--model", load.model, "--streams", str(load.streams), "--rounds", str(load.rounds)]
     cost = read_cost(_output(command), streams=load.streams)
     if cost.events != load.expected:

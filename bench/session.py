@@ -5,14 +5,16 @@ Not one run (`bench.run`) nor the arguments (`bench.__main__`).
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from rich.progress import Progress, TaskID
 
 from bench.figures import Results
 from bench.peers import Peer, make_environment, version
-from bench.run import RunError, allow_descriptors, import_cost, measure, server
+from bench.run import RunError, allow_descriptors, import_cost, measure
 from bench.scenarios import IMPORTS, SCENARIOS, Load, Scenario
+from bench.serving import Served, ServerError, ServerKind, serving
 
 IMPORTS_GROUP = "imports"
 _IMPORT_PASSES = 7
@@ -78,10 +80,16 @@ class Session:
             if peer in peers
         ]
         task = self._progress.add_task("", total=len(runs))
-        with server() as base_url:
+        with contextlib.ExitStack() as stack:
+            servers: dict[ServerKind, Served] = {}  # each begins with its first scenario
             for scenario, peer, load in runs:
                 self._progress.update(task, description=f"{scenario.group}: {scenario.title}: {peer.name}")
-                self._measure(scenario, peer, load=load, base_url=base_url)
+                try:
+                    if scenario.server not in servers:
+                        servers[scenario.server] = stack.enter_context(serving(scenario.server))
+                    self._measure(scenario, peer, load=load, served=servers[scenario.server])
+                except ServerError as error:
+                    self._results.faults[scenario, peer] = str(error)
                 self._progress.advance(task)
         self._progress.update(task, description="runs")
 
@@ -99,11 +107,11 @@ class Session:
                 self._results.remarks.append(forbidden)
         return loads
 
-    def _measure(self, scenario: Scenario, peer: Peer, *, load: Load, base_url: str) -> None:
+    def _measure(self, scenario: Scenario, peer: Peer, *, load: Load, served: Served) -> None:
         if (scenario, peer) in self._results.faults:
             return
         try:
-            cost = measure(peer, load, task=scenario.task, base_url=base_url)
+            cost = measure(peer, load, task=scenario.task, served=served)
         except RunError as error:
             self._results.faults[scenario, peer] = str(error)
         else:

@@ -1,7 +1,7 @@
-"""`python -m bench.tap_cost`: what a tap costs: CPU per streamed event, and how much later the first byte comes.
+"""`python -m bench.tap_cost`: what a tap costs: CPU per streamed event and whole answer, and the delay of a first byte.
 
 Not part of `python -m bench`: it compares our own clients with themselves. Each figure is the median of its passes, and the
-clients and taps take turns within one run, so that a slow moment of the machine falls on all alike. A minute and a half.
+clients and taps take turns within one run, so that a slow moment of the machine falls on all alike. Two minutes.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from shim.recording.redaction.redaction import CONVERSATION_PATHS
 
 BURST = 2000
 RATE, PACED = 500, 100
+ANSWERS = 100
 KEY = "sk-test-key"
 
 
@@ -48,12 +49,17 @@ TAPS: dict[str, Callable[[Any, Path], Any]] = {
 
 
 def asked(model: str) -> dict[str, Any]:
-    """A streamed request, in Chat Completions terms."""
-    return {"model": model, "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    """A request, in Chat Completions terms; streamed where the model's name says so."""
+    return {"model": model, "messages": [{"role": "user", "content": "Hi"}], "stream": is_streamed(model)}
+
+
+def is_streamed(model: str) -> bool:
+    """Whether a model is one of the server's that stream events."""
+    return model.startswith("fake-")
 
 
 def read_by_requests(session: requests.Session, *, base_url: str, model: str) -> float:
-    """Stream one answer with `requests` alone; seconds to its first byte."""
+    """Read one answer with `requests` alone; seconds to its first byte."""
     url, headers = f"{base_url}/chat/completions", {"Authorization": f"Bearer {KEY}"}
     started = time.perf_counter()
     with session.post(url, json=asked(model), headers=headers, stream=True) as response:
@@ -66,15 +72,19 @@ def read_by_requests(session: requests.Session, *, base_url: str, model: str) ->
 
 
 def read_by_provider(provider: Any, *, model: str) -> float:
-    """Stream one answer through a provider; seconds to its first event."""
+    """Read one answer through a provider; seconds to its first event, of a whole one to its end."""
     first: list[float] = []
     started = time.perf_counter()
 
-    def on_event(_event: object) -> None:
+    def note(_told: object) -> None:
         if not first:
             first.append(time.perf_counter() - started)
 
-    provider.start_stream(ModelRequest(model, (user("Hi"),)), on_event, ignore)
+    request = ModelRequest(model, (user("Hi"),))
+    if is_streamed(model):
+        provider.start_stream(request, note, ignore)
+    else:
+        provider.start_request(request, note)
     select_loop.run(provider)
     return first[0]
 
@@ -103,6 +113,15 @@ def cpu_per_event(read: Callable[..., float], *, made: Callable[[], Any], model:
     return (time.process_time() - begun) / events
 
 
+def cpu_per_answer(read: Callable[..., float], *, made: Callable[[], Any], model: str, answers: int) -> float:
+    """CPU seconds of this process per whole answer, one after the other, all of its threads, the tap's file included."""
+    with made():
+        begun = time.process_time()
+        for _ in range(answers):
+            read(model=model)
+    return (time.process_time() - begun) / answers
+
+
 def first_byte(read: Callable[..., float], *, made: Callable[[], Any], model: str) -> float:
     """Seconds to the first byte, or event."""
     with made():
@@ -126,6 +145,11 @@ FIGURES = (
     Figure(
         f"CPU per event, {PACED} one by one",
         functools.partial(cpu_per_event, model=f"fake-paced-{RATE}x{PACED}", events=PACED),
+        passes=11,
+    ),
+    Figure(
+        "CPU per whole answer, one after the other",
+        functools.partial(cpu_per_answer, model="gpt-4o", answers=ANSWERS),
         passes=11,
     ),
     Figure("first byte, the others later", functools.partial(first_byte, model="fake-paced-200x3"), passes=100),

@@ -156,6 +156,10 @@ def _easy(job: measure.Job, body: str, *, write: Callable[[bytes], None]) -> Any
     easy.setopt(pycurl.HTTPHEADER, [f"Authorization: Bearer {job.api_key}", "Content-Type: application/json"])
     easy.setopt(pycurl.POSTFIELDS, body)
     easy.setopt(pycurl.WRITEFUNCTION, write)
+    if job.ca_file is not None:
+        easy.setopt(pycurl.CAINFO, job.ca_file)
+        easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        easy.setopt(pycurl.PIPEWAIT, 1)  # streams of one connection, where the server lets them be
     easy.setopt(pycurl.NOSIGNAL, 1)  # else libcurl sets SIGPIPE aside around every call: three system calls
     return easy
 

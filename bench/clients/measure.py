@@ -36,6 +36,8 @@ class Job:
     """What to do, and what was seen of it.
 
     Attributes:
+        ca_file: what the server's certificate is trusted by; None where it speaks no TLS.
+        question_bytes: how long the question is; 0: a word.
         task: "stream" streams `streams` answers at once, `rounds` times; "ask" asks for `streams` * `rounds` whole answers,
             `streams` at a time.
         events: pieces of text streamed, or answers.
@@ -48,9 +50,16 @@ class Job:
     model: str
     streams: int
     rounds: int
+    ca_file: str | None = None
+    question_bytes: int = 0
     events: int = 0
     first_event_seconds: list[float] = field(default_factory=list)
     all_open: Mark | None = None
+
+    @property
+    def question(self) -> str:
+        """What is asked."""
+        return ("word " * (self.question_bytes // 5 + 1))[: self.question_bytes] or QUESTION
 
     def first(self, started: float) -> None:
         """Note the first event of a stream that was started at a moment."""
@@ -97,7 +106,7 @@ def expect_none(failures: list[str]) -> None:
 
 def question(job: Job, **settings: Any) -> dict[str, Any]:
     """The request of a task, in Chat Completions terms."""
-    body: dict[str, Any] = {"model": job.model, "messages": [{"role": "user", "content": QUESTION}], **settings}
+    body: dict[str, Any] = {"model": job.model, "messages": [{"role": "user", "content": job.question}], **settings}
     return body | {"stream": True, "stream_options": {"include_usage": True}} if job.task == "stream" else body
 
 
@@ -106,7 +115,7 @@ def run(make: Callable[[Job], Client]) -> None:
     job = _job()
     client = make(job)
     model, most = _WARM_UP
-    client.stream(Job(job.base_url, job.api_key, "stream", model, min(job.streams, most), 1))
+    client.stream(Job(job.base_url, job.api_key, "stream", model, min(job.streams, most), 1, ca_file=job.ca_file))
     begin, wall = mark(job), time.monotonic()
     if job.task == "ask":
         client.ask(job)
@@ -136,4 +145,6 @@ def _job() -> Job:
     parser.add_argument("--model", required=True)
     parser.add_argument("--streams", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--ca-file")
+    parser.add_argument("--question-bytes", type=int, default=0)
     return Job(**vars(parser.parse_args()))

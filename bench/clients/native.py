@@ -12,7 +12,9 @@ from shim.native import NativeProvider
 
 def make(job: measure.Job) -> ProviderLoop:
     """Make the provider."""
-    return ProviderLoop(NativeProvider(api_key=job.api_key, base_url=job.base_url, api="chat_completions"))
+    return ProviderLoop(
+        NativeProvider(api_key=job.api_key, base_url=job.base_url, ca_file=job.ca_file, api="chat_completions")
+    )
 
 
 if __name__ == "__main__":

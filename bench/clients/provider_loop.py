@@ -13,7 +13,7 @@ from bench.clients import measure
 
 
 class Reader:
-    """Gathers the text of one stream from its events."""
+    """Gathers the text of one stream, or the arguments of its call, from its events."""
 
     def __init__(self, job: measure.Job) -> None:
         self.job = job
@@ -23,23 +23,29 @@ class Reader:
     def on_event(self, event: shim.StreamEvent) -> None:
         """Take one event."""
         if type(event) is shim.TextDelta:
-            if not self.text:
-                self.job.first(self.started)
-            self.text.append(event.text)
-            self.job.events += 1
+            self._take(event.text)
+        elif type(event) is shim.ToolCallDelta:
+            self._take(event.arguments)
+
+    def _take(self, text: str) -> None:
+        if not self.text:
+            self.job.first(self.started)
+        self.text.append(text)
+        self.job.events += 1
 
 
 class ProviderLoop:
-    """Drives one provider until what was started has completed."""
+    """Drives one provider until what was started has completed; `gather_seconds`: lets so much time pass before each turn."""
 
-    def __init__(self, provider: shim.Provider) -> None:
+    def __init__(self, provider: shim.Provider, *, gather_seconds: float = 0.0) -> None:
         self.provider = provider
+        self.gather_seconds = gather_seconds
         self.open = 0
         self.failures: list[str] = []
 
     def stream(self, job: measure.Job) -> None:
         """Stream all at once."""
-        request = shim.ModelRequest(job.model, [shim.user(measure.QUESTION)])
+        request = shim.ModelRequest(job.model, [shim.user(job.question)])
         for _ in range(job.streams):
             self.open += 1
             self.provider.start_stream(request, Reader(job).on_event, self._on_completion)
@@ -47,7 +53,7 @@ class ProviderLoop:
 
     def ask(self, job: measure.Job) -> None:
         """Ask for all, so many at a time."""
-        request = shim.ModelRequest(job.model, [shim.user(measure.QUESTION)])
+        request = shim.ModelRequest(job.model, [shim.user(job.question)])
         left = job.streams * job.rounds
 
         def start() -> None:
@@ -76,10 +82,12 @@ class ProviderLoop:
             self.failures.append(str(completion.error))
 
     def _drive(self) -> None:
-        provider = self.provider
+        provider, gather = self.provider, self.gather_seconds
         while self.open:
             timeout = provider.timeout()
             select.select(*provider.fdset(), None if timeout < 0 else timeout / 1000)
+            if gather:
+                time.sleep(gather)
             provider.perform()
             provider.info_read()
         measure.expect_none(self.failures)

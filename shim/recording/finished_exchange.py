@@ -157,6 +157,8 @@ _CUT: Final = "the connection ended before the body did"
 
 def _bounded(pieces: Sequence[Piece], *, most: int, started: float) -> tuple[tuple[Segment, ...], bool]:
     """The first so many bytes as segments, and whether there were more."""
+    if sum([len(data) for data, _ in pieces]) <= most:
+        return tuple([Segment(bytes(data), round(at - started, MICROSECONDS), len(data)) for data, at in pieces]), False
     left, segments = most, []
     for data, at in pieces:
         if left > 0:

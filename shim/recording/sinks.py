@@ -3,9 +3,10 @@
 Not the form of the file (`files`), its rotation (`rotation`), nor the making of an exchange (`finished_exchange`), which is done
 here, when it is asked for.
 The background writer holds a bounded queue of exchanges that are not made yet, so what waits in it, in memory, is not redacted
-yet; each is made, redacted and encoded on the thread, and nothing else is written. What does not fit is dropped. The thread is
-no daemon, so that what is queued is written even if nobody closes anything; it begins with the first exchange and ends by
-itself when there has been nothing to do for a while. After a fork the child has a queue, a thread and a file of its own.
+yet; each is made, redacted and encoded on the thread, and nothing else is written. What does not fit is dropped. A file's
+thread lets a moment's exchanges gather, since to be woken costs more than a line; who flushes or closes does not wait for that.
+The thread is no daemon, so that what is queued is written even if nobody closes anything; it begins with the first exchange and
+ends by itself when there has been nothing to do for a while. After a fork the child has a queue, a thread and a file of its own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
 """What waits for the disk, in exchanges and in bytes of them; more is dropped and counted. What is being written is beside it."""
 LINGER_SECONDS: Final = 0.5
 """How long the thread waits for the next exchange before it ends, and so an interpreter's exit where nobody closed the sink."""
+GATHER_SECONDS: Final = 0.02
+"""How long an exchange waits for others to be written with it. Nobody who reads a recording as it grows sees so little, and a
+process that is killed loses no more than this."""
 CLOSE_SECONDS: Final = 30.0
 """How long `close` waits for a disk that does not answer."""
 
@@ -80,9 +84,18 @@ class _BackgroundSink:
         on_error: OnError,
         most_waiting: int,
         most_waiting_bytes: int,
+        gather: float = 0.0,
     ) -> None:
-        """`output_opener`: makes, once in each process, what opens the output whenever there is something to write."""
-        self._queues = PerProcess(lambda: _Queue(output_opener(), on_error=on_error))
+        """What takes exchanges to an output.
+
+        Args:
+            output_opener: makes, once in each process, what opens the output whenever there is something to write.
+            on_error: gets what could not be written.
+            most_waiting: exchanges that wait at most.
+            most_waiting_bytes: the same in bytes.
+            gather: seconds that an exchange waits for others.
+        """
+        self._queues = PerProcess(lambda: _Queue(output_opener(), on_error=on_error, gather=gather))
         self._most = most_waiting
         self._most_bytes = most_waiting_bytes
 
@@ -128,6 +141,7 @@ class FileSink(_BackgroundSink):
             on_error=on_error,
             most_waiting=most_waiting,
             most_waiting_bytes=most_waiting_bytes,
+            gather=GATHER_SECONDS,
         )
 
 
@@ -205,12 +219,16 @@ class _Waiting(NamedTuple):
 class _Queue:
     """What waits to be written in one process, and the thread that writes it."""
 
-    def __init__(self, open_output: Callable[[], _Output], *, on_error: OnError) -> None:
+    def __init__(self, open_output: Callable[[], _Output], *, on_error: OnError, gather: float) -> None:
         self._open = open_output
         self._on_error = on_error
+        self._gather = gather
         self._changed = threading.Condition(threading.Lock())
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
+        self._is_idle = False  # the thread waits for the first exchange, not for more
+        self._is_urgent = False  # there is soon no room
+        self._flushing = 0  # threads that wait for what is queued
         self._is_writing = False
         self._thread: threading.Thread | None = None
         self._linger = LINGER_SECONDS
@@ -223,12 +241,19 @@ class _Queue:
                 self._waiting.append(waiting)
                 self._bytes += weight
                 self._begin()
-                self._changed.notify_all()
+                is_half_full = 2 * len(self._waiting) >= most or 2 * self._bytes >= most_bytes
+                if self._is_idle or (is_half_full and not self._is_urgent):
+                    self._is_idle = False
+                    self._is_urgent = is_half_full
+                    self._changed.notify_all()
         return has_room
 
     def wait(self) -> None:
         with self._changed:
+            self._flushing += 1
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not (self._waiting or self._is_writing), CLOSE_SECONDS)
+            self._flushing -= 1
 
     def close(self) -> None:
         with self._changed:
@@ -289,7 +314,12 @@ class _Queue:
         with self._changed:
             self._is_writing = False
             self._changed.notify_all()
+            self._is_idle = True
             self._changed.wait_for(lambda: self._waiting or not self._linger, self._linger)
+            self._is_idle = False
+            if self._waiting:
+                self._changed.wait_for(self._is_awaited, self._gather)
+            self._is_urgent = False
             batch = list(self._waiting)
             self._waiting.clear()
             self._bytes = 0
@@ -297,6 +327,10 @@ class _Queue:
             if not batch:
                 self._thread = None
             return batch
+
+    def _is_awaited(self) -> bool:
+        """Whether what waits is to be written now, without others."""
+        return self._is_urgent or self._flushing > 0 or not self._linger
 
 
 def sink_of(target: SinkTarget, *, on_error: OnError) -> CallableSink | FileSink:

@@ -10,12 +10,25 @@ import sys
 import pytest
 
 from bench.__main__ import plan_of
-from bench.aims import AIMS
+from bench.aims import AIMS, Aim
 from bench.figures import Results, cpu_us
-from bench.peers import ADAPTER, BARE_LOOP, ENVIRONMENTS, LEGACY, LITELLM, NATIVE, PEERS, ROOT, Peer
+from bench.peers import (
+    ADAPTER,
+    BARE_LOOP,
+    COMPARING,
+    ENVIRONMENTS,
+    LEGACY,
+    LITELLM,
+    NATIVE,
+    NATIVE_TAPPED,
+    OWN,
+    PEERS,
+    ROOT,
+    Peer,
+)
 from bench.report import document, table
 from bench.run import Cost, ImportCost, allow_descriptors, read_cost
-from bench.scenarios import BURST, FLAT, IMPORTS, SCENARIOS
+from bench.scenarios import BURST, COMPARISON, FLAT, FURTHER, IMPORTS, SCENARIOS, TAP_ANSWERS, TEXTS, TOOLS
 
 CLIENTS = ROOT / "bench" / "clients"
 
@@ -34,7 +47,7 @@ def cost(cpu_us_per_event: float) -> Cost:
 
 def everything_measured() -> Results:
     """Results with a cost for every run."""
-    results = Results(versions=dict.fromkeys(PEERS, "1.0"))
+    results = Results(versions=dict.fromkeys((*PEERS, *OWN), "1.0"))
     results.costs = {(scenario, peer): [cost(3.0), cost(2.0)] for scenario in SCENARIOS for peer in scenario.peers}
     results.imports = {(module, peer): ImportCost(20.0, 40) for module, peer in IMPORTS}
     return results
@@ -46,9 +59,11 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def test_every_peer_and_every_aim_has_its_row() -> None:
-    """A whole session's document has a row for each client, each aim and each number of streams."""
+    """A whole session's document has a row for each client, each aim, each number of streams and each further scenario."""
     firsts = [row[0] for row in rows_of(document(everything_measured(), conditions="Here."))]
-    wanted = [peer.name for peer in PEERS] + [aim.title for aim in AIMS] + [scenario.title for scenario in FLAT]
+    wanted = (
+        [peer.name for peer in PEERS] + [aim.title for aim in AIMS] + [scenario.title for scenario in (*FLAT, *FURTHER)]
+    )
     assert [name for name in wanted if name not in firsts] == []
 
 
@@ -93,6 +108,29 @@ def test_an_aim_is_met_or_missed(adapter: float, verdict: str) -> None:
     assert AIMS[0].verdict(results)[1] == verdict
 
 
+def aim(beginning: str) -> Aim:
+    """The aim whose title begins so."""
+    return next(one for one in AIMS if one.title.startswith(beginning))
+
+
+def test_a_calls_arguments_are_held_against_text() -> None:
+    """The aim of a call's arguments is a ratio of two scenarios of one client."""
+    results = Results(costs={(TOOLS, NATIVE): [cost(2.6)], (TEXTS, NATIVE): [cost(2.0)]})
+    assert aim("a piece of a call's arguments").verdict(results) == ("1.30 times", "met")
+
+
+def test_a_tap_is_held_against_none() -> None:
+    """The aim of a recorded answer is what it costs more than one that is not recorded."""
+    results = Results(costs={(TAP_ANSWERS, peer): [cost(us)] for peer, us in ((NATIVE, 100.0), (NATIVE_TAPPED, 250.0))})
+    assert aim("a whole answer recorded").verdict(results) == ("150.00 µs", "**missed**")
+
+
+def test_a_rate_is_met_from_its_limit_on() -> None:
+    """The aim of comparing is a rate: as many a CPU second as one's cost says."""
+    results = Results(costs={(COMPARISON, COMPARING): [cost(250.0)]})
+    assert aim("compared by wire and tee").verdict(results) == ("4000.00 exchanges", "met")
+
+
 def test_a_table_is_markdown() -> None:
     """A table has a head, a rule and a line for each row."""
     assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |\n"
@@ -120,7 +158,7 @@ def test_a_clients_line_is_read() -> None:
     assert read.rss_kib_per_stream == pytest.approx(100.0)
 
 
-@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.script)
+@pytest.mark.parametrize("peer", [*PEERS, *OWN], ids=lambda peer: peer.script)
 def test_every_script_reads_its_arguments(
     peer: Peer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,7 +180,7 @@ def test_only_takes_scenarios_and_clients() -> None:
 def test_without_peers_only_our_own_environment_is_used() -> None:
     """`--no-peers` leaves out each client that needs an environment of its own."""
     plan = plan_of(argparse.Namespace(only=[], no_peers=True, quick=True))
-    assert plan.peers == tuple(peer for peer in PEERS if peer.environment is None)
+    assert plan.peers == tuple(peer for peer in (*PEERS, *OWN) if peer.environment is None)
 
 
 def test_too_many_streams_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -254,3 +254,70 @@ def test_a_function_may_be_called_in_the_background() -> None:
     assert is_taken == [True, True, True, False, False]
     assert taken == ["shim-recording 0", "shim-recording 1", "shim-recording 2"]
     assert not writers()
+
+
+def test_what_comes_together_is_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exchanges of one moment are gathered, and are on the disk in order a moment after the first of them."""
+    batches: list[int] = []
+    write = ExchangeWriter.write_lines
+
+    def note(self: ExchangeWriter, lines: list[bytes]) -> None:
+        batches.append(len(lines))
+        write(self, lines)
+
+    monkeypatch.setattr(ExchangeWriter, "write_lines", note)
+    monkeypatch.setattr("shim.recording.sinks.GATHER_SECONDS", 0.5)
+    sink = sink_for(tmp_path / "a")
+    for number in range(20):
+        put(sink, pair_id=str(number))
+    deadline = time.monotonic() + 15
+    while (tmp_path / "a").read_bytes().count(b"\n") < 20 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [each.pair_id for each in read_exchanges(tmp_path / "a")] == [str(number) for number in range(20)]
+    assert len(batches) <= 2
+    sink.close()
+
+
+@pytest.mark.parametrize("ends", ["flush", "close"])
+def test_who_waits_is_not_kept_waiting_for_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    """To flush or to close writes what waits at once, however long exchanges may gather."""
+    monkeypatch.setattr("shim.recording.sinks.GATHER_SECONDS", 60.0)
+    sink = sink_for(tmp_path / "a")
+    begun = time.monotonic()
+    for number in range(3):
+        put(sink, pair_id=str(number))
+        if ends == "flush":
+            sink.flush()
+    sink.close()
+    assert time.monotonic() - begun < 30
+    assert len(list(read_exchanges(tmp_path / "a"))) == 3
+
+
+@pytest.mark.parametrize("limit", [{"most_waiting": 10}, {"most_waiting_bytes": 25_000}])
+def test_a_queue_that_fills_is_written_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int]
+) -> None:
+    """Where half of the room is taken nothing waits for more, in numbers or in bytes, so that gathering drops nothing."""
+    monkeypatch.setattr("shim.recording.sinks.GATHER_SECONDS", 60.0)
+    sink = sink_for(tmp_path / "a", **limit)
+    for _ in range(5):
+        assert put(sink)
+    deadline = time.monotonic() + 15
+    while (tmp_path / "a").read_bytes().count(b"\n") < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(list(read_exchanges(tmp_path / "a"))) == 5
+    sink.close()
+
+
+def test_what_is_queued_is_written_when_a_signal_ends_the_program(tmp_path: Path) -> None:
+    """A program whose handler of SIGTERM ends it has written all that was queued, what was still gathering too."""
+    program = (
+        "import os, signal, sys\nfrom shim.recording.sinks import FileSink\nfrom tests.helpers.exchanges import exchange\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "sink = FileSink(sys.argv[1], on_error=print)\nfor _ in range(20): sink.put(exchange, weight=1)\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\nsignal.pause()\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a")]
+    done = subprocess.run(command, cwd=ROOT, timeout=15, check=False, capture_output=True)  # noqa: S603 - our own interpreter
+    assert (done.returncode, done.stdout) == (7, b"")
+    assert len(list(read_exchanges(tmp_path / "a"))) == 20

@@ -15,6 +15,7 @@ from shim.wire.credentials import (
     is_secret_field,
     is_secret_header,
     is_secret_parameter,
+    may_hold_credentials,
     merged,
     secrets_in_headers,
     secrets_in_url,
@@ -186,3 +187,18 @@ def test_no_text_makes_it_slow(piece: bytes) -> None:
 
     short = piece * (60_000 // len(piece))
     assert seconds(short * 2) < 3 * seconds(short) + 0.05
+
+
+@given(
+    st.text(max_size=20),
+    st.sampled_from(
+        ["sk-test-0123", JWT, "Bearer abcdefghij", 'api_key": "abc', "sig=abc", 'token": "abcdefghij0123456789"', ""]
+    ),
+    st.text(max_size=20),
+)
+def test_without_a_sign_there_is_no_credential(before: str, secret: str, after: str) -> None:
+    """A text without a sign of credentials has none, also when it is only a part of the text that was looked at."""
+    part = f"{before}{secret}{after}".encode()
+    if credential_spans(part):
+        assert may_hold_credentials(part)
+        assert may_hold_credentials(b"x\n" + part + b"\ny")

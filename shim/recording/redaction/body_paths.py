@@ -1,22 +1,26 @@
 """Places of a body, such as `request.body.messages[*].content`, and how what stands there is covered.
 
-Not what else is taken out of a recording (`redaction`). Written over the bytes as they are, not decoded and encoded again:
-what covers a value is as long as the value, so that splits, lengths and everything around it stay. A body cut off in
-its middle is read as far as it goes.
+Not what else is taken out of a recording (`redaction`), nor the quick way over payloads of a known shape (`body_cover`), which
+gives what is given here. Written over the bytes as they are, not decoded and encoded again: what covers a value is as long as the
+value, so that splits, lengths and everything around it stay. A body cut off in its middle is read as far as it goes.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 from shim.recording.redaction.key_mask import REMOVED, filling
+from shim.wire.credentials import Span
 
 Side: TypeAlias = Literal["request", "response"]
+
+MOST_VALUES: Final = 64
+"""Values that a walk notes: what has more is no event of a stream, and is not walked over again and again."""
 
 _PATH = re.compile(r"(request|response)\.body((?:\.[^.\[\]]+|\[(?:\*|\d+)\])*)")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\*|\d+)\]")
@@ -69,7 +73,7 @@ class UnreadableBodyError(ValueError):
 
 
 def covered(body: bytes, paths: Sequence[BodyPath], *, is_stream: bool) -> tuple[bytes, list[str]]:
-    """Cover what stands at the paths; give the body, and the paths that stood for something.
+    """Cover what stands at the paths, token by token; give the body, and the paths that stood for something.
 
     Args:
         body: JSON, or an event stream of JSON; it may end early.
@@ -81,63 +85,68 @@ def covered(body: bytes, paths: Sequence[BodyPath], *, is_stream: bool) -> tuple
     """
     text = bytearray(body)
     hits: set[str] = set()
+    root = path_tree(paths, is_stream=is_stream)
     if is_stream:
-        root = _tree([*paths, *(path.in_stream() for path in paths)])
-        for pieces in _payloads(body):
-            _cover_payload(text, pieces, root=root, hits=hits)
+        position = 0
+        while position < len(body):
+            event, position = next_event(body, position)
+            cover_event(text, event, root=root, hits=hits)
     elif body.strip():
-        _Walk(text, root=_tree(paths), hits=hits).run()
+        Walk(text, root=root, hits=hits).run()
     return bytes(text), [path.text for path in paths if path.text in hits]
 
 
-class _Node:
+class PathNode:
     """What the paths have in common up to a step: where they lead on, and those that end here."""
 
     __slots__ = ("next", "texts")
 
     def __init__(self) -> None:
-        self.next: dict[str | int, _Node] = {}
+        self.next: dict[str | int, PathNode] = {}
         self.texts: list[str] = []
 
     def all_texts(self) -> Iterator[str]:
+        """The paths that end here or further on."""
         yield from self.texts
         for node in self.next.values():
             yield from node.all_texts()
 
 
-def _tree(paths: Iterable[BodyPath]) -> _Node:
-    root = _Node()
-    for path in paths:
+def path_tree(paths: Sequence[BodyPath], *, is_stream: bool) -> PathNode:
+    """The paths as a tree, from the root of a body, or of each event's data."""
+    root = PathNode()
+    for path in (*paths, *(path.in_stream() for path in paths if is_stream)):
         node = root
         for step in path.steps:
-            node = node.next.setdefault(step, _Node())
+            node = node.next.setdefault(step, PathNode())
         node.texts.append(path.text)
     return root
 
 
-def _payloads(body: bytes) -> Iterator[list[tuple[int, int]]]:
-    """The places of each event's data: one per `data` line."""
-    pieces: list[tuple[int, int]] = []
-    for match in _LINE.finditer(body):
+def next_event(body: bytes, position: int) -> tuple[list[Span], int]:
+    """The places of the data of the event that begins here, one per `data` line; and where it ends."""
+    pieces: list[Span] = []
+    while position < len(body) and (match := _LINE.match(body, position)):
+        position = match.end()
         start, end = match.span(1)
         if start == end and pieces:
-            yield pieces
-            pieces = []
+            break
         line = match[1].removeprefix(b"\xef\xbb\xbf") if start == 0 else match[1]
         name, colon, _ = line.partition(b":")
         if colon and name in (b"data", b"error"):  # some servers put a failure into a field called `error`
             value = end - len(line) + len(name) + 1
             pieces.append((value + body.startswith(b" ", value), end))
-    if pieces:
-        yield pieces
+    return pieces, position
 
 
-def _cover_payload(text: bytearray, pieces: list[tuple[int, int]], *, root: _Node, hits: set[str]) -> None:
+def cover_event(text: bytearray, pieces: Sequence[Span], *, root: PathNode, hits: set[str]) -> Walk | None:
+    """Cover what stands at the paths in one event's data; the walk over it, None where that was none."""
     payload = bytearray(b"\n".join(text[start:end] for start, end in pieces))
-    if payload.strip() == b"[DONE]":
-        return
+    if not pieces or payload.strip() == b"[DONE]":
+        return None
+    walk: Walk | None = None
     try:
-        _Walk(payload, root=root, hits=hits).run()
+        walk = Walk(payload, root=root, hits=hits).run()
     except UnreadableBodyError:
         payload[:] = filling(len(payload), _WORDS)
         hits.update(root.all_texts())
@@ -145,6 +154,7 @@ def _cover_payload(text: bytearray, pieces: list[tuple[int, int]], *, root: _Nod
     for start, end in pieces:
         text[start:end] = payload[offset : offset + end - start]
         offset += end - start + 1
+    return walk
 
 
 class _Frame:
@@ -152,7 +162,7 @@ class _Frame:
 
     __slots__ = ("covers", "index", "is_object", "key", "nodes", "wants_key")
 
-    def __init__(self, nodes: list[_Node], *, is_object: bool, covers: bool) -> None:
+    def __init__(self, nodes: list[PathNode], *, is_object: bool, covers: bool) -> None:
         self.nodes = nodes
         self.is_object = is_object
         self.wants_key = is_object
@@ -161,17 +171,43 @@ class _Frame:
         self.index = 0
 
 
-class _Walk:
-    """One pass over JSON text, token by token, that covers values as it meets them."""
+class Value(NamedTuple):
+    """A value that was met: where its token stands, whether it is to be covered, and whether a word of the API's stays there."""
 
-    def __init__(self, text: bytearray, *, root: _Node, hits: set[str]) -> None:
+    start: int
+    end: int
+    covers: bool
+    keeps_words: bool
+
+
+class Walk:
+    """One pass over JSON text, token by token, that covers values as it meets them.
+
+    What is covered follows from the marks, the names of fields and where values stand alone, not from what the values are; but
+    for a value that is the `type` of a covered part.
+
+    Attributes:
+        values: the tokens that are no names and no marks, in order; where there are more than `MOST_VALUES`, not all.
+    """
+
+    def __init__(self, text: bytearray, *, root: PathNode, hits: set[str]) -> None:
+        self.values: list[Value] = []
         self._text = text
         self._root = root
         self._hits = hits
         self._open: list[_Frame] = []
 
-    def run(self) -> None:
-        """Go over the text."""
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was opened was closed."""
+        return not self._open
+
+    def run(self) -> Walk:
+        """Go over the text; the same walk.
+
+        Raises:
+            UnreadableBodyError: it is no JSON.
+        """
         for match in _TOKEN.finditer(bytes(self._text)):
             string, opening, closing, mark, word = match.groups()
             if mark:
@@ -182,6 +218,7 @@ class _Walk:
                 self._leave(closing)
             else:
                 self._value(string or word, match.start())
+        return self
 
     def _go_on(self, mark: bytes) -> None:
         if not self._open:
@@ -209,11 +246,14 @@ class _Walk:
             frame.key = _name(token)
             return
         _, covers = self._led_to()
-        # What kind of part it is stays told, where the whole part is covered: no reader could read it otherwise.
-        if covers and not (frame.covers and frame.key == "type" and _VOCABULARY.fullmatch(token)):
-            self._text[start : start + len(token)] = _cover(token)
+        end = start + len(token)
+        keeps_words = frame.covers and frame.key == "type"
+        if len(self.values) <= MOST_VALUES:
+            self.values.append(Value(start, end, covers, keeps_words))
+        if covers:
+            self._text[start:end] = cover_of(token, keeps_words=keeps_words)
 
-    def _led_to(self) -> tuple[list[_Node], bool]:
+    def _led_to(self) -> tuple[list[PathNode], bool]:
         """How the paths lead on into the value that begins here, and whether it is covered."""
         if not self._open:
             return [self._root], False
@@ -239,8 +279,13 @@ def _name(token: bytes) -> str:
         return ""
 
 
-def _cover(token: bytes) -> bytes:
-    """As many bytes that say nothing; null, true and false stay."""
+def cover_of(token: bytes, *, keeps_words: bool) -> bytes:
+    """As many bytes that say nothing; null, true and false stay.
+
+    What kind of part it is stays told (`keeps_words`), where the whole part is covered: no reader could read it otherwise.
+    """
+    if keeps_words and _VOCABULARY.fullmatch(token):
+        return token
     if token.startswith(b'"'):
         closed = len(token) > 1 and token.endswith(b'"')
         return b'"' + filling(len(token) - 1 - closed, _WORDS) + b'"' * closed

@@ -8,7 +8,7 @@ text's length. Here a mask is as long as what it covers, and ASCII: so the split
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from shim.wire.credentials import (
@@ -19,6 +19,7 @@ from shim.wire.credentials import (
     credential_spans,
     is_secret_parameter,
     is_worth_hiding,
+    may_hold_credentials,
     merged,
     secrets_in_headers,
     secrets_in_url,
@@ -28,6 +29,7 @@ from shim.wire.credentials import (
 REMOVED: Final = "[removed]"
 MASKED: Final = b"[masked key]"
 _COVERED: Final = (REMOVED.encode(), MASKED)
+_WITHOUT_TOKEN: Final = f"Bearer {REMOVED}"  # in nearly every request; it has a token's sign, and no token
 
 
 def secrets_of(url: str, headers: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -70,9 +72,27 @@ class KeyMask:
         """Mask every key in a text, and what cannot be written as UTF-8."""
         return self.masked(text.encode("utf-8", "replace")).decode("utf-8", "replace")
 
+    def texts(self, texts: Sequence[str]) -> Sequence[str]:
+        """Mask every key in each of several texts: most hold none, which one look at all of them tells."""
+        return texts if self._are_clean(texts) else [self.text(text) for text in texts]
+
     def url(self, text: str) -> str:
         """Take the credentials out of a URL, or out of the URLs in a text."""
-        return self.text(QUERY_VALUE.sub(_without_secret, USERINFO.sub("", text)))
+        return self.text(without_parameters(text))
+
+    def _are_clean(self, texts: Sequence[str]) -> bool:
+        """Whether it is certain that `text` would change none of them."""
+        try:
+            data = "\n".join(texts).encode()
+            looked_at = "\n".join([text for text in texts if text != _WITHOUT_TOKEN]).encode()
+        except UnicodeEncodeError:
+            return False
+        return not any(secret in data for secret in self._secrets) and not may_hold_credentials(looked_at)
+
+
+def without_parameters(url: str) -> str:
+    """A URL, or a text with URLs, without users, passwords, and the values of parameters that are credentials."""
+    return QUERY_VALUE.sub(_without_secret, USERINFO.sub("", url))
 
 
 def filling(length: int, words: bytes) -> bytes:

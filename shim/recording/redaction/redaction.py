@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
-from typing import Any, Final, Literal, final, get_args
+from typing import Any, Final, Literal, TypeAlias, final, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -26,8 +26,9 @@ from shim.recording.exchange import (
     sha256_of,
 )
 from shim.recording.reading import Reading
-from shim.recording.redaction.body_paths import BodyPath, Side, UnreadableBodyError, covered
-from shim.recording.redaction.key_mask import REMOVED, KeyMask, secrets_of
+from shim.recording.redaction.body_cover import BodyCover
+from shim.recording.redaction.body_paths import BodyPath, Side, UnreadableBodyError
+from shim.recording.redaction.key_mask import REMOVED, KeyMask, secrets_of, without_parameters
 from shim.wire.credentials import SCHEMED_HEADERS, is_secret_header
 
 ALLOWED_HEADERS: Final = (
@@ -68,8 +69,12 @@ CONVERSATION_PATHS: Final = (
 
 Bodies = Literal["keep", "drop"]
 
+HeaderRule: TypeAlias = Literal["drop", "keep", "hide"]
+"""What becomes of a header: it goes; it stays but for keys in it; or of its value that stays which is no credential."""
+
 # The account's name: needed to compare two requests, of no use in an answer.
 _REQUEST_ONLY: Final = frozenset({"openai-organization", "openai-project"})
+_MOST_NAMES: Final = 512  # of headers, whose rule is remembered
 # A compressed body is looked into up to this size; one that is larger is left out.
 _MOST_PLAIN: Final = 64 * 1024 * 1024
 
@@ -94,7 +99,7 @@ class Redaction:
         ValueError: a path or `bodies` is none of these.
     """
 
-    __slots__ = ("_allowed", "_drops", "_headers", "_paths")
+    __slots__ = ("_allowed", "_covers", "_drops", "_headers", "_names", "_paths")
 
     def __init__(
         self,
@@ -111,10 +116,12 @@ class Redaction:
         self._allowed = re.compile(
             "|".join(map(translate, self._headers)) or "(?!)"
         )  # of an empty list nothing is kept
+        self._names: dict[tuple[Side, str], HeaderRule] = {}  # what was asked before; a name is seen with each exchange
         paths = [BodyPath.of(path) for path in body_paths]
         self._paths: dict[Side, tuple[BodyPath, ...]] = {
             side: tuple(path for path in paths if path.side == side) for side in get_args(Side)
         }
+        self._covers: dict[Side, BodyCover] = {side: BodyCover(of_side) for side, of_side in self._paths.items()}
         self._drops: dict[Side, bool] = {
             side: bodies == "drop" or not all(path.steps for path in of_side) for side, of_side in self._paths.items()
         }
@@ -134,9 +141,23 @@ class Redaction:
             return False
         return self._allowed.match(name) is not None
 
+    def header_rule(self, name: str, *, side: Side) -> HeaderRule:
+        """What becomes of a header of that name."""
+        known = self._names.get((side, name))
+        if known is None:
+            known = "drop" if not self.allows(name, side=side) else "hide" if _is_hidden(name.lower()) else "keep"
+            if len(self._names) >= _MOST_NAMES:
+                self._names.clear()
+            self._names[side, name] = known
+        return known
+
     def paths(self, side: Side) -> Sequence[BodyPath]:
         """The places of that side's body."""
         return self._paths[side]
+
+    def cover(self, side: Side) -> BodyCover:
+        """What covers the places of that side's body."""
+        return self._covers[side]
 
     def drops(self, side: Side) -> bool:
         """Whether that side's body is left out."""
@@ -172,10 +193,9 @@ class _Redacting:
         )
 
     def _request(self, request: RecordedRequest) -> RecordedRequest:
-        url = self._mask.url(request.url)
+        url, headers = self._kept(request.headers, side="request", beside=without_parameters(request.url))
         if url != request.url:
             self._places.append("request.url")
-        headers = self._kept(request.headers, side="request")
         if request.body is None:
             if request.sha256 is not None:  # longer than is kept
                 self._places.append("request.body")
@@ -184,17 +204,25 @@ class _Redacting:
         return replace(request, url=url, headers=headers, body=body, sha256=sha256)
 
     def _response(self, response: RecordedResponse) -> RecordedResponse:
-        reason, headers = self._mask.text(response.reason), self._kept(response.headers, side="response")
+        reason, headers = self._kept(response.headers, side="response", beside=response.reason)
         before = response.body
         if before is None or not response.segments:
             return replace(response, reason=reason, headers=headers)
         body, sha256 = self._body(before, side="response", headers=response.headers, is_encoded=not response.decoded)
-        segments = response.segments if body is before else tuple(_resplit(response.segments, body))
+        segments = response.segments if body is before else _resplit(response.segments, body)
         return replace(response, reason=reason, headers=headers, segments=segments, sha256=sha256)
 
-    def _kept(self, headers: Headers, *, side: Side) -> Headers:
-        kept = [(name, value) for name, value in headers if self._rules.allows(name, side=side)]
-        return tuple((name, self._mask.text(_shown(name.lower(), value))) for name, value in kept)
+    def _kept(self, headers: Headers, *, side: Side, beside: str) -> tuple[str, Headers]:
+        """A text and the headers that stay, looked through for keys together."""
+        names: list[str] = []
+        texts = [beside]
+        for name, value in headers:
+            rule = self._rules.header_rule(name, side=side)
+            if rule != "drop":
+                names.append(name)
+                texts.append(value if rule == "keep" else _shown(name.lower(), value))
+        masked, *values = self._mask.texts(texts)
+        return masked, tuple(zip(names, values, strict=True))
 
     def _body(self, body: bytes, *, side: Side, headers: Headers, is_encoded: bool) -> tuple[bytes | None, str | None]:
         """What is kept of a body, and the hash where that is nothing."""
@@ -221,10 +249,9 @@ class _Redacting:
         masked = self._mask.masked(body, named=not is_stream)
         if masked is not body:
             self._places.append(f"{side}.body (keys)")
-        paths = self._rules.paths(side)
-        if not paths or self._rules.drops(side):
+        if not self._rules.paths(side) or self._rules.drops(side):
             return masked
-        cleaned, places = covered(masked, paths, is_stream=is_stream)
+        cleaned, places = self._rules.cover(side).covered(masked, is_stream=is_stream)
         self._places += places
         return cleaned if places else masked
 
@@ -247,22 +274,27 @@ class _Redacting:
         return decoded
 
 
-def _shown(name: str, value: str) -> str:
-    """What stays of a header's value; `name` in lower case."""
+def _is_hidden(name: str) -> bool:
+    """Whether a header's value is a credential; `name` in lower case."""
     # An idempotency key is none, but made up anew for each request: that it was there says all.
-    if not (is_secret_header(name) or name == "idempotency-key"):
-        return value
+    return is_secret_header(name) or name == "idempotency-key"
+
+
+def _shown(name: str, value: str) -> str:
+    """What stays of a credential's value; `name` in lower case."""
     scheme, space, _ = value.strip().partition(" ")
     return f"{scheme} {REMOVED}" if space and name in SCHEMED_HEADERS else REMOVED
 
 
-def _resplit(segments: Sequence[Segment], body: bytes | None) -> Iterable[Segment]:
+def _resplit(segments: Sequence[Segment], body: bytes | None) -> tuple[Segment, ...]:
     """The same segments with other bytes, or none."""
+    split: list[Segment] = []
     start = 0
     for segment in segments:
         end = start + segment.length
-        yield replace(segment, data=None if body is None else body[start:end])
+        split.append(Segment(None if body is None else body[start:end], segment.at, segment.length))
         start = end
+    return tuple(split)
 
 
 def _is_stream(content_type: str, body: bytes) -> bool:

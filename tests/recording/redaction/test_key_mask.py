@@ -85,3 +85,23 @@ def test_no_key_in_the_repr() -> None:
 def test_keys_are_known_in_any_letters(key: bytes) -> None:
     """What looks like a key is found whatever its letters and with either dash."""
     assert key not in KeyMask().masked(b'{"text": "' + key + b'"}')
+
+
+TEXTS = st.lists(
+    st.one_of(
+        st.text(st.characters(), max_size=12),
+        st.sampled_from(
+            ["Bearer [removed]", "[removed]", KEY, "sig=abc-xyz", 'api_key": "abc', "x" * 61 + "key=abc", "Bearer",
+             "abcdefgh1", "gzip, deflate", "text/event-stream", "risk-averse", "\ud800", "", "eyJhbGciOi", "-abcdefgh1-",
+             "[removed", "[masked key]"]
+        ),
+    ),
+    max_size=6,
+)  # fmt: skip
+
+
+@given(TEXTS, st.lists(st.sampled_from([KEY, "abcdefgh1", "[removed", "key-7"]), max_size=2))
+def test_texts_are_masked_together_as_each_by_itself(texts: list[str], secrets: list[str]) -> None:
+    """Several texts, looked through together, become what each becomes by itself, wherever in them keys stand."""
+    mask = KeyMask(secrets)
+    assert list(mask.texts(texts)) == [mask.text(text) for text in texts]
