@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from shim.cli.argument_types import not_negative, positive, shard
+from shim.cli.argument_types import not_negative, positive, positive_seconds, shard
 
 _NOTE = """\
 FILE holds recorded exchanges, one JSON object a line, plain or gzip; - is standard input. Files larger than memory are fine.
@@ -72,6 +72,17 @@ def add_compare(
     )
     sharing.add_argument("--parts", metavar="DIR", help="where what a shard found is kept: a folder or a URL")
     sharing.add_argument("--merge", metavar="DIR", help="show the parts of all shards as one run; takes no FILE")
+    sharing.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="have a Dask cluster compare the files into --parts, such as tcp://127.0.0.1:8786, and then merge",
+    )
+    sharing.add_argument(
+        "--patience",
+        type=positive_seconds,
+        metavar="SECONDS",
+        help="how long to wait for a scheduler that is gone, or for workers (default: 300)",
+    )
     shown = command.add_argument_group("what is shown and written")
     shown.add_argument("--json", action="store_true", help="print one JSON object; tables go to standard error")
     shown.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit report, for CI servers")

@@ -45,6 +45,8 @@ _OF_ONE_RECORDING = {
     "shard": None,
     "parts": None,
     "merge": None,
+    "scheduler": None,
+    "patience": None,
 }
 
 _BASELINE_COLUMN = HEADINGS.index("baseline")

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from shim.cli.compare_output import Shown, plural_of
+from shim.cli.compare_part import judge_shard
 from shim.cli.compare_settings import DETAILS, CompareSettings, suitable_workers
 from shim.cli.rendering import UsageError, printer
 from shim.comparison.runs.inputs import expand, identify
@@ -29,7 +30,7 @@ _DONE, _UNDONE = 0, 2
 
 # Option -> what it is where it is not given.
 _OF_THE_WHOLE = {"json": False, "junit": None, "html": None, "limit": None, "resume": None}
-_OF_THE_PARTS = {
+OF_THE_PARTS: dict[str, object] = {
     "rung": None,
     "control": "legacy",
     "api": "recorded",
@@ -49,7 +50,7 @@ def refuse_beside_merge(arguments: argparse.Namespace) -> None:
     """Refuse what the parts have been made with already."""
     if arguments.files:
         raise UsageError("--merge takes no FILE: which files they were stands in the folder")
-    given = _given(arguments, _OF_THE_PARTS)
+    given = given_of(arguments, OF_THE_PARTS)
     if given:
         raise UsageError(f"{given} goes without --merge: the parts were compared already, as they say themselves")
 
@@ -102,16 +103,12 @@ def _go_through(shard: Shard, arguments: argparse.Namespace, *, settings: Compar
 
 
 def _judge(shard: Shard, run: Run, *, shown: Shown) -> str:
-    with contextlib.closing(run.judge(shard)) as found:
+    with contextlib.closing(judge_shard(shard, run)) as found:
         try:
             for line, judged in found:
-                last = run.details[-1] if run.details else None
-                is_kept = last is not None and (last.file, last.line) == (line.file, line.line)
-                shard.take(line, judged, closely=is_kept)
                 shown.add(line, judged)
         except WorkerError as error:
             return str(error)
-        shard.finish()
     return ""
 
 
@@ -125,7 +122,7 @@ def _refuse_what_is_of_the_whole(arguments: argparse.Namespace) -> None:
         raise UsageError("--shard needs --parts DIR: a folder, or a URL, that all shards share")
     if not arguments.files:
         raise UsageError("--shard needs the files of the whole run, the same for each shard")
-    given = _given(arguments, _OF_THE_WHOLE)
+    given = given_of(arguments, _OF_THE_WHOLE)
     if given:
         raise UsageError(
             f"{given} goes without --shard: it is of the whole run; give reports to --merge, and no --resume, "
@@ -133,7 +130,8 @@ def _refuse_what_is_of_the_whole(arguments: argparse.Namespace) -> None:
         )
 
 
-def _given(arguments: argparse.Namespace, defaults: Mapping[str, object]) -> str:
+def given_of(arguments: argparse.Namespace, defaults: Mapping[str, object]) -> str:
+    """The options that are not what they are where they are not given, as they are typed; "" where all are."""
     return ", ".join(
         f"--{name.replace('_', '-')}" for name, default in defaults.items() if getattr(arguments, name) != default
     )
