@@ -27,6 +27,7 @@ from shim.comparison.runs.parts_folder import folder_of
 from shim.comparison.runs.run import Run
 from shim.comparison.runs.shard import Shard
 from shim.comparison.runs.workers import WorkerError
+from shim.recording.files import STDIN
 from shim.recording.remote import is_url, shown
 
 if TYPE_CHECKING:
@@ -219,6 +220,8 @@ def _for_all(name: str, *, option: str) -> str:
     Raises:
         UsageError: it holds what could be one, which a scheduler would keep, and show.
     """
+    if name == STDIN:
+        raise UsageError("standard input cannot be shared out; give files")
     if not is_url(name):
         return os.path.abspath(name)  # noqa: PTH100 - `resolve` would follow links, which lead elsewhere on other machines
     if shown(name) != name:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EXTRA = "legacy-openai-shim[cluster]"
 
-FIRST_PATIENCE = 10.0  # seconds for a scheduler to answer at all: one that was never there is a wrong address
+FIRST_PATIENCE = 30.0  # seconds for a scheduler to answer at all: one that was never there is a wrong address
 PATIENCE = (
     300.0  # seconds to wait for a scheduler that is gone, or for the first worker: what a job system takes to start one
 )
