@@ -1,4 +1,4 @@
-"""`python -m bench.compare_cluster`: many exchanges compared by a Dask cluster on this machine that loses a worker on the way.
+"""`python -m bench.compare_cluster`: many exchanges compared by a local Dask cluster that loses a worker.
 
 Not part of `python -m bench`, and no measure of one core (`compare_rate`): it counts that of the faults that were put in, one in
 a thousand exchanges, each is found, none twice and nothing else, and tells time and memory of driver and workers. 100,000

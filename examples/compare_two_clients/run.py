@@ -1,4 +1,4 @@
-"""Two clients compared: a script for openai 0.28 and its rewrite for the SDK of today, both recorded, and three faults found.
+"""Two clients compared: a script for openai 0.28 and its rewrite for the SDK of today; three faults are found.
 
 Not the scripts (`old_desk`, `new_desk`), nor where the SDK is (`sdk_environment`, which installs it once, unless --python names
 an environment that has it). It runs against a fake API on this machine, which is busy once and cuts one stream short: no key.

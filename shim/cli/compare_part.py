@@ -1,4 +1,4 @@
-"""What a machine of a cluster does for `shim compare --scheduler`: compares one file, and keeps what was found as its part.
+"""What a machine of a cluster does for `shim compare --scheduler`: compares a file, and keeps its part.
 
 Not the cluster (`shim.comparison.runs.cluster`), nor what is made of the answers (`compare_cluster`). It is told in plain JSON
 which file, which options and which folder, and holds all of that against what it sees itself: its own version, the plan in the

@@ -1,4 +1,4 @@
-"""What workers of Dask load before their first task: each file takes them a second, and one of a certain name ends the process.
+"""What workers of Dask load first: each file takes them a second, and one of a certain name ends them.
 
 Not a test: `test_compare_cluster` has workers load it, so that there is time to kill one, and a file that does what a crash in
 a library would do.
