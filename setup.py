@@ -16,6 +16,7 @@ REDIS = ["redis>=5"]
 OTEL = ["opentelemetry-api>=1.30"]
 V0 = ["numpy>=1.22"]
 REMOTE = ["fsspec>=2023.1"]  # recordings and parts at s3://, gs://, https://: one interface for all of them
+CLUSTER = ["distributed>=2024.1"]  # shim compare --scheduler
 CLI = ["rich>=13", "jinja2>=3.1", "h11>=0.16"]
 TESTING = ["h11>=0.16", "h2>=4.1", "trustme>=1.1"]
 DEV = [
@@ -59,8 +60,9 @@ setup(
         "v0": V0,
         "cli": CLI,
         "remote": REMOTE,
+        "cluster": CLUSTER,
         "testing": TESTING,
-        "dev": DEV + NATIVE + FLAGS + REDIS + OTEL + V0 + CLI + REMOTE + TESTING,
+        "dev": DEV + NATIVE + FLAGS + REDIS + OTEL + V0 + CLI + REMOTE + CLUSTER + TESTING,
     },
     entry_points={
         "console_scripts": ["shim = shim.cli:main"],

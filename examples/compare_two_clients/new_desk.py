@@ -1,17 +1,16 @@
-"""The rewrite: the same help desk on plain `requests`, with three faults; `--mended` runs it without them.
+"""The rewrite: the same help desk on the official SDK of today, with three faults; `--mended` runs it without them.
 
-Not the old client (`old_desk`). Any client would do in its place: `shim record` sees what it sends, whatever it is.
+Not the old client (`old_desk`). It runs in an environment of its own, since openai 0.28 and its successors have one name;
+`shim record` sees what it sends, whatever it is.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import time
 from typing import Any
 
-import requests
+import openai
 from conversations import LIMIT, MODEL, Desk, Messages, hold_conversations
 
 TRIES = 3
@@ -21,56 +20,47 @@ class NewDesk(Desk):
     """The rewrite as it was first written."""
 
     def __init__(self, base_url: str, key: str) -> None:
-        self._url = f"{base_url}/chat/completions"
-        self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Bearer {key}"
+        self._client = openai.OpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=30)
 
     def ask(self, messages: Messages) -> str:
         """Ask for a whole answer."""
         try:
-            answer = self._post(self._body(messages))
-            answer.raise_for_status()
-        except requests.RequestException:
+            answer = self._client.chat.completions.create(messages=messages, **self._options())
+        except openai.OpenAIError:
             return ""  # the second fault: whatever went wrong becomes an answer
-        return str(answer.json()["choices"][0]["message"]["content"])
+        return str(answer.choices[0].message.content)
 
     def stream(self, messages: Messages) -> str:
         """Ask for an answer piece by piece."""
         text, _ = self._pieces(messages)
         return text  # the third fault: where the stream ends, the answer is taken to be over
 
-    def _body(self, messages: Messages) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         """The first fault: the limit of the answer was lost on the way."""
-        return {"model": MODEL, "messages": messages, "temperature": 0.2, "user": "desk"}
-
-    def _post(self, body: dict[str, Any]) -> requests.Response:
-        return self._session.post(self._url, json=body, stream=bool(body.get("stream")), timeout=30)
+        return {"model": MODEL, "temperature": 0.2, "user": "desk"}
 
     def _pieces(self, messages: Messages) -> tuple[str, str | None]:
-        """The text of a stream, and why it ended; None where it did not say."""
+        """The text of a stream, and why it ended; None where it did not say, which the SDK takes for an end like any other."""
         text, finish = "", None
-        with self._post({**self._body(messages), "stream": True}) as answer:
-            for line in answer.iter_lines():
-                data = line.removeprefix(b"data: ")
-                if line.startswith(b"data: ") and data != b"[DONE]":
-                    choice = json.loads(data)["choices"][0]
-                    text += choice["delta"].get("content") or ""
-                    finish = choice.get("finish_reason") or finish
+        with self._client.chat.completions.create(messages=messages, stream=True, **self._options()) as chunks:
+            for chunk in chunks:
+                choice = chunk.choices[0]
+                text += choice.delta.content or ""
+                finish = choice.finish_reason or finish
         return text, finish
 
 
 class MendedDesk(NewDesk):
     """The rewrite, once the comparison had told what it does otherwise."""
 
+    def __init__(self, base_url: str, key: str) -> None:
+        super().__init__(base_url, key)
+        self._client = self._client.with_options(max_retries=TRIES - 1)  # the SDK asks again when the API is busy
+
     def ask(self, messages: Messages) -> str:
-        """Ask again when the API is busy, and let every other failure be one."""
-        for attempt in range(TRIES):
-            answer = self._post(self._body(messages))
-            if answer.status_code != requests.codes.too_many_requests:
-                answer.raise_for_status()
-                return str(answer.json()["choices"][0]["message"]["content"])
-            time.sleep(0.05 * attempt)
-        raise SystemExit("the API is busy")
+        """Ask for a whole answer, and let every failure be one."""
+        answer = self._client.chat.completions.create(messages=messages, **self._options())
+        return str(answer.choices[0].message.content)
 
     def stream(self, messages: Messages) -> str:
         """Take an answer for whole only if it says why it ended."""
@@ -80,8 +70,8 @@ class MendedDesk(NewDesk):
                 return text
         raise SystemExit("the answer broke off")
 
-    def _body(self, messages: Messages) -> dict[str, Any]:
-        return {**super()._body(messages), "max_tokens": LIMIT}
+    def _options(self) -> dict[str, Any]:
+        return {**super()._options(), "max_tokens": LIMIT}
 
 
 if __name__ == "__main__":

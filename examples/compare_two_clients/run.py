@@ -1,13 +1,14 @@
-"""Two clients compared: a script for openai 0.28 and its rewrite, recorded by `shim record`, and three faults found.
+"""Two clients compared: a script for openai 0.28 and its rewrite for the SDK of today; three faults are found.
 
-Not the scripts (`old_desk`, `new_desk`). It runs against a fake API on this machine, which is busy once and cuts one stream
-short: no key, no network.
+Not the scripts (`old_desk`, `new_desk`), nor where the SDK is (`sdk_environment`, which installs it once, unless --python names
+an environment that has it). It runs against a fake API on this machine, which is busy once and cuts one stream short: no key.
 
     python examples/compare_two_clients/run.py
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import signal
@@ -17,6 +18,8 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+
+from sdk_environment import NoSDKError, sdk_python
 
 from shim.comparison import ABSENT, RecordingsReport, Verdict, compare_recordings
 from shim.testing.fake_openai import (
@@ -92,26 +95,33 @@ def _chunk(text: str, *, reason: str | None = None) -> dict[str, object]:
 
 def main() -> int:
     """Record the old client, the rewrite and the mended one, and hold them against each other."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", type=Path, help="the interpreter of an environment with openai 1 or newer")
+    try:
+        python = str(sdk_python(parser.parse_args().python))
+    except NoSDKError as error:
+        print(error, file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory() as folder:
         old, new, mended = (Path(folder) / f"{name}.jsonl" for name in ("old", "new", "mended"))
         print("1. The old client, through shim record.")
-        record("old_desk.py", into=old)
+        record(sys.executable, "old_desk.py", into=old)
         print("2. The rewrite, through shim record; then: shim compare old.jsonl --candidate new.jsonl")
-        record("new_desk.py", into=new)
+        record(python, "new_desk.py", into=new)
         compare(old, new)
         print("3. The rewrite, mended; then: shim compare old.jsonl --candidate mended.jsonl")
-        record("new_desk.py", "--mended", into=mended)
+        record(python, "new_desk.py", "--mended", into=mended)
         report = compare(old, mended)
     return 0 if report.ok else 1
 
 
-def record(program: str, *options: str, into: Path) -> None:
-    """Run a program against the API, with the recording proxy between."""
+def record(python: str, *program: str, into: Path) -> None:
+    """Run a program with an interpreter against the API, with the recording proxy between."""
     with FakeOpenAI() as server:
         server.plan(*[Respond(HouseApi().answer)] * MOST_REQUESTS)
         with recording(server.base_url, into) as base_url:
             environment = {**os.environ, "OPENAI_API_BASE": base_url, "OPENAI_API_KEY": "sk-test"}
-            subprocess.run([sys.executable, str(HERE / program), *options], env=environment, check=True)  # noqa: S603 - our own program
+            subprocess.run([python, *program], env=environment, check=True, cwd=HERE)  # noqa: S603 - our own program
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shim.cli.compare_cluster import fill_parts
 from shim.cli.compare_output import Shown
 from shim.cli.compare_recordings import check_options, compare_recordings
 from shim.cli.compare_reports import Reports
@@ -46,6 +47,10 @@ def compare(arguments: argparse.Namespace) -> int:
     """
     try:
         check_options(arguments)
+        if arguments.scheduler is not None:
+            return _compare_on_cluster(arguments)
+        if arguments.patience is not None:
+            raise UsageError("--patience is for a cluster; give --scheduler ADDRESS, too")
         if arguments.shard is not None or arguments.parts is not None:
             return compare_shard(arguments)
         if not arguments.files and arguments.merge is None:
@@ -64,6 +69,16 @@ def compare(arguments: argparse.Namespace) -> int:
     except OSError as error:
         write_nowhere()
         raise UsageError(f"{error.filename or 'a report'} cannot be written: {error.strerror or error}") from None
+
+
+def _compare_on_cluster(arguments: argparse.Namespace) -> int:
+    """Have a cluster write the parts, and merge them."""
+    check_outputs(arguments)
+    merged = fill_parts(arguments)
+    if merged is None:
+        return UNUSABLE
+    with contextlib.ExitStack() as open_files:
+        return _Command(merged, open_files).run()
 
 
 class _Command:

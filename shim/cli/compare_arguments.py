@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from shim.cli.argument_types import not_negative, positive, shard
+from shim.cli.argument_types import not_negative, positive, positive_seconds, shard
 
 _NOTE = """\
 FILE holds recorded exchanges, one JSON object a line, plain or gzip; - is standard input. Files larger than memory are fine.
@@ -71,12 +71,7 @@ def add_compare(
         help="processes (default: 1 for small input, else one per core, to 8)",
     )
     running.add_argument("--resume", type=Path, metavar="FILE", help="a journal: go on where an interrupted run ended")
-    sharing = command.add_argument_group("many machines (docs/at_scale.md)")
-    sharing.add_argument(
-        "--shard", type=shard, metavar="I/N", help="compare every Nth file, from the Ith on, counted from 0"
-    )
-    sharing.add_argument("--parts", metavar="DIR", help="where what a shard found is kept: a folder or a URL")
-    sharing.add_argument("--merge", metavar="DIR", help="show the parts of all shards as one run; takes no FILE")
+    _add_sharing(command)
     shown = command.add_argument_group("what is shown and written")
     shown.add_argument("--json", action="store_true", help="print one JSON object; tables go to standard error")
     shown.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit report, for CI servers")
@@ -109,4 +104,24 @@ def _add_two_recordings(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         help="what the control's client asked and got once more: what those two differ in is noise; may be repeated",
+    )
+
+
+def _add_sharing(command: argparse.ArgumentParser) -> None:
+    sharing = command.add_argument_group("many machines (docs/at_scale.md)")
+    sharing.add_argument(
+        "--shard", type=shard, metavar="I/N", help="compare every Nth file, from the Ith on, counted from 0"
+    )
+    sharing.add_argument("--parts", metavar="DIR", help="where what a shard found is kept: a folder or a URL")
+    sharing.add_argument("--merge", metavar="DIR", help="show the parts of all shards as one run; takes no FILE")
+    sharing.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="have a Dask cluster compare the files into --parts, such as tcp://127.0.0.1:8786, and then merge",
+    )
+    sharing.add_argument(
+        "--patience",
+        type=positive_seconds,
+        metavar="SECONDS",
+        help="how long to wait for a scheduler that is gone, or for workers (default: 300)",
     )

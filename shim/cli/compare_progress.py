@@ -1,6 +1,7 @@
 """The progress of `shim compare` and `shim recordings`: a bar on a terminal, by rich where it is there, or nothing.
 
-Not what a run found (`compare_output`). How far it is, is told by the bytes read, since nobody knows how many lines a file has.
+Not what a run found (`compare_output`). How far it is, is told by the bytes read, since nobody knows how many lines a file has;
+or, on a cluster, by the files that are done.
 No thread draws it: it is drawn by whoever advances it, at most some ten times a second.
 """
 
@@ -10,6 +11,7 @@ import importlib.util
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -48,9 +50,10 @@ class Progress:
 class LineProgress(Progress):
     """One line, rewritten in place."""
 
-    def __init__(self, source: Measured, *, compares: bool = True) -> None:
+    def __init__(self, source: Measured, *, compares: bool = True, words: Callable[[], str] | None = None) -> None:
         self._source = source
         self._compares = compares
+        self._told_words = words
         self._next = 0.0
         self._done = self._noted = 0
 
@@ -77,6 +80,8 @@ class LineProgress(Progress):
         sys.stderr.flush()
 
     def _words(self) -> str:
+        if self._told_words is not None:
+            return self._told_words()
         return f"{self._done:,} compared, {self._noted:,} to look at" if self._compares else f"{self._done:,} read"
 
     def _share(self) -> str:
@@ -87,8 +92,8 @@ class LineProgress(Progress):
 class RichProgress(LineProgress):
     """A bar drawn by rich."""
 
-    def __init__(self, source: Measured, *, compares: bool = True) -> None:
-        super().__init__(source, compares=compares)
+    def __init__(self, source: Measured, *, compares: bool = True, words: Callable[[], str] | None = None) -> None:
+        super().__init__(source, compares=compares, words=words)
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -113,10 +118,19 @@ class RichProgress(LineProgress):
         self._bar.update(self._task, completed=self._source.position, description=self._words(), refresh=True)
 
 
-def progress(source: Measured, *, wanted: bool, compares: bool = True) -> Progress:
-    """The progress that suits standard error: a bar on a terminal, nothing elsewhere. `compares`: says what is found, too."""
+def progress(
+    source: Measured, *, wanted: bool, compares: bool = True, words: Callable[[], str] | None = None
+) -> Progress:
+    """The progress that suits standard error: a bar on a terminal, nothing elsewhere.
+
+    Args:
+        source: how far it is.
+        wanted: whether there may be one.
+        compares: whether it says what is found, too.
+        words: says what stands beside the bar, in the place of lines and what was found in them.
+    """
     if not wanted or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return Progress()
     if os.environ.get("NO_COLOR") or importlib.util.find_spec("rich") is None:
-        return LineProgress(source, compares=compares)
-    return RichProgress(source, compares=compares)
+        return LineProgress(source, compares=compares, words=words)
+    return RichProgress(source, compares=compares, words=words)

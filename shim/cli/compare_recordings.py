@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DETAILS = 200  # verdicts that the page shows closely
 
 # What reads answers once more, or says what a client would send, has no meaning where both clients have been recorded.
-_OF_ONE_RECORDING = (*OF_THE_NEW_PATH, "workers", "resume", "shard", "parts", "merge")
+_OF_ONE_RECORDING = (*OF_THE_NEW_PATH, "workers", "resume", "shard", "parts", "merge", "scheduler", "patience")
 
 _BASELINE_COLUMN = HEADINGS.index("baseline")
 

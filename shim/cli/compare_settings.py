@@ -17,6 +17,7 @@ from shim.factory import create_comparer
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from shim.comparison.runs.judge import ComparerMaker
     from shim.comparison.verdict import Rung
@@ -74,7 +75,7 @@ class CompareSettings:
     @property
     def make_comparer(self) -> ComparerMaker:
         """Makes a comparer, in this process or another."""
-        return partial(create_comparer, rungs=self.rungs, ignore=self.rules, **self._control, **self._told_to_comparer)
+        return maker_of(self.options)
 
     @property
     def _told_to_comparer(self) -> dict[str, Any]:
@@ -82,17 +83,18 @@ class CompareSettings:
         given = {name: getattr(told, name) for name in _CANDIDATE_SETTINGS if getattr(told, name) is not None}
         return {"api": told.api, "candidate_settings": given, "resplit": told.resplit, "truncate": told.truncate}
 
-    @property
-    def _control(self) -> dict[str, Any]:
-        """Who reads for the old side, as the comparer is told."""
-        if self._told.control == "legacy":
-            return {}
+
+def maker_of(options: Mapping[str, Any]) -> ComparerMaker:
+    """Makes a comparer by `CompareSettings.options`, in this process or another, on this machine or another."""
+    told = {name: options[name] for name in ("api", "candidate_settings", "resplit", "truncate")}
+    if options["control"] != "legacy":
         from shim.compat.openai_v0 import V0Reader
 
-        return {"control": V0Reader}
+        told["control"] = V0Reader
+    return partial(create_comparer, rungs=tuple(options["rungs"]), ignore=_rules_of(options), **told)
 
 
-def _rules_of(options: dict[str, Any]) -> tuple[IgnoreRule, ...]:
+def _rules_of(options: Mapping[str, Any]) -> tuple[IgnoreRule, ...]:
     """The ignore rules that `CompareSettings.options` tell of."""
     return tuple(
         IgnoreRule(path=path, rule=rule, rung=rung, reason=reason, owner=owner)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from shim.cli.compare_arguments import OF_THE_NEW_PATH, given
 from shim.cli.compare_output import Shown, plural_of
+from shim.cli.compare_part import judge_shard
 from shim.cli.compare_settings import DETAILS, CompareSettings, suitable_workers
 from shim.cli.rendering import UsageError, printer
 from shim.comparison.runs.inputs import expand, identify
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
 _DONE, _UNDONE = 0, 2
 
 _OF_THE_WHOLE = ("json", "junit", "html", "limit", "resume")
-_OF_THE_PARTS = (*OF_THE_NEW_PATH, "ignore", "limit", "workers", "resume")
+OF_THE_PARTS = (*OF_THE_NEW_PATH, "ignore", "limit", "workers", "resume")
 
 
 def refuse_beside_merge(arguments: argparse.Namespace) -> None:
     """Refuse what the parts have been made with already."""
     if arguments.files:
         raise UsageError("--merge takes no FILE: which files they were stands in the folder")
-    said = ", ".join(given(arguments, _OF_THE_PARTS))
+    said = ", ".join(given(arguments, OF_THE_PARTS))
     if said:
         raise UsageError(f"{said} goes without --merge: the parts were compared already, as they say themselves")
 
@@ -88,16 +89,12 @@ def _go_through(shard: Shard, arguments: argparse.Namespace, *, settings: Compar
 
 
 def _judge(shard: Shard, run: Run, *, shown: Shown) -> str:
-    with contextlib.closing(run.judge(shard)) as found:
+    with contextlib.closing(judge_shard(shard, run)) as found:
         try:
             for line, judged in found:
-                last = run.details[-1] if run.details else None
-                is_kept = last is not None and (last.file, last.line) == (line.file, line.line)
-                shard.take(line, judged, closely=is_kept)
                 shown.add(line, judged)
         except WorkerError as error:
             return str(error)
-        shard.finish()
     return ""
 
 

@@ -65,9 +65,9 @@ TABLE = {
         f"{VOCABULARY} shim.calls shim.descriptors shim.per_process shim.transfer_observer shim.wire",
         "fsspec h11 requests urllib3",
     ),
-    "shim.comparison": row(  # replays recorded answers through requests and urllib3
+    "shim.comparison": row(  # replays recorded answers through requests and urllib3; `distributed` reaches a cluster
         f"{VOCABULARY} shim.calls shim.layers shim.transfer_observer shim.recording shim.wakeup shim.wire",
-        "jinja2 requests urllib3",
+        "distributed jinja2 requests urllib3",
     ),
     "shim.migration": row(  # upgrades read and write bodies; tomli: TOML before Python 3.11
         f"{VOCABULARY} shim.layers shim.poller shim.recording shim.comparison shim.wire",
@@ -108,7 +108,11 @@ TYPES_ONLY = frozenset({"_typeshed", "typing_extensions"})
 STANDARD = sys.stdlib_module_names | {"tomllib"}
 
 # Packages that one module of a room alone may import.
-ONE_DOOR = {"fsspec": "shim.recording.remote", "pycurl": "shim.native.http_multi"}
+ONE_DOOR = {
+    "distributed": "shim.comparison.runs.cluster",
+    "fsspec": "shim.recording.remote",
+    "pycurl": "shim.native.http_multi",
+}
 
 
 @dataclass(frozen=True)
