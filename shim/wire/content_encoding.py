@@ -156,6 +156,8 @@ class ContentDecoder:
                 return
             if self._inflater is None:
                 data, self._held = self._held + data, b""
+                if self._members:
+                    data = data.lstrip(b"\0")  # padding between two members, as gzip(1) takes it
                 if not self._begin(data, is_last=is_last):
                     return
                 continue
@@ -169,7 +171,7 @@ class ContentDecoder:
     def _begin(self, data: bytes, *, is_last: bool) -> bool:
         """Begin to read what begins so; False where nothing can be begun yet, or at all, and the bytes are held."""
         if self._members:
-            return self._begin_member(data.lstrip(b"\0"), is_last=is_last)
+            return self._begin_member(data, is_last=is_last)
         if len(data) < (_TELLING if self._name == "deflate" else len(_GZIP_MAGIC)) and not (is_last and data):
             self._held = data
             return False

@@ -160,6 +160,12 @@ def test_what_stands_behind_the_last_member_is_left_out(tail: bytes, size: int) 
     assert read(gzip.compress(TEXT) + tail, "gzip", size=size) == TEXT
 
 
+@pytest.mark.parametrize("size", [1, 7, 1 << 16])
+def test_members_may_have_padding_between_them(size: int) -> None:
+    """Zeros between two members are left out, however they are split, and the second is read."""
+    assert read(gzip.compress(TEXT) + bytes(9) + gzip.compress(b"more"), "gzip", size=size) == TEXT + b"more"
+
+
 def test_what_came_before_the_damage_is_not_lost() -> None:
     """Bytes that were undone before a fault are returned; the fault is at hand, and raised at the next call."""
     decoder = decoder_of("gzip")
