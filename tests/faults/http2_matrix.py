@@ -31,7 +31,7 @@ from tests.helpers.providers import MakeNative
 MOST_SECONDS = 15.0
 """What a cell may take, on a busy machine; on an idle one each takes some hundredths, or the silence it is given."""
 _SILENCE = 0.6  # seconds of it that end a request that will not be ended
-_PATIENCE = 4.0  # that end any other: far more than it takes
+_PATIENCE = 6.0  # that end any other: far more than it takes
 _BESIDE_SILENCE = 1.5  # that end a stream beside, where the whole connection is silent
 _numbers = itertools.count(1)
 
@@ -90,9 +90,16 @@ class Http2Matrix:
         return self._server.connections
 
     def run(self, cell: Http2Cell) -> CameOverHttp2:
-        """Run one cell; raises AssertionError where a promise is broken."""
-        self._server.play(cell)
+        """Run one cell and a request after it; raises AssertionError where a promise is broken."""
         began = time.monotonic()
+        came = self.play(cell)
+        self.follow()
+        assert time.monotonic() - began < MOST_SECONDS
+        return came
+
+    def play(self, cell: Http2Cell) -> CameOverHttp2:
+        """Run one cell alone."""
+        self._server.play(cell)
         if cell.opening is not None:
             self._close()  # what is wrong with an opening needs a connection of its own
         provider = self._made()
@@ -100,14 +107,21 @@ class Http2Matrix:
         faulty = _asked(provider, FAULTY, stream=cell.stream, patience=_SILENCE if cell.silent else _PATIENCE)
         asked = [faulty] if beside is None else [faulty, beside]
         drive(provider, lambda: all(each.heard.done for each in asked), seconds=MOST_SECONDS)
-        following = _asked(provider, b"", stream=False, patience=_PATIENCE)
-        drive(provider, lambda: following.heard.done, seconds=MOST_SECONDS)
-        assert following.heard.response.text == following.mark, "the next request got another's answer"
         assert self._server.plays <= 1, "the request was sent again, unasked"
-        assert time.monotonic() - began < MOST_SECONDS
         return _came(cell, faulty, beside)
 
-    def _begin_beside(self, provider: NativeProvider, cell: Http2Cell) -> _Asked:
+    def follow(self) -> None:
+        """Make a next request, which has to get its own answer."""
+        following = self.ask()
+        assert following.heard.response.text == following.mark, "the next request got another's answer"
+
+    def ask(self, *, patience: float = _PATIENCE) -> Asked:
+        """Make a request, and drive it to its end."""
+        asked = _asked(self._made(), b"", stream=False, patience=patience)
+        drive(self._made(), lambda: asked.heard.done, seconds=MOST_SECONDS)
+        return asked
+
+    def _begin_beside(self, provider: NativeProvider, cell: Http2Cell) -> Asked:
         """A healthy stream that has begun: its connection is the one that the faulty request takes."""
         patience = _BESIDE_SILENCE if cell.end == "silence" else _PATIENCE
         beside = _asked(provider, BESIDE, stream=True, patience=patience)
@@ -125,12 +139,14 @@ class Http2Matrix:
             provider.close()
 
 
-class _Asked(Struct):
+class Asked(Struct):
+    """A request, the words that its answer has, and what was heard of it."""
+
     mark: str
     heard: Heard
 
 
-def _asked(provider: NativeProvider, words: bytes, *, stream: bool, patience: float) -> _Asked:
+def _asked(provider: NativeProvider, words: bytes, *, stream: bool, patience: float) -> Asked:
     mark = f"mark-{next(_numbers)}"
     request = ModelRequest("m", (user(f"{words.decode()} {mark}"),))
     options = CallOptions(deadlines=Deadlines(read=patience))
@@ -139,10 +155,10 @@ def _asked(provider: NativeProvider, words: bytes, *, stream: bool, patience: fl
         provider.start_stream(request, heard.on_event, heard.on_completion, options=options)
     else:
         provider.start_request(request, heard.on_completion, options=options)
-    return _Asked(mark, heard)
+    return Asked(mark, heard)
 
 
-def _came(cell: Http2Cell, faulty: _Asked, beside: _Asked | None) -> CameOverHttp2:
+def _came(cell: Http2Cell, faulty: Asked, beside: Asked | None) -> CameOverHttp2:
     completion = faulty.heard.completion  # exactly one
     told_beside = "" if beside is None else _beside(beside)
     if cell.end == "RST":  # what had been handed over before it, the system decides
@@ -158,7 +174,7 @@ def _came(cell: Http2Cell, faulty: _Asked, beside: _Asked | None) -> CameOverHtt
     return CameOverHttp2(category=str(completion.error.category), text=text, beside=told_beside)
 
 
-def _beside(beside: _Asked) -> str:
+def _beside(beside: Asked) -> str:
     """What a stream beside came to: whole, or with its connection, what had come of it kept."""
     completion = beside.heard.completion  # exactly one
     text = _text(completion)

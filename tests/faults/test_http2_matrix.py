@@ -6,6 +6,7 @@ import pytest
 
 from shim.model import ErrorCategory
 from tests.faults.http2_answers import Http2Cell
+from tests.faults.http2_frames import settings
 from tests.faults.http2_matrix import Http2Matrix, http2_cells, http2_come_of, http2_phases
 from tests.faults.matrix import PAGE
 
@@ -45,7 +46,7 @@ def test_each_cell_comes_to_what_the_page_says(phase: str) -> None:
         "whole: a name in upper case",
         "stream: a length that is too short",
         "whole: two statuses",
-        "stream: REFUSED_STREAM before the head",
+        "stream: CANCEL before the head",
     ],
 )
 def test_a_fault_of_one_stream_leaves_its_connection(key: str) -> None:
@@ -69,6 +70,17 @@ def test_a_connection_that_is_lost_is_lost_to_all(key: str, category: ErrorCateg
     with Http2Matrix().running() as matrix:
         came = matrix.run(cell(key))
         assert (came.category, came.beside) == (category, category)
+        assert matrix.connections == 2
+
+
+def test_a_window_that_does_not_open_ends_in_the_read_timeout() -> None:
+    """A request that a server never lets out ends in time, and the next one goes out on another connection."""
+    opening = settings((4, 0))  # SETTINGS_INITIAL_WINDOW_SIZE
+    stalled = Http2Cell(phase="", name="", stream=False, sent=lambda _sid: b"", opening=opening)
+    with Http2Matrix().running() as matrix:
+        assert matrix.play(stalled).category == "ok"  # it was out before the server's word was heard
+        assert matrix.ask(patience=0.6).heard.error.category is ErrorCategory.TIMEOUT
+        matrix.follow()
         assert matrix.connections == 2
 
 
