@@ -1,4 +1,4 @@
-"""Cells over HTTP/2: streams that are reset, connections that go away, fall silent or just end, and lengths that are wrong.
+"""Cells over HTTP/2: streams that are reset, connections that go away, fall silent or just end, and wrong lengths.
 
 Not heads, frames and floods (`http2_forms`). RFC 9113: streams 5.1, RST_STREAM 6.4, GOAWAY 6.8, malformed messages 8.1.1.
 """
