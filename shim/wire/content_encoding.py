@@ -232,29 +232,35 @@ class _Inflater:
     A copy of an earlier state is kept, and what was fed since, so that what is told does not depend on how a body was split.
     """
 
-    __slots__ = ("_earlier", "_fed", "_given", "zlib")
+    __slots__ = ("_earlier", "_fed", "_given", "_room", "zlib")
 
     def __init__(self, window: int) -> None:
         self.zlib = zlib.decompressobj(window)
+        self._fed: list[bytes] = []
+        self._keep()
+
+    def _keep(self) -> None:
+        """Keep a copy of the state as it is."""
         self._earlier = self.zlib.copy()
-        self._fed = bytearray()
+        self._fed.clear()
         self._given = 0
+        self._room = _KEPT
 
     def decompress(self, data: bytes, most: int) -> bytes:
         """As zlib's."""
-        piece = self.zlib.decompress(data, most)
-        if len(self._fed) + len(data) < _KEPT:
-            self._fed += data[: len(data) - len(self.zlib.unconsumed_tail)]
-            self._given += len(piece)
+        inflater = self.zlib
+        piece = inflater.decompress(data, most)
+        self._room -= len(data)
+        if self._room < 0 or inflater.unconsumed_tail:
+            self._keep()
         else:
-            self._earlier = self.zlib.copy()
-            self._fed.clear()
-            self._given = 0
+            self._fed.append(data)
+            self._given += len(piece)
         return piece
 
     def before_damage(self, data: bytes, most: int) -> bytes:
         """What stands before the damage that was found in `data`, at most as much as `decompress` would have given."""
-        fed = bytes(self._fed) + data
+        fed = b"".join(self._fed) + data
         whole, damaged = 0, len(fed)  # lengths that can be undone, and cannot
         given = b""
         while damaged - whole > 1:
