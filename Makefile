@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOWEST := .lowest
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-again lowest check bench soak parity programs clean
+.PHONY: help demo test test-slow test-again lowest check bench soak fuzz parity programs clean
 
 help:
 	@echo "make demo    watch the legacy client answer through the shim (no network, no key)"
@@ -16,6 +16,7 @@ help:
 	@echo "make check   lint, format and type checks"
 	@echo "make bench   measure against peers (installs them into .bench/)"
 	@echo "make soak    both providers under load and faults for ten minutes: nothing lost, nothing piling up"
+	@echo "make fuzz    coverage-guided fuzzing of what reads bytes of others (SECONDS=60; installs Atheris into .bench/)"
 	@echo "make parity  the same calls through the real openai 0.28.1 and through shim.compat.openai_v0"
 	@echo "make programs  langchain, llm, instructor, litellm and guidance of that time, on both"
 
@@ -57,9 +58,11 @@ check: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench
 
-SECONDS ?= 600
 soak: $(STAMP)
-	$(BIN)/python -m bench.soak --seconds $(SECONDS)
+	$(BIN)/python -m bench.soak --seconds $(or $(SECONDS),600)
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
 
 parity: $(STAMP)
 	$(BIN)/python -m bench.parity_v0

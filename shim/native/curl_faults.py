@@ -12,6 +12,7 @@ from shim.native.transfer import FaultKind, TransferFault
 
 _UNSUPPORTED_PROTOCOL: Final = 1
 _WEIRD_SERVER_REPLY: Final = 8
+_HTTP2: Final = 16  # its framing
 _PARTIAL_FILE: Final = 18
 _OPERATION_TIMEDOUT: Final = 28
 _BAD_CONTENT_ENCODING: Final = 61
@@ -28,6 +29,7 @@ _NEEDS_DESCRIPTOR: Final = frozenset({2, 5, 6, 7, 27, 35, 45, 58, 66, 77, 82, 83
 _KINDS: dict[int, FaultKind] = {
     _UNSUPPORTED_PROTOCOL: "protocol",
     _WEIRD_SERVER_REPLY: "protocol",
+    _HTTP2: "protocol",
     _PARTIAL_FILE: "truncated",
     _OPERATION_TIMEDOUT: "timeout",
     _BAD_CONTENT_ENCODING: "protocol",
@@ -40,7 +42,12 @@ _WORDS: tuple[tuple[str, FaultKind], ...] = (
     ("Malformed encoding found in chunked", "protocol"),
     ("CONNECT tunnel failed, response 407", "invalid_request"),
     ("CONNECT tunnel failed, response 403", "invalid_request"),
+    ("received invalid frame", "protocol"),  # of HTTP/2: a message that RFC 9113 8.1.1 calls malformed
+    ("Invalid HTTP header field", "protocol"),
+    ("Too many response headers", "protocol"),
+    ("nghttp2 recv error", "protocol"),
     ("unexpected eof", "truncated"),  # the end of TCP without that of TLS
+    ("SSL_ERROR_SYSCALL, errno 0", "truncated"),  # the same, seen by what was still to be sent
 )
 
 NO_HEAD: Final = TransferFault("truncated", "the connection was closed inside the head of the answer")

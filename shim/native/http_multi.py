@@ -59,6 +59,7 @@ class HttpMulti:
         self._active: dict[Any, Transfer] = {}
         self._fresh: list[Transfer] = []
         self._ready: deque[tuple[int, int]] = deque()
+        self._looked_at: list[int] = []  # sockets, in the next turn
         self._deliveries = Deliveries()
         self._backpressure = Backpressure(self._sockets, curl=pycurl)
         self._idle: list[Any] = []
@@ -188,8 +189,8 @@ class HttpMulti:
         self._holds_nothing = True  # a child forked from now on that collects it finds nothing of the parent's
         for transfer in list(self._active.values()):
             self.cancel(transfer)
-        self._fresh.clear()
-        self._ready.clear()
+        for pending in (self._fresh, self._ready, self._looked_at):
+            pending.clear()
         for each in (self._backpressure, self._deliveries, self._appointments):
             each.clear()
         self._close_multi()
@@ -212,7 +213,7 @@ class HttpMulti:
         self._multi.setopt(pycurl.M_TIMERFUNCTION, ignore_timer)
         for easy in self._active:
             at_rest(easy, curl=pycurl)
-        for each in (self._active, self._fresh, self._ready, self._idle):
+        for each in (self._active, self._fresh, self._ready, self._looked_at, self._idle):
             each.clear()
         for one in (self._backpressure, self._deliveries, self._appointments):
             one.clear()
@@ -234,6 +235,9 @@ class HttpMulti:
             ready.extend(self._sockets.ready())
         elif self._fresh:
             ready.extend(each for each in self._sockets.ready() if each not in ready)
+        if self._looked_at:
+            ready.extend((fd, READ) for fd in self._looked_at)
+            self._looked_at.clear()
         if self._fresh:
             for transfer in self._fresh:
                 transfer.begin()
@@ -274,8 +278,16 @@ class HttpMulti:
                     transfer.started_over = True
                     self._start_over(transfer)
                 else:
+                    self._look_at_connection(easy)
                     answered = bool(transfer.status or easy.getinfo(pycurl.RESPONSE_CODE))
                     self._end(transfer, fault_of(code, message, answered=answered, odd_status=transfer.odd_status))
+
+    def _look_at_connection(self, easy: Any) -> None:
+        """Have libcurl look at whose connection that is: where HTTP/2 has given one up, it tells them only when more comes."""
+        fd = easy.getinfo(pycurl.ACTIVESOCKET)
+        if fd >= 0:
+            self._looked_at.append(fd)
+            self._sockets.ring()
 
     def _is_unseen(self, transfer: Transfer) -> bool:
         """Whether the server has seen nothing of a transfer that failed: its connection was a kept one that had ended before."""
@@ -300,6 +312,8 @@ class HttpMulti:
             sent = transfer.easy.getinfo(pycurl.PRETRANSFER_TIME)
             outcome = self._review_sent(transfer, now) if sent else self._review_unsent(transfer, now)
             if isinstance(outcome, TransferFault):
+                # Over HTTP/2 libcurl would keep its connection, dead as that may be, and put the next request on it.
+                transfer.easy.setopt(pycurl.FORBID_REUSE, 1)
                 self._end(transfer, outcome)
             else:
                 self._appointments.make(outcome, transfer)
@@ -308,13 +322,18 @@ class HttpMulti:
         """When to look again at a transfer that has its connection, or why it ends: its server has been silent for too long."""
         if now >= transfer.end_by:
             return TransferFault("timeout", "the body did not end in time after the last event")
-        if transfer.patience is None:
-            return math.inf
-        if transfer.held is not None:
-            return now + transfer.patience  # nobody wants to hear its server
-        sent_after = transfer.easy.getinfo(pycurl.POSTTRANSFER_TIME_T) / 1e6
-        due = transfer.last_sign(now, sent_after=sent_after) + transfer.patience
-        return due if due > now else TransferFault("timeout", f"the server sent nothing for {transfer.patience:g} s")
+        due = math.inf
+        if transfer.patience is not None:
+            if transfer.held is not None:
+                return now + transfer.patience  # nobody wants to hear its server
+            sent_after = transfer.easy.getinfo(pycurl.POSTTRANSFER_TIME_T) / 1e6
+            due = transfer.last_sign(now, sent_after=sent_after) + transfer.patience
+            if due <= now:
+                return TransferFault("timeout", f"the server sent nothing for {transfer.patience:g} s")
+        if transfer.alone or transfer.held is not None:
+            return due
+        self._look_at_connection(transfer.easy)  # it may be given up; ever more seldom, as that shows early
+        return min(due, now + max(_SHARING_SECONDS, now - transfer.started))
 
     def _review_unsent(self, transfer: Transfer, now: float) -> float | TransferFault:
         """When to look again at a transfer without a connection, or why it ends: making one takes too long."""
@@ -362,6 +381,7 @@ class HttpMulti:
         self._appointments.tidy(running=len(self._active))
         at_rest(easy, curl=pycurl)
         easy.setopt(pycurl.FRESH_CONNECT, 0)
+        easy.setopt(pycurl.FORBID_REUSE, 0)
         easy.setopt(pycurl.CONNECTTIMEOUT_MS, self._options[pycurl.CONNECTTIMEOUT_MS])
         if len(self._idle) < _MOST_IDLE_HANDLES:
             self._idle.append(easy)

@@ -107,7 +107,8 @@ class _Chunks:
         """The body bytes in the data."""
         parts: list[bytes] = []
         end = len(data)
-        position = 0 if self._expected != "size" or self._line else _whole_chunks(data, 0, into=parts)
+        is_between = self._expected == "size" and not self._line and not self.words
+        position = _whole_chunks(data, 0, into=parts) if is_between else 0
         while position < end and not self.words and self._expected != "nothing":
             if self._expected == "data":
                 stop = min(position + self._due, end)

@@ -21,6 +21,7 @@ MAX_RATIO: Final = 300
 _RATIO_COUNTS_FROM: Final = 1024 * 1024  # decoded bytes: a short body may be as repetitive as it likes
 _PIECE: Final = 1024 * 1024  # decoded at a time, so that no call makes more than it may
 _TELLING: Final = 64  # bytes of a body called deflate that tell raw deflate from text
+_KEPT: Final = 4 * 1024  # encoded bytes that are undone again where damage is found: more often would cost more
 
 _IDENTITY: Final = frozenset({"", "identity", "none"})
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
@@ -81,7 +82,7 @@ class ContentDecoder:
         self._name = encoding
         self._limit = limit
         self._held = b""  # what came before it is known what the body, or its next member, is
-        self._inflater: zlib._Decompress | None = None
+        self._inflater: _Inflater | None = None
         self._is_plain = False  # not encoded, whatever its header says
         self._is_over = False  # what came behind the last member is no member
         self._members = 0  # that have ended
@@ -155,6 +156,8 @@ class ContentDecoder:
                 return
             if self._inflater is None:
                 data, self._held = self._held + data, b""
+                if self._members:
+                    data = data.lstrip(b"\0")  # padding between two members, as gzip(1) takes it
                 if not self._begin(data, is_last=is_last):
                     return
                 continue
@@ -168,12 +171,12 @@ class ContentDecoder:
     def _begin(self, data: bytes, *, is_last: bool) -> bool:
         """Begin to read what begins so; False where nothing can be begun yet, or at all, and the bytes are held."""
         if self._members:
-            return self._begin_member(data.lstrip(b"\0"), is_last=is_last)
+            return self._begin_member(data, is_last=is_last)
         if len(data) < (_TELLING if self._name == "deflate" else len(_GZIP_MAGIC)) and not (is_last and data):
             self._held = data
             return False
         if data.startswith(_GZIP_MAGIC):
-            self._inflater = zlib.decompressobj(_WINDOW_GZIP)
+            self._inflater = _Inflater(_WINDOW_GZIP)
         elif self._name == "deflate":
             self._inflater = _deflated(data)
         self._is_plain = self._inflater is None
@@ -187,7 +190,7 @@ class ContentDecoder:
             self._is_over = bool(data) and (is_last or not _GZIP_MAGIC.startswith(data))
             self._held = b"" if self._is_over else data
             return False
-        self._inflater = zlib.decompressobj(_WINDOW_GZIP)
+        self._inflater = _Inflater(_WINDOW_GZIP)
         self._held = b""
         return True
 
@@ -196,13 +199,17 @@ class ContentDecoder:
         inflater = self._inflater
         while inflater is not None:
             most = min(_PIECE, enough - self._decoded)
-            piece = inflater.decompress(data, most)
+            try:
+                piece = inflater.decompress(data, most)
+            except zlib.error:
+                into.append(self._counted(inflater.before_damage(data, most)))
+                raise
             into.append(self._counted(piece))
-            data = inflater.unconsumed_tail
-            if inflater.eof:
+            data = inflater.zlib.unconsumed_tail
+            if inflater.zlib.eof:
                 self._inflater = None
                 self._members += 1
-                return inflater.unused_data
+                return inflater.zlib.unused_data
             if not data and len(piece) < most:
                 break
             if self._decoded >= enough:
@@ -219,15 +226,62 @@ class ContentDecoder:
         return data
 
 
-def _deflated(data: bytes) -> zlib._Decompress | None:
+class _Inflater:
+    """zlib's, of which what stands before damage can be had too: zlib itself gives nothing of a feed with damage in it.
+
+    A copy of an earlier state is kept, and what was fed since, so that what is told does not depend on how a body was split.
+    """
+
+    __slots__ = ("_earlier", "_fed", "_given", "_room", "zlib")
+
+    def __init__(self, window: int) -> None:
+        self.zlib = zlib.decompressobj(window)
+        self._fed: list[bytes] = []
+        self._keep()
+
+    def _keep(self) -> None:
+        """Keep a copy of the state as it is."""
+        self._earlier = self.zlib.copy()
+        self._fed.clear()
+        self._given = 0
+        self._room = _KEPT
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        """As zlib's."""
+        inflater = self.zlib
+        piece = inflater.decompress(data, most)
+        self._room -= len(data)
+        if self._room < 0 or inflater.unconsumed_tail:
+            self._keep()
+        else:
+            self._fed.append(data)
+            self._given += len(piece)
+        return piece
+
+    def before_damage(self, data: bytes, most: int) -> bytes:
+        """What stands before the damage that was found in `data`, at most as much as `decompress` would have given."""
+        fed = b"".join(self._fed) + data
+        whole, damaged = 0, len(fed)  # lengths that can be undone, and cannot
+        given = b""
+        while damaged - whole > 1:
+            middle = (whole + damaged) // 2
+            try:
+                given = self._earlier.copy().decompress(fed[:middle], self._given + most)
+                whole = middle
+            except zlib.error:
+                damaged = middle
+        return given[self._given :]
+
+
+def _deflated(data: bytes) -> _Inflater | None:
     """The inflater for a body called deflate that begins so; None where it is no such thing."""
     if data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0:  # RFC 1950 2.2
-        return zlib.decompressobj(_WINDOW_ZLIB)
+        return _Inflater(_WINDOW_ZLIB)
     try:
         zlib.decompressobj(_WINDOW_RAW).decompress(data, _TELLING)
     except zlib.error:
         return None
-    return zlib.decompressobj(_WINDOW_RAW)
+    return _Inflater(_WINDOW_RAW)
 
 
 def _names(encoding: str) -> list[str]:

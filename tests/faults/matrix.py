@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from shim.model import ModelRequest, user
 from tests.faults.cells import BODY, Cell, cells
+from tests.faults.http2_matrix import http2_everything, http2_page
 from tests.helpers.driving import Heard, drive, start
 from tests.helpers.providers import AnyProvider, Make, MakeLegacy, MakeNative
 from tests.helpers.raw_server import END, SSE, Connection, RawServer, events, json_answer
@@ -285,4 +286,4 @@ def everything() -> dict[tuple[str, str], dict[str, dict[str, Came]]]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(everything()), encoding="utf-8")
+    PAGE.write_text(page(everything()) + http2_page(http2_everything()), encoding="utf-8")

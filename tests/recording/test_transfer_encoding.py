@@ -88,6 +88,12 @@ def test_lengths(length: int | None, pieces: list[bytes], kept: list[bytes], *, 
     assert ([data for data, _ in made.pieces], made.state, made.excess) == (kept, state, excess)
 
 
+def test_nothing_stands_behind_a_break() -> None:
+    """What follows broken framing is no body, even where a read begins with a well-formed chunk."""
+    made = taken_off(b"3\r\nabc\r\nno size\r\n", chunk(b"more") + END, at_eof=True)
+    assert (body_in(made), made.state) == (b"abc", "broken")
+
+
 @given(
     st.lists(st.binary(min_size=1, max_size=30), max_size=6),
     st.lists(st.integers(0, 300), max_size=8),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from shim.wire.content_encoding import MAX_RATIO, ContentDecoder, decoder_of, is
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DENSE = random.Random(5).randbytes(9000)  # noqa: S311 - a text that does not shrink
 TEXT = b'data: {"choices":[{"delta":{"content":"Oslo"}}]}\n\n' * 40
 
 
@@ -158,6 +160,12 @@ def test_what_stands_behind_the_last_member_is_left_out(tail: bytes, size: int) 
     assert read(gzip.compress(TEXT) + tail, "gzip", size=size) == TEXT
 
 
+@pytest.mark.parametrize("size", [1, 7, 1 << 16])
+def test_members_may_have_padding_between_them(size: int) -> None:
+    """Zeros between two members are left out, however they are split, and the second is read."""
+    assert read(gzip.compress(TEXT) + bytes(9) + gzip.compress(b"more"), "gzip", size=size) == TEXT + b"more"
+
+
 def test_what_came_before_the_damage_is_not_lost() -> None:
     """Bytes that were undone before a fault are returned; the fault is at hand, and raised at the next call."""
     decoder = decoder_of("gzip")
@@ -169,6 +177,24 @@ def test_what_came_before_the_damage_is_not_lost() -> None:
     assert caught.value is decoder.fault
     with pytest.raises(ProviderError, match="is not what the header"):
         decoder.finish()
+
+
+@pytest.mark.parametrize("form", ["gzip", "deflate"])
+@pytest.mark.parametrize("most", [None, 5, 3000])
+@pytest.mark.parametrize("size", [1, 100, 5000, 1 << 20])
+def test_what_stands_before_the_damage_does_not_depend_on_the_split(size: int, most: int | None, form: str) -> None:
+    """Of a damaged body all that stands before the damage is returned, in whatever pieces it comes and is asked for."""
+    text = DENSE + TEXT
+    body = (gzip.compress(text)[:-8] if form == "gzip" else zlib.compress(text)[:-4]) + bytes(8)
+    decoder = ContentDecoder(form)
+    told = b""
+    with suppress(ProviderError):  # where the damage gives nothing, it is raised at once
+        for piece in pieces(body, size):
+            told += decoder.feed(piece, most=most)
+            while decoder.has_more and decoder.fault is None:
+                told += decoder.feed(b"", most=most)
+    assert decoder.is_damaged
+    assert told == text
 
 
 @pytest.mark.parametrize("most", [1, 7, 1000, 10**6])
