@@ -33,7 +33,7 @@ from shim.fork import never_free
 from shim.native.at_rest import at_rest, ignore_socket, ignore_timer
 from shim.native.backpressure import Backpressure
 from shim.native.curl_faults import NO_HEAD, fault_of
-from shim.native.curl_options import connect_ms, options_of, proxy_of
+from shim.native.curl_options import connect_ms, options_of, proxy_of, upload_buffer
 from shim.native.deliveries import Deliveries
 from shim.native.settings import HttpSettings
 from shim.native.sockets import Sockets
@@ -113,6 +113,7 @@ class HttpMulti:
         # A body that cannot be rewound: from a buffer libcurl would, unasked, send the request again where a connection
         # it had kept broke before the answer, and the model would perhaps run twice.
         easy.setopt(pycurl.POSTFIELDSIZE, len(request.body))
+        easy.setopt(pycurl.UPLOAD_BUFFERSIZE, upload_buffer(len(request.body)))
         easy.setopt(pycurl.READFUNCTION, transfer.body.read)
         easy.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
         easy.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
