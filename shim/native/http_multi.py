@@ -70,6 +70,8 @@ class HttpMulti:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, settings.max_connections)
+        self._most_streams = settings.most_streams
+        self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, self._most_streams)
         # At the interpreter's end libcurl would be freed, and end its connections: in a forked child the parent's.
         self._at_exit = weakref.finalize(self, _forget_if_parents, weakref.ref(self))
 
@@ -105,7 +107,9 @@ class HttpMulti:
         # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
         transfer.connect_limit = (connect or math.inf) if settings.max_connections else math.inf
         # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
-        transfer.alone = not (settings.http2 and request.url.startswith("https:"))
+        shares = settings.http2 and request.url.startswith("https:")
+        # The first that finds no room on a connection makes one: those of a burst are then made side by side.
+        transfer.alone = not shares or (len(self._active) % self._most_streams == 0 and bool(self._active))
         easy = self._idle.pop() if self._idle else self._new_easy()
         easy.setopt(pycurl.URL, request.url)
         easy.setopt(pycurl.PIPEWAIT, int(not transfer.alone))

@@ -39,6 +39,8 @@ class NativeProvider(ProviderBase):
         default_temperature: for a request that sets none; not for models that take no temperature. None sends none.
         max_connections: at a time, 0 for no limit; more requests wait. HTTP/2 carries many on one.
         http2: use HTTP/2 where a TLS server offers it.
+        streams_per_connection: requests at a time on one connection of HTTP/2, more make another; None is 20, or 100 where
+            `max_connections` has them wait.
         connect_timeout: seconds for name, TCP, proxy and TLS; None waits for ever.
         read_timeout: seconds of silence from the server; None waits for ever.
         proxy: URL; None leaves it to the environment's proxy variables, "" uses none.
@@ -69,6 +71,7 @@ class NativeProvider(ProviderBase):
         default_temperature: float | None = None,
         max_connections: int = 0,
         http2: bool = True,
+        streams_per_connection: int | None = None,
         connect_timeout: float | None = 10.0,
         read_timeout: float | None = 600.0,
         proxy: str | None = None,
@@ -95,6 +98,7 @@ class NativeProvider(ProviderBase):
             read_timeout=read_timeout,
             max_connections=max_connections,
             http2=http2,
+            streams_per_connection=streams_per_connection,
             proxy=proxy,
             ca_file=ca_file,
             client_cert=client_cert,

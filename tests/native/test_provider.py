@@ -219,6 +219,8 @@ def test_the_times_of_a_request_are_in_order(provider: AnyProvider) -> None:
         ({"max_connections": 1.5}, ("max_connections", "float")),
         ({"max_connections": True}, ("max_connections",)),
         ({"http2": "yes"}, ("http2", "str", "True or False")),
+        ({"streams_per_connection": 0}, ("streams_per_connection", "0", "above 0")),
+        ({"streams_per_connection": "20"}, ("streams_per_connection", "str", "None for the default")),
         ({"verify": "ca.pem"}, ("verify", "str")),
         ({"plain_fdset": 1}, ("plain_fdset", "int")),
         ({"default_temperature": "warm"}, ("default_temperature", "str")),
