@@ -98,7 +98,8 @@ def upload_buffer(size: int) -> int:
 
 def proxy_of(settings: HttpSettings, url: str) -> str | None:
     """A proxy libcurl would not find: HTTP_PROXY; not where a CGI server may have made it of a request's header."""
-    environment = os.environ
-    if settings.proxy is not None or "http_proxy" in environment or "REQUEST_METHOD" in environment:
+    if settings.proxy is not None or not url.startswith("http:"):
         return None
-    return (environment.get("HTTP_PROXY") or None) if url.startswith("http:") else None
+    environment = os.environ  # each look costs as much as a system call: nearly always one will do
+    proxy = environment.get("HTTP_PROXY")
+    return proxy if proxy and "http_proxy" not in environment and "REQUEST_METHOD" not in environment else None

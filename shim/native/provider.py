@@ -119,7 +119,8 @@ class NativeProvider(ProviderBase):
         """Accept a request; see `Provider`."""
         key, codec, http = self._written(request, options, stream=False)
         handle = RequestHandle(self.name, next(self._numbers))
-        call = Call(handle, on_completion, codec=codec, api_key=key, extra_headers=request.extra_headers)
+        secret = self._secret(key, extra_headers=request.extra_headers)
+        call = Call(handle, on_completion, codec=codec, api_key=secret)
         return self._submit(call, http)
 
     def start_stream(
@@ -132,14 +133,16 @@ class NativeProvider(ProviderBase):
     ) -> RequestHandle:
         """Accept a streamed request; see `Provider`."""
         key, codec, http = self._written(request, options, stream=True)
-        handle, headers = RequestHandle(self.name, next(self._numbers)), request.extra_headers
+        handle, secret = (
+            RequestHandle(self.name, next(self._numbers)),
+            self._secret(key, extra_headers=request.extra_headers),
+        )
         call = StreamCall(
             handle,
             on_completion,
             on_event=on_event,
             codec=codec,
-            api_key=key,
-            extra_headers=headers,
+            api_key=secret,
             caps=self._caps,
         )
         return self._submit(call, http)
@@ -167,6 +170,11 @@ class NativeProvider(ProviderBase):
         if not self._closed:
             self._multi.perform()
         return len(self._calls)
+
+    def info_read(self) -> int:
+        """Deliver completions; see `Provider`."""
+        with self._multi.quiet():
+            return super().info_read()
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""
