@@ -16,12 +16,11 @@ from shim.wire.masking import Secret
 class AnswerHeaders(Mapping[str, str]):
     """The fields of a head as it came, by name in any case; iterating gives names in lower case. Shown without them: unmasked."""
 
-    __slots__ = ("_lowered", "_raw", "_values")
+    __slots__ = ("_raw", "_values")
 
     def __init__(self, raw: bytes) -> None:
         """Take the lines of the head that follow the status line."""
         self._raw = b"\n" + raw
-        self._lowered: bytes | None = None
         self._values: dict[str, str] | None = None
 
     def __getitem__(self, name: str) -> str:
@@ -46,9 +45,7 @@ class AnswerHeaders(Mapping[str, str]):
 
     def _found(self, name: str) -> str | None:
         """Look for one field; where its name stands anywhere but once at the beginning of a line, all are read."""
-        lowered = self._lowered
-        if lowered is None:
-            lowered = self._lowered = self._raw.lower()
+        lowered = self._raw.lower()  # made anew: kept it would be half of what the headers of an open stream hold
         key = name.lower().encode()
         count = lowered.count(key)
         if not count:
@@ -70,7 +67,6 @@ class AnswerHeaders(Mapping[str, str]):
                     name, value = name.strip().lower(), value.strip()
                     values[name] = f"{values[name]}, {value}" if name in values else value
             self._values = values
-            self._lowered = None
         return values
 
 

@@ -222,7 +222,8 @@ class StreamCall(Call):
         self._on_event = on_event
         self._decoder = codec.StreamDecoder(caps=caps)
         self._end: ModelResponse | ProviderError | None = None
-        self._owed: deque[StreamEvent] = deque()  # read, and not yet delivered: an interrupt came between
+        # Read, and not yet delivered: an interrupt came between. None nearly always: an empty one is as large as for sixty.
+        self._owed: deque[StreamEvent] | None = None
         self._late: list[StreamEvent] = []  # of a stream that was collected as a whole body
         self._aborted = False
 
@@ -265,9 +266,11 @@ class StreamCall(Call):
         return self._end is not None
 
     def _deliver(self, events: Sequence[StreamEvent]) -> None:
-        owed = self._owed
+        if not (events or self._owed):
+            return
+        owed = self._owed = self._owed or deque()
         owed.extend(events)
-        if owed and self._first_event is None:
+        if self._first_event is None:
             self._first_event = time.monotonic()
         try:
             while owed and not self.over:
@@ -277,6 +280,8 @@ class StreamCall(Call):
         except Exception:
             self._aborted = True
             raise
+        if not owed:
+            self._owed = None
 
     def _note_end(self, event: StreamEvent) -> None:
         if isinstance(event, StreamDone):

@@ -90,7 +90,7 @@ class Transfer:
         patience: seconds of silence it is allowed, None for no limit.
         end_by: when it is ended, monotonic seconds: all there was to tell has been told; infinity before.
         connect_limit: seconds it may take to connect, where libcurl does not keep that limit; infinity where it does.
-        body: what is sent; its position is how much of it libcurl has taken.
+        body: what is sent; its position is how much of it libcurl has taken. Empty once the answer's head has come.
         held: the socket it was paused on, None while it is not paused.
         is_paused, is_slowed: why it is: its caller wants no more for now; what it has received waits to be delivered.
         is_behind: its receiver has not delivered all it was given, and is called again.
@@ -103,6 +103,7 @@ class Transfer:
 
     __slots__ = (
         "_full",
+        "_size",
         "_touched",
         "alone",
         "body",
@@ -159,6 +160,7 @@ class Transfer:
         self.since = self.started = time.monotonic()
         self._touched = touched
         self._full = full
+        self._size = len(body)
 
     def on_body(self, data: bytes) -> int | None:
         """Be libcurl's write callback; it may have to wait with these bytes, and then pauses the transfer."""
@@ -191,6 +193,10 @@ class Transfer:
             self.status = status
             self.headers = AnswerHeaders(b"".join(lines[1:]))
             self.first_byte = time.monotonic()
+            if (
+                self.body.tell() == self._size
+            ):  # libcurl has all of it, and sends no request again whose answer has come
+                self.let_go()
 
     def begin(self) -> None:
         """Note that libcurl has it now, from its first byte."""
@@ -206,7 +212,7 @@ class Transfer:
         return max(self.since, self.first_byte or 0.0, self.started + sent_after)
 
     def let_go(self) -> None:
-        """Keep nothing that is large or another's: a list may hold this transfer for a while yet."""
+        """Keep nothing that is large: a stream is open for long, and a list may hold this transfer for a while after."""
         self.body = io.BytesIO()
 
 
