@@ -5,6 +5,7 @@ one accepted request; `AnswerReader` reads its answer from bytes; `CallTable` ho
 `info_read()`; `ProviderBase` is the part of a provider that does not depend on how bytes travel.
 """
 
+from shim.calls.answer_headers import AnswerHeaders, MaskedHeaders
 from shim.calls.answer_reader import BODY_LIMIT, AnswerFault, AnswerReader, StreamReader, Wanted, reader_of
 from shim.calls.call import Call, CallDecoder, Codec, Ending, StreamCall, check_callback
 from shim.calls.provider_base import NO_OPTIONS, ProviderBase, checked_options, deadlines_of, endpoint_of, find_key
@@ -16,12 +17,14 @@ __all__ = [
     "NO_OPTIONS",
     "REFUSED_HEADERS",
     "AnswerFault",
+    "AnswerHeaders",
     "AnswerReader",
     "Call",
     "CallDecoder",
     "CallTable",
     "Codec",
     "Ending",
+    "MaskedHeaders",
     "ProviderBase",
     "StreamCall",
     "StreamReader",

@@ -122,7 +122,7 @@ class StreamReader(AnswerReader):
 
     def __init__(self, call: StreamCall) -> None:
         super().__init__(call)
-        self._payloads: deque[bytes] = deque()
+        self._payloads: deque[bytes] | None = None  # cut, and not yet read: an empty one is as large as for sixty
         self._failures: list[bytes] = []
         # Not a method: the decoder would keep this reader alive, and so its caller's callbacks.
         self._sse = SSEDecoder(on_unknown_field=_error_fields_into(self._failures))
@@ -143,14 +143,18 @@ class StreamReader(AnswerReader):
             self._is_stream = kind == "event_stream"
         if not self._is_stream:
             return self._collect(segments)  # an error: no byte of the stream has come
-        too_large = self._cut(segments)
+        payloads = deque() if self._payloads is None else self._payloads
+        too_large = self._cut(segments, into=payloads)
+        self._payloads = payloads or None
         try:
-            has_ended = self._call.feed_all(self._payloads)
+            has_ended = self._call.feed_all(payloads)
         except Exception as raised:  # whatever on_event raises ends its own stream, not the others
             if self._call.over:  # it has ended its call besides, whose completion can no longer carry this
                 raise
             self._raised = raised
             return "nothing"
+        if not payloads:
+            self._payloads = None
         if has_ended:
             return "nothing" if self._call.failed and not self._call.over else "end"
         return "more" if too_large is None or self._call.over else self.stop(too_large)
@@ -174,16 +178,16 @@ class StreamReader(AnswerReader):
             return "other"
         return body_kind(b"".join(segments), content_type=self._headers.get("content-type", ""), ended=ended)
 
-    def _cut(self, segments: Sequence[bytes]) -> AnswerFault | None:
+    def _cut(self, segments: Sequence[bytes], *, into: deque[bytes]) -> AnswerFault | None:
         """Cut payloads; why that goes no further, where an event is larger than is taken: those before it are delivered."""
         fed, lines = 0, self._sse.lines
         try:
             for data in segments if len(segments) == 1 else _joined(segments):
                 payloads = self._sse.payloads(data)
                 fed += len(data) + PAYLOAD * len(payloads)
-                self._payloads.extend(payloads)
+                into.extend(payloads)
                 if self._failures:  # noted while the events before it were still being cut
-                    self._payloads.extend(self._failures)
+                    into.extend(self._failures)
                     self._failures.clear()
         except ProviderError as error:
             return AnswerFault(error.category, error.message)

@@ -13,6 +13,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shim.calls.answer_headers import AnswerHeaders, MaskedHeaders
 from shim.model import (
     ErrorCategory,
     ModelResponse,
@@ -84,7 +85,8 @@ class Ending(Struct, frozen=True, kw_only=True):
 class Call:
     """A request answered whole. `over`: its caller gets nothing more but, perhaps, its completion.
 
-    The key, and the credentials among the request's `extra_headers`, are masked in all that is told of it.
+    The key, and the credentials among the request's `extra_headers`, are masked in all that is told of it; what masks them may be
+    given as `api_key`, made for several calls.
     """
 
     __slots__ = ("_codec", "_first_event", "_secret", "_started", "first_byte", "handle", "on_completion", "over")
@@ -95,7 +97,7 @@ class Call:
         on_completion: OnCompletion,
         *,
         codec: Codec,
-        api_key: str,
+        api_key: str | Secret,
         extra_headers: object = None,
     ) -> None:
         check_callback("on_completion", on_completion)
@@ -104,7 +106,9 @@ class Call:
         self.over = False
         self.first_byte: float | None = None
         self._codec = codec
-        self._secret = Secret(api_key, *credentials_in(extra_headers)) if extra_headers else Secret(api_key)
+        self._secret = (
+            api_key if isinstance(api_key, Secret) else Secret(api_key, *credentials_in(extra_headers or None))
+        )
         self._started = time.monotonic()
         self._first_event: float | None = None
 
@@ -113,7 +117,7 @@ class Call:
 
         Only an interrupt (KeyboardInterrupt and its like) leaves; call it again then, and it goes on where it was.
         """
-        headers = self._secret.masked_headers(ending.headers)
+        headers = self._masked(ending.headers)
         outcome = self._outcome(ending)
         self.over = True
         if isinstance(outcome, ModelResponse):
@@ -124,6 +128,11 @@ class Call:
             outcome.headers = Headers(headers)
             self._secret.mask_error(outcome)
         return self._completion(outcome, http_status=ending.status or None, headers=headers)
+
+    def _masked(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if isinstance(headers, AnswerHeaders):  # of others the names may be in any case
+            return MaskedHeaders(headers, self._secret)
+        return self._secret.masked_headers(headers)
 
     def cancelled(self, why: str) -> Completion:
         """End it on its caller's behalf; a stream that has had its last event keeps its outcome."""
@@ -189,7 +198,8 @@ class Call:
             first_event=self._first_event,
             finished=time.monotonic(),
         )
-        return Completion(self.handle, response, error, http_status=http_status, headers=headers or {}, timing=timing)
+        told = {} if headers is None else headers
+        return Completion(self.handle, response, error, http_status=http_status, headers=told, timing=timing)
 
 
 class StreamCall(Call):
@@ -204,7 +214,7 @@ class StreamCall(Call):
         *,
         on_event: OnEvent,
         codec: Codec,
-        api_key: str,
+        api_key: str | Secret,
         extra_headers: object = None,
         caps: Caps = DEFAULT_CAPS,
     ) -> None:
@@ -213,7 +223,8 @@ class StreamCall(Call):
         self._on_event = on_event
         self._decoder = codec.StreamDecoder(caps=caps)
         self._end: ModelResponse | ProviderError | None = None
-        self._owed: deque[StreamEvent] = deque()  # read, and not yet delivered: an interrupt came between
+        # Read, and not yet delivered: an interrupt came between. None nearly always: an empty one is as large as for sixty.
+        self._owed: deque[StreamEvent] | None = None
         self._late: list[StreamEvent] = []  # of a stream that was collected as a whole body
         self._aborted = False
 
@@ -256,9 +267,11 @@ class StreamCall(Call):
         return self._end is not None
 
     def _deliver(self, events: Sequence[StreamEvent]) -> None:
-        owed = self._owed
+        if not (events or self._owed):
+            return
+        owed = self._owed = self._owed or deque()
         owed.extend(events)
-        if owed and self._first_event is None:
+        if self._first_event is None:
             self._first_event = time.monotonic()
         try:
             while owed and not self.over:
@@ -268,6 +281,8 @@ class StreamCall(Call):
         except Exception:
             self._aborted = True
             raise
+        if not owed:
+            self._owed = None
 
     def _note_end(self, event: StreamEvent) -> None:
         if isinstance(event, StreamDone):

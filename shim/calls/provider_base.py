@@ -17,12 +17,23 @@ from shim.model.caps import Caps, checked_caps
 from shim.model.checks import kind_of
 from shim.plain_http import check_address, checked_hosts
 from shim.provider import ForkedProviderError, ProviderClosedError
+from shim.wire.masking import Secret, credentials_in
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 # Of `Deadlines`: what a transport cannot know, as it sees bytes and not content.
 _OF_THE_LAYER = ("first_event", "between_events", "total")
+
+
+class _Masking:
+    """A key with what masks it; shown without it."""
+
+    __slots__ = ("key", "secret")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.secret = Secret(key)
 
 
 class ProviderBase:
@@ -50,6 +61,7 @@ class ProviderBase:
         self._calls = CallTable()
         self._closed = False
         self._process = os.getpid()
+        self._masking = _Masking("")  # the last key's
 
     def info_read(self) -> int:
         """Deliver completions; see `Provider`."""
@@ -96,6 +108,14 @@ class ProviderBase:
         self._check_open()
         check_address((options.endpoint or endpoint).base_url, insecure_hosts=self._insecure_hosts)
         return find_key(self._api_key if options.api_key is None else options.api_key)
+
+    def _secret(self, key: str, *, extra_headers: object) -> Secret:
+        """What masks a call's key, and the credentials in its own headers; made once while it is the key alone, and the same."""
+        if extra_headers:
+            return Secret(key, *credentials_in(extra_headers))
+        if self._masking.key != key:
+            self._masking = _Masking(key)
+        return self._masking.secret
 
 
 NO_OPTIONS = CallOptions()

@@ -16,6 +16,11 @@ from shim.native.settings import HttpSettings
 
 _KEEPALIVE_SECONDS: Final = 60  # below the idle limits of usual gateways: 350 s at AWS, 120 s at GCP
 _RECEIVE_BUFFER: Final = 16 * 1024  # libcurl fills it up to some sixty times before it returns
+UPLOAD_BUFFER: Final = 16 * 1024
+"""Of a transfer, kept until its answer has ended: with libcurl's own, four times this, it is half of what a stream holds."""
+LARGE_UPLOAD_BUFFER: Final = 64 * 1024
+"""For bodies that fill it more than twice: there the small one costs a seventh more."""
+_LARGE_BODY: Final = 32 * 1024
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_SUPPRESS_CONNECT_HEADERS(3), which pycurl has no name for
 _CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # the first that is set
 _FOREVER_MS: Final = 2**31 - 1
@@ -40,6 +45,7 @@ def options_of(settings: HttpSettings, *, curl: Any, ca_file: str) -> dict[int, 
         curl.CONNECTTIMEOUT_MS: connect_ms(settings.connect_timeout, settings),
         curl.HTTP_CONTENT_DECODING: 0,  # it knows no bound; undone by `receiver`
         curl.BUFFERSIZE: _RECEIVE_BUFFER,
+        curl.UPLOAD_BUFFERSIZE: UPLOAD_BUFFER,
         _SUPPRESS_CONNECT_HEADERS: 1,  # what a proxy says is not the server's answer
         curl.TCP_KEEPALIVE: 1,
         curl.TCP_KEEPIDLE: _KEEPALIVE_SECONDS,
@@ -85,9 +91,15 @@ def connect_ms(seconds: float | None, settings: HttpSettings) -> int:
     return min(math.ceil(seconds * 1000), _FOREVER_MS)
 
 
+def upload_buffer(size: int) -> int:
+    """How large the buffer is from which a body of so many bytes is sent."""
+    return LARGE_UPLOAD_BUFFER if size > _LARGE_BODY else UPLOAD_BUFFER
+
+
 def proxy_of(settings: HttpSettings, url: str) -> str | None:
     """A proxy libcurl would not find: HTTP_PROXY; not where a CGI server may have made it of a request's header."""
-    environment = os.environ
-    if settings.proxy is not None or "http_proxy" in environment or "REQUEST_METHOD" in environment:
+    if settings.proxy is not None or not url.startswith("http:"):
         return None
-    return (environment.get("HTTP_PROXY") or None) if url.startswith("http:") else None
+    environment = os.environ  # each look costs as much as a system call: nearly always one will do
+    proxy = environment.get("HTTP_PROXY")
+    return proxy if proxy and "http_proxy" not in environment and "REQUEST_METHOD" not in environment else None

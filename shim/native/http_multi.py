@@ -19,6 +19,8 @@ import threading
 import time
 import weakref
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 try:
@@ -30,11 +32,12 @@ except ModuleNotFoundError as missing:
     ) from None
 
 from shim.fork import never_free
-from shim.native.at_rest import at_rest, ignore_socket, ignore_timer
+from shim.native.at_rest import ignore_socket, ignore_timer
 from shim.native.backpressure import Backpressure
 from shim.native.curl_faults import NO_HEAD, fault_of
-from shim.native.curl_options import connect_ms, options_of, proxy_of
+from shim.native.curl_options import options_of
 from shim.native.deliveries import Deliveries
+from shim.native.handles import Handle
 from shim.native.settings import HttpSettings
 from shim.native.sockets import Sockets
 from shim.native.timers import Appointments
@@ -56,13 +59,13 @@ class HttpMulti:
         self._settings = settings
         self._options = options_of(settings, curl=pycurl, ca_file=certifi.where())
         self._sockets = Sockets(plain=settings.plain_fdset, queued=settings.max_connections > 0)
-        self._active: dict[Any, Transfer] = {}
+        self._active: dict[Any, Handle] = {}
         self._fresh: list[Transfer] = []
         self._ready: deque[tuple[int, int]] = deque()
         self._looked_at: list[int] = []  # sockets, in the next turn
         self._deliveries = Deliveries()
         self._backpressure = Backpressure(self._sockets, curl=pycurl)
-        self._idle: list[Any] = []
+        self._idle: list[Handle] = []
         self._appointments = Appointments()
         self._timer_at = math.inf  # never
         self._performing = False
@@ -71,6 +74,8 @@ class HttpMulti:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, settings.max_connections)
+        self._most_streams = settings.most_streams
+        self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, self._most_streams)
         # At the interpreter's end libcurl would be freed, and end its connections: in a forked child the parent's.
         self._at_exit = weakref.finalize(self, _forget_if_parents, weakref.ref(self))
 
@@ -89,7 +94,7 @@ class HttpMulti:
 
     def timeout(self) -> int:
         """Milliseconds until `perform()` wants to be called; -1 for none."""
-        if self._deliveries or self._ready:
+        if self._deliveries or self._ready or self._fresh:
             return 0
         look_at = self._sockets.look_at if self._active else math.inf
         moment = min(self._timer_at, self._appointments.next(), look_at)
@@ -106,30 +111,14 @@ class HttpMulti:
         # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
         transfer.connect_limit = (connect or math.inf) if settings.max_connections else math.inf
         # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
-        transfer.alone = not (settings.http2 and request.url.startswith("https:"))
-        easy = self._idle.pop() if self._idle else self._new_easy()
-        easy.setopt(pycurl.URL, request.url)
-        easy.setopt(pycurl.PIPEWAIT, int(not transfer.alone))
-        easy.setopt(pycurl.HTTPHEADER, list(request.headers))
-        # A body that cannot be rewound: from a buffer libcurl would, unasked, send the request again where a connection
-        # it had kept broke before the answer, and the model would perhaps run twice.
-        easy.setopt(pycurl.POSTFIELDSIZE, len(request.body))
-        easy.setopt(pycurl.READFUNCTION, transfer.body.read)
-        easy.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
-        easy.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
-        easy.setopt(pycurl.RESOLVER_START_FUNCTION, transfer.on_lookup)
-        if request.connect_timeout is not None:
-            easy.setopt(pycurl.CONNECTTIMEOUT_MS, connect_ms(request.connect_timeout, settings))
-        if settings.proxy is None:
-            proxy = proxy_of(settings, request.url)
-            if proxy is None:
-                easy.unsetopt(pycurl.PROXY)
-            else:
-                easy.setopt(pycurl.PROXY, proxy)
-        transfer.easy = easy
-        self._active[easy] = transfer
+        shares = settings.http2 and request.url.startswith("https:")
+        # The first that finds no room on a connection makes one: those of a burst are then made side by side.
+        transfer.alone = not shares or (len(self._active) % self._most_streams == 0 and bool(self._active))
+        handle = self._idle.pop() if self._idle else Handle(self._options, curl=pycurl, made=self._sockets.made)
+        handle.carry(transfer, request, settings=settings)
+        self._active[handle.easy] = handle
         self._fresh.append(transfer)
-        self._multi.add_handle(easy)
+        self._multi.add_handle(handle.easy)
         self._appointments.make(transfer.started + self._first_look(transfer), transfer)
         self._sockets.ring()
         return transfer
@@ -137,6 +126,15 @@ class HttpMulti:
     def wake(self) -> None:
         """Make the descriptor readable until the next `perform()`."""
         self._sockets.ring()
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Have nothing wake the loop: it is awake, and asks `timeout()` when this is over."""
+        self._sockets.quiet = True
+        try:
+            yield
+        finally:
+            self._sockets.quiet = False
 
     def expect_end(self, transfer: Transfer, *, within: float) -> None:
         """Give a transfer that has told everything `within` seconds to end, whatever still comes on it."""
@@ -169,7 +167,7 @@ class HttpMulti:
         """
         if self._performing:
             raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
-        self._performing = True
+        self._performing = self._sockets.quiet = True
         try:
             self._move()
             self._collect_ended()
@@ -177,7 +175,7 @@ class HttpMulti:
             self._deliveries.deliver()
             self._backpressure.balance(self._deliveries.touched)
         finally:
-            self._performing = False
+            self._performing = self._sockets.quiet = False
         return self.running
 
     def close(self) -> None:
@@ -187,15 +185,16 @@ class HttpMulti:
         if self._holds_nothing:
             return
         self._holds_nothing = True  # a child forked from now on that collects it finds nothing of the parent's
-        for transfer in list(self._active.values()):
-            self.cancel(transfer)
+        for handle in list(self._active.values()):
+            if handle.transfer is not None:
+                self.cancel(handle.transfer)
         for pending in (self._fresh, self._ready, self._looked_at):
             pending.clear()
         for each in (self._backpressure, self._deliveries, self._appointments):
             each.clear()
         self._close_multi()
-        for easy in self._idle:
-            easy.close()
+        for idle in self._idle:
+            idle.easy.close()
         self._idle.clear()
         self._sockets.close()
 
@@ -211,8 +210,8 @@ class HttpMulti:
         never_free(self._multi, *self._active)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, ignore_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, ignore_timer)
-        for easy in self._active:
-            at_rest(easy, curl=pycurl)
+        for handle in self._active.values():
+            handle.rest()
         for each in (self._active, self._fresh, self._ready, self._looked_at, self._idle):
             each.clear()
         for one in (self._backpressure, self._deliveries, self._appointments):
@@ -270,10 +269,10 @@ class HttpMulti:
         while more:
             more, succeeded, failed = self._multi.info_read()
             for easy in succeeded:
-                transfer = self._active[easy]
+                transfer = self._of(easy)
                 self._end(transfer, None if transfer.status else NO_HEAD)
             for easy, code, message in failed:
-                transfer = self._active[easy]
+                transfer = self._of(easy)
                 if self._is_unseen(transfer):
                     transfer.started_over = True
                     self._start_over(transfer)
@@ -288,6 +287,12 @@ class HttpMulti:
         if fd >= 0:
             self._looked_at.append(fd)
             self._sockets.ring()
+
+    def _of(self, easy: Any) -> Transfer:
+        """The transfer that a handle of libcurl's carries."""
+        transfer = self._active[easy].transfer
+        assert transfer is not None  # noqa: S101 - an active handle has one; what has none is no longer active
+        return transfer
 
     def _is_unseen(self, transfer: Transfer) -> bool:
         """Whether the server has seen nothing of a transfer that failed: its connection was a kept one that had ended before."""
@@ -313,7 +318,7 @@ class HttpMulti:
             outcome = self._review_sent(transfer, now) if sent else self._review_unsent(transfer, now)
             if isinstance(outcome, TransferFault):
                 # Over HTTP/2 libcurl would keep its connection, dead as that may be, and put the next request on it.
-                transfer.easy.setopt(pycurl.FORBID_REUSE, 1)
+                self._active[transfer.easy].forbid_reuse()
                 self._end(transfer, outcome)
             else:
                 self._appointments.make(outcome, transfer)
@@ -353,14 +358,13 @@ class HttpMulti:
     def _connect_alone(self, transfer: Transfer) -> None:
         """Wait no longer for a connection another is making: that one may hang in its handshake. Nothing was sent yet."""
         transfer.alone = True
-        transfer.easy.setopt(pycurl.PIPEWAIT, 0)
         self._start_over(transfer)
 
     def _start_over(self, transfer: Transfer) -> None:
         """Begin again on another connection."""
         self._multi.remove_handle(transfer.easy)
         transfer.begin()
-        transfer.easy.setopt(pycurl.FRESH_CONNECT, 1)
+        self._active[transfer.easy].start_over()
         self._multi.add_handle(transfer.easy)
 
     def _end(self, transfer: Transfer, fault: TransferFault | None) -> None:
@@ -369,7 +373,7 @@ class HttpMulti:
 
     def _release(self, transfer: Transfer) -> None:
         easy, transfer.easy = transfer.easy, None
-        del self._active[easy]
+        handle = self._active.pop(easy)
         connecting = easy.getinfo(pycurl.CONNECT_TIME)
         transfer.connected = transfer.started + connecting if connecting else None
         transfer.ended = time.monotonic()
@@ -379,20 +383,11 @@ class HttpMulti:
         self._multi.remove_handle(easy)
         transfer.let_go()
         self._appointments.tidy(running=len(self._active))
-        at_rest(easy, curl=pycurl)
-        easy.setopt(pycurl.FRESH_CONNECT, 0)
-        easy.setopt(pycurl.FORBID_REUSE, 0)
-        easy.setopt(pycurl.CONNECTTIMEOUT_MS, self._options[pycurl.CONNECTTIMEOUT_MS])
+        handle.rest()
         if len(self._idle) < _MOST_IDLE_HANDLES:
-            self._idle.append(easy)
+            self._idle.append(handle)
         else:
             easy.close()
-
-    def _new_easy(self) -> Any:
-        easy = pycurl.Curl()
-        for option, value in self._options.items():
-            easy.setopt(option, value)
-        return easy
 
 
 def _forget_if_parents(living: weakref.ref[HttpMulti]) -> None:

@@ -19,6 +19,30 @@ _KEY = re.compile(r"[\x21-\x7e]+")
 _USER_AGENT = "shim-native/0.1.0"
 
 
+class HeaderLines:
+    """The header lines of requests that bring none of their own: made once while key and endpoint stay the same.
+
+    They hold the key, so this is shown and pickled without them.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[bool, tuple[str, Endpoint, tuple[str, ...]]] = {}  # of streams, and of whole answers
+
+    def __repr__(self) -> str:
+        return "<HeaderLines>"
+
+    def __reduce__(self) -> tuple[type[HeaderLines], tuple[()]]:
+        return HeaderLines, ()
+
+    def of(self, endpoint: Endpoint, api_key: str, *, stream: bool) -> tuple[str, ...]:
+        """The lines, as `header_lines` makes them."""
+        made = self._made.get(stream)
+        if made is None or made[0] != api_key or made[1] is not endpoint:
+            lines = tuple(header_lines(endpoint, api_key, url="", stream=stream, extra={}))
+            made = self._made[stream] = (api_key, endpoint, lines)
+        return made[2]
+
+
 def header_lines(
     endpoint: Endpoint,
     api_key: str,

@@ -39,6 +39,8 @@ class NativeProvider(ProviderBase):
         default_temperature: for a request that sets none; not for models that take no temperature. None sends none.
         max_connections: at a time, 0 for no limit; more requests wait. HTTP/2 carries many on one.
         http2: use HTTP/2 where a TLS server offers it.
+        streams_per_connection: requests at a time on one connection of HTTP/2, more make another; None is 20, or 100 where
+            `max_connections` has them wait.
         connect_timeout: seconds for name, TCP, proxy and TLS; None waits for ever.
         read_timeout: seconds of silence from the server; None waits for ever.
         proxy: URL; None leaves it to the environment's proxy variables, "" uses none.
@@ -69,6 +71,7 @@ class NativeProvider(ProviderBase):
         default_temperature: float | None = None,
         max_connections: int = 0,
         http2: bool = True,
+        streams_per_connection: int | None = None,
         connect_timeout: float | None = 10.0,
         read_timeout: float | None = 600.0,
         proxy: str | None = None,
@@ -95,6 +98,7 @@ class NativeProvider(ProviderBase):
             read_timeout=read_timeout,
             max_connections=max_connections,
             http2=http2,
+            streams_per_connection=streams_per_connection,
             proxy=proxy,
             ca_file=ca_file,
             client_cert=client_cert,
@@ -115,7 +119,8 @@ class NativeProvider(ProviderBase):
         """Accept a request; see `Provider`."""
         key, codec, http = self._written(request, options, stream=False)
         handle = RequestHandle(self.name, next(self._numbers))
-        call = Call(handle, on_completion, codec=codec, api_key=key, extra_headers=request.extra_headers)
+        secret = self._secret(key, extra_headers=request.extra_headers)
+        call = Call(handle, on_completion, codec=codec, api_key=secret)
         return self._submit(call, http)
 
     def start_stream(
@@ -128,14 +133,16 @@ class NativeProvider(ProviderBase):
     ) -> RequestHandle:
         """Accept a streamed request; see `Provider`."""
         key, codec, http = self._written(request, options, stream=True)
-        handle, headers = RequestHandle(self.name, next(self._numbers)), request.extra_headers
+        handle, secret = (
+            RequestHandle(self.name, next(self._numbers)),
+            self._secret(key, extra_headers=request.extra_headers),
+        )
         call = StreamCall(
             handle,
             on_completion,
             on_event=on_event,
             codec=codec,
-            api_key=key,
-            extra_headers=headers,
+            api_key=secret,
             caps=self._caps,
         )
         return self._submit(call, http)
@@ -163,6 +170,11 @@ class NativeProvider(ProviderBase):
         if not self._closed:
             self._multi.perform()
         return len(self._calls)
+
+    def info_read(self) -> int:
+        """Deliver completions; see `Provider`."""
+        with self._multi.quiet():
+            return super().info_read()
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""

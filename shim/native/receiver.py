@@ -55,7 +55,7 @@ class CallReceiver:
         self._observers = observers
         self._reader: AnswerReader = reader_of(call)
         self._decoder: ContentDecoder | None = None
-        self._encoded: deque[bytes] = deque()  # received, and still to be decoded
+        self._encoded: deque[bytes]  # received, and still to be decoded; there with a decoder
         self._has_head = False
         self._is_told = False  # observers have been told the end
 
@@ -111,6 +111,8 @@ class CallReceiver:
             self._decoder = decoder_of(transfer.headers.get("content-encoding"), limit=limit)
         except ProviderError as error:
             return AnswerFault(error.category, error.message)
+        if self._decoder is not None:
+            self._encoded = deque()
         return None
 
     def _next_decoded(self, decoder: ContentDecoder) -> tuple[bytes, AnswerFault | None]:

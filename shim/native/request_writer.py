@@ -7,6 +7,7 @@ comparison asks it what would be sent.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from msgspec import UNSET
@@ -17,7 +18,7 @@ from shim.calls import NO_OPTIONS, Codec, deadlines_of, endpoint_of
 from shim.endpoint import PATHS, Endpoint
 from shim.model import InvalidRequestError, ModelRequest, check_request
 from shim.model.checks import kind_of
-from shim.native.http_request import header_lines
+from shim.native.http_request import HeaderLines, header_lines
 from shim.native.transfer import HttpRequest
 from shim.transfer_observer import SentRequest
 from shim.wire import chat, responses
@@ -51,6 +52,7 @@ class RequestWriter:
         self._api = api
         self._default_temperature = default_temperature
         self.endpoint = endpoint_of(endpoint, base_url=base_url, organization=organization, project=project)
+        self._lines = HeaderLines()
         self._addresses = {each: self.endpoint.url(each) for each in PATHS}
 
     def write(
@@ -66,14 +68,18 @@ class RequestWriter:
         api = select_api(request, api=self._api, checked=True).api
         endpoint = options.endpoint or self.endpoint
         url = self._addresses[api] if endpoint is self.endpoint else endpoint.url(api)
-        lines = header_lines(
-            endpoint,
-            api_key,
-            url=url,
-            stream=stream,
-            extra=request.extra_headers,
-            idempotency_key=options.idempotency_key,
-        )
+        lines: Sequence[str]
+        if request.extra_headers or options.idempotency_key is not None:
+            lines = header_lines(
+                endpoint,
+                api_key,
+                url=url,
+                stream=stream,
+                extra=request.extra_headers,
+                idempotency_key=options.idempotency_key,
+            )
+        else:
+            lines = self._lines.of(endpoint, api_key, stream=stream)
         codec = _CODECS[api]
         if self._api == "auto" and api == "responses":
             request = without_state(request)

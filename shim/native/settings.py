@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -18,7 +17,9 @@ from shim.model import InvalidRequestError
 from shim.model.checks import kind_of
 
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-_MOST_CONNECTIONS = 2**31 - 1  # libcurl counts in a C long, of 32 bits where it is shortest
+_MOST_CONNECTIONS = 2**31 - 1  # and streams: libcurl counts in a C long, of 32 bits where it is shortest
+_STREAMS = 20  # with more, libcurl wakes so many for each frame that an event costs twice as much
+_STREAMS_OF_FEW = 100  # libcurl's own: where connections are limited, a request would wait for one instead
 _LONGEST_SECONDS = 2_000_000  # libcurl counts milliseconds in the same
 
 
@@ -29,12 +30,20 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     read_timeout: float | None = 600.0
     max_connections: int = 0
     http2: bool = True
+    streams_per_connection: int | None = None
     proxy: str | None = None
     ca_file: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
     verify: bool = True
     plain_fdset: bool = False
+
+    @property
+    def most_streams(self) -> int:
+        """How many requests may be on one connection of HTTP/2 at a time."""
+        if self.streams_per_connection is not None:
+            return self.streams_per_connection
+        return _STREAMS_OF_FEW if self.max_connections else _STREAMS
 
     def __repr__(self) -> str:
         return "<HttpSettings>"  # a proxy's URL may hold its password
@@ -52,10 +61,10 @@ def checked(settings: HttpSettings) -> HttpSettings:
         value = getattr(settings, name)
         if not isinstance(value, bool):
             raise _refused(name, f"is {kind_of(value)}", remedy="give True or False")
-    count: Any = settings.max_connections
-    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= _MOST_CONNECTIONS:
-        shown = count if isinstance(count, int) else kind_of(count)
-        raise _refused("max_connections", f"is {shown}", remedy="give a number of connections, or 0 for no limit")
+    _check_count("max_connections", settings.max_connections, remedy="give a number of connections, or 0 for no limit")
+    if settings.streams_per_connection is not None:
+        remedy = "give a number of requests at a time above 0, or None for the default"
+        _check_count("streams_per_connection", settings.streams_per_connection, least=1, remedy=remedy)
     for name in ("ca_file", "client_cert", "client_key"):
         _check_file(name, getattr(settings, name))
     if settings.client_key is not None and settings.client_cert is None:
@@ -70,6 +79,12 @@ def _check_seconds(name: str, value: object) -> None:
         raise _refused(name, f"is {kind_of(value)}", remedy="give seconds above 0, or None for no limit")
     if isinstance(value, int | float) and not 0 < value <= _LONGEST_SECONDS:
         raise _refused(name, f"is {value}", remedy="give seconds above 0 (at most 2,000,000), or None for no limit")
+
+
+def _check_count(name: str, count: object, *, remedy: str, least: int = 0) -> None:
+    if not isinstance(count, int) or isinstance(count, bool) or not least <= count <= _MOST_CONNECTIONS:
+        shown = count if isinstance(count, int) else kind_of(count)
+        raise _refused(name, f"is {shown}", remedy=remedy)
 
 
 def _check_file(name: str, value: object) -> None:

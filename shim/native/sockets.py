@@ -40,6 +40,7 @@ class Sockets:
 
     Attributes:
         look_at: the moment to call `ready()` although nothing told to, monotonic seconds; infinity where all is told.
+        quiet: while a turn is under way, after which its loop asks `timeout()`: ringing does nothing then.
     """
 
     def __init__(self, *, plain: bool = False, queued: bool = False) -> None:
@@ -51,10 +52,12 @@ class Sockets:
         self._kept: dict[int, int] = {
             self._wakeup.fileno(): 0
         }  # descriptor -> inode: its number may be another's later
+        self._inodes: dict[int, int] = {}  # of the sockets libcurl has made, by number; perhaps closed since
         self._held: Counter[int] = Counter()  # sockets that are paused, each as often
         self._ended: dict[int, float] = {}
         self._pause = _SHORTEST_PAUSE
         self.look_at = math.inf if self._plain is None else 0.0
+        self.quiet = False
 
     def fileno(self) -> int:
         """The descriptor to wait on."""
@@ -71,7 +74,17 @@ class Sockets:
 
     def ring(self) -> None:
         """Make the descriptor readable until `ready()` is asked."""
-        self._wakeup.ring()
+        if not self.quiet:
+            self._wakeup.ring()
+
+    def made(self, fd: int, _purpose: int) -> int:
+        """Be libcurl's callback for a socket it has made (CURLOPT_SOCKOPTFUNCTION(3)).
+
+        What it is known by is asked here, once, and not whenever it is kept: that is a system call for each answer.
+        """
+        self._kept.pop(fd, None)
+        self._inodes[fd] = os.fstat(fd).st_ino
+        return 0
 
     def watch(self, fd: int, interest: int) -> None:
         """Wait for READ, WRITE or both; 0 says that libcurl keeps the socket, or is about to close it."""
@@ -82,11 +95,14 @@ class Sockets:
         if self._held[fd]:  # paused: what comes on it is neither its end nor noise
             self._poller.watch(fd, 0)
             return
-        with contextlib.suppress(OSError):  # closed already: then there is nothing to watch
-            self._kept[fd] = os.fstat(fd).st_ino
+        try:
+            inode = self._inodes.get(fd) or os.fstat(fd).st_ino
             self._poller.keep(fd)
-            if self._queued:
-                self._note_end(fd, inode=self._kept[fd])
+        except OSError:
+            return  # closed already: then there is nothing to watch
+        self._kept[fd] = inode
+        if self._queued:
+            self._note_end(fd, inode=inode)
 
     def hold(self, fd: int) -> None:
         """Take it that a transfer on this socket is paused, so that libcurl may wait for nothing there, or does so already."""
@@ -139,6 +155,7 @@ class Sockets:
 
     def forget(self) -> None:
         """Close this process's copies of a parent's descriptors; what the parent waits for stays as it is."""
+        self._inodes.clear()
         self._wakeup.close()  # first: its inode is that of every eventfd
         self._poller.forget()
 

@@ -9,11 +9,12 @@ import io
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from shim.calls import AnswerHeaders
 from shim.transfer_observer import SentRequest
 
 PAUSE_RECEIVING: Final = (
@@ -25,6 +26,7 @@ FaultKind: TypeAlias = Literal["timeout", "network", "truncated", "protocol", "i
 
 
 _SWITCHING_PROTOCOLS: Final = 101
+_NO_HEADERS: Final = AnswerHeaders(b"")
 
 
 class HttpRequest(Struct, frozen=True, kw_only=True):
@@ -80,7 +82,7 @@ class Transfer:
     """One exchange under way.
 
     Attributes:
-        status, headers, first_byte: there before the first segment; names in lower case, monotonic seconds.
+        status, headers, first_byte: there before the first segment; headers as they came, monotonic seconds.
         connected: when the TCP connection it made stood; None where it took up a kept one, or got none. Known at the end.
         ended: when it was over, cancelled too; None before.
         receiver: None once it is cancelled or has ended, and nothing more is delivered.
@@ -88,7 +90,7 @@ class Transfer:
         patience: seconds of silence it is allowed, None for no limit.
         end_by: when it is ended, monotonic seconds: all there was to tell has been told; infinity before.
         connect_limit: seconds it may take to connect, where libcurl does not keep that limit; infinity where it does.
-        body: what is sent; its position is how much of it libcurl has taken.
+        body: what is sent; its position is how much of it libcurl has taken. Empty once the answer's head has come.
         held: the socket it was paused on, None while it is not paused.
         is_paused, is_slowed: why it is: its caller wants no more for now; what it has received waits to be delivered.
         is_behind: its receiver has not delivered all it was given, and is called again.
@@ -101,7 +103,7 @@ class Transfer:
 
     __slots__ = (
         "_full",
-        "_head",
+        "_size",
         "_touched",
         "alone",
         "body",
@@ -140,7 +142,7 @@ class Transfer:
         self.body = io.BytesIO(body)
         self.receiver: Receiver | None = receiver
         self.status = 0
-        self.headers: dict[str, str] = {}
+        self.headers: Mapping[str, str] = _NO_HEADERS
         self.first_byte: float | None = None
         self.connected: float | None = None
         self.ended: float | None = None
@@ -156,9 +158,9 @@ class Transfer:
         self.started_over = False
         self.segments: list[bytes] = []
         self.since = self.started = time.monotonic()
-        self._head: list[bytes] = []
         self._touched = touched
         self._full = full
+        self._size = len(body)
 
     def on_body(self, data: bytes) -> int | None:
         """Be libcurl's write callback; it may have to wait with these bytes, and then pauses the transfer."""
@@ -179,18 +181,22 @@ class Transfer:
         """Whether something it has received is still to be delivered."""
         return bool(self.segments) or self.is_behind
 
-    def on_header(self, line: bytes) -> None:
-        """Be libcurl's header callback: one line of a head; interim (1xx) heads come before the final one, trailers after."""
-        if line.startswith(b"HTTP/"):
-            self._head.clear()
-        self._head.append(line)
-        if line in (b"\r\n", b"\n"):
-            self._read_head()
-
-    def on_lookup(self) -> int:
-        """Be libcurl's callback at the start of a name lookup."""
-        self.looked_up = True
-        return 0
+    def on_head(self, lines: list[bytes]) -> None:
+        """Take a head that is complete, or trailers."""
+        if not lines[0].startswith(b"HTTP/"):
+            return
+        version_status = lines[0].split(None, 2)
+        status = int(version_status[1]) if len(version_status) > 1 and version_status[1].isdigit() else 0
+        if status == _SWITCHING_PROTOCOLS or not 100 <= status <= 999:
+            self.odd_status = status
+        elif status >= 200:
+            self.status = status
+            self.headers = AnswerHeaders(b"".join(lines[1:]))
+            self.first_byte = time.monotonic()
+            if (
+                self.body.tell() == self._size
+            ):  # libcurl has all of it, and sends no request again whose answer has come
+                self.let_go()
 
     def begin(self) -> None:
         """Note that libcurl has it now, from its first byte."""
@@ -206,33 +212,11 @@ class Transfer:
         return max(self.since, self.first_byte or 0.0, self.started + sent_after)
 
     def let_go(self) -> None:
-        """Keep nothing that is large or another's: a list may hold this transfer for a while yet."""
+        """Keep nothing that is large: a stream is open for long, and a list may hold this transfer for a while after."""
         self.body = io.BytesIO()
-
-    def _read_head(self) -> None:
-        version_status = self._head[0].split(None, 2)
-        status = int(version_status[1]) if len(version_status) > 1 and version_status[1].isdigit() else 0
-        if status == _SWITCHING_PROTOCOLS or not 100 <= status <= 999:
-            self.odd_status = status
-        elif status >= 200:
-            self.status = status
-            self.headers = _headers(self._head[1:])
-            self.first_byte = time.monotonic()
-        self._head.clear()
 
 
 def _header(line: str) -> tuple[str, str]:
     """Read a line as libcurl does: `Name;` is an empty header."""
     name, colon, value = line.partition(":")
     return (name, value.strip()) if colon else (name.removesuffix(";"), "")
-
-
-def _headers(lines: Sequence[bytes]) -> dict[str, str]:
-    """The fields by name; the values of a repeated one are joined by a comma (RFC 9110 5.3)."""
-    headers: dict[str, str] = {}
-    for line in b"".join(lines).decode("latin-1").split("\n"):
-        name, colon, value = line.partition(":")
-        if colon:
-            name, value = name.strip().lower(), value.strip()
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers

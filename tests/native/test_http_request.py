@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from shim.endpoint import Endpoint
 from shim.model import InvalidRequestError
-from shim.native.http_request import header_lines
+from shim.native.http_request import HeaderLines, header_lines
 
 KEY = "sk-test-do-not-show"
 
@@ -88,3 +90,23 @@ def test_an_idempotency_key_is_a_header_which_the_requests_own_replaces() -> Non
     assert "Idempotency-Key: abc" in made
     made = header_lines(ENDPOINT, KEY, url=URL, stream=False, extra={"idempotency-key": "mine"}, idempotency_key="abc")
     assert [line for line in made if line.lower().startswith("idempotency")] == ["idempotency-key: mine"]
+
+
+def test_header_lines_are_made_once_for_a_key() -> None:
+    """While key and endpoint stay the same the lines are the same, of a stream its own; with another key they are another's."""
+    kept = HeaderLines()
+    first = kept.of(ENDPOINT, KEY, stream=False)
+    assert kept.of(ENDPOINT, KEY, stream=False) is first
+    assert list(first) == header_lines(ENDPOINT, KEY, url=URL, stream=False, extra={})
+    assert "Accept: text/event-stream" in kept.of(ENDPOINT, KEY, stream=True)
+    assert "Authorization: Bearer other" in kept.of(ENDPOINT, "other", stream=False)
+    assert "api-key: other" in kept.of(Endpoint(auth="api-key"), "other", stream=False)
+    assert kept.of(ENDPOINT, KEY, stream=False) == first
+
+
+def test_kept_header_lines_show_no_key() -> None:
+    """Neither a repr nor a pickle of them has the key."""
+    kept = HeaderLines()
+    kept.of(ENDPOINT, KEY, stream=False)
+    assert KEY not in repr(kept)
+    assert KEY.encode() not in pickle.dumps(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 
 from shim.model import ErrorCategory, InvalidRequestError, ModelRequest, UnsupportedFeatureError, user
 from shim.native import NativeProvider, request_writer
+from shim.provider import Completion
 from shim.testing.fake_openai import Cut, FakeOpenAI, JsonToStream, Respond, Slow, Stall, Status, Where, json_answer
 from shim.wire import api_selection, chat, responses
 from tests.helpers.driving import HELLO, Heard, arrive, ask, drive, start
@@ -219,6 +221,8 @@ def test_the_times_of_a_request_are_in_order(provider: AnyProvider) -> None:
         ({"max_connections": 1.5}, ("max_connections", "float")),
         ({"max_connections": True}, ("max_connections",)),
         ({"http2": "yes"}, ("http2", "str", "True or False")),
+        ({"streams_per_connection": 0}, ("streams_per_connection", "0", "above 0")),
+        ({"streams_per_connection": "20"}, ("streams_per_connection", "str", "None for the default")),
         ({"verify": "ca.pem"}, ("verify", "str")),
         ({"plain_fdset": 1}, ("plain_fdset", "int")),
         ({"default_temperature": "warm"}, ("default_temperature", "str")),
@@ -296,3 +300,19 @@ def test_a_request_is_checked_once(make: Make, monkeypatch: pytest.MonkeyPatch) 
         for number, model in enumerate(("gpt-4o", "o1"), 1):
             start(provider, ModelRequest(model, (user("Hello"),)), stream=True)
             assert len(checks) == number
+
+
+def test_a_request_from_a_callback_wakes_nobody(provider: AnyProvider) -> None:
+    """One started in a callback has `timeout()` say now and leaves the descriptor quiet; one from outside makes it readable."""
+    second = Heard()
+
+    def follow(_completion: Completion) -> None:
+        start(provider, stream=False, heard=second)
+
+    provider.start_request(HELLO, follow)
+    assert select.select([provider], [], [], 0)[0]
+    drive(provider, lambda: second.handle)
+    assert provider.timeout() == 0
+    assert not select.select([provider], [], [], 0)[0]
+    drive(provider, lambda: second.done)
+    assert second.completion.ok

@@ -142,3 +142,40 @@ def test_a_descriptor_that_is_anothers_by_now_is_left_alone() -> None:
     for each in (copy, theirs, their_peer, taken):
         each.close()
     sockets.close()
+
+
+def test_keeping_a_connection_asks_the_system_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that libcurl has told of when it made it is known from then on, and one it has not told of is looked at."""
+    sockets = Sockets()
+    told, untold = socket.socketpair()
+    with told, untold:
+        assert sockets.made(told.fileno(), 0) == 0
+        looked: list[int] = []
+        look = os.fstat
+
+        def noted(fd: int) -> os.stat_result:
+            looked.append(fd)
+            return look(fd)
+
+        monkeypatch.setattr("shim.native.sockets.os.fstat", noted)
+        for each in (told, untold):
+            sockets.watch(each.fileno(), 0)
+        assert looked == [untold.fileno()]
+        assert [sockets._kept[each.fileno()] for each in (told, untold)] == [
+            look(each.fileno()).st_ino for each in (told, untold)
+        ]
+    sockets.close()
+
+
+def test_a_connection_that_is_closed_already_is_not_kept() -> None:
+    """Where libcurl has closed what it lets go of, whether it told of it or not, nothing is watched."""
+    sockets = Sockets()
+    told, untold = socket.socketpair()
+    sockets.made(told.fileno(), 0)
+    numbers = [told.fileno(), untold.fileno()]
+    told.close()
+    untold.close()
+    for fd in numbers:
+        sockets.watch(fd, 0)
+        assert fd not in sockets._kept
+    sockets.close()

@@ -95,11 +95,11 @@ def test_a_connection_cut_without_the_close_of_tls_is_truncated(make: Make) -> N
     assert heard.error.partial is not None
 
 
-def many(make: Make, *, offered: bool, wanted: bool) -> int:
+def many(make: Make, *, offered: bool, wanted: bool, **settings: int) -> int:
     """Run thirty paced streams at once; how many connections that took."""
     with (
         FakeOpenAI(tls=True, http2=offered) as server,
-        make(server.base_url, ca_file=server.ca_file, http2=wanted) as provider,
+        make(server.base_url, ca_file=server.ca_file, http2=wanted, **settings) as provider,
     ):
         server.plan(*[Paced(events=5, per_second=50)] * 30)
         heard: list[Heard] = [start(provider, stream=True) for _ in range(30)]
@@ -108,9 +108,14 @@ def many(make: Make, *, offered: bool, wanted: bool) -> int:
         return server.connections_opened
 
 
-def test_http2_carries_many_streams_on_one_connection(make: Make) -> None:
-    """Where the server offers HTTP/2, thirty streams started at once share one connection."""
-    assert many(make, offered=True, wanted=True) == 1
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [({}, 2), ({"streams_per_connection": 30}, 1), ({"streams_per_connection": 8}, 4), ({"max_connections": 1}, 1)],
+    ids=["twenty", "as many as there are", "eight", "one connection"],
+)
+def test_http2_carries_many_streams_on_a_connection(make: Make, settings: dict[str, int], expected: int) -> None:
+    """Thirty streams started at once over HTTP/2 share connections, twenty on each or as many as the settings say."""
+    assert many(make, offered=True, wanted=True, **settings) == expected
 
 
 @pytest.mark.parametrize(("offered", "wanted"), [(False, True), (True, False)], ids=["not offered", "not wanted"])

@@ -1,0 +1,141 @@
+"""Handles of libcurl, kept from one transfer to the next: told at once what never changes, and the rest when it does.
+
+Not the transfers (`transfer`) nor what moves them (`http_multi`), which hands in pycurl: that has one door.
+Source: curl_easy_setopt(3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from shim.native.curl_options import connect_ms, proxy_of, upload_buffer
+from shim.native.settings import HttpSettings
+from shim.native.transfer import HttpRequest, Transfer
+
+_END_OF_HEAD: Final = 2  # bytes of the line that ends a head, at most: CR LF
+_GO_ON: Final = 0  # what libcurl takes for consent, from its callbacks that ask for it
+
+# The address, its headers, the body's length, PIPEWAIT, the limit to connect, the proxy: what differs between transfers.
+_Told: TypeAlias = tuple[str, object, int, int, int, "str | None"]
+
+
+class Handle:
+    """An easy handle and whose transfer it carries now; its callbacks are set once and ask here for that.
+
+    Args:
+        options: told to each handle of a client.
+        curl: the module of pycurl.
+        made: libcurl's callback for a new socket.
+
+    Attributes:
+        easy: pycurl's.
+        transfer: None while it is idle, and nothing is received or sent.
+    """
+
+    __slots__ = ("_curl", "_head", "_is_alone", "_is_last", "_told", "easy", "transfer")
+
+    def __init__(self, options: Mapping[int, Any], *, curl: Any, made: Callable[[int, int], int]) -> None:
+        self._curl = curl
+        self._head: list[bytes] = []  # libcurl takes 300 KiB of one at most
+        self._is_alone = self._is_last = False
+        self._told: _Told = ("", (), -1, -1, -1, None)
+        self.transfer: Transfer | None = None
+        self.easy = easy = curl.Curl()
+        for option, value in options.items():
+            easy.setopt(option, value)
+        easy.setopt(curl.READFUNCTION, self._on_read)
+        easy.setopt(curl.WRITEFUNCTION, self._on_body)
+        easy.setopt(curl.HEADERFUNCTION, self._on_header)
+        easy.setopt(curl.RESOLVER_START_FUNCTION, self._on_lookup)
+        easy.setopt(curl.SOCKOPTFUNCTION, made)
+
+    def carry(self, transfer: Transfer, request: HttpRequest, *, settings: HttpSettings) -> None:
+        """Carry a transfer, of a client with these settings, as soon as the handle is added."""
+        self.transfer = transfer
+        transfer.easy = self.easy
+        limit = settings.connect_timeout if request.connect_timeout is None else request.connect_timeout
+        told: _Told = (
+            request.url,
+            request.headers,
+            len(request.body),
+            0 if transfer.alone else 1,
+            connect_ms(limit, settings),
+            settings.proxy or proxy_of(settings, request.url),
+        )
+        if told != self._told:
+            self._tell(told)
+
+    def _tell(self, told: _Told) -> None:
+        curl, setopt = self._curl, self.easy.setopt
+        url, headers, size, pipewait, connect, proxy = told
+        url_before, headers_before, size_before, pipewait_before, connect_before, proxy_before = self._told
+        self._told = told
+        if url != url_before:
+            setopt(curl.URL, url)
+        if headers != headers_before:
+            setopt(curl.HTTPHEADER, headers)
+        if size != size_before:
+            setopt(curl.POSTFIELDSIZE, size)
+            if upload_buffer(size) != upload_buffer(size_before):
+                setopt(curl.UPLOAD_BUFFERSIZE, upload_buffer(size))
+        if pipewait != pipewait_before:
+            setopt(curl.PIPEWAIT, pipewait)
+        if connect != connect_before:
+            setopt(curl.CONNECTTIMEOUT_MS, connect)
+        if proxy != proxy_before:
+            if proxy is None:
+                self.easy.unsetopt(curl.PROXY)
+            else:
+                setopt(curl.PROXY, proxy)
+
+    def start_over(self) -> None:
+        """Have its transfer begin again, on a connection of its own; nothing of it was read."""
+        self._head.clear()
+        self._is_alone = True
+        self.easy.setopt(self._curl.PIPEWAIT, 0)
+        self.easy.setopt(self._curl.FRESH_CONNECT, 1)
+
+    def forbid_reuse(self) -> None:
+        """Have its connection closed when its transfer is taken off, where libcurl would keep it for the next."""
+        self._is_last = True
+        self.easy.setopt(self._curl.FORBID_REUSE, 1)
+
+    def rest(self) -> None:
+        """Let go of its transfer."""
+        self.transfer = None
+        self._head.clear()
+        if self._is_alone:
+            self._is_alone = False
+            self.easy.setopt(self._curl.PIPEWAIT, self._told[3])
+            self.easy.setopt(self._curl.FRESH_CONNECT, 0)
+        if self._is_last:
+            self._is_last = False
+            self.easy.setopt(self._curl.FORBID_REUSE, 0)
+
+    def _on_read(self, size: int) -> bytes:
+        """Be libcurl's read callback.
+
+        A body is never given whole: from a buffer libcurl would, unasked, send the request again where a connection it had
+        kept broke before the answer, and the model would perhaps run twice.
+        """
+        return b"" if self.transfer is None else self.transfer.body.read(size)
+
+    def _on_body(self, data: bytes) -> int | None:
+        """Be its write callback."""
+        return None if self.transfer is None else self.transfer.on_body(data)
+
+    def _on_header(self, line: bytes) -> None:
+        """Be its header callback: one line of a head; interim (1xx) heads come before the final one, trailers after."""
+        head = self._head
+        head.append(line)
+        if len(line) <= _END_OF_HEAD:
+            if self.transfer is not None:
+                self.transfer.on_head(head)
+            head.clear()
+
+    def _on_lookup(self) -> int:
+        """Be its callback at the start of a name lookup."""
+        if self.transfer is not None:
+            self.transfer.looked_up = True
+        return _GO_ON

@@ -1,0 +1,166 @@
+"""Tests of shim.native.handles: what a handle of libcurl is told, once or when it changes, and what it lets go of."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import pytest
+
+from shim.native.handles import Handle
+from shim.native.settings import HttpSettings
+from shim.native.transfer import HttpRequest, Transfer
+from tests.native.recording import Recorder
+
+
+class StandIn:
+    """Stands for the module of pycurl: an option is its name, and a handle notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return name
+
+    def Curl(self) -> StandIn:  # noqa: N802 - pycurl's name
+        """Be the handle too."""
+        return self
+
+    def setopt(self, option: str, value: Any) -> None:
+        """Note it."""
+        self.told.append((option, value))
+
+    def unsetopt(self, option: str) -> None:
+        """Note it."""
+        self.told.append((option, None))
+
+
+@pytest.fixture
+def curl(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """A stand-in, and no proxy in the environment."""
+    for name in ("HTTP_PROXY", "http_proxy", "REQUEST_METHOD"):
+        monkeypatch.delenv(name, raising=False)
+    return StandIn()
+
+
+def handle_of(curl: StandIn) -> Handle:
+    """A handle that has been told what never changes."""
+    made = Handle({}, curl=curl, made=lambda _fd, _purpose: 0)
+    curl.told.clear()
+    return made
+
+
+def transfer_of(body: bytes = b"") -> Transfer:
+    """A transfer to carry."""
+    return Transfer(body, Recorder(), touched=deque(), full=[], patience=None)
+
+
+def carried(handle: Handle, *, url: str = "http://h/", body: bytes = b"12", **limits: float) -> Transfer:
+    """A transfer, given to the handle."""
+    transfer = transfer_of(body)
+    request = HttpRequest(url=url, headers=("Authorization: Bearer sk-secret-1234",), body=body, **limits)
+    handle.carry(transfer, request, settings=HttpSettings())
+    return transfer
+
+
+def test_a_like_request_costs_no_option(curl: StandIn) -> None:
+    """Of a second request with the same address, headers and length libcurl is told nothing."""
+    handle = handle_of(curl)
+    carried(handle)
+    assert {option for option, _ in curl.told} == {
+        "URL",
+        "HTTPHEADER",
+        "POSTFIELDSIZE",
+        "PIPEWAIT",
+        "CONNECTTIMEOUT_MS",
+    }
+    handle.rest()
+    curl.told.clear()
+    carried(handle)
+    assert curl.told == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"url": "http://other/"}, [("URL", "http://other/")]),
+        ({"body": b"123"}, [("POSTFIELDSIZE", 3)]),
+        ({"body": b" " * 40_000}, [("POSTFIELDSIZE", 40_000), ("UPLOAD_BUFFERSIZE", 65_536)]),
+        ({"connect_timeout": 3.0}, [("CONNECTTIMEOUT_MS", 3000)]),
+    ],
+    ids=["address", "length", "long body", "limit"],
+)
+def test_what_differs_is_told_and_taken_back(curl: StandIn, change: dict[str, Any], expected: object) -> None:
+    """Libcurl is told what differs from the request before, and the next request's own again."""
+    handle = handle_of(curl)
+    carried(handle)
+    first = dict(curl.told) | {"UPLOAD_BUFFERSIZE": 16_384}
+    curl.told.clear()
+    carried(handle, **change)
+    assert curl.told == expected
+    told = [option for option, _ in curl.told]
+    curl.told.clear()
+    carried(handle)
+    assert curl.told == [(option, first[option]) for option in told]
+
+
+def test_the_proxy_of_the_environment_comes_and_goes(curl: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY is used for a plain address while it is set, and not for one with TLS."""
+    handle = handle_of(curl)
+    carried(handle)
+    monkeypatch.setenv("HTTP_PROXY", "http://p:1")
+    curl.told.clear()
+    carried(handle)
+    carried(handle)
+    carried(handle, url="https://h/")
+    assert curl.told == [("PROXY", "http://p:1"), ("URL", "https://h/"), ("PROXY", None)]
+
+
+def test_a_transfer_that_started_over_leaves_nothing_behind(curl: StandIn) -> None:
+    """The next transfer of a handle may wait for a connection, and take up a kept one, although the last was not to."""
+    handle = handle_of(curl)
+    carried(handle)
+    curl.told.clear()
+    handle.start_over()
+    handle.rest()
+    assert dict(curl.told) == {"PIPEWAIT": 0, "FRESH_CONNECT": 0}
+    assert curl.told[1] == ("FRESH_CONNECT", 1)
+
+
+def test_an_idle_handle_holds_no_transfer_and_sends_nothing(curl: StandIn) -> None:
+    """At rest it has no transfer, gives no byte of a body, takes none, and shows no header."""
+    handle = Handle({}, curl=curl, made=lambda _fd, _purpose: 0)
+    callbacks = dict(curl.told)
+    transfer = carried(handle, body=b"body")
+    assert callbacks["READFUNCTION"](2) == b"bo"
+    assert callbacks["RESOLVER_START_FUNCTION"]() == 0
+    assert transfer.looked_up
+    handle.rest()
+    assert handle.transfer is None
+    assert callbacks["READFUNCTION"](2) == b""
+    assert callbacks["WRITEFUNCTION"](b"late") is None
+    assert transfer.segments == []
+    assert "sk-secret-1234" not in repr(handle)
+
+
+def test_a_head_that_was_cut_is_no_part_of_the_next(curl: StandIn) -> None:
+    """Lines of a head that broke off, and trailers behind an answer, are not read with the head that follows."""
+    handle = Handle({}, curl=curl, made=lambda _fd, _purpose: 0)
+    on_header = dict(curl.told)["HEADERFUNCTION"]
+    carried(handle)
+    for line in (b"HTTP/1.1 500 No\r\n", b"x-first: 1\r\n"):
+        on_header(line)
+    handle.start_over()
+    for line in (
+        b"HTTP/1.1 103 Early\r\n",
+        b"x-early: 1\r\n",
+        b"\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"x-second: 2\r\n",
+        b"\r\n",
+    ):
+        on_header(line)
+    for line in (b"x-trailer: 200 3\r\n", b"\r\n"):
+        on_header(line)
+    assert handle.transfer is not None
+    assert (handle.transfer.status, dict(handle.transfer.headers)) == (200, {"x-second": "2"})
