@@ -51,9 +51,11 @@ __all__ = [
     "Deadlines",
     "Endpoint",
     "ForkedProviderError",
+    "Gathering",
     "OnCompletion",
     "OnEvent",
     "Pausing",
+    "Polling",
     "Provider",
     "ProviderClosedError",
     "RequestHandle",
@@ -167,6 +169,44 @@ class Completion(_HandleAndOutcome, frozen=True, kw_only=True):
 
 OnEvent: TypeAlias = Callable[[StreamEvent], object]
 OnCompletion: TypeAlias = Callable[[Completion], object]
+
+
+class Polling(Protocol):
+    """What a provider may offer besides: wait inside, as curl_multi_poll does. A turn is then one system call less."""
+
+    def poll(self, timeout_ms: int = -1) -> int:
+        """Wait, then `perform()`, and return what that does.
+
+        It waits until `perform()` or `info_read()` has something to do, at most `timeout()` and at most so many milliseconds; -1
+        sets no limit of the caller's. Closed it does not wait.
+        """
+        ...
+
+    def wait(self, timeout_ms: int = -1) -> bool:
+        """The waiting alone, for a loop that does something between; return whether anything came, as far as it is known.
+
+        What it found is done by the next `perform()`. Called again before that, it looks again.
+        """
+        ...
+
+    def wakeup(self) -> None:
+        """End a wait, or the next one, as curl_multi_wakeup does; the one method for any thread. Closed it does nothing."""
+        ...
+
+
+class Gathering(Protocol):
+    """What a provider may offer besides: tell whether a loop may let what comes gather for some milliseconds (`gather_ms`)."""
+
+    def may_gather(self, hurry: Callable[[], object] | None = None) -> bool:
+        """Whether all that is under way are streams whose requests have left, so that what comes next are their events.
+
+        Not while an answer is wanted whole, a request is still on its way out, or a completion waits.
+
+        Args:
+            hurry: called when the next request is started, once, unless this is asked again before: for a loop in which
+                something may be started while events gather.
+        """
+        ...
 
 
 class Pausing(Protocol):
