@@ -125,7 +125,7 @@ class Layer:
         """Offer what the wrapped provider offers: polling to a loop; to a tap, which sees each attempt and no limits, itself."""
         if name in _OF_A_TAP:
             return getattr(self._provider, name)
-        if name in _POLLING and all(hasattr(self._provider, each) for each in _POLLING):
+        if name in _POLLING and hasattr(self._provider, name) and hasattr(self._provider, "wait"):
             return getattr(self, _POLLING[name])
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
