@@ -26,6 +26,7 @@ Invariants, which `shim.testing.contract` checks on every provider:
 8.  A loop that waits for `fileno()` to be readable, at most `timeout()` milliseconds, then calls `perform()` and `info_read()`,
     neither stalls nor spins. That holds also for what happens outside the callbacks: starting and cancelling make it readable.
     One `perform()` does a bounded part of what there is, and of each stream a share; where it leaves some, `timeout()` is 0.
+    A provider may do the waiting itself, too: `Polling`.
 9.  Nothing is kept alive after its completion.
 10. A provider belongs to one thread, as a curl multi handle does, and to one process. In a forked child everything but `close()`
     raises `ForkedProviderError`; `close()` calls nothing there, and leaves the parent's requests and connections as they are.

@@ -77,9 +77,13 @@ class ProviderLoop:
 
     def _drive(self) -> None:
         provider = self.provider
+        poll = getattr(provider, "poll", None)
         while self.open:
-            timeout = provider.timeout()
-            select.select(*provider.fdset(), None if timeout < 0 else timeout / 1000)
-            provider.perform()
+            if poll is None:
+                timeout = provider.timeout()
+                select.select(*provider.fdset(), None if timeout < 0 else timeout / 1000)
+                provider.perform()
+            else:
+                poll()
             provider.info_read()
         measure.expect_none(self.failures)

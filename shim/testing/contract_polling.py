@@ -108,7 +108,12 @@ class PollingContract(ContractBase):
         polling(loop)
         started: list[CallbackRecorder] = []
         recorder = CallbackRecorder(loop)
-        recorder.hook("event", lambda: started or started.append(self.stream(loop, Behaviour.TEXT_STREAM)))
+
+        def start_once() -> None:
+            if not started:
+                started.append(self.stream(loop, Behaviour.TEXT_STREAM))
+
+        recorder.hook("event", start_once)
         self.stream(loop, Behaviour.TEXT_STREAM, recorder=recorder)
         loop.until(lambda: recorder.done and started[0].done)
         later = self.stream(loop, Behaviour.TEXT_STREAM)

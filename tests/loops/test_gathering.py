@@ -133,7 +133,7 @@ def test_whole_answers_never_wait(provider: AnyProvider, monkeypatch: pytest.Mon
         slept.append(whole.handle is not None and not whole.done)
         sleep(seconds)
 
-    monkeypatch.setattr(select_loop.time, "sleep", note)
+    monkeypatch.setattr(time, "sleep", note)
     streamed = start(provider, PACED, stream=True)
     select_loop.run(provider, until=lambda: len(slept) > 3, gather_ms=GATHER_MS)
     start(provider, HELLO, stream=False, heard=whole)
@@ -147,7 +147,7 @@ def test_a_request_on_its_way_out_never_waits(provider: AnyProvider, monkeypatch
     """Until it has left, nothing gathers: a first event may wait once, when it has come, and no step before it."""
     server_side = isinstance(provider, NativeProvider)
     waits: list[float] = []
-    monkeypatch.setattr(select_loop.time, "sleep", waits.append)
+    monkeypatch.setattr(time, "sleep", waits.append)
     heard = Heard()
     heard.handle = provider.start_stream(PACED, heard.on_event, heard.on_completion)
     if server_side:
@@ -188,7 +188,7 @@ def test_no_turn_waits_longer_than_it_is_told(server: FakeOpenAI) -> None:
 
 def test_what_does_not_tell_what_runs_does_not_gather(monkeypatch: pytest.MonkeyPatch) -> None:
     """A provider without `may_gather` is driven as if nothing had been said."""
-    monkeypatch.setattr(select_loop.time, "sleep", lambda _seconds: pytest.fail("it waited"))
+    monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("it waited"))
     with ScriptedProvider([text_stream("a", "b", every_ms=5)]) as provider:
         assert not may_gather([provider])
         heard = start(provider, HELLO, stream=True)

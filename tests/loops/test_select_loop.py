@@ -20,7 +20,7 @@ from shim.model import ModelRequest, StreamEvent, user
 from shim.provider import Completion
 from shim.testing.fake_openai import FakeOpenAI, Stall, Where
 from shim.testing.scripted import ScriptedProvider, answer, hang, text_stream
-from tests.helpers.driving import start
+from tests.helpers.driving import Heard, start
 from tests.helpers.providers import MakeNative
 
 REQUEST = ModelRequest("m", (user("Hello"),))
@@ -310,7 +310,7 @@ def test_a_signal_handler_may_act_while_a_provider_waits_by_itself(*, plain: boo
         provider = MakeNative()(server.base_url, plain_fdset=plain)
         server.plan(Stall(Where.BEFORE_HEADERS))
         stalled = start(provider, stream=True)
-        begun = []
+        begun: list[Heard] = []
 
         def act(*_signal: object) -> None:
             if begun:
