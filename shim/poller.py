@@ -19,6 +19,7 @@ from shim.fork import close_registered
 
 READ = 1
 WRITE = 2
+LONGEST_WAIT = 24 * 60 * 60.0  # seconds: the system counts milliseconds in a C int
 _MOST_AT_ONCE = 1024
 _select: Any = select  # what it has depends on the platform, and is asked at run time
 
@@ -38,8 +39,12 @@ class Poller(Protocol):
         """Register a socket for READ where one word of it will do: it may be said once only."""
         ...
 
-    def ready(self) -> list[tuple[int, int]]:
-        """What is ready now, as (descriptor, READ | WRITE)."""
+    def ready(self, wait: float = 0) -> list[tuple[int, int]]:
+        """What is ready, as (descriptor, READ | WRITE): now, or as soon as something is.
+
+        Args:
+            wait: seconds at most until something is, up to LONGEST_WAIT. A signal's handler may close this meanwhile.
+        """
         ...
 
     def forget(self) -> None:
@@ -49,6 +54,11 @@ class Poller(Protocol):
     def close(self) -> None:
         """Release the descriptor."""
         ...
+
+
+def as_wait(milliseconds: int) -> float:
+    """A timeout, -1 for none, as `Poller.ready` takes it."""
+    return LONGEST_WAIT if milliseconds < 0 else min(milliseconds / 1000, LONGEST_WAIT)
 
 
 def make_poller(*, plain: bool = False) -> Poller:
@@ -105,10 +115,15 @@ class EpollPoller:
         except FileNotFoundError:
             self._epoll.register(fd, once)
 
-    def ready(self) -> list[tuple[int, int]]:
-        """What is ready now; an error or a hang-up counts as readable, so that libcurl finds it."""
+    def ready(self, wait: float = 0) -> list[tuple[int, int]]:
+        """What is ready; an error or a hang-up counts as readable, so that libcurl finds it."""
         interests = self._interests
-        return [(fd, interests[events]) for fd, events in self._epoll.poll(0, _MOST_AT_ONCE)]
+        try:
+            return [(fd, interests[events]) for fd, events in self._epoll.poll(wait, _MOST_AT_ONCE)]
+        except OSError:
+            if wait != 0 and self._epoll.closed:  # by a signal's handler, while this waited
+                return []
+            raise
 
     def forget(self) -> None:
         """Close the copies; the set is the parent's too."""
@@ -155,10 +170,15 @@ class KqueuePoller:
         """Register a socket for READ."""
         self.watch(fd, READ)
 
-    def ready(self) -> list[tuple[int, int]]:
-        """What is ready now."""
+    def ready(self, wait: float = 0) -> list[tuple[int, int]]:
+        """What is ready."""
         writing = self._api.KQ_FILTER_WRITE
-        events = self._kqueue.control(None, _MOST_AT_ONCE, 0)
+        try:
+            events = self._kqueue.control(None, _MOST_AT_ONCE, wait)
+        except OSError:
+            if wait != 0 and self._kqueue.closed:  # by a signal's handler, while this waited
+                return []
+            raise
         return [(event.ident, WRITE if event.filter == writing else READ) for event in events]
 
     def forget(self) -> None:
@@ -193,11 +213,13 @@ class PlainPoller:
         """Register a socket for READ."""
         self.watch(fd, READ)
 
-    def ready(self) -> list[tuple[int, int]]:
-        """What is ready now; poll finds a socket that was closed readable, select refuses it."""
+    def ready(self, wait: float = 0) -> list[tuple[int, int]]:
+        """What is ready; poll finds a socket that was closed readable, select refuses it."""
         try:
-            found = self._selector.select(0)
+            found = self._selector.select(wait)
         except OSError:
+            if not self._selector.get_map():  # closed, by a signal's handler, while this waited
+                return []
             self._forget_closed()
             found = self._selector.select(0)
         return [(key.fd, interest) for key, interest in found]

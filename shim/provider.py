@@ -26,6 +26,7 @@ Invariants, which `shim.testing.contract` checks on every provider:
 8.  A loop that waits for `fileno()` to be readable, at most `timeout()` milliseconds, then calls `perform()` and `info_read()`,
     neither stalls nor spins. That holds also for what happens outside the callbacks: starting and cancelling make it readable.
     One `perform()` does a bounded part of what there is, and of each stream a share; where it leaves some, `timeout()` is 0.
+    A provider may do the waiting itself, too: `Polling`.
 9.  Nothing is kept alive after its completion.
 10. A provider belongs to one thread, as a curl multi handle does, and to one process. In a forked child everything but `close()`
     raises `ForkedProviderError`; `close()` calls nothing there, and leaves the parent's requests and connections as they are.
@@ -51,9 +52,11 @@ __all__ = [
     "Deadlines",
     "Endpoint",
     "ForkedProviderError",
+    "Gathering",
     "OnCompletion",
     "OnEvent",
     "Pausing",
+    "Polling",
     "Provider",
     "ProviderClosedError",
     "RequestHandle",
@@ -167,6 +170,44 @@ class Completion(_HandleAndOutcome, frozen=True, kw_only=True):
 
 OnEvent: TypeAlias = Callable[[StreamEvent], object]
 OnCompletion: TypeAlias = Callable[[Completion], object]
+
+
+class Polling(Protocol):
+    """What a provider may offer besides: wait inside, as curl_multi_poll does. A turn is then one system call less."""
+
+    def poll(self, timeout_ms: int = -1) -> int:
+        """Wait, then `perform()`, and return what that does.
+
+        It waits until `perform()` or `info_read()` has something to do, at most `timeout()` and at most so many milliseconds; -1
+        sets no limit of the caller's. Closed it does not wait.
+        """
+        ...
+
+    def wait(self, timeout_ms: int = -1) -> bool:
+        """The waiting alone, for a loop that does something between; return whether anything came, as far as it is known.
+
+        What it found is done by the next `perform()`. Called again before that, it looks again.
+        """
+        ...
+
+    def wakeup(self) -> None:
+        """End a wait, or the next one, as curl_multi_wakeup does; the one method for any thread. Closed it does nothing."""
+        ...
+
+
+class Gathering(Protocol):
+    """What a provider may offer besides: tell whether a loop may let what comes gather for some milliseconds (`gather_ms`)."""
+
+    def may_gather(self, hurry: Callable[[], object] | None = None) -> bool:
+        """Whether all that is under way are streams whose requests have left, so that what comes next are their events.
+
+        Not while an answer is wanted whole, a request is still on its way out, or a completion waits.
+
+        Args:
+            hurry: called when the next request is started, once, unless this is asked again before: for a loop in which
+                something may be started while events gather.
+        """
+        ...
 
 
 class Pausing(Protocol):

@@ -6,20 +6,28 @@ sockets.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
+import threading
 
 from shim.descriptors import descriptors_for
 
 
 class Wakeup:
-    """Readable from `ring()` until `hear()`. Belongs to one thread; one that is never heard, an alarm, is rung from any."""
+    """Readable from `ring()` until `hear()`. Belongs to one thread; one that is never heard, an alarm, is rung from any.
 
-    __slots__ = ("_descriptor", "_is_ringing", "_sockets")
+    `ring_from_anywhere()` comes from any thread, whatever its own is doing; `quiet()` hears it.
+    """
+
+    __slots__ = ("_descriptor", "_is_ringing", "_lock", "_sockets")
 
     def __init__(self) -> None:
         self._is_ringing = False
+        # Between threads that ring and the one that closes: the number is another file's after that. Re-entrant, since a
+        # signal handler may ring while its own thread closes.
+        self._lock = threading.RLock()
         self._sockets: tuple[socket.socket, socket.socket] | None = None
         self._descriptor = -1
         with descriptors_for("what wakes a waiting loop"):
@@ -48,19 +56,40 @@ class Wakeup:
         elif sys.platform == "linux":
             os.eventfd_write(self._descriptor, 1)
 
+    def ring_from_anywhere(self) -> None:
+        """Make it readable, from any thread; closed it stays quiet. Only `quiet()` is sure to hear it."""
+        with self._lock:
+            if self._descriptor < 0:
+                return
+            if self._sockets is not None:
+                with contextlib.suppress(BlockingIOError):  # as full as it can be, and so readable
+                    self._sockets[1].send(b"!")
+            elif sys.platform == "linux":
+                os.eventfd_write(self._descriptor, 1)
+
     def hear(self) -> bool:
-        """Make it quiet again; return whether it had been rung."""
+        """Make it quiet again; return whether its own thread had rung it."""
         if not self._is_ringing:
             return False
-        self._is_ringing = False
-        if self._sockets is not None:
-            self._sockets[0].recv(64)
-        elif sys.platform == "linux":
-            os.eventfd_read(self._descriptor)
+        self.quiet()
         return True
+
+    def quiet(self) -> None:
+        """Make it quiet, whoever rang it."""
+        self._is_ringing = False
+        with contextlib.suppress(BlockingIOError):  # a signal handler rang just now, and was read with the others
+            if self._sockets is not None:
+                self._sockets[0].recv(64)
+            elif sys.platform == "linux":
+                os.eventfd_read(self._descriptor)
 
     def close(self) -> None:
         """Release it; may be called again."""
+        with self._lock:
+            self.release()
+
+    def release(self) -> None:
+        """Release it in a forked child, where another thread of the parent's may have held the lock."""
         descriptor, self._descriptor = self._descriptor, -1
         if self._sockets is not None:
             for each in self._sockets:

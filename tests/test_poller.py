@@ -6,7 +6,9 @@ import math
 import os
 import select
 import selectors
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -95,6 +97,46 @@ def test_a_hang_up_counts_as_readable(poller: Poller, pair: tuple[socket.socket,
     assert merged(poller) == {here.fileno(): READ}
 
 
+def test_it_waits_until_something_is_ready(poller: Poller, pair: tuple[socket.socket, socket.socket]) -> None:
+    """Told to wait it returns what has become ready, as soon as it is, and nothing when its time is over."""
+    here, there = pair
+    poller.watch(here.fileno(), READ)
+    began = time.monotonic()
+    assert poller.ready(0.05) == []
+    assert time.monotonic() - began > 0.04
+    sending = threading.Timer(0.05, there.send, (b"x",))
+    sending.start()
+    assert poller.ready(pollers.as_wait(-1)) == [(here.fileno(), READ)]
+    sending.join()
+
+
+@pytest.mark.parametrize("milliseconds", [0, 10, -1, 10**12])
+def test_a_timeout_is_a_wait_the_system_takes(milliseconds: int) -> None:
+    """Whatever a timeout in milliseconds is, the wait it becomes is bounded; -1 and a century are a day."""
+    assert pollers.as_wait(milliseconds) == {0: 0, 10: 0.01}.get(milliseconds, pollers.LONGEST_WAIT)
+
+
+def test_a_signal_handler_may_close_it_while_it_waits(
+    poller: Poller, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """Closed by a signal's handler on the thread that waits, a wait ends as one that found nothing."""
+    here, there = pair
+    poller.watch(here.fileno(), READ)
+
+    def close(*_signal: object) -> None:
+        poller.close()
+        there.close()  # what a last resort waits for ends too: it has no descriptor of its own to close
+
+    previous = signal.signal(signal.SIGUSR1, close)
+    alarm = threading.Timer(0.05, signal.pthread_kill, (threading.get_ident(), signal.SIGUSR1))
+    alarm.start()
+    try:
+        assert poller.ready(5) == []
+    finally:
+        alarm.join()
+        signal.signal(signal.SIGUSR1, previous)
+
+
 def test_a_descriptor_number_may_be_used_again(poller: Poller) -> None:
     """A socket closed without a word leaves nothing behind: the next of its number is watched for what it is told."""
     first, other = socket.socketpair()
@@ -151,6 +193,39 @@ def test_the_end_of_an_idle_connection_is_remembered_by_its_port() -> None:
         assert sockets.ready() == []
         assert sockets.had_ended(port)
         assert not readable(sockets.fileno())
+    sockets.close()
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["best", "plain"])
+def test_waiting_inside_ends_with_what_comes_and_with_the_bell(*, plain: bool) -> None:
+    """A wait ends when a socket is ready, which `ready()` then tells once, or when it was rung, before or by another thread."""
+    sockets = Sockets(plain=plain)
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as one:
+        sockets.watch(one.fileno(), READ)
+        assert not sockets.wait(0.01)
+        assert sockets.ready() == []
+        peer = listener.accept()[0]
+        sending = threading.Timer(0.05, peer.send, (b"x",))
+        sending.start()
+        assert sockets.wait(math.inf)
+        assert sockets.wait(0)  # it looks again
+        assert sockets.ready() == [(one.fileno(), READ)]
+        assert one.recv(10) == b"x"
+        assert sockets.ready() == []
+        sending.join()
+        peer.close()
+        sockets.watch(one.fileno(), READ)
+        one.recv(10)
+        sockets.ring()
+        sockets.watch(one.fileno(), 0)
+        assert not sockets.wait(math.inf)
+        ringing = threading.Timer(0.05, sockets.ring_from_anywhere)
+        ringing.start()
+        assert not sockets.wait(5 if plain else math.inf)
+        ringing.join()
+        began = time.monotonic()
+        sockets.wait(0.05)
+        assert time.monotonic() - began > 0.04
     sockets.close()
 
 

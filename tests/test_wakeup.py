@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,6 +43,34 @@ def test_it_rings_until_it_is_heard(wakeup: Wakeup) -> None:
         assert wakeup.hear()
         assert not wakeup.hear()
     assert not is_readable(wakeup)
+
+
+def test_another_thread_rings_it_until_it_is_quiet(wakeup: Wakeup) -> None:
+    """Rung from anywhere, however often and beside its own thread's ringing, it is readable until it is made quiet."""
+    for _ in range(3):
+        other = threading.Thread(target=wakeup.ring_from_anywhere)
+        other.start()
+        other.join()
+    assert is_readable(wakeup)
+    assert not wakeup.hear()
+    wakeup.ring()
+    wakeup.quiet()
+    assert not is_readable(wakeup)
+    assert not wakeup.hear()
+    wakeup.quiet()
+    wakeup.ring()
+    assert wakeup.hear()
+
+
+def test_a_closed_one_is_rung_in_vain(wakeup: Wakeup) -> None:
+    """Ringing from another thread after the closing touches no descriptor, whoever has its number by then."""
+    number = wakeup.fileno()
+    wakeup.close()
+    ours, theirs = socket.socketpair()  # the system gives the lowest numbers there are
+    with ours, theirs:
+        assert number in (ours.fileno(), theirs.fileno())
+        wakeup.ring_from_anywhere()
+        assert not select.select([ours, theirs], [], [], 0)[0]
 
 
 def test_closing_releases_the_descriptor(wakeup: Wakeup) -> None:

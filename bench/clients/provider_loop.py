@@ -83,9 +83,13 @@ class ProviderLoop:
 
     def _drive(self) -> None:
         provider, gather = self.provider, self.gather_seconds
+        wait = getattr(provider, "wait", None)
         while self.open:
-            timeout = provider.timeout()
-            select.select(*provider.fdset(), None if timeout < 0 else timeout / 1000)
+            if wait is None:
+                timeout = provider.timeout()
+                select.select(*provider.fdset(), None if timeout < 0 else timeout / 1000)
+            else:
+                wait()
             if gather:
                 time.sleep(gather)
             provider.perform()

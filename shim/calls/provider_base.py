@@ -6,7 +6,7 @@ Not the interface (`shim.provider`) nor a transport: a subclass starts, drives a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NoReturn
 
 from shim.call_options import ApiKey, CallOptions, Deadlines
@@ -67,6 +67,11 @@ class ProviderBase:
         """Deliver completions; see `Provider`."""
         self._check_process()
         return self._calls.deliver()
+
+    def may_gather(self, hurry: Callable[[], object] | None = None) -> bool:
+        """Whether streams are all that is under way; see `Gathering`."""
+        self._check_process()
+        return not self._closed and self._calls.may_gather(hurry)
 
     def close(self) -> None:
         """Cancel and deliver what is open, release everything; see `Provider`."""

@@ -6,10 +6,10 @@ Not one call (`call`), not what drives them (`shim.native`, `shim.legacy_adapter
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from shim.calls.call import Call
+from shim.calls.call import Call, StreamCall
 from shim.provider import Completion, OnCompletion, RequestHandle
 
 
@@ -19,6 +19,8 @@ class CallTable:
     def __init__(self) -> None:
         self._open: dict[int, Call] = {}
         self._completed: deque[tuple[OnCompletion, Completion]] = deque()
+        self._whole = 0  # of those open, how many want their answer whole
+        self._hurry: Callable[[], object] | None = None
 
     def __len__(self) -> int:
         return len(self._open)
@@ -31,6 +33,15 @@ class CallTable:
     def add(self, call: Call) -> None:
         """Hold an accepted call."""
         self._open[call.handle.id] = call
+        self._whole += not isinstance(call, StreamCall)
+        hurry, self._hurry = self._hurry, None
+        if hurry is not None:
+            hurry()
+
+    def may_gather(self, hurry: Callable[[], object] | None) -> bool:
+        """Whether events may gather, since no open call waits for a whole answer; `hurry` is called when the next call comes."""
+        self._hurry = hurry
+        return not (self._whole or self._completed)
 
     def holds(self, call: Call) -> bool:
         """Whether a call is open."""
@@ -39,6 +50,7 @@ class CallTable:
     def end(self, call: Call, completion: Completion) -> None:
         """Queue the completion of an open call; of one that a callback has ended meanwhile it is dropped."""
         if self._open.pop(call.handle.id, None) is not None:
+            self._whole -= not isinstance(call, StreamCall)
             self._completed.append((call.on_completion, completion))
 
     def chosen(self, handle: RequestHandle | None) -> Iterator[Call]:

@@ -89,7 +89,7 @@ class AsyncClient:
             InvalidRequestError, UnsupportedFeatureError, MissingCredentialsError: at once, nothing was sent.
             ClientClosedError: the client is closed.
         """
-        return result_of(await self.completion(request, options=options))
+        return result_of(await self._asked(request, options).run())
 
     async def completion(self, request: ModelRequest, *, options: CallOptions | None = None) -> Completion:
         """Ask and wait; return how it ended, with status, headers and timing: a request that failed is one with an `error`.
@@ -98,11 +98,7 @@ class AsyncClient:
             InvalidRequestError, UnsupportedFeatureError, MissingCredentialsError: at once, nothing was sent.
             ClientClosedError: the client is closed.
         """
-
-        def start(provider: Provider, inbox: AsyncInbox) -> RequestHandle:
-            return provider.start_request(request, inbox.put_completion, options=options)
-
-        return await self._begin(start).run()
+        return await self._asked(request, options).run()
 
     def stream(self, request: ModelRequest, *, options: CallOptions | None = None) -> AsyncResponseStream:
         """Ask for the answer as a stream of events, which starts at once; call it with the loop running.
@@ -140,6 +136,12 @@ class AsyncClient:
         raise TypeError(
             "an AsyncClient cannot be pickled: it holds connections, and may hold a key; make one in each process"
         )
+
+    def _asked(self, request: ModelRequest, options: CallOptions | None) -> AsyncOpenRequest:
+        def start(provider: Provider, inbox: AsyncInbox) -> RequestHandle:
+            return provider.start_request(request, inbox.put_completion, options=options)
+
+        return self._begin(start)
 
     def _begin(self, start: Callable[[Provider, AsyncInbox], RequestHandle]) -> AsyncOpenRequest:
         if self._closed:

@@ -7,7 +7,6 @@ what says otherwise; a finaliser, which may run in any thread and at any moment,
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import threading
 import weakref
@@ -40,11 +39,11 @@ class AsyncInbox(Inbox):
         self.limit = limit
         self.overflowed = False
         self._loop = loop
-        self._held: Callable[[], bool] | None = None
-        self._resume: Callable[[], None] | None = None
+        self._seat: weakref.ref[LoopSeat] | None = None
+        self._handle: RequestHandle | None = None
         self._is_held = False
         self._weight = 0
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: list[asyncio.Future[None]] = []
 
     def put_event(self, event: StreamEvent) -> None:
         """Take an event; raising, past the limit, aborts this stream alone."""
@@ -61,37 +60,38 @@ class AsyncInbox(Inbox):
         self._weight -= weight_of(event)
         if self._is_held and self._weight <= MAX_BUFFERED_BYTES // 2 and len(self.events) <= self.limit // 2:
             self._is_held = False
-            if self._resume is not None:
-                self._resume()
+            seat = self._living_seat()
+            if seat is not None and self._handle is not None:
+                seat.resume(self._handle)
         return event
 
     def attach(self, seat: LoopSeat, handle: RequestHandle) -> None:
         """Take whom to ask to hold the stream back. Only weakly: the provider refers to this."""
-        living = weakref.ref(seat)
-        self._held = functools.partial(_pause, living, handle)
-        self._resume = functools.partial(_resume, living, handle)
+        self._seat, self._handle = weakref.ref(seat), handle
+
+    def _living_seat(self) -> LoopSeat | None:
+        return None if self._seat is None else self._seat()
 
     def _hold_back(self, event: StreamEvent) -> None:
         if isinstance(event, (StreamDone, StreamError)):
             return
-        self._is_held = self._held is not None and self._held()
+        seat = self._living_seat()
+        self._is_held = seat is not None and self._handle is not None and seat.pause(self._handle)
         if not self._is_held and (self._weight > _ABORTED_AT or len(self.events) >= self.limit):
             self.overflowed = True
             raise BufferError("too much is waiting to be read")
 
     def put_completion(self, completion: Completion) -> None:
         """Take the completion."""
-        super().put_completion(completion)
-        self._wake()
+        self.completion = completion
+        if self._waiting:
+            self._wake()
 
-    async def changed(self) -> None:
-        """Wait until something is put in."""
+    def changed(self) -> asyncio.Future[None]:
+        """Done once something is put in. Each who waits has one of its own, since who is cancelled cancels it."""
         waiter: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiting.discard(waiter)
+        self._waiting.append(waiter)
+        return waiter
 
     def _wake(self) -> None:
         if self._loop.is_closed():
@@ -99,6 +99,7 @@ class AsyncInbox(Inbox):
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
+        self._waiting.clear()
 
 
 def weight_of(event: StreamEvent) -> int:
@@ -107,17 +108,6 @@ def weight_of(event: StreamEvent) -> int:
         return len(event.text) + _EVENT_OVERHEAD
     text = getattr(event, "text", None) or getattr(event, "arguments", None)
     return _EVENT_OVERHEAD + (len(text) if isinstance(text, str) else 0)
-
-
-def _pause(living: weakref.ref[LoopSeat], handle: RequestHandle) -> bool:
-    seat = living()
-    return seat is not None and seat.pause(handle)
-
-
-def _resume(living: weakref.ref[LoopSeat], handle: RequestHandle) -> None:
-    seat = living()
-    if seat is not None:
-        seat.resume(handle)
 
 
 class AsyncOpenRequest:
@@ -131,9 +121,13 @@ class AsyncOpenRequest:
         inbox.attach(seat, handle)
 
     async def run(self) -> Completion:
-        """Wait for the completion."""
-        while (completion := self.inbox.completion) is None:
-            await self.changed()
+        """Wait for the completion; whatever interrupts that cancels the request."""
+        try:
+            while (completion := self.inbox.completion) is None:
+                await self.inbox.changed()
+        except BaseException:
+            self.cancel()
+            raise
         return completion
 
     async def changed(self) -> None:
@@ -219,6 +213,9 @@ class LoopSeats:
     """The providers of one async client in one process, by loop."""
 
     def __init__(self, make: Callable[[], Provider]) -> None:
+        import asyncio
+
+        self._running_loop = asyncio.get_running_loop
         self._make = make
         self._lock = threading.Lock()
         self._closed = False
@@ -227,9 +224,7 @@ class LoopSeats:
 
     def of_running_loop(self) -> LoopSeat:
         """The running loop's seat, made at its first request."""
-        import asyncio
-
-        loop = asyncio.get_running_loop()
+        loop = self._running_loop()
         return self._by_loop.get(loop) or self._add(LoopSeat(self._make(), loop))
 
     def take_all(self) -> list[LoopSeat]:

@@ -4,8 +4,9 @@ Not the client (`shim.client`), whose behaviour this is the machinery of. A prov
 nobody reads is not driven and holds its server back. Ownership is what keeps that safe:
 
 - A `Lease` is a provider in somebody's hands: an `OpenRequest`'s while its request is open, else its thread's `_Seat`'s.
-- `Lease.lock` is held while the provider is touched, so `Pool.close()` may come from any thread: it rings the alarm that
-  every waiting thread also listens to, and then finds the lock free.
+- `Lease.lock` is held while the provider is touched, so `Pool.close()` may come from any thread: it ends the wait of each, and
+  then finds the lock free. A provider that can wait by itself (`shim.provider.Polling`) is woken by its `wakeup()`; who waits for
+  another listens to the pool's alarm too.
 - A provider refers to the `Inbox` of a request, and the inbox to nothing: dropping a stream frees, and so cancels, it at once.
 - Each process has its own pool (`shim.per_process`); after a fork the child leaves its parent's alone.
 """
@@ -89,7 +90,9 @@ class Lease:
         self.thread = threading.get_ident()
         self._process = os.getpid()
         self.seat = weakref.ref(seat)
-        self._watch = Watch(provider, also=[alarm])
+        self._wakeup: Callable[[], object] | None = getattr(provider, "wakeup", None)
+        poll: Callable[[], int] | None = None if self._wakeup is None else getattr(provider, "poll", None)
+        self._poll: Callable[[], object] = Watch(provider, also=[alarm]).turn if poll is None else poll
 
     def start(self, start: Start, inbox: Inbox) -> RequestHandle:
         """Start a request whose completion goes to `inbox`."""
@@ -99,12 +102,18 @@ class Lease:
             return start(self.provider, inbox)
 
     def turn(self) -> None:
-        """Wait for the provider or the alarm, then let the provider do what it can."""
+        """Wait for the provider, or to be woken, then let the provider do what it can."""
         if self._is_parents():
             raise RuntimeError("this stream belongs to the parent process; ask again in this one")
         with self.lock:
             if not self.closed:
-                self._watch.turn()
+                self._poll()
+                self.provider.info_read()
+
+    def wake(self) -> None:
+        """End the wait of a thread that holds the lock, from any thread; one that listens to the alarm needs none."""
+        if self._wakeup is not None:
+            self._wakeup()
 
     def cancel(self, handle: RequestHandle) -> None:
         """Cancel a request and take its completion, which most providers have at once."""
@@ -179,6 +188,8 @@ class Pool:
             self.closed = True
             leases = list(self._leases)
         self._alarm.ring()
+        for lease in leases:
+            lease.wake()
         with ExitStack() as closing:
             closing.callback(self._alarm.close)
             for lease in leases:

@@ -191,6 +191,9 @@ class DeadlineLayer(HoldingLayer):
         timeout = super().timeout()
         return timeout if self._closed else self._moments.soonest(timeout)
 
+    def _wait_below(self, timeout_ms: int = -1) -> bool:
+        return super()._wait_below(self._moments.soonest(timeout_ms))
+
     def perform(self) -> int:
         """Drive the wrapped provider, then end what is past its limit; see `Provider`."""
         self.turn_began = self.clock()

@@ -55,6 +55,9 @@ class HoldingLayer(Layer):
             return -1
         return 0 if self._completed or self._failing else self._provider.timeout()
 
+    def _wait_below(self, timeout_ms: int = -1) -> bool:
+        return super()._wait_below(0 if self._completed or self._failing else timeout_ms)
+
     def info_read(self) -> int:
         """Deliver completions; see `Provider`."""
         self._provider.info_read()

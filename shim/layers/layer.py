@@ -6,6 +6,7 @@ when they hold for the provider below.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from shim.provider import CallOptions, OnCompletion, OnEvent, Provider, RequestHandle
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 
 
 _OF_A_TAP: Final = frozenset({"session", "watch"})  # what `shim.recording.tap` looks for
+_POLLING: Final = {
+    "poll": "_poll_below",
+    "wait": "_wait_below",
+    "wakeup": "_wakeup_below",
+}  # of `Polling`: the layer's own
+
+
+def sooner(one: int, other: int) -> int:
+    """The shorter of two timeouts in milliseconds, of which -1 is none."""
+    return max(one, other) if one < 0 or other < 0 else min(one, other)
 
 
 class Layer:
@@ -83,14 +94,39 @@ class Layer:
         if resume is not None:
             resume(handle)
 
+    def may_gather(self, hurry: Callable[[], object] | None = None) -> bool:
+        """Whether events may gather, where the wrapped provider can tell; see `Gathering`."""
+        may_gather = getattr(self._provider, "may_gather", None)
+        return may_gather is not None and bool(may_gather(hurry))
+
     def close(self) -> None:
         """Close the wrapped provider; see `Provider`."""
         self._provider.close()
 
+    def _poll_below(self, timeout_ms: int = -1) -> int:
+        """Wait, then perform, where the wrapped provider can wait; see `Polling`."""
+        self._wait_below(timeout_ms)
+        return self.perform()
+
+    def _wait_below(self, timeout_ms: int = -1) -> bool:
+        """Wait below; a layer that has moments of its own waits no longer than until the first."""
+        return bool(self._below.wait(timeout_ms))
+
+    def _wakeup_below(self) -> None:
+        """End a wait from any thread."""
+        self._below.wakeup()
+
+    @property
+    def _below(self) -> Any:
+        """The wrapped provider with what it offers besides."""
+        return self._provider
+
     def __getattr__(self, name: str) -> Any:
-        """Offer a tap what the wrapped provider offers one; it sees each attempt, and the time limits of none."""
+        """Offer what the wrapped provider offers: polling to a loop; to a tap, which sees each attempt and no limits, itself."""
         if name in _OF_A_TAP:
             return getattr(self._provider, name)
+        if name in _POLLING and hasattr(self._provider, name) and hasattr(self._provider, "wait"):
+            return getattr(self, _POLLING[name])
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def __enter__(self) -> Self:

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from shim.call_options import CallOptions, Deadlines
 from shim.layers.holding import HeldCall, HoldingLayer, is_options, nobody
+from shim.layers.layer import sooner
 from shim.layers.moments import Moments
 from shim.layers.retry_policy import RetryBudget, RetryPolicy, wait_before_retry, worth_retrying
 from shim.model import (
@@ -34,7 +35,7 @@ from shim.model import (
     StreamStart,
 )
 from shim.model.checks import kind_of
-from shim.poller import READ, make_poller
+from shim.poller import READ, as_wait, make_poller
 from shim.provider import Attempt, Completion, OnCompletion, OnEvent, Provider, RequestHandle
 from shim.wakeup import Wakeup
 
@@ -221,6 +222,12 @@ class RetryLayer(HoldingLayer):
             return timeout
         timeout = self._moments.soonest(timeout)
         return timeout if self._poller.fileno() is not None else min(timeout, _LOOK_MILLISECONDS)
+
+    def _wait_below(self, timeout_ms: int = -1) -> bool:
+        """Wait below; while calls wait for their next try for both descriptors, since their end shows on its own alone."""
+        if self._closed or not self._waiting or self._is_parents():
+            return super()._wait_below(timeout_ms)
+        return bool(self._poller.ready(as_wait(sooner(timeout_ms, self.timeout()))))
 
     def perform(self) -> int:
         """Start what has waited long enough, drive the wrapped provider; see `Provider`."""

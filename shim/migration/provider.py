@@ -10,17 +10,18 @@ way. Both arms are driven by every turn; one descriptor tells of both.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NoReturn, final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shim.layers.layer import sooner
 from shim.migration.serving import Serving
 from shim.migration.watching import Watching, decided
 from shim.model import ModelRequest
-from shim.poller import READ, make_poller
+from shim.poller import READ, as_wait, make_poller
 from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, Provider, ProviderClosedError, RequestHandle
 
 if TYPE_CHECKING:
@@ -148,6 +149,23 @@ class MigratingProvider:
         if self._poller.fileno() is None and self._open:
             waits.append(_LOOK_MILLISECONDS)
         return min(waits, default=-1)
+
+    def poll(self, timeout_ms: int = -1) -> int:
+        """Wait for both arms, then drive them; see `Polling`."""
+        self.wait(timeout_ms)
+        return self.perform()
+
+    def wait(self, timeout_ms: int = -1) -> bool:
+        """Wait for either arm on the descriptor for both, whether or not an arm could wait itself; see `Polling`."""
+        if self._performing:
+            raise RuntimeError("poll() was called from inside perform(): a callback must not call it")
+        milliseconds = sooner(timeout_ms, self.timeout())  # which refuses a forked child, as the arms do
+        return not self._closed and bool(self._poller.ready(as_wait(milliseconds)))
+
+    def may_gather(self, hurry: Callable[[], object] | None = None) -> bool:
+        """Whether events may gather, where both arms can tell; see `Gathering`."""
+        told = [getattr(arm, "may_gather", None) for arm in (self._control, self._candidate)]
+        return all(may_gather is not None and may_gather(hurry) for may_gather in told)
 
     def perform(self) -> int:
         """Drive both arms; see `Provider`."""

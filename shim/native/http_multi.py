@@ -100,6 +100,24 @@ class HttpMulti:
         moment = min(self._timer_at, self._appointments.next(), look_at)
         return -1 if moment == math.inf else max(0, math.ceil((moment - time.monotonic()) * 1000))
 
+    def wait(self, at_most_ms: int) -> bool:
+        """Wait until `perform()` has something to do, at most so long, -1 for no limit; return whether anything came."""
+        if self._performing:
+            raise RuntimeError("poll() was called from inside perform(): a callback must not call it")
+        if self._deliveries or self._ready:  # left of the last turn
+            return True
+        limit = math.inf if at_most_ms < 0 else at_most_ms / 1000
+        moment = min(self._timer_at, self._appointments.next())
+        return self._sockets.wait(limit if moment == math.inf else max(0.0, min(limit, moment - time.monotonic())))
+
+    def wakeup(self) -> None:
+        """End a `wait()`, or the next one, from any thread."""
+        self._sockets.ring_from_anywhere()
+
+    def is_sent(self, transfer: Transfer) -> bool:
+        """Whether the whole request has left, so that its answer alone is waited for; one that has ended counts as sent."""
+        return transfer.easy is None or transfer.easy.getinfo(pycurl.POSTTRANSFER_TIME_T) > 0
+
     def submit(self, request: HttpRequest, receiver: Receiver) -> Transfer:
         """Start a transfer; nothing is sent before `perform()`, and never twice."""
         settings = self._settings

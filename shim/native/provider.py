@@ -112,6 +112,7 @@ class NativeProvider(ProviderBase):
         self._transfers: dict[int, Transfer] = {}
         self._watchers: tuple[Observe, ...] = ()
         self._numbers = itertools.count(1)
+        self._sent_up_to = 0  # the requests of these numbers have left
 
     def start_request(
         self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
@@ -176,6 +177,26 @@ class NativeProvider(ProviderBase):
         with self._multi.quiet():
             return super().info_read()
 
+    def poll(self, timeout_ms: int = -1) -> int:
+        """Wait on the one descriptor itself, then perform; see `Polling`."""
+        self.wait(timeout_ms)
+        return self.perform()
+
+    def wait(self, timeout_ms: int = -1) -> bool:
+        """Wait until `perform()` has something to do; see `Polling`."""
+        self._check_process()
+        return not self._closed and self._multi.wait(0 if self._calls.waiting else timeout_ms)
+
+    def wakeup(self) -> None:
+        """End a wait from any thread; see `Polling`."""
+        self._check_process()
+        if not self._closed:
+            self._multi.wakeup()
+
+    def may_gather(self, hurry: Callable[[], object] | None = None) -> bool:
+        """Whether only streams run, all of which have been asked for; see `Gathering`."""
+        return super().may_gather(hurry) and self._all_sent()
+
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""
         self._check_process()
@@ -238,6 +259,18 @@ class NativeProvider(ProviderBase):
     def _transfer_of(self, handle: RequestHandle) -> Transfer | None:
         """The transfer of a request that is under way."""
         return next((self._transfers.get(call.handle.id) for call in self._calls.chosen(handle)), None)
+
+    def _all_sent(self) -> bool:
+        """Whether every request has left; only those started since it was last so are looked at."""
+        newest = self._sent_up_to
+        for number, transfer in reversed(self._transfers.items()):
+            if number <= self._sent_up_to:
+                break
+            if not self._multi.is_sent(transfer):
+                return False
+            newest = max(newest, number)
+        self._sent_up_to = newest
+        return True
 
     def _written(
         self, request: ModelRequest, options: CallOptions | None, *, stream: bool

@@ -8,7 +8,7 @@ on it any more: of a request that libcurl still gives to it the server has seen 
 The last resort. Where the system has no descriptor that tells of others, the one descriptor tells of starting and cancelling
 alone, and the sockets are looked at from time to time: after a silence twice as long as the last, 50 ms at most. So what a
 server sends is late by no more than the silence before it, and a loop that waits takes twenty turns a second. `fdset()` names
-every socket there: a loop that selects on all of them is as prompt as elsewhere.
+every socket there: a loop that selects on all of them is as prompt as elsewhere, and so is `wait()`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import socket
 import time
 from collections import Counter
 
-from shim.poller import READ, WRITE, PlainPoller, make_poller
+from shim.poller import LONGEST_WAIT, READ, WRITE, PlainPoller, make_poller
 from shim.wakeup import Wakeup
 
 _REMEMBERED_SECONDS = 5.0  # ample for libcurl to look; a port may be another connection's later
@@ -55,6 +55,7 @@ class Sockets:
         self._inodes: dict[int, int] = {}  # of the sockets libcurl has made, by number; perhaps closed since
         self._held: Counter[int] = Counter()  # sockets that are paused, each as often
         self._ended: dict[int, float] = {}
+        self._found: list[tuple[int, int]] | None = None  # by wait()
         self._pause = _SHORTEST_PAUSE
         self.look_at = math.inf if self._plain is None else 0.0
         self.quiet = False
@@ -86,6 +87,10 @@ class Sockets:
         self._inodes[fd] = os.fstat(fd).st_ino
         return 0
 
+    def ring_from_anywhere(self) -> None:
+        """The same from any thread, whatever the client's own is doing."""
+        self._wakeup.ring_from_anywhere()
+
     def watch(self, fd: int, interest: int) -> None:
         """Wait for READ, WRITE or both; 0 says that libcurl keeps the socket, or is about to close it."""
         if interest:
@@ -116,10 +121,22 @@ class Sockets:
         if not self._held[fd]:
             del self._held[fd]
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until a socket is ready or the descriptor was rung, so long at most; return whether one is, for `ready()` to tell.
+
+        A signal's handler may do anything meanwhile, close this too.
+        """
+        self._found = self._look(min(seconds, LONGEST_WAIT))
+        return bool(self._found)
+
     def ready(self) -> list[tuple[int, int]]:
-        """What is ready of the sockets libcurl waits for."""
+        """What is ready of the sockets libcurl waits for: as the last `wait()` found, else now."""
+        found, self._found = self._found, None
+        return self._look(0) if found is None else found
+
+    def _look(self, wait: float) -> list[tuple[int, int]]:
         rung = self._wakeup.hear()
-        found = self._poller.ready()
+        found = self._poller.ready(0 if rung else wait)
         for fd, _ in found:
             if fd in self._kept:
                 found = self._without_kept(found)
@@ -131,7 +148,10 @@ class Sockets:
 
     def _without_kept(self, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Take out those that are kept: nothing is to come on an idle connection but its end."""
-        ended = [fd for fd, _ in found if fd in self._kept and fd != self._wakeup.fileno()]
+        bell = self._wakeup.fileno()
+        if any(fd == bell for fd, _ in found):  # rung while this waited
+            self._wakeup.quiet()
+        ended = [fd for fd, _ in found if fd in self._kept and fd != bell]
         waited = [(fd, interest) for fd, interest in found if fd not in self._kept]
         for fd in ended:
             self._note_end(fd, inode=self._kept.pop(fd))
@@ -156,7 +176,7 @@ class Sockets:
     def forget(self) -> None:
         """Close this process's copies of a parent's descriptors; what the parent waits for stays as it is."""
         self._inodes.clear()
-        self._wakeup.close()  # first: its inode is that of every eventfd
+        self._wakeup.release()  # first: its inode is that of every eventfd
         self._poller.forget()
 
     def close(self) -> None:

@@ -33,6 +33,7 @@ from shim.testing.contract_parts import (
     check_completion,
     check_events,
 )
+from shim.testing.contract_polling import PollingContract
 
 __all__ = ["Behaviour", "ProviderContract"]
 
@@ -42,8 +43,8 @@ _METHODS = (
 )
 
 
-class ProviderContract(LeakContract):
-    """Every invariant of `shim.provider`, as tests. Override `make`, and what else differs.
+class ProviderContract(LeakContract, PollingContract):
+    """Every invariant of `shim.provider`, and of one that polls, as tests. Override `make`, and what else differs.
 
     Attributes:
         leak_count: how many requests the memory test makes at most, in ten rounds; two rounds that leave nothing end it.

@@ -7,6 +7,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -24,8 +25,10 @@ from shim.model import (
     StreamStart,
     TextDelta,
 )
+from shim.testing.fake_openai import FakeOpenAI, Stall, Where
 from shim.testing.scripted import Emit, Fail, Hang, Play, Wait, answer, failure, hang, text_stream
-from tests.client.scripts import REQUEST, Makes
+from tests.client.scripts import REQUEST, Makes, Watched
+from tests.helpers.driving import HELLO
 
 BROKEN = Play(
     (Emit(TextDelta("Hel")), Wait(1), Emit(TextDelta("lo")), Fail(ProviderError(ErrorCategory.TRUNCATED, "cut off")))
@@ -231,6 +234,56 @@ def test_a_signal_handler_may_close_the_client() -> None:
         alarm.start()
         with pytest.raises(RequestCancelledError):
             client.complete(REQUEST)
+        signal.signal(signal.SIGUSR1, previous)
+        alarm.join()
+
+
+def test_a_thread_waits_inside_a_provider_that_can() -> None:
+    """Of a provider that polls and can be woken no descriptor is asked: it polls, for whole answers and for events."""
+    polls: list[int] = []
+
+    class Polls(Watched):
+        def poll(self, timeout_ms: int = -1) -> int:
+            polls.append(timeout_ms)
+            time.sleep(0.001)
+            return self.perform()
+
+        def wakeup(self) -> None:
+            """Nothing: it never waits long."""
+
+        def fileno(self) -> int:
+            raise AssertionError("its descriptor was asked for")
+
+    with Client(lambda: Polls(lambda request: text_stream("a", "b", every_ms=2))) as client:
+        assert client.complete(REQUEST).text == "ab"
+        assert "".join(client.stream(REQUEST).texts()) == "ab"
+    assert len(polls) >= 4
+    assert set(polls) == {-1}
+
+
+def test_an_interrupt_ends_a_wait_inside_the_provider() -> None:
+    """KeyboardInterrupt leaves a native provider that waits for a server, which is closed, and the next answer comes."""
+    with FakeOpenAI() as server, Client("native", api_key="sk-test", base_url=server.base_url) as client:
+        server.plan(Stall(Where.BEFORE_HEADERS))
+        interrupt = threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
+        previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+        interrupt.start()
+        with pytest.raises(KeyboardInterrupt):
+            client.complete(HELLO)
+        signal.signal(signal.SIGINT, previous)
+        interrupt.join()
+        assert client.complete(HELLO).text
+
+
+def test_a_signal_handler_may_close_the_client_while_its_provider_waits() -> None:
+    """Closing from a handler, on the very thread that waits inside a native provider, cancels what it waits for."""
+    with FakeOpenAI() as server, Client("native", api_key="sk-test", base_url=server.base_url) as client:
+        server.plan(Stall(Where.BEFORE_HEADERS))
+        previous = signal.signal(signal.SIGUSR1, lambda number, frame: client.close())
+        alarm = threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGUSR1))
+        alarm.start()
+        with pytest.raises(RequestCancelledError):
+            client.complete(HELLO)
         signal.signal(signal.SIGUSR1, previous)
         alarm.join()
 

@@ -12,9 +12,10 @@ import pytest
 
 from shim.client import Client, ResponseStream
 from shim.model import ModelRequest, ProviderError, RequestCancelledError, user
-from shim.testing.fake_openai import FakeOpenAI
+from shim.testing.fake_openai import Drip, FakeOpenAI
 from shim.testing.scripted import ScriptedProvider, answer, hang, text_stream
 from tests.client.scripts import REQUEST, Makes, eventually
+from tests.helpers.driving import HELLO
 
 ROOT = Path(__file__).parents[2]
 ENDLESS = text_stream(*"0123456789" * 1000, every_ms=1)
@@ -138,6 +139,27 @@ def test_closing_elsewhere_cancels_a_thread_that_waits(ask: str) -> None:
     closing.join()
     assert isinstance(outcome, RequestCancelledError)
     assert kind.made[0].closed
+
+
+@pytest.mark.parametrize("kind", ["legacy", "native"])
+@pytest.mark.parametrize("ask", ["complete", "stream"])
+def test_closing_elsewhere_cancels_threads_that_wait_for_a_server(server: FakeOpenAI, kind: str, ask: str) -> None:
+    """Threads that wait for sockets, inside their provider or for its descriptor, are woken by another that closes the client."""
+    client = Client(kind, api_key="sk-test", base_url=server.base_url)
+    before = server.request_count
+    server.plan(*[Drip(delay=0.2)] * 3)
+
+    def wait(_number: int) -> object:
+        try:
+            return client.complete(HELLO) if ask == "complete" else list(client.stream(HELLO))
+        except ProviderError as error:
+            return error
+
+    with ThreadPoolExecutor(3) as threads:
+        waiting = [threads.submit(wait, number) for number in range(3)]
+        eventually(lambda: server.request_count == before + 3)
+        client.close()
+        assert all(isinstance(each.result(10), RequestCancelledError) for each in waiting)
 
 
 def test_closing_elsewhere_while_streams_are_read() -> None:

@@ -119,6 +119,20 @@ class Hoards(ScriptedProvider):
         return super().start_stream(request, on_event, on_completion, options=options)
 
 
+class NeverWaits(ScriptedProvider):
+    """Offers to poll, and comes back at once."""
+
+    def poll(self, timeout_ms: int = -1) -> int:
+        return self.perform()
+
+
+class PollsAnotherWay(ScriptedProvider):
+    """Offers to poll, in seconds."""
+
+    def poll(self, seconds: float) -> int:
+        return self.perform()
+
+
 class TakesMore(ScriptedProvider):
     """Has another signature than the interface."""
 
@@ -137,6 +151,9 @@ BROKEN: list[tuple[type[ScriptedProvider], str, tuple[Behaviour, ...]]] = [
     (Sleeps, "test_8_cancelling_between_turns_wakes_the_loop", ()),
     (Hoards, "test_9_nothing_is_kept_alive_after_its_completion", (Behaviour.TEXT_STREAM,)),
     (Hoards, "test_9_memory_stays_flat", ()),
+    (NeverWaits, "test_poll_is_a_loop_that_neither_stalls_nor_spins", ()),
+    (NeverWaits, "test_poll_waits_as_long_as_it_is_told", ()),
+    (PollsAnotherWay, "test_poll_has_the_parameters_the_interface_writes", ()),
     (TakesMore, "test_it_has_every_method_as_the_interface_writes_it", ()),
 ]
 

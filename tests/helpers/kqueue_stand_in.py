@@ -49,6 +49,11 @@ class kqueue:  # noqa: N801 - the name that select has
         found = self._epoll.poll(timeout, max_events)
         return [kevent(fd, kind) for fd, events in found for kind in self._told(fd, events)]
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._epoll.closed
+
     def close(self) -> None:
         """Forget all."""
         self._epoll.close()

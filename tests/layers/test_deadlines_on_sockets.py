@@ -18,6 +18,7 @@ from shim.model import ErrorCategory
 from shim.provider import Deadlines
 from shim.testing.fake_openai import Behaviour, Drip, FakeOpenAI, Paced, RawResponse, Stall, Where
 from tests.helpers.driving import Heard, arrive, ask, drive, start
+from tests.helpers.providers import MakeNative
 from tests.layers import stalled_lookup
 from tests.native.stalled_names import SOURCE
 
@@ -133,3 +134,18 @@ def test_a_name_lookup_that_hangs_is_bounded(tmp_path: Path) -> None:
         assert told["category"] == "timeout"
         assert "deadlines.total" in told["message"]
         assert told["took"] < LIMIT + LATE
+
+
+@pytest.mark.parametrize("limit", ["total", "first_event"])
+def test_a_limit_ends_a_wait_inside_the_provider(server: FakeOpenAI, limit: str) -> None:
+    """Polled without a limit of the caller's, the wait below ends when a limit passes, and the call with it."""
+    server.plan(Stall(Where.BEFORE_HEADERS))
+    with DeadlineLayer(MakeNative()(server.base_url), Deadlines(**{limit: LIMIT})) as provider:
+        heard = start(provider, stream=True)
+        began = time.monotonic()
+        while not heard.done:
+            provider.poll()
+            provider.info_read()
+        assert LIMIT * 0.9 < time.monotonic() - began < LIMIT + LATE
+        assert heard.error.category is ErrorCategory.TIMEOUT
+        assert limit in str(heard.error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from shim.migration import MigratingProvider, Policy, Rollout
 from shim.model import ErrorCategory, ModelRequest, user
 from shim.provider import CallOptions, Deadlines
 from shim.testing.fake_openai import Cut, FakeOpenAI, Reset, Stall, Status, Where, error_event
-from tests.helpers.driving import HELLO, ask
+from tests.helpers.driving import HELLO, ask, start
+from tests.helpers.providers import MakeNative
 
 if TYPE_CHECKING:
     from tests.helpers.providers import Make
@@ -128,3 +130,34 @@ def test_a_rollout_counts_the_logical_request_once(server: FakeOpenAI) -> None:
     assert len(heard.completion.attempts) == 3
     assert counts["candidate"].requests == 1
     assert counts["candidate"].errors == {}
+
+
+def test_the_next_try_ends_a_wait_inside_the_provider(server: FakeOpenAI) -> None:
+    """Polled without a limit of the caller's, a call that failed is tried again when its wait is over."""
+    server.plan(Status(503), Status(503))
+    with create_provider(MakeNative(), base_url=server.base_url, retries=QUICK) as provider:  # type: ignore[attr-defined]  # a layer
+        heard = start(provider, stream=True)
+        while not heard.done:
+            provider.poll()
+            provider.info_read()
+        assert len(heard.completion.attempts) == 3
+
+
+def test_a_call_that_waits_for_its_next_try_can_be_cancelled_while_it_is_polled(server: FakeOpenAI) -> None:
+    """A signal's handler that cancels it ends the poll, which waits for the layer's own descriptor meanwhile."""
+    server.plan(Status(503))
+    slow = RetryPolicy(first_backoff=60, max_wait=120)
+    with create_provider(MakeNative(), base_url=server.base_url, retries=slow) as provider:  # type: ignore[attr-defined]  # a layer
+        heard = start(provider, stream=True)
+        while not provider._waiting:
+            provider.poll()
+            provider.info_read()
+        previous = signal.signal(signal.SIGUSR1, lambda *_: provider.cancel())
+        alarm = threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGUSR1))
+        alarm.start()
+        while not heard.done:
+            provider.poll(15_000)
+            provider.info_read()
+        alarm.join()
+        signal.signal(signal.SIGUSR1, previous)
+        assert heard.error.category in (ErrorCategory.CANCELLED, ErrorCategory.SERVER)

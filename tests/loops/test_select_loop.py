@@ -2,6 +2,8 @@
 
 import os
 import resource
+import select
+import selectors
 import signal
 import socket
 import subprocess
@@ -16,7 +18,10 @@ import pytest
 from shim.loops import select_loop
 from shim.model import ModelRequest, StreamEvent, user
 from shim.provider import Completion
+from shim.testing.fake_openai import FakeOpenAI, Stall, Where
 from shim.testing.scripted import ScriptedProvider, answer, hang, text_stream
+from tests.helpers.driving import Heard, start
+from tests.helpers.providers import MakeNative
 
 REQUEST = ModelRequest("m", (user("Hello"),))
 
@@ -218,6 +223,116 @@ def test_a_watch_serves_many_turns(slow: ScriptedProvider) -> None:
     slow.close()
     assert watch.providers == ()
     assert watch.turn(max_wait_ms=0).running == 0
+
+
+class Polls(ScriptedProvider):
+    """Waits by itself, and counts how often it did."""
+
+    polls = 0
+
+    def poll(self, timeout_ms: int = -1) -> int:
+        self.polls += 1
+        waits = [each for each in (self.timeout(), timeout_ms) if each >= 0]
+        select.select([self], [], [], min(waits) / 1000 if waits else None)
+        return self.perform()
+
+
+def test_a_provider_alone_that_can_wait_does_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run`, `turn` and a `Watch` have it poll, and wait for no descriptor."""
+    provider = Polls([text_stream("a", "b", every_ms=5)] * 2)
+    monkeypatch.setattr(select_loop, "_Selector", NeverAsked)
+    completions: list[Completion] = []
+    provider.start_stream(REQUEST, lambda event: None, completions.append)
+    select_loop.run(provider)
+    assert provider.polls >= 2
+    provider.start_stream(REQUEST, lambda event: None, completions.append)
+    while len(completions) < 2:
+        assert select_loop.turn([provider], max_wait_ms=5000).readable == ()
+    provider.close()
+    assert texts(completions) == ["ab", "ab"]
+
+
+class NeverAsked(selectors.SelectSelector):
+    """Takes registrations, and waits for nothing."""
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        raise AssertionError("the loop waited for a descriptor")
+
+
+def test_beside_others_nobody_waits_by_itself(idle: ScriptedProvider) -> None:
+    """With a second provider, or a descriptor of the program, all are waited for together."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        provider = Polls([hang()])
+        provider.start_request(REQUEST, lambda completion: None)
+        theirs.send(b"!")
+        assert select_loop.turn([provider], also=[ours]).readable == (ours,)
+        select_loop.turn([provider, idle], max_wait_ms=0)
+        assert provider.polls == 0
+        provider.close()
+
+
+def test_a_native_provider_beside_a_descriptor_is_driven() -> None:
+    """A provider that could wait by itself is heard by its descriptor where others are watched, and so are they."""
+    ours, theirs = socket.socketpair()
+    with FakeOpenAI() as server, ours, theirs, MakeNative()(server.base_url) as provider:
+        heard = start(provider, stream=True)
+        watch = select_loop.Watch(provider, also=[ours])
+        while not heard.done:
+            assert watch.turn().readable == ()
+        theirs.send(b"!")
+        assert watch.turn().readable == (ours,)
+        assert heard.completion.ok
+
+
+def test_an_interrupt_passes_through_a_provider_that_waits_by_itself() -> None:
+    """KeyboardInterrupt ends its wait, nothing is lost, and the loop can be run again."""
+    with FakeOpenAI() as server, MakeNative()(server.base_url) as provider:
+        server.plan(Stall(Where.BEFORE_HEADERS))
+        stalled = start(provider, stream=True)
+        interrupt = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        interrupt.start()
+        with pytest.raises(KeyboardInterrupt):
+            select_loop.run(provider)
+        interrupt.join()
+        later = start(provider, stream=True)
+        select_loop.run(provider, until=lambda: later.done)
+        provider.cancel()
+        select_loop.run(provider)
+        assert stalled.done
+        assert later.completion.ok
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["best", "plain"])
+def test_a_signal_handler_may_act_while_a_provider_waits_by_itself(*, plain: bool) -> None:
+    """What a handler starts on the thread that waits is sent, and where it closes the provider the loop ends."""
+    with FakeOpenAI() as server:
+        provider = MakeNative()(server.base_url, plain_fdset=plain)
+        server.plan(Stall(Where.BEFORE_HEADERS))
+        stalled = start(provider, stream=True)
+        begun: list[Heard] = []
+
+        def act(*_signal: object) -> None:
+            if begun:
+                provider.close()
+            else:
+                begun.append(start(provider, stream=True))
+
+        previous = signal.signal(signal.SIGUSR1, act)
+        alarm = threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGUSR1))
+        alarm.start()
+        try:
+            select_loop.run(provider, until=lambda: any(each.done for each in begun))
+            alarm.join()
+            alarm = threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGUSR1))
+            alarm.start()
+            select_loop.run(provider, until=lambda: False)
+        finally:
+            alarm.join()
+            signal.signal(signal.SIGUSR1, previous)
+            provider.close()
+        assert begun[0].completion.ok
+        assert stalled.done
 
 
 def test_importing_the_loops_does_not_import_asyncio() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -80,6 +81,22 @@ def arms() -> Iterator[Callable[..., Arms]]:
     yield make
     for each in made:
         each.close()
+
+
+@pytest.mark.parametrize("unit", ["c1", None], ids=["candidate", "control"])
+def test_it_waits_for_both_arms_itself(arms: Callable[..., Arms], unit: str | None) -> None:
+    """Arms that cannot wait themselves are polled all the same, whichever of them serves; a limit of the caller's holds."""
+    both = arms(COMPLETE, lambda _: answer("old", after_ms=30), lambda _: answer("new", after_ms=30))
+    heard, turns = both.start(unit), 0
+    while not heard.done:
+        both.provider.poll()
+        both.provider.info_read()
+        turns += 1
+    assert turns < 10
+    began = time.monotonic()
+    assert both.provider.poll(20) == 0
+    assert 0.01 < time.monotonic() - began < 2
+    assert not both.provider.may_gather()  # scripts do not tell
 
 
 @pytest.mark.parametrize("stage", ["off", "wire", "tee", "shadow"])

@@ -136,6 +136,57 @@ def test_a_loop_that_waits_as_told_takes_few_turns(server: FakeOpenAI) -> None:
     multi.close()
 
 
+def test_a_wait_ends_with_what_comes_and_with_its_limits(server: FakeOpenAI) -> None:
+    """Waiting inside takes few turns through silence, wakes for each limit, and is not late; a wait may be cut short."""
+    multi = limited(read_timeout=1.0)
+    server.plan(Stall(Where.BEFORE_HEADERS))
+    recorder, turns, began = Recorder(), 0, time.monotonic()
+    transfer = multi.submit(post(server.base_url), recorder)
+    assert not multi.is_sent(transfer)
+    while not multi.is_sent(transfer):
+        multi.wait(-1)
+        multi.perform()
+    while time.monotonic() - began < 0.5:
+        multi.wait(100)
+        turns += 1
+    assert turns <= 20
+    while not recorder.done:
+        multi.wait(-1)
+        multi.perform()
+        turns += 1
+    assert turns <= 40
+    assert 1.0 <= time.monotonic() - began < 2.5
+    assert multi.is_sent(transfer)
+    multi.close()
+
+
+def test_what_a_wait_has_found_is_done_by_the_next_turn(multi: HttpMulti, server: FakeOpenAI) -> None:
+    """However often it was waited, nothing that was found is lost, and what is left of a turn is not waited for."""
+    recorders = [Recorder() for _ in range(5)]
+    for recorder in recorders:
+        multi.submit(post(server.base_url), recorder)
+    while not all(each.done for each in recorders):
+        multi.wait(1000)
+        multi.wait(0)
+        multi.perform()
+    assert [each.ends for each in recorders] == [[None]] * 5
+
+
+def test_waiting_in_a_receiver_is_refused(multi: HttpMulti, server: FakeOpenAI) -> None:
+    """A receiver that would wait gets a `RuntimeError`."""
+    refused: list[str] = []
+
+    def wait(_what: str) -> None:
+        with pytest.raises(RuntimeError, match="must not call it"):
+            multi.wait(0)
+        refused.append("")
+
+    recorder = Recorder(wait)
+    multi.submit(post(server.base_url), recorder)
+    drive(multi, lambda: recorder.done)
+    assert refused
+
+
 def test_a_timer_libcurl_takes_back_is_forgotten(multi: HttpMulti, server: FakeOpenAI) -> None:
     """When all is done, and on libcurl's word (-1), no turn is wanted."""
     recorder = Recorder()

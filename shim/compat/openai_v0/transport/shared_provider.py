@@ -16,6 +16,9 @@ LOOK_AGAIN_MS = 20
 """Milliseconds; 50 turns a second while a thread waits are not felt, and nor is so small a delay of an answer."""
 
 _GUARDED = frozenset({"start_request", "start_stream", "perform", "info_read", "cancel"})
+_WITHHELD = frozenset(
+    {"poll", "wait", "wakeup", "may_gather"}
+)  # a thread that waited under the lock would keep the others out
 
 
 class _Shared:
@@ -35,6 +38,10 @@ class _Shared:
         """Leave it open: it is its maker's to close."""
 
     def __getattr__(self, name: str) -> Any:
+        if name in _WITHHELD:
+            raise AttributeError(
+                f"a shared provider has no {name}(): its threads wait for its descriptor", name=name, obj=self
+            )
         act = getattr(self._provider, name)
         return self._under_lock(act) if name in _GUARDED else act
 
