@@ -40,12 +40,12 @@ from shim.native.deliveries import Deliveries
 from shim.native.handles import Handle
 from shim.native.settings import HttpSettings
 from shim.native.sockets import Sockets
+from shim.native.time_limits import first_look, is_sent_off, review, waits_for_connection
 from shim.native.timers import Appointments
 from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
 from shim.poller import READ, WRITE
 
 _MOST_IDLE_HANDLES = 64
-_SHARING_SECONDS = 1.0  # how long a transfer waits for another's connection to be ready before it makes its own
 _SEGMENTS_A_TURN = 256  # of body, of 16 KiB at most each; the sockets that are left are read in the next turn
 _LOOKUP_SECONDS = 0.2  # how long closing waits for a name lookup that hangs
 
@@ -132,12 +132,13 @@ class HttpMulti:
         shares = settings.http2 and request.url.startswith("https:")
         # The first that finds no room on a connection makes one: those of a burst are then made side by side.
         transfer.alone = not shares or (len(self._active) % self._most_streams == 0 and bool(self._active))
+        transfer.shares = shares
         handle = self._idle.pop() if self._idle else Handle(self._options, curl=pycurl, made=self._sockets.made)
         handle.carry(transfer, request, settings=settings)
         self._active[handle.easy] = handle
         self._fresh.append(transfer)
         self._multi.add_handle(handle.easy)
-        self._appointments.make(transfer.started + self._first_look(transfer), transfer)
+        self._appointments.make(transfer.started + first_look(transfer), transfer)
         self._sockets.ring()
         return transfer
 
@@ -322,61 +323,28 @@ class HttpMulti:
             and self._sockets.had_ended(easy.getinfo(pycurl.LOCAL_PORT))
         )
 
-    def _first_look(self, transfer: Transfer) -> float:
-        """Seconds until a new transfer may need attention."""
-        sharing = math.inf if transfer.alone else _SHARING_SECONDS
-        return min(sharing, transfer.connect_limit, math.inf if transfer.patience is None else transfer.patience)
-
     def _review_due(self) -> None:
         now = time.monotonic()
         if self._appointments.next() > now:  # nearly always
             return
         for transfer in self._appointments.due(now):
-            sent = transfer.easy.getinfo(pycurl.PRETRANSFER_TIME)
-            outcome = self._review_sent(transfer, now) if sent else self._review_unsent(transfer, now)
+            outcome = review(transfer, now, curl=pycurl)
             if isinstance(outcome, TransferFault):
                 # Over HTTP/2 libcurl would keep its connection, dead as that may be, and put the next request on it.
                 self._active[transfer.easy].forbid_reuse()
                 self._end(transfer, outcome)
-            else:
-                self._appointments.make(outcome, transfer)
+                continue
+            self._appointments.make(outcome, transfer)
+            if transfer.shares:
+                self._review_shared(transfer)
 
-    def _review_sent(self, transfer: Transfer, now: float) -> float | TransferFault:
-        """When to look again at a transfer that has its connection, or why it ends: its server has been silent for too long."""
-        if now >= transfer.end_by:
-            return TransferFault("timeout", "the body did not end in time after the last event")
-        due = math.inf
-        if transfer.patience is not None:
-            if transfer.held is not None:
-                return now + transfer.patience  # nobody wants to hear its server
-            sent_after = transfer.easy.getinfo(pycurl.POSTTRANSFER_TIME_T) / 1e6
-            due = transfer.last_sign(now, sent_after=sent_after) + transfer.patience
-            if due <= now:
-                return TransferFault("timeout", f"the server sent nothing for {transfer.patience:g} s")
-        if transfer.alone or transfer.held is not None:
-            return due
-        self._look_at_connection(transfer.easy)  # it may be given up; ever more seldom, as that shows early
-        return min(due, now + max(_SHARING_SECONDS, now - transfer.started))
-
-    def _review_unsent(self, transfer: Transfer, now: float) -> float | TransferFault:
-        """When to look again at a transfer without a connection, or why it ends: making one takes too long."""
-        look = now + self._first_look(transfer)
-        if not (transfer.looked_up or transfer.easy.getinfo(pycurl.NAMELOOKUP_TIME)):  # it waits for a connection
-            if not transfer.alone and not self._settings.max_connections:
-                self._connect_alone(transfer)
-            return look
-        queued = transfer.easy.getinfo(pycurl.QUEUE_TIME_T) / 1e6
-        due = transfer.started + queued + transfer.connect_limit
-        return (
-            min(look, due)
-            if due > now
-            else TransferFault("timeout", f"no connection within {transfer.connect_limit:g} s")
-        )
-
-    def _connect_alone(self, transfer: Transfer) -> None:
-        """Wait no longer for a connection another is making: that one may hang in its handshake. Nothing was sent yet."""
-        transfer.alone = True
-        self._start_over(transfer)
+    def _review_shared(self, transfer: Transfer) -> None:
+        if is_sent_off(transfer, curl=pycurl):
+            self._look_at_connection(transfer.easy)  # it may be given up
+        elif not transfer.alone and not self._settings.max_connections and waits_for_connection(transfer, curl=pycurl):
+            # Not any longer for one that another is making: that one may hang in its handshake. Nothing was sent yet.
+            transfer.alone = True
+            self._start_over(transfer)
 
     def _start_over(self, transfer: Transfer) -> None:
         """Begin again on another connection."""

@@ -96,9 +96,9 @@ class Transfer:
         is_behind: its receiver has not delivered all it was given, and is called again.
         started: when libcurl first had it; its own times count from there.
         since: the last sign of life.
-        easy, segments, looked_up, alone, taken, started_over: the handle, what waits to be delivered, whether the lookup of its
-            name has begun, whether it makes a connection of its own, how much was taken when last asked, whether it was lost
-            on a dead connection once; `HttpMulti`'s own.
+        easy, segments, looked_up, shares, alone, taken, started_over: the handle, what waits to be delivered, whether the lookup
+            of its name has begun, whether others may be on its connection (HTTP/2), whether it makes one of its own, how much
+            was taken when last asked, whether it was lost on a dead connection once; `HttpMulti`'s own.
     """
 
     __slots__ = (
@@ -123,6 +123,7 @@ class Transfer:
         "patience",
         "receiver",
         "segments",
+        "shares",
         "since",
         "started",
         "started_over",
@@ -153,7 +154,7 @@ class Transfer:
         self.is_behind = self.is_paused = self.is_slowed = False
         self.looked_up = False
         self.odd_status: int | None = None
-        self.alone = True
+        self.alone, self.shares = True, False
         self.taken = 0
         self.started_over = False
         self.segments: list[bytes] = []
