@@ -21,7 +21,7 @@ from shim.cli.compare_progress import Progress, progress
 from shim.cli.compare_settings import DETAILS, CompareSettings, suitable_workers
 from shim.cli.compare_shards import OF_THE_PARTS
 from shim.cli.rendering import UsageError, printer
-from shim.comparison.runs.cluster import PATIENCE, Answer, Cluster, ClusterError
+from shim.comparison.runs.cluster import PATIENCE, Cluster, ClusterError, TaskAnswer
 from shim.comparison.runs.inputs import FileIdentity, expand, identify
 from shim.comparison.runs.parts import PartsPlan, decode, encode, plan_of, settle
 from shim.comparison.runs.parts_folder import folder_of
@@ -125,7 +125,7 @@ class _Distribution:
             finally:
                 self._bar.end()
 
-    def _take(self, answer: Answer, *, file: str) -> None:
+    def _take(self, answer: TaskAnswer, *, file: str) -> None:
         """Take what came of a file.
 
         Raises:

@@ -45,7 +45,7 @@ class _SchedulerLostError(Exception):
     """The scheduler is gone, and with it what was under way."""
 
 
-class Answer(NamedTuple):
+class TaskAnswer(NamedTuple):
     """What came of a task: its name, and the text that was returned; or (`fault`) the kind of what was raised.
 
     `is_fatal`: it ended every worker that tried it, or was with one that did.
@@ -87,7 +87,7 @@ class Cluster:
                 f"give the address that it prints"
             ) from None
 
-    def map(self, function: Callable[[str], str], tasks: Mapping[str, str]) -> Generator[Answer | None, None, None]:
+    def map(self, function: Callable[[str], str], tasks: Mapping[str, str]) -> Generator[TaskAnswer | None, None, None]:
         """Call the function with each text, once or more, and give what came of it as it comes; None about ten times a second.
 
         Args:
@@ -104,7 +104,9 @@ class Cluster:
             except _SchedulerLostError as error:  # noqa: PERF203 - to go on is what the loop is for
                 self._come_again(error, missing=len(left))
 
-    def _go_through(self, function: Callable[[str], str], left: dict[str, str]) -> Generator[Answer | None, None, None]:
+    def _go_through(
+        self, function: Callable[[str], str], left: dict[str, str]
+    ) -> Generator[TaskAnswer | None, None, None]:
         """Call until nothing is left; what is answered is taken out.
 
         Raises:
@@ -221,7 +223,7 @@ class _Session:
             key = f"{name}-{os.urandom(4).hex()}"
             self._under_way[name] = self._client.submit(function, text, key=key, pure=False)
 
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[TaskAnswer]:
         """What has been answered since; the scheduler forgets it then."""
         found = []
         for name in [name for name, future in self._under_way.items() if future.done()]:
@@ -234,16 +236,16 @@ class _Session:
             raise _SchedulerLostError("the connection ended")
         return found
 
-    def _answer(self, name: str) -> Answer | None:
+    def _answer(self, name: str) -> TaskAnswer | None:
         """The answer of a task that is done; None where it is not any more, as it went with the worker that had it."""
         future = self._under_way[name]
         if future.status in ("cancelled", "lost"):
             raise _SchedulerLostError("the connection ended")
         if future.status == "error":
             error = future.exception(timeout=_ANSWER_PATIENCE)
-            return Answer(name, fault=_cause(error), is_fatal=isinstance(error, self._killed))
+            return TaskAnswer(name, fault=_cause(error), is_fatal=isinstance(error, self._killed))
         try:
-            return Answer(name, str(future.result(timeout=_ANSWER_PATIENCE)))
+            return TaskAnswer(name, str(future.result(timeout=_ANSWER_PATIENCE)))
         except (TimeoutError, self._late):
             return None  # done anew by another worker: it is looked at again
 

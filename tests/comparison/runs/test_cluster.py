@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shim.comparison.runs import cluster as cluster_module
-from shim.comparison.runs.cluster import Answer, Cluster, ClusterError
+from shim.comparison.runs.cluster import Cluster, ClusterError, TaskAnswer
 
 TASKS = {f"part-{number}": f"text {number}" for number in range(30)}
 
@@ -47,14 +47,14 @@ class StandIn:
         self._waiting.append((name, text, function))
         type(self).most = max(self.most, len(self._waiting))
 
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[TaskAnswer]:
         if not self._left:
             raise cluster_module._SchedulerLostError("the connection ended")
         self._left -= 1
         if not self._waiting or not self.workers:
             return []
         name, text, function = self._waiting.pop()
-        return [Answer(name, function(text))]
+        return [TaskAnswer(name, function(text))]
 
     def close(self) -> None:
         self._waiting.clear()
@@ -70,7 +70,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
     return made
 
 
-def answers_of(*, patience: float = 5.0) -> tuple[list[Answer], list[str]]:
+def answers_of(*, patience: float = 5.0) -> tuple[list[TaskAnswer], list[str]]:
     """What comes of the tasks, and what was said on the way."""
     told: list[str] = []
     with Cluster("tcp://127.0.0.1:1", patience=patience, tell=told.append) as cluster:
