@@ -23,7 +23,7 @@ import trustme
 from msgspec import Struct
 
 from shim.model import ModelRequest, user
-from tests.faults.cells import BODY, Cell, cells
+from tests.faults.cells import BODY, PHASES, Cell, cells
 from tests.faults.http2_matrix import http2_everything, http2_page
 from tests.helpers.driving import Heard, drive, start
 from tests.helpers.providers import AnyProvider, Make, MakeLegacy, MakeNative
@@ -214,11 +214,6 @@ def _context(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-def phases() -> list[str]:
-    """The groups of cells, in their order."""
-    return list(dict.fromkeys(each.phase for each in cells()))
-
-
 def come_of(kind: str, transport: str, chosen: Sequence[Cell]) -> dict[str, Came]:
     """What each cell came to; raises AssertionError that names the cell where a promise is broken."""
     came = {}
@@ -251,10 +246,10 @@ been sent, the answer. The phases {over_tls} are run over TLS too, and come to t
 
 def page(came: dict[tuple[str, str], dict[str, dict[str, Came]]]) -> str:
     """The page; `came` by (kind, transport), phase, cell."""
-    told = [_HEAD.format(over_tls=" and ".join(f'"{each}"' for each in phases() if each in OVER_TLS))]
+    told = [_HEAD.format(over_tls=" and ".join(f'"{each}"' for each in PHASES if each in OVER_TLS))]
     count = len(cells())
     differ = 0
-    for phase in phases():
+    for phase in PHASES:
         told.append(f"\n## {phase.capitalize()}\n\n| what | legacy | native |\n|---|---|---|\n")
         for cell in (each for each in cells() if each.phase == phase):
             shown = [_shown(came, kind, phase, cell.key) for kind in MAKERS]
@@ -277,7 +272,7 @@ def everything() -> dict[tuple[str, str], dict[str, dict[str, Came]]]:
     came: dict[tuple[str, str], dict[str, dict[str, Came]]] = {}
     for kind, transport in itertools.product(MAKERS, TRANSPORTS):
         came[kind, transport] = {}
-        for phase in phases():
+        for phase in PHASES:
             if transport == "http" or phase in OVER_TLS:
                 sys.stderr.write(f"{kind} over {transport}: {phase}\n")
                 chosen = [each for each in cells() if each.phase == phase]

@@ -6,14 +6,14 @@ import itertools
 
 import pytest
 
-from tests.faults.cells import cells
-from tests.faults.matrix import MAKERS, OVER_TLS, PAGE, REASONS, TRANSPORTS, come_of, phases
+from tests.faults.cells import PHASES, cells
+from tests.faults.matrix import MAKERS, OVER_TLS, PAGE, REASONS, TRANSPORTS, come_of
 
 pytestmark = pytest.mark.slow
 
 RUNS = [
     (kind, transport, phase)
-    for kind, transport, phase in itertools.product(MAKERS, TRANSPORTS, phases())
+    for kind, transport, phase in itertools.product(MAKERS, TRANSPORTS, PHASES)
     if transport == "http" or phase in OVER_TLS
 ]
 
@@ -25,7 +25,7 @@ def told() -> dict[str, dict[str, dict[str, str]]]:
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
             phase = line[3:].lower()
-        elif line.startswith(("| whole: ", "| stream: ")) and phase in phases():
+        elif line.startswith(("| whole: ", "| stream: ")) and phase in PHASES:
             key, legacy, native = (each.strip() for each in line.strip("|").split("|"))
             found.setdefault(phase, {})[key] = {"legacy": legacy, "native": native}
     return found
@@ -52,3 +52,4 @@ def test_there_are_enough_of_them() -> None:
     """At least 250 cells a provider, each with a name of its own in its phase."""
     names = [(each.phase, each.key) for each in cells()]
     assert len(names) == len(set(names)) >= 250
+    assert list(dict.fromkeys(phase for phase, _ in names)) == list(PHASES)
