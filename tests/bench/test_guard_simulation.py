@@ -63,6 +63,7 @@ def test_a_wrong_share_is_held() -> None:
     assert row.held == 1.0
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_however_many_processes() -> None:
     """The same seed gives the same figures with one process and with two, and another seed other figures."""
     one = some("1 -> 10 %, 50% share", runs=12, requests=1000)

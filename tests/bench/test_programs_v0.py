@@ -15,6 +15,7 @@ OLD = Program("old", "1.0", (("tests.bench.old_program",),))
 PYTHON = Path(sys.executable)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["instead", "native"])
 def test_a_program_runs_unedited(mode: str) -> None:
     """What a program prints, how it ends and what it sends are kept, and that it was on ours."""

@@ -16,6 +16,7 @@ from tests.cli.conftest import RunShim
 from tests.cli.running import Running, environment, run, shim_command
 
 
+@pytest.mark.slow
 def test_what_it_announces_works() -> None:
     """The address and both commands it prints work as printed, with its key, until Ctrl-C ends it with status 0."""
     with Running(shim_command("fake-server", "--api-key", 'it\'s-"one"'), environment()) as server:
@@ -72,6 +73,7 @@ def test_a_taken_port_is_named(run_shim: RunShim) -> None:
     assert "a free one is taken" in ran.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "what"), [("fake-server", "the fake server"), ("demo", "the demo")])
 def test_the_extra_is_named(command: str, what: str) -> None:
     """Without h11 the extra to install is named, and nothing else is said."""

@@ -47,6 +47,7 @@ def test_interrupt_ends_with_what_had_arrived(server: FakeOpenAI) -> None:
         assert chat.errors() == "Interrupted.\n"
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_quietly(server: FakeOpenAI) -> None:
     """A reader that goes away, as `head` does, ends the command without a word and with SIGPIPE's status."""
     arguments = ("chat", "go on", "--model", "fake-burst-20000")
@@ -57,6 +58,7 @@ def test_a_closed_pipe_ends_quietly(server: FakeOpenAI) -> None:
         assert chat.errors() == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirect", "status", "said"), [(">/dev/full", 1, "shim: No space left on device\n"), (">&-", 0, None)]
 )

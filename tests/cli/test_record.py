@@ -44,6 +44,7 @@ def test_it_records_until_it_is_told_to_end(number: signal.Signals, tmp_path: Pa
     assert [each.request.method for each in read_exchanges(file)] == ["GET", "GET"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_rotates(number: signal.Signals, tmp_path: Path, server: FakeOpenAI) -> None:
     """With --rotate-size every file is closed whole, the last one at the signal's end, and the count of files is told."""
@@ -84,6 +85,7 @@ def test_the_defaults_are_the_proxys() -> None:
         assert getattr(arguments, name) == getattr(settings, name)
 
 
+@pytest.mark.slow
 def test_quiet_prints_no_lines(tmp_path: Path, server: FakeOpenAI) -> None:
     """With --quiet nothing is printed about an exchange, and a file that exists is added to."""
     file = tmp_path / "all.jsonl"

@@ -221,6 +221,7 @@ def test_watching_ends_with_ctrl_c(folder: Path) -> None:
         assert watching.errors() == ""
 
 
+@pytest.mark.slow
 def test_watching_on_a_terminal_is_a_live_table(folder: Path) -> None:
     """On a terminal the table is drawn in place, and follows what is set."""
     command = shim_command("rollout", "watch", "--every", "0.1", "--config", str(folder / "shim-rollout.toml"))

@@ -93,6 +93,7 @@ def test_others_go_on_while_one_stream_is_held(kind: str) -> None:
         asyncio.run(ask(held.url, others.base_url))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [{}, {"tls": True}, {"tls": True, "http2": True}], ids=["plain", "TLS", "HTTP/2"])
 def test_held_streams_of_one_connection_are_whole(form: dict[str, Any]) -> None:
     """Streams held back and read again and again, on HTTP/2 all of one connection, lose and repeat nothing; it is used on."""

@@ -201,6 +201,7 @@ def test_nothing_is_executed(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
+@pytest.mark.slow
 def test_the_work_grows_with_the_tree(tmp_path: Path) -> None:
     """Twice the code takes about twice the time, in one file as in many."""
     block = "def f{0}(m):\n    return openai.ChatCompletion.create(model='gpt-4', messages=m, temperature={0})\n"

@@ -110,6 +110,7 @@ def test_many_run_out_at_once(make: Make, server: FakeOpenAI) -> None:
     assert {each.error.category for each in heard} == {ErrorCategory.TIMEOUT}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not sys.platform.startswith("linux") or shutil.which("cc") is None, reason="puts a library before the system's"
 )

@@ -39,6 +39,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["client", "left", "late"])
 def test_leaving_with_an_open_stream_waits_for_no_thread(how: str) -> None:
     """With a stream open, left as it is, closed at exit or closed while modules are cleared, the process is gone at once."""

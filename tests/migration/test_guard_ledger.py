@@ -63,6 +63,7 @@ def test_noting_again_adds_kinds_and_no_exposure() -> None:
     assert guard.evidence()["units"]["candidate"] == guard.evidence()["sample_ratio"]["candidate"] == 1
 
 
+@pytest.mark.slow
 def test_each_step_has_fresh_tests() -> None:
     """Ten thousand clean conversations of a step before do not delay the next step's rollback."""
     guard = Guard()

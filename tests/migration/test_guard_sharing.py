@@ -201,6 +201,7 @@ def test_conversations_that_meet_both_arms_in_two_processes_are_seen(store: Sqli
     assert (one.reason, other.reason) == ("crossed", "crossed")
 
 
+@pytest.mark.slow
 def test_what_waits_for_a_store_is_bounded() -> None:
     """While the store is away memory stays bounded, and the status tells what was left out."""
     guard = sharing()

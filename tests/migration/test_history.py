@@ -88,6 +88,7 @@ def append_some(path: Path, name: int) -> None:
         history.append(entry(to=f"{name}-{number}"))
 
 
+@pytest.mark.slow
 def test_processes_append_at_the_same_time(tmp_path: Path) -> None:
     """Entries of several processes do not tear each other."""
     path = tmp_path / "history.jsonl"

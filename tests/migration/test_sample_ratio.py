@@ -30,6 +30,7 @@ def test_a_wrong_share_is_found(told: float, real: float, most: int) -> None:
     assert all(number is not None and number <= most for number in found), found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.5])
 def test_a_kept_share_is_believed(share: float) -> None:
     """Of runs in which the told share is kept hardly any fails, though it is looked at after each unit."""

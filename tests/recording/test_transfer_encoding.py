@@ -140,6 +140,7 @@ class _Socket:
         return io.BytesIO(self._data)
 
 
+@pytest.mark.slow
 def test_a_long_body_takes_its_length() -> None:
     """Ten times the chunks, or one endless line in small pieces, takes about ten times the time, not a hundred times."""
 

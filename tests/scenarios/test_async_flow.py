@@ -126,6 +126,7 @@ def test_asyncio_drives_the_provider(make: Make, server: FakeOpenAI) -> None:
     assert worst < 0.5
 
 
+@pytest.mark.slow
 def test_a_hundred_and_fifty_streams_at_once(provider: AnyProvider) -> None:
     """More streams than run at a time all complete, with every event of each in order."""
     heard = [start(provider, HELLO, stream=True) for _ in range(150)]

@@ -116,6 +116,7 @@ def test_a_journal_of_other_files_is_refused(tmp_path: Path) -> None:
                 list(found)
 
 
+@pytest.mark.slow
 def test_a_deadly_line_is_judged_once(tmp_path: Path) -> None:
     """A line that kills its worker is counted as a failed comparator, and a resumed run does not meet it again."""
     file = recorded(tmp_path / "a.jsonl", *["match"] * 100, "die", *["match"] * 100)
@@ -128,6 +129,7 @@ def test_a_deadly_line_is_judged_once(tmp_path: Path) -> None:
         assert (run.replaced, len(run.obituaries)) == (replaced, replaced)
 
 
+@pytest.mark.slow
 def test_a_run_that_workers_cannot_do_leaves_what_came_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where too many workers end, lines judged before are in the tally and the journal; none hangs."""
     monkeypatch.setattr(workers_module, "SPARE_WORKERS", 3)

@@ -222,6 +222,7 @@ def test_the_split_that_breaks_a_reader_is_named(legacy: SessionReader) -> None:
     assert compare_tee(only_in_two, legacy, candidate=fault.reader).mismatches[0].rule == "tee.text"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 def test_every_cut_is_compared(legacy: SessionReader, line_end: bytes) -> None:
     """At every offset, ended and reset: the sides part only where an event has no end, and that is ignored, not a match."""

@@ -93,6 +93,7 @@ def test_the_codecs_send_what_was_sent(seed: int) -> None:
         assert verdict.outcome is Outcome.MATCH, verdict.message
 
 
+@pytest.mark.slow
 def test_a_difference_of_one_bit_is_found_in_a_long_body() -> None:
     """One character among a million is found, and the message shows its surroundings only."""
     long = "x" * 1_000_000

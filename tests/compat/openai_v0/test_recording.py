@@ -127,6 +127,7 @@ def test_after_the_end_nothing_is_recorded(openai: Any, fake: FakeOpenAI, record
     assert fake.request_count == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", ["legacy", "native"])
 def test_a_program_is_recorded_from_the_command_line(fake: FakeOpenAI, tmp_path: Path, provider: str) -> None:
     """`shim run --record` works where the real library is not, and the file is whole when the program has ended."""

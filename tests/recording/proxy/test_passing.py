@@ -202,6 +202,7 @@ def test_connections_are_kept_and_requests_ahead_are_answered_in_order() -> None
         assert [request.body for request in server.requests] == [each.request.body for each in exchanges]
 
 
+@pytest.mark.slow
 def test_a_client_far_ahead_is_held_back_and_answered_in_order() -> None:
     """More requests ahead than may wait, sent in slices, are each answered once and in order."""
     count = 400
@@ -286,6 +287,7 @@ def test_a_client_that_goes_while_it_is_held_back_is_let_go() -> None:
     assert exchanges[0].ended == "aborted"
 
 
+@pytest.mark.slow
 def test_an_upload_is_held_back_by_a_slow_upstream() -> None:
     """The proxy takes no more of an upload than the upstream does, but for bounded buffers, and all of it arrives."""
     size, go, got = 30_000_000, threading.Event(), []

@@ -305,6 +305,7 @@ def test_a_callers_function_may_fail(server: FakeOpenAI) -> None:
     assert (taken.recorded, taken.failed) == (0, 1)
 
 
+@pytest.mark.slow
 def test_many_threads_at_once(server: FakeOpenAI, tmp_path: Path) -> None:
     """Requests of many threads on one session are recorded each as its own, and all of them are in the file."""
     path = tmp_path / "a.jsonl.gz"

@@ -89,6 +89,7 @@ def test_the_loop_is_not_blocked(carried: Any, fake: FakeOpenAI) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read", [0, 1])
 def test_a_stream_that_is_left_ends(carried: Any, fake: FakeOpenAI, read: int) -> None:
     """A stream that is closed, or dropped before its first chunk, ends its request."""
@@ -104,6 +105,7 @@ def test_a_stream_that_is_left_ends(carried: Any, fake: FakeOpenAI, read: int) -
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_a_cancelled_reader_ends_its_stream(carried: Any, fake: FakeOpenAI) -> None:
     """Cancelling the task that reads a stream ends the request."""
 

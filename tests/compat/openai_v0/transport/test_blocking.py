@@ -58,6 +58,7 @@ def test_calls_of_many_threads_are_kept_apart(carried: Any, fake: FakeOpenAI) ->
     until(lambda: not legacy_threads())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read", [0, 1])
 def test_a_stream_that_is_dropped_ends(carried: Any, fake: FakeOpenAI, read: int) -> None:
     """Dropping a stream, begun or not, ends its request and leaves no thread."""
