@@ -1,4 +1,4 @@
-"""Tests of `shim.wire.failure`: every shape of error body seen, its category, and no key left in it."""
+"""Tests of `shim.wire.failure`: every shape of error body seen, and its category; keys in it are in `test_failure_keys`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from shim.model import ErrorCategory, ModelResponse, ProviderError
-from shim.wire.failure import error_in, mask_keys, parse_error
-
-KEY = "sk-proj-Abc123_def-456GHI"
+from shim.wire.failure import error_in, parse_error
 
 
 def read(status: int, body: Any, **headers: str) -> ProviderError:
@@ -241,46 +239,6 @@ def test_huge_bodies_are_bounded(body: bytes) -> None:
     assert error.body is not None
     assert len(error.body) <= 64 * 1024
     assert len(error.message) <= 64 * 1024
-
-
-KEYS = {
-    "OpenAI": KEY,
-    "OpenAI of old": "sk-" + "a1B2" * 12,
-    "OpenAI masked by the server": "sk-proj-********************456GHI",
-    "Groq": "gsk_" + "a1B2" * 13,
-    "xAI": "xai-" + "a1B2" * 20,
-    "Perplexity": "pplx-" + "a1B2" * 12,
-    "OpenRouter": "sk-or-v1-" + "a1b2" * 16,
-    "a header": "Bearer " + "a1B2" * 10,
-    "a header in lower case": "bearer " + "a1B2" * 10,
-}
-PLACES: dict[str, Any] = {
-    "message": lambda key: json.dumps(openai(f"Incorrect API key provided: {key}. Try again.")),
-    "detail": lambda key: json.dumps({"detail": f"Bad key {key}"}),
-    "code": lambda key: json.dumps(openai(code=f"bad_key {key}")),
-    "type": lambda key: json.dumps(openai(type=f"bad_key {key}")),
-    "param": lambda key: json.dumps(openai(param=f"headers {key}")),
-    "text": lambda key: f"401 Unauthorized: {key}",
-    "unread field": lambda key: json.dumps({"request": {"headers": {"Authorization": key}}}),
-}
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("kind", KEYS)
-def test_no_key_is_kept(kind: str, place: str) -> None:
-    """A key the server echoes is in no attribute, text or repr of the error, wherever it stood."""
-    key = KEYS[kind]
-    error = parse_error(401, {}, PLACES[place](key).encode())
-    secret = key.split()[-1][-8:]
-    assert secret not in f"{error} {error!r} {vars(error)}"
-
-
-@pytest.mark.parametrize(
-    "text", ["a task-oriented answer", "risk-free", "sk-", "the bearer of news", "xai", "disk-usage-report"]
-)
-def test_words_are_not_keys(text: str) -> None:
-    """Ordinary words that resemble a key's beginning are left alone."""
-    assert mask_keys(text) == text
 
 
 @pytest.mark.parametrize("name", ["x-request-id", "X-Request-ID", "request-id", "apim-request-id"])

