@@ -165,13 +165,16 @@ class Sockets:
     def _note_end(self, fd: int, *, inode: int) -> None:
         now = time.monotonic()
         self._ended = {port: moment for port, moment in self._ended.items() if moment > now - _REMEMBERED_SECONDS}
-        with contextlib.suppress(OSError):  # closed already, or nothing has come
+        with contextlib.suppress(OSError):  # closed already, no socket, or nothing has come
             if os.fstat(fd).st_ino != inode:
                 return
-            with socket.socket(fileno=os.dup(fd)) as kept:
+            kept = socket.socket(fileno=fd)  # libcurl's: to be looked at, and handed back
+            try:
                 if kept.family in (socket.AF_INET, socket.AF_INET6) and _is_over(kept):
                     self._ended[kept.getsockname()[1]] = now
                     kept.shutdown(socket.SHUT_RDWR)
+            finally:
+                kept.detach()
 
     def forget(self) -> None:
         """Close this process's copies of a parent's descriptors; what the parent waits for stays as it is."""
