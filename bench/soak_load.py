@@ -21,7 +21,7 @@ from shim.factory import create_provider
 from shim.loops.select_loop import turn
 from shim.model import ModelRequest, StreamEvent, user
 from shim.model.caps import Caps
-from shim.provider import Completion, Provider
+from shim.provider import Completion, Provider, ProviderClosedError
 
 AT_ONCE: Final = 12
 _LIFE: Final = (100, 400)  # requests after which a provider is closed under the others, and another made
@@ -152,7 +152,10 @@ class SoakLoad:
     def start_from_inside(self, provider: Provider) -> None:
         """Ask again, from a callback."""
         if len(self._handles) < 2 * AT_ONCE:
-            self._start(provider)
+            try:
+                self._start(provider)
+            except ProviderClosedError:  # what had ended is told while it closes
+                self.ledger.outcomes["asked while it closes"] += 1
 
     def ended(self, number: int, completion: Completion) -> None:
         """Take a completion."""
@@ -189,7 +192,7 @@ class _Caller:
         if self._in_completion == "raise":
             raise MisbehavedError
         cancelled = completion.error is not None and completion.error.category.value == "cancelled"
-        if self._in_completion == "ask" and not cancelled:  # it may have been closed
+        if self._in_completion == "ask" and not cancelled:
             self._load.start_from_inside(self._provider)
 
     def cancel(self) -> None:
