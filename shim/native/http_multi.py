@@ -253,9 +253,8 @@ class HttpMulti:
             ready.extend(self._sockets.ready())
         elif self._fresh:
             ready.extend(each for each in self._sockets.ready() if each not in ready)
-        if self._looked_at:
-            ready.extend((fd, READ) for fd in self._looked_at)
-            self._looked_at.clear()
+        while self._looked_at:  # before new ones may be put on a connection that is given up
+            self._multi.socket_action(self._looked_at.pop(), READ)
         if self._fresh:
             for transfer in self._fresh:
                 transfer.begin()
