@@ -174,6 +174,9 @@ class NativeProvider(ProviderBase):
 
     def info_read(self) -> int:
         """Deliver completions; see `Provider`."""
+        if not self._calls.waiting:  # nearly always
+            self._check_process()
+            return 0
         with self._multi.quiet():
             return super().info_read()
 
