@@ -233,8 +233,9 @@ The same over HTTP/2, on the native provider alone: the legacy client speaks HTT
 of raw frames over TLS has begun a healthy stream when the faulty request comes on the same connection, and goes on with it
 behind the fault. "Beside" is what became of that stream: "whole", or the category of its error where the connection itself was
 lost, with what had come of it kept. What goes wrong with one stream leaves the others whole. No request was sent twice, and the
-next one always got its own answer, on that connection where it stands and on another where it does not. Openings are run on a
-connection of their own, with nothing beside; "its own" is the right answer.
+next one always got its own answer, on that connection where it stands and on another where it does not; behind a flood alone,
+what is left of it may end the connection under a next request, which is told, and the one after it has another. Openings are run
+on a connection of their own, with nothing beside; "its own" is the right answer.
 
 {known}
 """
