@@ -23,14 +23,14 @@ class Reader:
     def on_event(self, event: shim.StreamEvent) -> None:
         """Take one event."""
         if type(event) is shim.TextDelta:
-            self._take(event.text)
+            piece = event.text
         elif type(event) is shim.ToolCallDelta:
-            self._take(event.arguments)
-
-    def _take(self, text: str) -> None:
+            piece = event.arguments
+        else:
+            return
         if not self.text:
             self.job.first(self.started)
-        self.text.append(text)
+        self.text.append(piece)
         self.job.events += 1
 
 

@@ -6,7 +6,6 @@ this very code. Not the framing and content-encoding of HTTP, undone before, and
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
@@ -122,7 +121,7 @@ class StreamReader(AnswerReader):
 
     def __init__(self, call: StreamCall) -> None:
         super().__init__(call)
-        self._payloads: deque[bytes] | None = None  # cut, and not yet read: an empty one is as large as for sixty
+        self._payloads: list[bytes] = []  # cut, and not yet read, for an interrupt came between; the first stands last
         self._failures: list[bytes] = []
         # Not a method: the decoder would keep this reader alive, and so its caller's callbacks.
         self._sse = SSEDecoder(on_unknown_field=_error_fields_into(self._failures))
@@ -143,9 +142,16 @@ class StreamReader(AnswerReader):
             self._is_stream = kind == "event_stream"
         if not self._is_stream:
             return self._collect(segments)  # an error: no byte of the stream has come
-        payloads = deque() if self._payloads is None else self._payloads
-        too_large = self._cut(segments, into=payloads)
-        self._payloads = payloads or None
+        payloads = self._sse.usual_payloads(segments[0]) if len(segments) == 1 else None
+        too_large = None
+        if payloads is None:
+            payloads, too_large = self._cut(segments)
+        else:  # nearly always
+            self.fed = len(segments[0]) + PAYLOAD * len(payloads)
+        payloads.reverse()
+        if self._payloads:
+            payloads += self._payloads
+        self._payloads = payloads
         try:
             has_ended = self._call.feed_all(payloads)
         except Exception as raised:  # whatever on_event raises ends its own stream, not the others
@@ -153,8 +159,6 @@ class StreamReader(AnswerReader):
                 raise
             self._raised = raised
             return "nothing"
-        if not payloads:
-            self._payloads = None
         if has_ended:
             return "nothing" if self._call.failed and not self._call.over else "end"
         return "more" if too_large is None or self._call.over else self.stop(too_large)
@@ -178,22 +182,27 @@ class StreamReader(AnswerReader):
             return "other"
         return body_kind(b"".join(segments), content_type=self._headers.get("content-type", ""), ended=ended)
 
-    def _cut(self, segments: Sequence[bytes], *, into: deque[bytes]) -> AnswerFault | None:
-        """Cut payloads; why that goes no further, where an event is larger than is taken: those before it are delivered."""
-        fed, lines = 0, self._sse.lines
+    def _cut(self, segments: Sequence[bytes]) -> tuple[list[bytes], AnswerFault | None]:
+        """Cut payloads; and why that goes no further, where an event is larger than is taken: those before it are delivered."""
+        sse = self._sse
+        found: list[bytes] = []
+        fed, lines = 0, sse.lines
         try:
             for data in segments if len(segments) == 1 else _joined(segments):
-                payloads = self._sse.payloads(data)
+                payloads = sse.payloads(data)
                 fed += len(data) + PAYLOAD * len(payloads)
-                into.extend(payloads)
+                if found:
+                    found += payloads
+                else:
+                    found = payloads
                 if self._failures:  # noted while the events before it were still being cut
-                    into.extend(self._failures)
+                    found += self._failures
                     self._failures.clear()
         except ProviderError as error:
-            return AnswerFault(error.category, error.message)
+            return found, AnswerFault(error.category, error.message)
         finally:
-            self.fed = fed + LINE * (self._sse.lines - lines)
-        return None
+            self.fed = fed + LINE * (sse.lines - lines)
+        return found, None
 
 
 def reader_of(call: Call) -> AnswerReader:

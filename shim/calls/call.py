@@ -249,13 +249,17 @@ class StreamCall(Call):
         else:
             self._deliver(events)
 
-    def feed_all(self, payloads: deque[bytes]) -> bool:
-        """Take payloads from the left, as `feed` does each; return whether the stream has had its last event."""
+    def feed_all(self, payloads: list[bytes]) -> bool:
+        """Take payloads from the end of a list, where the first stands, as `feed` does each.
+
+        Returns:
+            Whether the stream has had its last event.
+        """
         if payloads and self.first_byte is None:
             self.first_byte = time.monotonic()
         read, on_event, owed = self._decoder.feed, self._on_event, self._owed
         while payloads and self._end is None and not self.over:
-            events = read(payloads.popleft())
+            events = read(payloads.pop())
             if len(events) == 1 and type(events[0]) is TextDelta and not owed:  # the hot path: nothing to note
                 try:
                     on_event(events[0])

@@ -40,33 +40,49 @@ class Deliveries:
     def deliver(self) -> None:
         """Deliver what waits: a turn at most of what was received, and as much of what has ended. Neither waits for the other."""
         now = time.monotonic()
-        left = TURN
-        while self.touched and left > 0:
-            left -= self._serve(self.touched.popleft(), now, at_most=min(left, SHARE))
+        left, touched = TURN, self.touched
+        while touched and left > 0:
+            transfer = touched.popleft()
+            transfer.since = now
+            segments, receiver = transfer.segments, transfer.receiver
+            if len(segments) != 1 or receiver is None or transfer.is_behind:
+                left -= self._serve(transfer, at_most=min(left, SHARE))
+                continue
+            transfer.segments = []  # what follows is what `_serve` does: nearly always there is one segment
+            try:
+                left -= receiver.on_segments(transfer, segments)
+            except BaseException:
+                self._take_back(transfer)
+                raise
+            if transfer.segments or transfer.is_behind:
+                touched.append(transfer)
         left = TURN
         for _ in range(len(self.ended)):
             if left <= 0 or not self.ended:  # a receiver may have closed the client
                 return
             left -= self._tell_end()
 
-    def _serve(self, transfer: Transfer, now: float, *, at_most: int) -> int:
+    def _take_back(self, transfer: Transfer) -> None:
+        """After a KeyboardInterrupt: what was not delivered is, at the next call."""
+        transfer.is_behind = True
+        self.touched.appendleft(transfer)
+
+    def _serve(self, transfer: Transfer, *, at_most: int) -> int:
         """Deliver a share of what a transfer has; what is left waits until the others have had theirs."""
-        transfer.since = now
         delivered = 0
         while (receiver := transfer.receiver) is not None:
             segments = transfer.segments
             if transfer.is_behind:
                 piece: list[bytes] = []
-            elif len(segments) == 1:  # nearly always
+            elif len(segments) == 1:
                 piece, transfer.segments = segments, []
             else:
                 piece = _next_piece(transfer)
             transfer.is_behind = False
             try:
                 delivered += receiver.on_segments(transfer, piece)
-            except BaseException:  # KeyboardInterrupt: what was not delivered is, at the next call
-                transfer.is_behind = True
-                self.touched.appendleft(transfer)
+            except BaseException:
+                self._take_back(transfer)
                 raise
             if not (transfer.segments or transfer.is_behind):
                 break

@@ -122,8 +122,9 @@ class Handle:
         return b"" if self.transfer is None else self.transfer.body.read(size)
 
     def _on_body(self, data: bytes) -> int | None:
-        """Be its write callback."""
-        return None if self.transfer is None else self.transfer.on_body(data)
+        """Be its write callback; it may have to wait with these bytes, and then pauses the transfer."""
+        transfer = self.transfer
+        return None if transfer is None else transfer.on_body(data)
 
     def _on_header(self, line: bytes) -> None:
         """Be its header callback: one line of a head; interim (1xx) heads come before the final one, trailers after."""

@@ -262,11 +262,10 @@ class HttpMulti:
             # Now, while the kept connections have just been looked at: a socket handed over below may end its transfer, and
             # libcurl would give that connection to a new one in the same breath, though its server may have closed it.
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        touched, taken = self._deliveries.touched, 0
+        touched, taken, act = self._deliveries.touched, 0, self._multi.socket_action
         while ready and taken < _SEGMENTS_A_TURN:
-            before = len(touched)
-            self._multi.socket_action(*ready.popleft())
-            if len(touched) > before:
+            act(*ready.popleft())
+            if touched:  # of a socket that brought nothing the one before counts again: a turn may end early
                 taken += len(touched[-1].segments)
         due = self._timer_at
         if due < math.inf and time.monotonic() >= due:

@@ -61,6 +61,11 @@ class CallReceiver:
 
     def on_segments(self, transfer: Transfer, segments: list[bytes]) -> int:
         """Take body bytes, and deliver the events they complete."""
+        if self._has_head and self._decoder is None and not self._observers:  # nearly always
+            wanted = self._reader.feed(segments)
+            if wanted != "more":
+                self._heed(wanted, transfer)
+            return self._reader.fed
         fault = None if self._has_head else self._take_head(transfer)
         if fault is not None:
             segments = []  # in an encoding nobody here reads
@@ -133,16 +138,19 @@ class CallReceiver:
     def _read(self, transfer: Transfer, segments: Sequence[bytes], *, fault: AnswerFault | None) -> int:
         if segments and self._observers:
             self._show_segments(segments)
-        wanted: Wanted = self._reader.feed(segments)
+        wanted = self._reader.feed(segments)
         if fault is not None and wanted == "more":
             wanted = self._reader.stop(fault)
+        self._heed(wanted, transfer)
+        return self._reader.fed
+
+    def _heed(self, wanted: Wanted, transfer: Transfer) -> None:
         if wanted == "end":
             self._multi.expect_end(transfer, within=DRAIN_SECONDS)
         elif wanted == "nothing":
             # Cancelled last, so that an interrupt in its last event leaves the transfer, and this is called again.
             self._completed(self._call, self._reader.conclude())
             self._multi.cancel(transfer)
-        return self._reader.fed
 
     def _show_segments(self, segments: Sequence[bytes]) -> None:
         for observer in self._observers:

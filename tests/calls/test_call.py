@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import pytest
 
 from shim.calls import Call, CallTable, Ending, StreamCall
@@ -60,7 +58,7 @@ def test_payloads_given_together_are_taken_one_by_one() -> None:
             raise KeyboardInterrupt
 
     call = StreamCall(RequestHandle("test", 1), print, on_event=on_event, codec=chat, api_key="sk-secret")
-    payloads = deque(map(raw, HELLO))
+    payloads = [raw(each) for each in reversed(HELLO)]
     with pytest.raises(KeyboardInterrupt):
         call.feed_all(payloads)
     assert 0 < len(payloads) < len(HELLO)
@@ -73,9 +71,9 @@ def test_payloads_after_the_last_event_are_left_alone() -> None:
     """Nothing is read behind the end of a stream, nor once its caller has ended it; without payloads nothing has come."""
     events: list[StreamEvent] = []
     call = stream_call(events, [])
-    assert not call.feed_all(deque())
+    assert not call.feed_all([])
     assert call.first_byte is None
-    payloads = deque([*map(raw, HELLO), DONE, DONE])
+    payloads = [DONE, DONE, *(raw(each) for each in reversed(HELLO))]
     assert call.feed_all(payloads)
     assert isinstance(events[-1], StreamDone)
     assert payloads
