@@ -24,8 +24,8 @@ from shim.legacy_adapter import LegacyProvider
 from shim.loops import select_loop
 from shim.testing.fake_openai import FakeOpenAI
 
-FILES = 8
-EXCHANGES = 10  # in each file
+FILES = 12
+EXCHANGES = 40  # in each file
 PATIENCE = 180.0  # seconds for what takes two or three where the machine is idle
 
 
@@ -92,8 +92,7 @@ def dask(folder: Path, *arguments: str, cluster: contextlib.ExitStack) -> subpro
 
 def compare(folder: Path, address: str, *, victim: subprocess.Popen[bytes]) -> int:
     """Compare on the cluster; kills a worker once the first part is there. The status of `shim compare`."""
-    # Every answer is read at every split: with as few exchanges as these, a run would be over at once otherwise.
-    options = ["--scheduler", address, "--parts", str(folder / "parts"), "--resplit"]
+    options = ["--scheduler", address, "--parts", str(folder / "parts")]
     command = [sys.executable, "-m", "shim.cli", "compare", *options, str(folder / "*.jsonl")]
     with subprocess.Popen(command) as driver:  # noqa: S603 - our own program
         for _ in patiently("the first part"):

@@ -14,6 +14,7 @@ every socket there: a loop that selects on all of them is as prompt as elsewhere
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import select
@@ -163,18 +164,24 @@ class Sockets:
         return self._ended.get(port, -math.inf) > time.monotonic() - _REMEMBERED_SECONDS
 
     def _note_end(self, fd: int, *, inode: int) -> None:
-        now = time.monotonic()
-        self._ended = {port: moment for port, moment in self._ended.items() if moment > now - _REMEMBERED_SECONDS}
         with contextlib.suppress(OSError):  # closed already, no socket, or nothing has come
             if os.fstat(fd).st_ino != inode:
                 return
             kept = socket.socket(fileno=fd)  # libcurl's: to be looked at, and handed back
             try:
                 if kept.family in (socket.AF_INET, socket.AF_INET6) and _is_over(kept):
-                    self._ended[kept.getsockname()[1]] = now
+                    self._remember(kept.getsockname()[1])
                     kept.shutdown(socket.SHUT_RDWR)
             finally:
                 kept.detach()
+
+    def _remember(self, port: int) -> None:
+        now = time.monotonic()
+        self._ended.pop(port, None)
+        self._ended[port] = now  # the last of them: the first are the oldest
+        for oldest, moment in list(itertools.islice(self._ended.items(), 2)):
+            if moment <= now - _REMEMBERED_SECONDS:
+                del self._ended[oldest]
 
     def forget(self) -> None:
         """Close this process's copies of a parent's descriptors; what the parent waits for stays as it is."""

@@ -65,7 +65,8 @@ def test_thousands_of_requests_half_of_them_cancelled_leave_nothing(make: Make) 
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             half_cancelled(provider, 2_000)
             gc.collect()
-            assert sys.getallocatedblocks() - blocks < 500
+            # Ports whose connections have ended are remembered for five seconds. One object left of each request would be 2,000.
+            assert sys.getallocatedblocks() - blocks < 1_500
             assert held()[0] <= threads
             assert held()[1] <= descriptors + 20
             assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 8 * 1024
