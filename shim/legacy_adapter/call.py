@@ -34,7 +34,7 @@ def stream_callback(call: StreamCall) -> Callable[[bytes], None]:
         if payload in _CUT_DONE:
             return  # the client hands on a line that was not ended; what it was is told by the end of the stream
         feed(payload)
-        if call.failed:
+        if call.failed and not call.over:  # else its caller has ended it in that very event, and the client knows
             raise StreamEndedSignal
 
     return on_payload

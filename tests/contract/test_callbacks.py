@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shim.model import ErrorCategory, StreamEvent
-from shim.testing.fake_openai import Cut, FakeOpenAI, Respond, Stall, Status, stream_answer
+from shim.model import ErrorCategory, StreamError, StreamEvent
+from shim.testing.fake_openai import Cut, FakeOpenAI, Respond, Stall, Status, stream_answer, stream_failed
 from tests.helpers.driving import HELLO, Heard, ask, drive, eventually, start
 from tests.helpers.providers import WAYS_TO_END, AnyProvider, Make
 
@@ -339,3 +339,24 @@ def test_what_is_raised_after_cancelling_is_not_lost(
     assert heard.completion.ok is ended_well
     assert ended_well or heard.error.category is ErrorCategory.CANCELLED
     assert ask(provider, stream=True).completion.ok
+
+
+@pytest.mark.parametrize("act_of", ["cancel", "close"])
+def test_a_stream_may_be_ended_in_the_event_of_its_own_error(
+    provider: AnyProvider, server: FakeOpenAI, act_of: str
+) -> None:
+    """An on_event that cancels its request, or closes the provider, when it hears its StreamError: nothing leaves perform()."""
+    heard: Heard
+
+    def act(event: StreamEvent) -> None:
+        if isinstance(event, StreamError):
+            provider.close() if act_of == "close" else provider.cancel(heard.handle)
+
+    server.plan(stream_failed())
+    heard = Heard(act)
+    start(provider, stream=True, heard=heard)
+    drive(provider, lambda: heard.done)
+    assert heard.kinds[-1] == "StreamError"
+    assert not heard.completion.ok
+    if act_of == "cancel":
+        assert ask(provider, stream=True).completion.ok
