@@ -6,6 +6,7 @@ or two of a dozen headers, and those are found without reading the others. Sourc
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,7 +14,32 @@ from shim.model.headers import Headers
 from shim.wire.masking import Secret
 
 
-class AnswerHeaders(Mapping[str, str]):
+class _ReadWhenAsked(Mapping[str, str]):
+    """Fields of which `get` finds one, and `_all` reads every one."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return str(value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @abstractmethod
+    def get(self, name: str, /, default: Any = None) -> Any:
+        """The value of a field."""
+
+    @abstractmethod
+    def _all(self) -> dict[str, str]: ...
+
+
+class AnswerHeaders(_ReadWhenAsked):
     """The fields of a head as it came, by name in any case; iterating gives names in lower case. Shown without them: unmasked."""
 
     __slots__ = ("_raw", "_values")
@@ -23,22 +49,10 @@ class AnswerHeaders(Mapping[str, str]):
         self._raw = b"\n" + raw
         self._values: dict[str, str] | None = None
 
-    def __getitem__(self, name: str) -> str:
-        value = self.get(name)
-        if value is None:
-            raise KeyError(name)
-        return str(value)
-
     def get(self, name: str, /, default: Any = None) -> Any:
         """The value of a field, repeated ones joined by a comma (RFC 9110 5.3)."""
         value = self._found(name) if self._values is None and name.isascii() else self._all().get(name.lower())
         return default if value is None else value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
 
     def __repr__(self) -> str:
         return f"<AnswerHeaders, {len(self._raw)} bytes>"  # a server may repeat the key in them
@@ -70,19 +84,13 @@ class AnswerHeaders(Mapping[str, str]):
         return values
 
 
-class MaskedHeaders(Mapping[str, str]):
+class MaskedHeaders(_ReadWhenAsked):
     """The same without the key and what else is a credential, which is taken out when a field is asked for. Pickled masked."""
 
     __slots__ = ("_source",)
 
     def __init__(self, headers: AnswerHeaders, secret: Secret) -> None:
         self._source: tuple[AnswerHeaders, Secret] | dict[str, str] = (headers, secret)
-
-    def __getitem__(self, name: str) -> str:
-        value = self.get(name)
-        if value is None:
-            raise KeyError(name)
-        return str(value)
 
     def get(self, name: str, /, default: Any = None) -> Any:
         """The masked value of a field."""
@@ -92,12 +100,6 @@ class MaskedHeaders(Mapping[str, str]):
         headers, secret = source
         value = headers.get(name)
         return default if value is None else secret.masked_headers({name: value})[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
 
     def __repr__(self) -> str:
         return f"Headers({self._all()!r})"
