@@ -44,6 +44,8 @@ class Deliveries:
         while touched and left > 0:
             transfer = touched.popleft()
             transfer.since = now
+            if not transfer.status:
+                transfer.read_head()
             segments, receiver = transfer.segments, transfer.receiver
             if len(segments) != 1 or receiver is None or transfer.is_behind:
                 left -= self._serve(transfer, at_most=min(left, SHARE))

@@ -6,6 +6,7 @@ Source: curl_easy_setopt(3).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -13,7 +14,10 @@ from shim.native.curl_options import connect_ms, proxy_of, upload_buffer
 from shim.native.settings import HttpSettings
 from shim.native.transfer import HttpRequest, Transfer
 
-_END_OF_HEAD: Final = 2  # bytes of the line that ends a head, at most: CR LF
+PAUSE_RECEIVING: Final = 0x10000001
+"""CURL_WRITEFUNC_PAUSE: what libcurl's write callback returns to get the same bytes again."""
+_MOST_SEGMENTS: Final = 2048  # of one transfer that wait: a server may send each byte in a chunk of its own
+_NO_LINES: Final[list[bytes]] = []  # of every transfer that is over: these lines are the next one's
 _GO_ON: Final = 0  # what libcurl takes for consent, from its callbacks that ask for it
 
 # The address, its headers, the body's length, PIPEWAIT, the limit to connect, the proxy: what differs between transfers.
@@ -27,16 +31,28 @@ class Handle:
         options: told to each handle of a client.
         curl: the module of pycurl.
         made: libcurl's callback for a new socket.
+        touched: where a transfer goes that has received something.
+        full: where one goes that takes no more for now, and has libcurl wait.
 
     Attributes:
         easy: pycurl's.
         transfer: None while it is idle, and nothing is received or sent.
     """
 
-    __slots__ = ("_curl", "_head", "_is_alone", "_is_last", "_told", "easy", "transfer")
+    __slots__ = ("_curl", "_full", "_head", "_is_alone", "_is_last", "_told", "_touched", "easy", "transfer")
 
-    def __init__(self, options: Mapping[int, Any], *, curl: Any, made: Callable[[int, int], int]) -> None:
+    def __init__(
+        self,
+        options: Mapping[int, Any],
+        *,
+        curl: Any,
+        made: Callable[[int, int], int],
+        touched: deque[Transfer],
+        full: list[Transfer],
+    ) -> None:
         self._curl = curl
+        self._touched = touched
+        self._full = full
         self._head: list[bytes] = []  # libcurl takes 300 KiB of one at most
         self._is_alone = self._is_last = False
         self._told: _Told = ("", (), -1, -1, -1, None)
@@ -46,7 +62,7 @@ class Handle:
             easy.setopt(option, value)
         easy.setopt(curl.READFUNCTION, self._on_read)
         easy.setopt(curl.WRITEFUNCTION, self._on_body)
-        easy.setopt(curl.HEADERFUNCTION, self._on_header)
+        easy.setopt(curl.HEADERFUNCTION, self._head.append)  # read when something comes of it: `Transfer.read_head`
         easy.setopt(curl.RESOLVER_START_FUNCTION, self._on_lookup)
         easy.setopt(curl.SOCKOPTFUNCTION, made)
 
@@ -54,6 +70,7 @@ class Handle:
         """Carry a transfer, of a client with these settings, as soon as the handle is added."""
         self.transfer = transfer
         transfer.easy = self.easy
+        transfer.head = self._head
         limit = settings.connect_timeout if request.connect_timeout is None else request.connect_timeout
         told: _Told = (
             request.url,
@@ -102,8 +119,10 @@ class Handle:
         self.easy.setopt(self._curl.FORBID_REUSE, 1)
 
     def rest(self) -> None:
-        """Let go of its transfer."""
-        self.transfer = None
+        """Let go of its transfer, whose head was read."""
+        if self.transfer is not None:
+            self.transfer.head = _NO_LINES
+            self.transfer = None
         self._head.clear()
         if self._is_alone:
             self._is_alone = False
@@ -124,16 +143,17 @@ class Handle:
     def _on_body(self, data: bytes) -> int | None:
         """Be its write callback; it may have to wait with these bytes, and then pauses the transfer."""
         transfer = self.transfer
-        return None if transfer is None else transfer.on_body(data)
-
-    def _on_header(self, line: bytes) -> None:
-        """Be its header callback: one line of a head; interim (1xx) heads come before the final one, trailers after."""
-        head = self._head
-        head.append(line)
-        if len(line) <= _END_OF_HEAD:
-            if self.transfer is not None:
-                self.transfer.on_head(head)
-            head.clear()
+        if transfer is None:
+            return None
+        segments = transfer.segments
+        if not segments:
+            if not transfer.is_behind:
+                self._touched.append(transfer)
+        elif len(segments) >= _MOST_SEGMENTS:
+            self._full.append(transfer)
+            return PAUSE_RECEIVING
+        segments.append(data)
+        return None
 
     def _on_lookup(self) -> int:
         """Be its callback at the start of a name lookup."""

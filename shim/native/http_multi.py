@@ -124,8 +124,7 @@ class HttpMulti:
         connect = settings.connect_timeout if request.connect_timeout is None else request.connect_timeout
         read = settings.read_timeout if request.read_timeout is None else request.read_timeout
         patience = None if read == math.inf else read
-        touched = self._deliveries.touched
-        transfer = Transfer(request.body, receiver, touched=touched, full=self._backpressure.full, patience=patience)
+        transfer = Transfer(request.body, receiver, patience=patience)
         # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
         transfer.connect_limit = (connect or math.inf) if settings.max_connections else math.inf
         # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
@@ -133,7 +132,7 @@ class HttpMulti:
         # The first that finds no room on a connection makes one: those of a burst are then made side by side.
         transfer.alone = not shares or (len(self._active) % self._most_streams == 0 and bool(self._active))
         transfer.shares = shares
-        handle = self._idle.pop() if self._idle else Handle(self._options, curl=pycurl, made=self._sockets.made)
+        handle = self._idle.pop() if self._idle else self._make_handle()
         handle.carry(transfer, request, settings=settings)
         self._active[handle.easy] = handle
         self._fresh.append(transfer)
@@ -141,6 +140,10 @@ class HttpMulti:
         self._appointments.make(transfer.started + first_look(transfer), transfer)
         self._sockets.ring()
         return transfer
+
+    def _make_handle(self) -> Handle:
+        touched, full = self._deliveries.touched, self._backpressure.full
+        return Handle(self._options, curl=pycurl, made=self._sockets.made, touched=touched, full=full)
 
     def wake(self) -> None:
         """Make the descriptor readable until the next `perform()`."""
@@ -306,9 +309,10 @@ class HttpMulti:
             self._sockets.ring()
 
     def _of(self, easy: Any) -> Transfer:
-        """The transfer that a handle of libcurl's carries."""
+        """The transfer that a handle of libcurl's carries, its head read."""
         transfer = self._active[easy].transfer
         assert transfer is not None  # noqa: S101 - an active handle has one; what has none is no longer active
+        transfer.read_head()
         return transfer
 
     def _is_unseen(self, transfer: Transfer) -> bool:
@@ -326,6 +330,7 @@ class HttpMulti:
         if self._appointments.next() > now:  # nearly always
             return
         for transfer in self._appointments.due(now):
+            transfer.read_head()  # a sign of life
             outcome = review(transfer, now, curl=pycurl)
             if isinstance(outcome, TransferFault):
                 # Over HTTP/2 libcurl would keep its connection, dead as that may be, and put the next request on it.
@@ -356,11 +361,9 @@ class HttpMulti:
         self._deliveries.ended.append((transfer, fault))
 
     def _release(self, transfer: Transfer) -> None:
+        transfer.read_head()
         easy, transfer.easy = transfer.easy, None
         handle = self._active.pop(easy)
-        connecting = easy.getinfo(pycurl.CONNECT_TIME)
-        transfer.connected = transfer.started + connecting if connecting else None
-        transfer.ended = time.monotonic()
         if transfer.looked_up and not easy.getinfo(pycurl.NAMELOOKUP_TIME):
             self._lookup_abandoned = True
         self._backpressure.let_go(transfer)

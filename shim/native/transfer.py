@@ -1,6 +1,6 @@
 """One transfer: what is sent, what comes back of it, and who receives that.
 
-Not what moves it (`http_multi`) nor what it means (`receiver`). No I/O: libcurl's callbacks only append here.
+Not what moves it (`http_multi`) nor what it means (`receiver`). No I/O: libcurl's callbacks only append here (`handles`).
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
@@ -17,16 +16,13 @@ from msgspec import Struct
 from shim.calls import AnswerHeaders
 from shim.transfer_observer import SentRequest
 
-PAUSE_RECEIVING: Final = (
-    0x10000001  # CURL_WRITEFUNC_PAUSE: what libcurl's write callback returns to get the same bytes again
-)
-_MOST_SEGMENTS: Final = 2048  # of one transfer that wait: a server may send each byte in a chunk of its own
-
 FaultKind: TypeAlias = Literal["timeout", "network", "truncated", "protocol", "invalid_request"]
 
-
 _SWITCHING_PROTOCOLS: Final = 101
+_END_OF_HEAD: Final = 2  # bytes of the line that ends a head, at most: CR LF
+_STARTTRANSFER_TIME: Final = 0x300011  # CURLINFO_STARTTRANSFER_TIME(3): seconds from the start to the first byte received
 _NO_HEADERS: Final = AnswerHeaders(b"")
+_NO_BODY: Final = io.BytesIO()  # shared: nothing is written to it
 
 
 class HttpRequest(Struct, frozen=True, kw_only=True):
@@ -82,15 +78,14 @@ class Transfer:
     """One exchange under way.
 
     Attributes:
+        head: lines of heads as libcurl has handed them on, not read yet; of its handle.
         status, headers, first_byte: there before the first segment; headers as they came, monotonic seconds.
-        connected: when the TCP connection it made stood; None where it took up a kept one, or got none. Known at the end.
-        ended: when it was over, cancelled too; None before.
         receiver: None once it is cancelled or has ended, and nothing more is delivered.
         odd_status: of a head that can be no answer's, where one came.
         patience: seconds of silence it is allowed, None for no limit.
         end_by: when it is ended, monotonic seconds: all there was to tell has been told; infinity before.
         connect_limit: seconds it may take to connect, where libcurl does not keep that limit; infinity where it does.
-        body: what is sent; its position is how much of it libcurl has taken. Empty once the answer's head has come.
+        body: what is sent; its position is how much of it libcurl has taken. Empty once the answer's head was read.
         held: the socket it was paused on, None while it is not paused.
         is_paused, is_slowed: why it is: its caller wants no more for now; what it has received waits to be delivered.
         is_behind: its receiver has not delivered all it was given, and is called again.
@@ -102,17 +97,14 @@ class Transfer:
     """
 
     __slots__ = (
-        "_full",
         "_size",
-        "_touched",
         "alone",
         "body",
         "connect_limit",
-        "connected",
         "easy",
         "end_by",
-        "ended",
         "first_byte",
+        "head",
         "headers",
         "held",
         "is_behind",
@@ -131,22 +123,13 @@ class Transfer:
         "taken",
     )
 
-    def __init__(
-        self,
-        body: bytes,
-        receiver: Receiver,
-        *,
-        touched: deque[Transfer],
-        full: list[Transfer],
-        patience: float | None,
-    ) -> None:
+    def __init__(self, body: bytes, receiver: Receiver, *, patience: float | None) -> None:
         self.body = io.BytesIO(body)
         self.receiver: Receiver | None = receiver
         self.status = 0
         self.headers: Mapping[str, str] = _NO_HEADERS
+        self.head: list[bytes] = []
         self.first_byte: float | None = None
-        self.connected: float | None = None
-        self.ended: float | None = None
         self.patience = patience
         self.connect_limit = self.end_by = math.inf
         self.easy: Any = None
@@ -159,44 +142,40 @@ class Transfer:
         self.started_over = False
         self.segments: list[bytes] = []
         self.since = self.started = time.monotonic()
-        self._touched = touched
-        self._full = full
         self._size = len(body)
-
-    def on_body(self, data: bytes) -> int | None:
-        """Be libcurl's write callback; it may have to wait with these bytes, and then pauses the transfer."""
-        segments = self.segments
-        if segments:
-            if len(segments) < _MOST_SEGMENTS:
-                segments.append(data)
-                return None
-            self._full.append(self)
-            return PAUSE_RECEIVING
-        if not self.is_behind:
-            self._touched.append(self)
-        segments.append(data)
-        return None
 
     @property
     def is_waiting(self) -> bool:
         """Whether something it has received is still to be delivered."""
         return bool(self.segments) or self.is_behind
 
-    def on_head(self, lines: list[bytes]) -> None:
-        """Take a head that is complete, or trailers."""
-        if not lines[0].startswith(b"HTTP/"):
-            return
-        version_status = lines[0].split(None, 2)
+    def read_head(self) -> None:
+        """Read the heads that are complete; interim ones (1xx) may come before the final one, and no other is waited for."""
+        lines = self.head
+        is_first = True
+        while lines and not self.status:
+            if len(lines[-1]) <= _END_OF_HEAD and lines.count(lines[-1]) == 1:  # nearly always
+                end = len(lines)
+            else:
+                end = next((place for place, line in enumerate(lines, 1) if len(line) <= _END_OF_HEAD), 0)
+            if not end:  # the rest is still to come
+                return
+            self._take_head(lines[0], b"".join(lines[1:end]), is_first=is_first)
+            is_first = False
+            del lines[:end]
+
+    def _take_head(self, status_line: bytes, fields: bytes, *, is_first: bool) -> None:
+        version_status = status_line.split(None, 2)
         status = int(version_status[1]) if len(version_status) > 1 and version_status[1].isdigit() else 0
         if status == _SWITCHING_PROTOCOLS or not 100 <= status <= 999:
             self.odd_status = status
         elif status >= 200:
             self.status = status
-            self.headers = AnswerHeaders(b"".join(lines[1:]))
-            self.first_byte = time.monotonic()
-            if (
-                self.body.tell() == self._size
-            ):  # libcurl has all of it, and sends no request again whose answer has come
+            self.headers = AnswerHeaders(fields)
+            # Of a stream the head may have come long ago. Behind an interim one libcurl tells the time of that.
+            after = self.easy.getinfo(_STARTTRANSFER_TIME) if is_first else 0
+            self.first_byte = self.started + after if after else time.monotonic()
+            if self.body.tell() == self._size:  # libcurl has all, and sends no request again whose answer has come
                 self.let_go()
 
     def begin(self) -> None:
@@ -214,7 +193,7 @@ class Transfer:
 
     def let_go(self) -> None:
         """Keep nothing that is large: a stream is open for long, and a list may hold this transfer for a while after."""
-        self.body = io.BytesIO()
+        self.body = _NO_BODY
 
 
 def _header(line: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shim.native.handles import Handle
+from shim.native.handles import PAUSE_RECEIVING, Handle
 from shim.native.settings import HttpSettings
 from shim.native.transfer import HttpRequest, Transfer
 from tests.native.recording import Recorder
@@ -34,6 +34,10 @@ class StandIn:
         """Note it."""
         self.told.append((option, None))
 
+    def getinfo(self, _time: int) -> float:
+        """Tell when the first byte came: a second after the start."""
+        return 1.0
+
 
 @pytest.fixture
 def curl(monkeypatch: pytest.MonkeyPatch) -> StandIn:
@@ -45,14 +49,19 @@ def curl(monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 def handle_of(curl: StandIn) -> Handle:
     """A handle that has been told what never changes."""
-    made = Handle({}, curl=curl, made=lambda _fd, _purpose: 0)
+    made = new_handle(curl)
     curl.told.clear()
     return made
 
 
+def new_handle(curl: StandIn, *, full: list[Transfer] | None = None) -> Handle:
+    """A handle that is told now what never changes."""
+    return Handle({}, curl=curl, made=lambda _fd, _purpose: 0, touched=deque(), full=[] if full is None else full)
+
+
 def transfer_of(body: bytes = b"") -> Transfer:
     """A transfer to carry."""
-    return Transfer(body, Recorder(), touched=deque(), full=[], patience=None)
+    return Transfer(body, Recorder(), patience=None)
 
 
 def carried(handle: Handle, *, url: str = "http://h/", body: bytes = b"12", **limits: float) -> Transfer:
@@ -129,7 +138,7 @@ def test_a_transfer_that_started_over_leaves_nothing_behind(curl: StandIn) -> No
 
 def test_an_idle_handle_holds_no_transfer_and_sends_nothing(curl: StandIn) -> None:
     """At rest it has no transfer, gives no byte of a body, takes none, and shows no header."""
-    handle = Handle({}, curl=curl, made=lambda _fd, _purpose: 0)
+    handle = new_handle(curl)
     callbacks = dict(curl.told)
     transfer = carried(handle, body=b"body")
     assert callbacks["READFUNCTION"](2) == b"bo"
@@ -145,7 +154,7 @@ def test_an_idle_handle_holds_no_transfer_and_sends_nothing(curl: StandIn) -> No
 
 def test_a_head_that_was_cut_is_no_part_of_the_next(curl: StandIn) -> None:
     """Lines of a head that broke off, and trailers behind an answer, are not read with the head that follows."""
-    handle = Handle({}, curl=curl, made=lambda _fd, _purpose: 0)
+    handle = new_handle(curl)
     on_header = dict(curl.told)["HEADERFUNCTION"]
     carried(handle)
     for line in (b"HTTP/1.1 500 No\r\n", b"x-first: 1\r\n"):
@@ -163,4 +172,31 @@ def test_a_head_that_was_cut_is_no_part_of_the_next(curl: StandIn) -> None:
     for line in (b"x-trailer: 200 3\r\n", b"\r\n"):
         on_header(line)
     assert handle.transfer is not None
+    handle.transfer.read_head()
     assert (handle.transfer.status, dict(handle.transfer.headers)) == (200, {"x-second": "2"})
+
+
+def test_what_comes_for_the_next_transfer_is_no_head_of_the_last(curl: StandIn) -> None:
+    """A transfer that is over without a head has none later, when its handle carries another."""
+    handle = new_handle(curl)
+    on_header = dict(curl.told)["HEADERFUNCTION"]
+    cancelled = carried(handle)
+    handle.rest()
+    answered = carried(handle)
+    for line in (b"HTTP/1.1 200 OK\r\n", b"x-second: 2\r\n", b"\r\n"):
+        on_header(line)
+    for each in (cancelled, answered):
+        each.read_head()
+    assert (cancelled.status, answered.status) == (0, 200)
+
+
+def test_more_short_segments_than_may_wait_pause_the_transfer(curl: StandIn) -> None:
+    """A server that sends each byte in a chunk of its own is made to wait, and libcurl is told to keep the byte."""
+    full = list[Transfer]()
+    handle = new_handle(curl, full=full)
+    one = carried(handle)
+    on_body = dict(curl.told)["WRITEFUNCTION"]
+    answers = [on_body(b"x") for _ in range(3000)]
+    assert answers.count(None) == len(one.segments) == 2048
+    assert set(answers) == {None, PAUSE_RECEIVING}
+    assert full[0] is one

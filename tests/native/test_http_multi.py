@@ -314,11 +314,11 @@ def test_what_was_sent_is_let_go_with_the_transfer(server: FakeOpenAI) -> None:
 
 def test_what_was_sent_is_let_go_when_the_answer_begins(multi: HttpMulti, server: FakeOpenAI) -> None:
     """The body of a request, however long, is not kept while its answer streams."""
-    server.plan(RawResponse((b"HTTP/1.1 200 OK\r\n\r\n", b"x"), gap=0.5))
+    server.plan(RawResponse((b"HTTP/1.1 200 OK\r\n\r\n", b"x", b"y"), gap=0.5))
     recorder = Recorder()
     transfer = multi.submit(post(server.base_url, b" " * 100_000), recorder)
     assert len(transfer.body.getvalue()) == 100_000
-    drive(multi, lambda: transfer.status)
+    drive(multi, lambda: recorder.body)
     assert transfer.easy is not None
     assert not transfer.body.getvalue()
     drive(multi, lambda: recorder.done)
