@@ -22,18 +22,19 @@ class Backpressure:
 
     Attributes:
         full: transfers that libcurl has paused, since they would take no more of what it had received.
+        slowed: those that wait for what they have received to be delivered.
     """
 
     def __init__(self, sockets: Sockets, *, curl: Any) -> None:
         self.full: list[Transfer] = []
         self._sockets = sockets
         self._curl = curl
-        self._slowed: set[Transfer] = set()
+        self.slowed: set[Transfer] = set()
 
     def clear(self) -> None:
         """Forget all."""
         self.full.clear()
-        self._slowed.clear()
+        self.slowed.clear()
 
     def pause(self, transfer: Transfer) -> None:
         """Receive no more of a transfer than libcurl has read, until it is resumed."""
@@ -49,7 +50,7 @@ class Backpressure:
 
     def let_go(self, transfer: Transfer) -> None:
         """Take it that a transfer is over."""
-        self._slowed.discard(transfer)
+        self.slowed.discard(transfer)
         self._unhold(transfer)
 
     def take_full(self) -> None:
@@ -64,15 +65,15 @@ class Backpressure:
         for transfer in touched:
             if transfer.easy is not None and (transfer.is_behind or len(transfer.segments) > _MOST_WAITING):
                 self._slow(transfer)
-        for transfer in [each for each in self._slowed if not each.is_waiting]:
-            self._slowed.discard(transfer)
+        for transfer in [each for each in self.slowed if not each.is_waiting]:
+            self.slowed.discard(transfer)
             transfer.is_slowed = False
             self._go_on(transfer)
 
     def _slow(self, transfer: Transfer) -> None:
         if not transfer.is_slowed:
             transfer.is_slowed = True
-            self._slowed.add(transfer)
+            self.slowed.add(transfer)
             self._hold(transfer)
 
     def _hold(self, transfer: Transfer) -> None:

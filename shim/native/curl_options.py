@@ -96,10 +96,8 @@ def upload_buffer(size: int) -> int:
     return LARGE_UPLOAD_BUFFER if size > _LARGE_BODY else UPLOAD_BUFFER
 
 
-def proxy_of(settings: HttpSettings, url: str) -> str | None:
-    """A proxy libcurl would not find: HTTP_PROXY; not where a CGI server may have made it of a request's header."""
-    if settings.proxy is not None or not url.startswith("http:"):
-        return None
+def plain_http_proxy() -> str | None:
+    """A proxy that libcurl would not find: HTTP_PROXY; not where a CGI server may have made it of a request's header."""
     environment = os.environ  # each look costs as much as a system call: nearly always one will do
     proxy = environment.get("HTTP_PROXY")
     return proxy if proxy and "http_proxy" not in environment and "REQUEST_METHOD" not in environment else None

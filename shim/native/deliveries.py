@@ -5,7 +5,6 @@ Not the receiving (`http_multi`) nor what a delivery is (`transfer.Receiver`). H
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from typing import Final
 
@@ -37,9 +36,12 @@ class Deliveries:
         self.touched.clear()
         self.ended.clear()
 
-    def deliver(self) -> None:
-        """Deliver what waits: a turn at most of what was received, and as much of what has ended. Neither waits for the other."""
-        now = time.monotonic()
+    def deliver(self, now: float) -> None:
+        """Deliver what waits: a turn at most of what was received, and as much of what has ended. Neither waits for the other.
+
+        Args:
+            now: monotonic seconds, the sign of life of each that has received.
+        """
         left, touched = TURN, self.touched
         while touched and left > 0:
             transfer = touched.popleft()

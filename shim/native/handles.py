@@ -10,8 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from shim.native.curl_options import connect_ms, proxy_of, upload_buffer
-from shim.native.settings import HttpSettings
+from shim.native.curl_options import upload_buffer
 from shim.native.transfer import HttpRequest, Transfer
 
 PAUSE_RECEIVING: Final = 0x10000001
@@ -21,7 +20,7 @@ _NO_LINES: Final[list[bytes]] = []  # of every transfer that is over: these line
 _GO_ON: Final = 0  # what libcurl takes for consent, from its callbacks that ask for it
 
 # The address, its headers, the body's length, PIPEWAIT, the limit to connect, the proxy: what differs between transfers.
-_Told: TypeAlias = tuple[str, object, int, int, int, "str | None"]
+_Told: TypeAlias = tuple[str, object, int, bool, int, "str | None"]
 
 
 class Handle:
@@ -55,7 +54,7 @@ class Handle:
         self._full = full
         self._head: list[bytes] = []  # libcurl takes 300 KiB of one at most
         self._is_alone = self._is_last = False
-        self._told: _Told = ("", (), -1, -1, -1, None)
+        self._told: _Told = ("", (), -1, False, -1, None)  # libcurl's own are another matter: no PIPEWAIT, no proxy
         self.transfer: Transfer | None = None
         self.easy = easy = curl.Curl()
         for option, value in options.items():
@@ -66,20 +65,12 @@ class Handle:
         easy.setopt(curl.RESOLVER_START_FUNCTION, self._on_lookup)
         easy.setopt(curl.SOCKOPTFUNCTION, made)
 
-    def carry(self, transfer: Transfer, request: HttpRequest, *, settings: HttpSettings) -> None:
-        """Carry a transfer, of a client with these settings, as soon as the handle is added."""
+    def carry(self, transfer: Transfer, request: HttpRequest, *, connect_ms: int, proxy: str | None) -> None:
+        """Carry a transfer as soon as the handle is added; `proxy` None leaves that to libcurl and the environment."""
         self.transfer = transfer
         transfer.easy = self.easy
         transfer.head = self._head
-        limit = settings.connect_timeout if request.connect_timeout is None else request.connect_timeout
-        told: _Told = (
-            request.url,
-            request.headers,
-            len(request.body),
-            0 if transfer.alone else 1,
-            connect_ms(limit, settings),
-            settings.proxy or proxy_of(settings, request.url),
-        )
+        told: _Told = (request.url, request.headers, len(request.body), not transfer.alone, connect_ms, proxy)
         if told != self._told:
             self._tell(told)
 
@@ -97,7 +88,7 @@ class Handle:
             if upload_buffer(size) != upload_buffer(size_before):
                 setopt(curl.UPLOAD_BUFFERSIZE, upload_buffer(size))
         if pipewait != pipewait_before:
-            setopt(curl.PIPEWAIT, pipewait)
+            setopt(curl.PIPEWAIT, int(pipewait))
         if connect != connect_before:
             setopt(curl.CONNECTTIMEOUT_MS, connect)
         if proxy != proxy_before:
@@ -126,7 +117,7 @@ class Handle:
         self._head.clear()
         if self._is_alone:
             self._is_alone = False
-            self.easy.setopt(self._curl.PIPEWAIT, self._told[3])
+            self.easy.setopt(self._curl.PIPEWAIT, int(self._told[3]))
             self.easy.setopt(self._curl.FRESH_CONNECT, 0)
         if self._is_last:
             self._is_last = False

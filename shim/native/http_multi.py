@@ -35,7 +35,7 @@ from shim.fork import never_free
 from shim.native.at_rest import ignore_socket, ignore_timer
 from shim.native.backpressure import Backpressure
 from shim.native.curl_faults import NO_HEAD, fault_of
-from shim.native.curl_options import options_of
+from shim.native.curl_options import connect_ms, options_of, plain_http_proxy
 from shim.native.deliveries import Deliveries
 from shim.native.handles import Handle
 from shim.native.settings import HttpSettings
@@ -68,6 +68,8 @@ class HttpMulti:
         self._idle: list[Handle] = []
         self._appointments = Appointments()
         self._timer_at = math.inf  # never
+        self._connect_ms = connect_ms(settings.connect_timeout, settings)
+        self._environment: tuple[str | None] | None = None  # what it says of a proxy, once it was asked in this turn
         self._performing = False
         self._lookup_abandoned = False
         self._multi: Any = pycurl.CurlMulti()
@@ -121,25 +123,36 @@ class HttpMulti:
     def submit(self, request: HttpRequest, receiver: Receiver) -> Transfer:
         """Start a transfer; nothing is sent before `perform()`, and never twice."""
         settings = self._settings
-        connect = settings.connect_timeout if request.connect_timeout is None else request.connect_timeout
         read = settings.read_timeout if request.read_timeout is None else request.read_timeout
         patience = None if read == math.inf else read
         transfer = Transfer(request.body, receiver, patience=patience)
-        # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
-        transfer.connect_limit = (connect or math.inf) if settings.max_connections else math.inf
-        # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
-        shares = settings.http2 and request.url.startswith("https:")
-        # The first that finds no room on a connection makes one: those of a burst are then made side by side.
-        transfer.alone = not shares or (len(self._active) % self._most_streams == 0 and bool(self._active))
-        transfer.shares = shares
+        connect = settings.connect_timeout if request.connect_timeout is None else request.connect_timeout
+        if settings.max_connections:
+            # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
+            transfer.connect_limit = connect or math.inf
+        if settings.http2 and request.url.startswith("https:"):
+            # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
+            transfer.shares = True
+            # The first that finds no room on a connection makes one: those of a burst are then made side by side.
+            transfer.alone = len(self._active) % self._most_streams == 0 and bool(self._active)
+        proxy = settings.proxy or (self._plain_http_proxy(request.url) if settings.proxy is None else None)
+        limit = self._connect_ms if request.connect_timeout is None else connect_ms(connect, settings)
         handle = self._idle.pop() if self._idle else self._make_handle()
-        handle.carry(transfer, request, settings=settings)
+        handle.carry(transfer, request, connect_ms=limit, proxy=proxy)
         self._active[handle.easy] = handle
         self._fresh.append(transfer)
         self._multi.add_handle(handle.easy)
         self._appointments.make(transfer.started + first_look(transfer), transfer)
         self._sockets.ring()
         return transfer
+
+    def _plain_http_proxy(self, url: str) -> str | None:
+        """What the environment says, asked once a turn: that costs as much as all else a handle is told."""
+        if not url.startswith("http:"):
+            return None
+        if self._environment is None:
+            self._environment = (plain_http_proxy(),)
+        return self._environment[0]
 
     def _make_handle(self) -> Handle:
         touched, full = self._deliveries.touched, self._backpressure.full
@@ -190,15 +203,22 @@ class HttpMulti:
         if self._performing:
             raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
         self._performing = self._sockets.quiet = True
+        self._environment = None
         try:
+            deliveries, backpressure = self._deliveries, self._backpressure
             self._move()
+            if backpressure.full:
+                backpressure.take_full()
             self._collect_ended()
-            self._review_due()
-            self._deliveries.deliver()
-            self._backpressure.balance(self._deliveries.touched)
+            now = time.monotonic()
+            if self._appointments.next() <= now:
+                self._review_due(now)
+            deliveries.deliver(now)
+            if deliveries.touched or backpressure.slowed:
+                backpressure.balance(deliveries.touched)
         finally:
             self._performing = self._sockets.quiet = False
-        return self.running
+        return len(self._active) + len(self._deliveries.ended)
 
     def close(self) -> None:
         """Stop every transfer and release everything; nothing is delivered. In a forked child let go of it all instead."""
@@ -275,7 +295,6 @@ class HttpMulti:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
             if self._timer_at is due:  # libcurl has set no other
                 self._timer_at = math.inf
-        self._backpressure.take_full()
 
     def _on_socket(self, event: int, fd: int, *_libcurl: object) -> None:
         # libcurl's POLL_IN and POLL_OUT are the bits of READ and WRITE; POLL_REMOVE is a bit of its own.
@@ -325,10 +344,7 @@ class HttpMulti:
             and self._sockets.had_ended(easy.getinfo(pycurl.LOCAL_PORT))
         )
 
-    def _review_due(self) -> None:
-        now = time.monotonic()
-        if self._appointments.next() > now:  # nearly always
-            return
+    def _review_due(self, now: float) -> None:
         for transfer in self._appointments.due(now):
             transfer.read_head()  # a sign of life
             outcome = review(transfer, now, curl=pycurl)
@@ -366,10 +382,10 @@ class HttpMulti:
         handle = self._active.pop(easy)
         if transfer.looked_up and not easy.getinfo(pycurl.NAMELOOKUP_TIME):
             self._lookup_abandoned = True
-        self._backpressure.let_go(transfer)
+        if transfer.held is not None:
+            self._backpressure.let_go(transfer)
         self._multi.remove_handle(easy)
         transfer.let_go()
-        self._appointments.tidy(running=len(self._active))
         handle.rest()
         if len(self._idle) < _MOST_IDLE_HANDLES:
             self._idle.append(handle)

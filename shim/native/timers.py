@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from shim.native.transfer import Transfer
 
-_MOST_STALE = 64
+_MOST_STALE = 64  # beside as many as are running
 
 
 class Appointments:
@@ -20,6 +20,9 @@ class Appointments:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Transfer]] = []
         self._made = 0
+        self._most = (
+            _MOST_STALE  # in the heap, before those of the ended are forgotten: they would wait there for their moment
+        )
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -29,6 +32,8 @@ class Appointments:
         if moment < math.inf:
             self._made += 1  # tells apart two at the same moment, so that no transfers are compared
             heapq.heappush(self._heap, (moment, self._made, transfer))
+            if len(self._heap) > self._most:
+                self._tidy()
 
     def next(self) -> float:
         """The first moment, infinity for none."""
@@ -43,11 +48,11 @@ class Appointments:
             if transfer.easy is not None:
                 yield transfer
 
-    def tidy(self, *, running: int) -> None:
-        """Forget the ended, once most of the heap is theirs: they would wait here for their moment."""
-        if len(self._heap) > 2 * running + _MOST_STALE:
-            self._heap = [entry for entry in self._heap if entry[2].easy is not None]
-            heapq.heapify(self._heap)
+    def _tidy(self) -> None:
+        """Forget the ended; when next depends on how many are left, so that each appointment pays for a few."""
+        self._heap = [entry for entry in self._heap if entry[2].easy is not None]
+        heapq.heapify(self._heap)
+        self._most = 2 * len(self._heap) + _MOST_STALE
 
     def clear(self) -> None:
         """Forget all."""

@@ -20,7 +20,9 @@ FaultKind: TypeAlias = Literal["timeout", "network", "truncated", "protocol", "i
 
 _SWITCHING_PROTOCOLS: Final = 101
 _END_OF_HEAD: Final = 2  # bytes of the line that ends a head, at most: CR LF
-_STARTTRANSFER_TIME: Final = 0x300011  # CURLINFO_STARTTRANSFER_TIME(3): seconds from the start to the first byte received
+_STARTTRANSFER_TIME: Final = (
+    0x300011  # CURLINFO_STARTTRANSFER_TIME(3): seconds from the start to the first byte received
+)
 _NO_HEADERS: Final = AnswerHeaders(b"")
 _NO_BODY: Final = io.BytesIO()  # shared: nothing is written to it
 

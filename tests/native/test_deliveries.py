@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from shim.calls.turn import SHARE, TURN
@@ -34,10 +35,10 @@ def test_a_turn_is_bounded_and_shared() -> None:
     deliveries, receivers = Deliveries(), [Recorder() for _ in range(4)]
     for receiver in receivers:
         receive(transfer(receiver), TURN, of=deliveries)
-    deliveries.deliver()
+    deliveries.deliver(time.monotonic())
     assert all(SHARE <= len(receiver.body) <= SHARE + len(SEGMENT) * 2 for receiver in receivers)
     for _ in range(8):
-        deliveries.deliver()
+        deliveries.deliver(time.monotonic())
     assert [len(receiver.body) for receiver in receivers] == [TURN] * 4
     assert not deliveries
 
@@ -51,7 +52,7 @@ def test_an_end_comes_after_its_own_bytes_and_waits_for_no_others() -> None:
     turns = 0
     while not ended.done:
         receive(endless, 2 * TURN, of=deliveries)
-        deliveries.deliver()
+        deliveries.deliver(time.monotonic())
         turns += 1
     assert turns <= 4
     assert len(ended.body) == 2 * SHARE
@@ -73,7 +74,7 @@ def test_what_a_receiver_has_not_delivered_it_is_asked_for_again() -> None:
     receive(one, len(SEGMENT), of=deliveries)
     deliveries.ended.append((one, None))
     for _ in range(4):
-        deliveries.deliver()
+        deliveries.deliver(time.monotonic())
     assert calls == ["1 segments", "0 segments", "0 segments", "0 segments", "end"]
 
 

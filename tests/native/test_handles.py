@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from shim.native.handles import PAUSE_RECEIVING, Handle
-from shim.native.settings import HttpSettings
 from shim.native.transfer import HttpRequest, Transfer
 from tests.native.recording import Recorder
 
@@ -40,10 +39,8 @@ class StandIn:
 
 
 @pytest.fixture
-def curl(monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """A stand-in, and no proxy in the environment."""
-    for name in ("HTTP_PROXY", "http_proxy", "REQUEST_METHOD"):
-        monkeypatch.delenv(name, raising=False)
+def curl() -> StandIn:
+    """A stand-in."""
     return StandIn()
 
 
@@ -64,11 +61,20 @@ def transfer_of(body: bytes = b"") -> Transfer:
     return Transfer(body, Recorder(), patience=None)
 
 
-def carried(handle: Handle, *, url: str = "http://h/", body: bytes = b"12", **limits: float) -> Transfer:
+def carried(
+    handle: Handle,
+    *,
+    url: str = "http://h/",
+    body: bytes = b"12",
+    connect_ms: int = 10_000,
+    proxy: str | None = None,
+    alone: bool = True,
+) -> Transfer:
     """A transfer, given to the handle."""
     transfer = transfer_of(body)
-    request = HttpRequest(url=url, headers=("Authorization: Bearer sk-secret-1234",), body=body, **limits)
-    handle.carry(transfer, request, settings=HttpSettings())
+    transfer.alone = alone
+    request = HttpRequest(url=url, headers=("Authorization: Bearer sk-secret-1234",), body=body)
+    handle.carry(transfer, request, connect_ms=connect_ms, proxy=proxy)
     return transfer
 
 
@@ -80,7 +86,6 @@ def test_a_like_request_costs_no_option(curl: StandIn) -> None:
         "URL",
         "HTTPHEADER",
         "POSTFIELDSIZE",
-        "PIPEWAIT",
         "CONNECTTIMEOUT_MS",
     }
     handle.rest()
@@ -95,15 +100,17 @@ def test_a_like_request_costs_no_option(curl: StandIn) -> None:
         ({"url": "http://other/"}, [("URL", "http://other/")]),
         ({"body": b"123"}, [("POSTFIELDSIZE", 3)]),
         ({"body": b" " * 40_000}, [("POSTFIELDSIZE", 40_000), ("UPLOAD_BUFFERSIZE", 65_536)]),
-        ({"connect_timeout": 3.0}, [("CONNECTTIMEOUT_MS", 3000)]),
+        ({"connect_ms": 3000}, [("CONNECTTIMEOUT_MS", 3000)]),
+        ({"alone": False}, [("PIPEWAIT", 1)]),
+        ({"proxy": "http://p:1"}, [("PROXY", "http://p:1")]),
     ],
-    ids=["address", "length", "long body", "limit"],
+    ids=["address", "length", "long body", "limit", "waits for a connection", "proxy"],
 )
 def test_what_differs_is_told_and_taken_back(curl: StandIn, change: dict[str, Any], expected: object) -> None:
     """Libcurl is told what differs from the request before, and the next request's own again."""
     handle = handle_of(curl)
     carried(handle)
-    first = dict(curl.told) | {"UPLOAD_BUFFERSIZE": 16_384}
+    first = dict(curl.told) | {"UPLOAD_BUFFERSIZE": 16_384, "PIPEWAIT": 0, "PROXY": None}
     curl.told.clear()
     carried(handle, **change)
     assert curl.told == expected
@@ -111,18 +118,6 @@ def test_what_differs_is_told_and_taken_back(curl: StandIn, change: dict[str, An
     curl.told.clear()
     carried(handle)
     assert curl.told == [(option, first[option]) for option in told]
-
-
-def test_the_proxy_of_the_environment_comes_and_goes(curl: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HTTP_PROXY is used for a plain address while it is set, and not for one with TLS."""
-    handle = handle_of(curl)
-    carried(handle)
-    monkeypatch.setenv("HTTP_PROXY", "http://p:1")
-    curl.told.clear()
-    carried(handle)
-    carried(handle)
-    carried(handle, url="https://h/")
-    assert curl.told == [("PROXY", "http://p:1"), ("URL", "https://h/"), ("PROXY", None)]
 
 
 def test_a_transfer_that_started_over_leaves_nothing_behind(curl: StandIn) -> None:

@@ -55,6 +55,20 @@ def test_the_environment_names_the_proxy(
     assert len(proxy.heads) == 1
 
 
+def test_the_environment_is_asked_for_a_proxy_again_in_each_turn(
+    make: Make, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HTTP_PROXY is used from the request on that comes after it was set, until it is taken back."""
+    monkeypatch.delenv("http_proxy", raising=False)
+    with Proxy() as proxy, make(server.base_url) as provider:
+        assert ask(provider).completion.ok
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        assert ask(provider).completion.ok
+        monkeypatch.delenv("HTTP_PROXY")
+        assert ask(provider).completion.ok
+    assert len(proxy.heads) == 1
+
+
 @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
 def test_the_environment_names_the_proxy_for_https(make: Make, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The variable for https is honoured, in either case."""
