@@ -100,7 +100,7 @@ class Deliveries:
         transfer, fault = self.ended[0]
         delivered = 0
         if transfer.receiver is not None:
-            if transfer.is_waiting:
+            if transfer.segments or transfer.is_behind:
                 self.ended.rotate(-1)
                 return 0
             delivered = _AN_END + transfer.receiver.on_end(transfer, fault)

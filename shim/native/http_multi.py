@@ -43,7 +43,7 @@ from shim.native.sockets import Sockets
 from shim.native.time_limits import first_look, is_sent_off, review, waits_for_connection
 from shim.native.timers import Appointments
 from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
-from shim.poller import READ, WRITE
+from shim.poller import READ
 
 _MOST_IDLE_HANDLES = 64
 _SEGMENTS_A_TURN = 256  # of body, of 16 KiB at most each; the sockets that are left are read in the next turn
@@ -73,7 +73,7 @@ class HttpMulti:
         self._performing = False
         self._lookup_abandoned = False
         self._multi: Any = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._sockets.watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, settings.max_connections)
         self._most_streams = settings.most_streams
@@ -143,7 +143,8 @@ class HttpMulti:
         self._fresh.append(transfer)
         self._multi.add_handle(handle.easy)
         self._appointments.make(transfer.started + first_look(transfer), transfer)
-        self._sockets.ring()
+        if not self._sockets.quiet:
+            self._sockets.ring()
         return transfer
 
     def _plain_http_proxy(self, url: str) -> str | None:
@@ -296,10 +297,6 @@ class HttpMulti:
             if self._timer_at is due:  # libcurl has set no other
                 self._timer_at = math.inf
 
-    def _on_socket(self, event: int, fd: int, *_libcurl: object) -> None:
-        # libcurl's POLL_IN and POLL_OUT are the bits of READ and WRITE; POLL_REMOVE is a bit of its own.
-        self._sockets.watch(fd, event & (READ | WRITE) if event != pycurl.POLL_REMOVE else 0)
-
     def _on_timer(self, milliseconds: int) -> None:
         self._timer_at = math.inf if milliseconds < 0 else time.monotonic() + milliseconds / 1000
 
@@ -309,9 +306,11 @@ class HttpMulti:
             more, succeeded, failed = self._multi.info_read()
             for easy in succeeded:
                 transfer = self._of(easy)
-                self._end(transfer, None if transfer.status else NO_HEAD)
+                self._release(transfer)
+                self._deliveries.ended.append((transfer, None if transfer.status else NO_HEAD))
             for easy, code, message in failed:
                 transfer = self._of(easy)
+                transfer.read_head()
                 if self._is_unseen(transfer):
                     transfer.started_over = True
                     self._start_over(transfer)
@@ -328,10 +327,9 @@ class HttpMulti:
             self._sockets.ring()
 
     def _of(self, easy: Any) -> Transfer:
-        """The transfer that a handle of libcurl's carries, its head read."""
+        """The transfer that a handle of libcurl's carries."""
         transfer = self._active[easy].transfer
         assert transfer is not None  # noqa: S101 - an active handle has one; what has none is no longer active
-        transfer.read_head()
         return transfer
 
     def _is_unseen(self, transfer: Transfer) -> bool:
@@ -377,7 +375,8 @@ class HttpMulti:
         self._deliveries.ended.append((transfer, fault))
 
     def _release(self, transfer: Transfer) -> None:
-        transfer.read_head()
+        if not transfer.status:
+            transfer.read_head()
         easy, transfer.easy = transfer.easy, None
         handle = self._active.pop(easy)
         if transfer.looked_up and not easy.getinfo(pycurl.NAMELOOKUP_TIME):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import final
 
 from shim.call_options import ApiKey, CallOptions
-from shim.calls import Call, Codec, ProviderBase, StreamCall, checked_options
+from shim.calls import NO_OPTIONS, Call, Codec, ProviderBase, StreamCall, checked_options
 from shim.descriptors import descriptors_for
 from shim.endpoint import Endpoint
 from shim.model import ModelRequest
@@ -278,16 +278,16 @@ class NativeProvider(ProviderBase):
     def _written(
         self, request: ModelRequest, options: CallOptions | None, *, stream: bool
     ) -> tuple[str, Codec, HttpRequest]:
-        options = checked_options(options)
+        options = NO_OPTIONS if options is None else checked_options(options)
         key = self._key(options, endpoint=self._writer.endpoint)
         codec, http = self._writer.write(request, api_key=key, stream=stream, options=options)
         return key, codec, http
 
     def _submit(self, call: Call, http: HttpRequest) -> RequestHandle:
-        observers: list[TransferObserver] = []
-        for observe in self._watchers:
-            observer = observe(http.as_sent())
-            observers += [] if observer is None else [observer]
+        observers: list[TransferObserver] | tuple[()] = ()
+        if self._watchers:
+            asked = [observe(http.as_sent()) for observe in self._watchers]
+            observers = [observer for observer in asked if observer is not None]
         receiver = CallReceiver(call, multi=self._multi, completed=self._complete, observers=observers)
         self._transfers[call.handle.id] = self._multi.submit(http, receiver)
         self._calls.add(call)

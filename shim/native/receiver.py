@@ -61,12 +61,12 @@ class CallReceiver:
 
     def on_segments(self, transfer: Transfer, segments: list[bytes]) -> int:
         """Take body bytes, and deliver the events they complete."""
-        if self._has_head and self._decoder is None and not self._observers:  # nearly always
+        fault = None if self._has_head else self._take_head(transfer)
+        if self._decoder is None and not self._observers and fault is None:  # nearly always
             wanted = self._reader.feed(segments)
             if wanted != "more":
                 self._heed(wanted, transfer)
             return self._reader.fed
-        fault = None if self._has_head else self._take_head(transfer)
         if fault is not None:
             segments = []  # in an encoding nobody here reads
         if self._decoder is None:
@@ -92,10 +92,9 @@ class CallReceiver:
                 self._show_segments([held] if held else [])
                 if held:
                     self._reader.feed([held])
-        if cause is None:
-            self._show_end("complete")
-        else:
-            self._show_end(cause.category.value, cause.message)
+        if self._observers:
+            kind, message = ("complete", "") if cause is None else (cause.category.value, cause.message)
+            self._show_end(kind, message)
         self._completed(self._call, self._reader.conclude(cause))
         return self._reader.collected
 

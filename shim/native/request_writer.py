@@ -64,7 +64,8 @@ class RequestWriter:
             InvalidRequestError, UnsupportedFeatureError: it cannot be sent; the message names the field.
         """
         check_request(request)
-        request = self._with_default_temperature(request)
+        if self._default_temperature is not None:
+            request = self._with_default_temperature(request)
         api = select_api(request, api=self._api, checked=True).api
         endpoint = options.endpoint or self.endpoint
         url = self._addresses[api] if endpoint is self.endpoint else endpoint.url(api)
@@ -97,11 +98,7 @@ class RequestWriter:
 
     def _with_default_temperature(self, request: ModelRequest) -> ModelRequest:
         said = request.temperature is not UNSET or "temperature" in request.extra_body
-        if (
-            said
-            or self._default_temperature is None
-            or refuses_temperature(request.extra_body.get("model", request.model))
-        ):
+        if said or refuses_temperature(request.extra_body.get("model", request.model)):
             return request
         return replace(request, temperature=self._default_temperature)
 

@@ -92,12 +92,20 @@ class Sockets:
         """The same from any thread, whatever the client's own is doing."""
         self._wakeup.ring_from_anywhere()
 
-    def watch(self, fd: int, interest: int) -> None:
-        """Wait for READ, WRITE or both; 0 says that libcurl keeps the socket, or is about to close it."""
+    def watch(self, event: int, fd: int, *_libcurl: object) -> None:
+        """Be libcurl's callback for what it waits for on a socket (CURLMOPT_SOCKETFUNCTION(3)).
+
+        Its POLL_IN and POLL_OUT are the bits of READ and WRITE; POLL_REMOVE is a bit of its own.
+        """
+        interest = event & (READ | WRITE)
         if interest:
             self._kept.pop(fd, None)
             self._poller.watch(fd, interest)
-            return
+        else:
+            self.keep(fd)
+
+    def keep(self, fd: int) -> None:
+        """Take it that libcurl keeps a socket, or is about to close it."""
         if self._held[fd]:  # paused: what comes on it is neither its end nor noise
             self._poller.watch(fd, 0)
             return

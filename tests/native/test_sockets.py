@@ -127,7 +127,7 @@ def test_a_descriptor_that_is_anothers_by_now_is_left_alone() -> None:
     sockets = Sockets()
     ours, peer = socket.socketpair()
     theirs, their_peer = socket.socketpair()
-    sockets.watch(ours.fileno(), 0)
+    sockets.keep(ours.fileno())
     copy = ours.dup()  # as a forked child would hold one: the registration stays
     number = ours.detach()
     socket.close(number)
@@ -159,7 +159,7 @@ def test_keeping_a_connection_asks_the_system_nothing_of_it(monkeypatch: pytest.
 
         monkeypatch.setattr("shim.native.sockets.os.fstat", noted)
         for each in (told, untold):
-            sockets.watch(each.fileno(), 0)
+            sockets.keep(each.fileno())
         assert looked == [untold.fileno()]
         assert [sockets._kept[each.fileno()] for each in (told, untold)] == [
             look(each.fileno()).st_ino for each in (told, untold)
@@ -176,6 +176,6 @@ def test_a_connection_that_is_closed_already_is_not_kept() -> None:
     told.close()
     untold.close()
     for fd in numbers:
-        sockets.watch(fd, 0)
+        sockets.keep(fd)
         assert fd not in sockets._kept
     sockets.close()
