@@ -297,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn at random (default: %(default)s)")
     said = parser.parse_args(arguments)
     rows = measure(said.seconds, seed=said.seed)
-    console = Console()
+    console = Console(width=110)  # a pipe has no width, and would get the columns cut
     console.print(table(rows))
     for row in rows:
         ways = ", ".join(f"{name} {count:,}" for name, count in sorted(row.outcomes.items(), key=lambda each: -each[1]))
