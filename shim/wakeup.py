@@ -18,13 +18,13 @@ from shim.descriptors import descriptors_for
 class Wakeup:
     """Readable from `ring()` until `hear()`. Belongs to one thread; one that is never heard, an alarm, is rung from any.
 
-    `ring_from_anywhere()` comes from any thread, whatever its own is doing; `quiet()` hears it.
+    `ring_from_anywhere()` comes from any thread, whatever its own is doing; `quiet()` hears it. `is_ringing`: by its own thread.
     """
 
-    __slots__ = ("_descriptor", "_is_ringing", "_lock", "_sockets")
+    __slots__ = ("_descriptor", "_lock", "_sockets", "is_ringing")
 
     def __init__(self) -> None:
-        self._is_ringing = False
+        self.is_ringing = False
         # Between threads that ring and the one that closes: the number is another file's after that. Re-entrant, since a
         # signal handler may ring while its own thread closes.
         self._lock = threading.RLock()
@@ -48,9 +48,9 @@ class Wakeup:
 
     def ring(self) -> None:
         """Make it readable; ringing again before it was heard changes nothing."""
-        if self._is_ringing:
+        if self.is_ringing:
             return
-        self._is_ringing = True
+        self.is_ringing = True
         if self._sockets is not None:
             self._sockets[1].send(b"!")
         elif sys.platform == "linux":
@@ -69,14 +69,14 @@ class Wakeup:
 
     def hear(self) -> bool:
         """Make it quiet again; return whether its own thread had rung it."""
-        if not self._is_ringing:
+        if not self.is_ringing:
             return False
         self.quiet()
         return True
 
     def quiet(self) -> None:
         """Make it quiet, whoever rang it."""
-        self._is_ringing = False
+        self.is_ringing = False
         with contextlib.suppress(BlockingIOError):  # a signal handler rang just now, and was read with the others
             if self._sockets is not None:
                 self._sockets[0].recv(64)

@@ -184,8 +184,8 @@ def test_the_end_of_an_idle_connection_is_remembered_by_its_port() -> None:
     sockets = Sockets()
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as kept:
         port = kept.getsockname()[1]
-        sockets.watch(kept.fileno(), READ)
-        sockets.watch(kept.fileno(), 0)
+        sockets.watch(READ, kept.fileno())
+        sockets.keep(kept.fileno())
         assert not readable(sockets.fileno())
         listener.accept()[0].close()
         assert select.select([sockets.fileno()], [], [], 5)[0]
@@ -201,7 +201,7 @@ def test_waiting_inside_ends_with_what_comes_and_with_the_bell(*, plain: bool) -
     """A wait ends when a socket is ready, which `ready()` then tells once, or when it was rung, before or by another thread."""
     sockets = Sockets(plain=plain)
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as one:
-        sockets.watch(one.fileno(), READ)
+        sockets.watch(READ, one.fileno())
         assert not sockets.wait(0.01)
         assert sockets.ready() == []
         peer = listener.accept()[0]
@@ -214,10 +214,10 @@ def test_waiting_inside_ends_with_what_comes_and_with_the_bell(*, plain: bool) -
         assert sockets.ready() == []
         sending.join()
         peer.close()
-        sockets.watch(one.fileno(), READ)
+        sockets.watch(READ, one.fileno())
         one.recv(10)
         sockets.ring()
-        sockets.watch(one.fileno(), 0)
+        sockets.keep(one.fileno())
         assert not sockets.wait(math.inf)
         ringing = threading.Timer(0.05, sockets.ring_from_anywhere)
         ringing.start()
@@ -234,11 +234,11 @@ def test_what_is_not_a_connection_is_no_connection_that_ended(*, plain: bool) ->
     """A pipe, or a number closed already, may be kept and may end, and neither is an error."""
     sockets = Sockets(plain=plain)
     reading, writing = os.pipe()
-    sockets.watch(reading, 0)
+    sockets.keep(reading)
     os.close(writing)
     assert sockets.ready() == []
     os.close(reading)
-    sockets.watch(reading, 0)
+    sockets.keep(reading)
     sockets.close()
 
 
@@ -248,11 +248,11 @@ def test_without_a_descriptor_for_many_the_sockets_waited_for_are_named() -> Non
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as one:
         bell, fd = sockets.fileno(), one.fileno()
         assert sockets.fdset() == ([bell], [], [])
-        sockets.watch(fd, READ)
+        sockets.watch(READ, fd)
         assert sockets.fdset() == ([bell, fd], [], [])
-        sockets.watch(fd, READ | WRITE)
+        sockets.watch(READ | WRITE, fd)
         assert sockets.fdset() == ([bell, fd], [fd], [fd])
-        sockets.watch(fd, 0)
+        sockets.keep(fd)
         assert sockets.fdset() == ([bell], [], [])
         port = one.getsockname()[1]
         listener.accept()[0].close()

@@ -106,7 +106,7 @@ class HttpMulti:
         """Wait until `perform()` has something to do, at most so long, -1 for no limit; return whether anything came."""
         if self._performing:
             raise RuntimeError("poll() was called from inside perform(): a callback must not call it")
-        if self._deliveries or self._ready:  # left of the last turn
+        if self._deliveries.touched or self._deliveries.ended or self._ready:  # left of the last turn
             return True
         limit = math.inf if at_most_ms < 0 else at_most_ms / 1000
         moment = min(self._timer_at, self._appointments.next())

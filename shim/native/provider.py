@@ -6,6 +6,7 @@ Not what is sent (`request_writer`), not the HTTP (`http_multi`), not the readin
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterable
 from typing import final
 
@@ -167,15 +168,17 @@ class NativeProvider(ProviderBase):
 
     def perform(self) -> int:
         """Move the data, deliver stream events; see `Provider`."""
-        self._check_process()
+        if os.getpid() != self._process:
+            self._check_process()
         if not self._closed:
             self._multi.perform()
-        return len(self._calls)
+        return len(self._calls.open)
 
     def info_read(self) -> int:
         """Deliver completions; see `Provider`."""
-        if not self._calls.waiting:  # nearly always
-            self._check_process()
+        if not self._calls.completed:  # nearly always
+            if os.getpid() != self._process:
+                self._check_process()
             return 0
         with self._multi.quiet():
             return super().info_read()
@@ -187,8 +190,9 @@ class NativeProvider(ProviderBase):
 
     def wait(self, timeout_ms: int = -1) -> bool:
         """Wait until `perform()` has something to do; see `Polling`."""
-        self._check_process()
-        return not self._closed and self._multi.wait(0 if self._calls.waiting else timeout_ms)
+        if os.getpid() != self._process:
+            self._check_process()
+        return not self._closed and self._multi.wait(0 if self._calls.completed else timeout_ms)
 
     def wakeup(self) -> None:
         """End a wait from any thread; see `Polling`."""

@@ -135,8 +135,8 @@ class Sockets:
 
         A signal's handler may do anything meanwhile, close this too.
         """
-        self._found = self._look(min(seconds, LONGEST_WAIT))
-        return bool(self._found)
+        found = self._found = self._look(min(LONGEST_WAIT, seconds))
+        return bool(found)
 
     def ready(self) -> list[tuple[int, int]]:
         """What is ready of the sockets libcurl waits for: as the last `wait()` found, else now."""
@@ -144,7 +144,9 @@ class Sockets:
         return self._look(0) if found is None else found
 
     def _look(self, wait: float) -> list[tuple[int, int]]:
-        rung = self._wakeup.hear()
+        rung = self._wakeup.is_ringing
+        if rung:
+            self._wakeup.hear()
         found = self._poller.ready(0 if rung else wait)
         for fd, _ in found:
             if fd in self._kept:
