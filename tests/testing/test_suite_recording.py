@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests  # noqa: F401 - here already: each run forgets what it imported first, and half of requests would stay
 
 from shim.comparison import read_exchanges
 from shim.testing.fake_openai import FakeOpenAI
