@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from shim.calls.answer_headers import AnswerHeaders, MaskedHeaders
 from shim.model import (
@@ -121,12 +121,16 @@ class Call:
         self.over = True
         if isinstance(outcome, ModelResponse):
             request_id = headers.get("x-request-id")
-            outcome = outcome if request_id is None else replace(outcome, request_id=request_id)
+            outcome = outcome if request_id is None else self._named(outcome, request_id)
         else:
             outcome.request_id = outcome.request_id or headers.get("x-request-id")
             outcome.headers = Headers(headers)
             self._secret.mask_error(outcome)
         return self._completion(outcome, http_status=ending.status or None, headers=headers)
+
+    def _named(self, response: ModelResponse, request_id: str) -> ModelResponse:
+        force_setattr(response, "request_id", request_id)  # it was made for this call, and nobody has been told of it
+        return response
 
     def _masked(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         if isinstance(headers, AnswerHeaders):  # of others the names may be in any case
@@ -281,6 +285,9 @@ class StreamCall(Call):
         elif isinstance(event, StreamError):
             self._secret.mask_error(event.error)
             self._end = event.error
+
+    def _named(self, response: ModelResponse, request_id: str) -> ModelResponse:
+        return replace(response, request_id=request_id)  # it was told with the last event
 
     def _known(self) -> ModelResponse | ProviderError | None:
         return self._end
