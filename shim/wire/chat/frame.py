@@ -18,6 +18,8 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _read_string = msgspec.json.Decoder(str).decode
 _read_short = msgspec.json.Decoder(ShortText).decode
 _read_strings = msgspec.json.Decoder(list[ShortText]).decode  # what is longer is to be counted
+_read_paddings = msgspec.json.Decoder(list[str]).decode
+_PADDING = b'"obfuscation":'
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 
@@ -52,11 +54,42 @@ class Frame:
         if self._before + self._between.join(literals) + self._after != b"\n".join(payloads):
             return []
         try:
-            # A string has no line end in it, so that each literal holds one value at least, and as many values are one each.
-            words = _read_strings(b"[%b]" % b",\n".join(literals))
+            words = self._strings_of(literals)
         except _UNREADABLE:
             return []
         return words if len(words) == len(payloads) else []
+
+    def _strings_of(self, literals: list[bytes]) -> list[str]:
+        # A string has no line end in it, so that each literal holds one value at least, and as many values are one each.
+        return _read_strings(b"[%b]" % b",\n".join(literals))
+
+
+class PaddedFrame(Frame):
+    """The bytes around the words and the padding of a payload, which hides how long the words are and says nothing."""
+
+    __slots__ = ("_to_padding",)
+
+    def __init__(self, before: bytes, to_padding: bytes, *, end: bytes) -> None:
+        super().__init__(before, end)
+        self._to_padding = to_padding
+
+    def words_of_one(self, payload: bytes) -> str:
+        """See `Frame`."""
+        literal = payload[self._begin : self._end]
+        words, _, padding = literal.partition(self._to_padding)
+        if b"%b%b%b" % (self._before, literal, self._after) != payload:
+            return ""
+        try:
+            _read_string(padding)
+            return _read_short(words)
+        except _UNREADABLE:
+            return ""
+
+    def _strings_of(self, literals: list[bytes]) -> list[str]:
+        pairs = [literal.partition(self._to_padding) for literal in literals]
+        if len(_read_paddings(b"[%b]" % b",\n".join([padding for _, _, padding in pairs]))) != len(literals):
+            return []
+        return super()._strings_of([words for words, _, _ in pairs])
 
 
 def frame_of(payload: bytes, words: str, *, name: bytes) -> Frame | None:
@@ -75,6 +108,19 @@ def frame_of(payload: bytes, words: str, *, name: bytes) -> Frame | None:
         return None
     before = payload[: len(payload) - len(after)]
     after = after[literal.end() :]
-    if b"\\" in before or b"\\" in after or not after or _read_string(literal.group()) != words:
+    if b"\\" in before or not after or _read_string(literal.group()) != words:
         return None
-    return Frame(before, after)
+    to_padding, padding, end = _around_padding(after)
+    if b"\\" in to_padding or b"\\" in end:
+        return None
+    return PaddedFrame(before, to_padding, end=end) if padding else Frame(before, after)
+
+
+def _around_padding(after: bytes) -> tuple[bytes, bytes, bytes]:
+    """What follows the words, cut around the string that pads; two are empty where none does."""
+    _, _, rest = after.partition(_PADDING)
+    padding = _STRING.match(rest.lstrip())
+    if padding is None:
+        return after, b"", b""
+    end = rest.lstrip()[padding.end() :]
+    return after[: len(after) - len(end) - len(padding.group())], padding.group(), end

@@ -94,3 +94,48 @@ def test_arguments_have_a_frame_too() -> None:
     assert found is not None
     assert found.words_of_one(payload) == '{"a":'
     assert frame_of(payload, '{"a":', name=b"content") is None
+
+
+def padded(words: str, padding: str, **fields: str) -> bytes:
+    """A payload whose length says nothing of its words'."""
+    return raw(chunk({"content": words}, obfuscation=padding) | fields)
+
+
+def test_a_padding_is_no_part_of_the_frame() -> None:
+    """Payloads that differ in words and padding alone are read at once, and one by one."""
+    found = frame_of(padded("a", "xyz"), "a", name=b"content")
+    assert found is not None
+    payloads = [padded("b", ""), padded('"', '"'), padded("c", '\\"},"obfuscation":"x'), padded("é", "x" * 600)]
+    assert found.words_of(payloads) == ["b", '"', "c", "é"]
+    assert [found.words_of_one(each) for each in payloads] == ["b", '"', "c", "é"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        text("b"),
+        padded("b", "x", model="m"),
+        padded("b", "x", more="m"),
+        padded("b", "x").replace(b'"x"', b"5"),
+        padded("b", "x").replace(b'"x"', b""),
+        padded("b", "x").replace(b'"x"', b'"x","y"'),
+        padded("b", "x").replace(b'"b"', b'"b","c"'),
+        padded("b", "x").replace(b'"b"', b""),
+        padded("b", "x").replace(b'"x"', b'"x"' + padded("b", "x").partition(b'"b"')[2]),
+    ],
+)
+def test_what_is_not_padded_alike_gives_no_words(odd: bytes) -> None:
+    """Where anything but words and padding differs, no words are read, neither of it nor of those beside it."""
+    found = frame_of(padded("a", "x"), "a", name=b"content")
+    assert found is not None
+    assert found.words_of_one(odd) == ""
+    assert found.words_of([odd, padded("a", "x")]) == found.words_of([padded("a", "x"), odd]) == []
+
+
+def test_a_padding_that_may_stand_elsewhere_makes_no_frame_of_other_words() -> None:
+    """A padding whose name stands among the words is found where it is."""
+    payload = padded('"obfuscation":"x"', "y")
+    found = frame_of(payload, '"obfuscation":"x"', name=b"content")
+    assert found is not None
+    assert found.words_of_one(payload) == '"obfuscation":"x"'
+    assert found.words_of_one(padded("a", "z")) == "a"
