@@ -61,13 +61,12 @@ class AnswerHeaders(_ReadWhenAsked):
         """Look for one field; where its name stands anywhere but once at the beginning of a line, all are read."""
         lowered = self._raw.lower()  # made anew: kept it would be half of what the headers of an open stream hold
         key = name.lower().encode()
-        count = lowered.count(key)
-        if not count:
+        at = lowered.find(key)
+        if at < 0:
             return None
-        begin = lowered.find(b"\n" + key + b":")
-        if count > 1 or begin < 0:
+        begin = at + len(key) + 1
+        if lowered[at - 1 : begin] != b"\n%b:" % key or lowered.find(key, begin - 1) >= 0:
             return self._all().get(name.lower())
-        begin += len(key) + 2
         end = lowered.find(b"\n", begin)
         return self._raw[begin : end if end >= 0 else None].decode("latin-1").strip()
 
@@ -99,7 +98,7 @@ class MaskedHeaders(_ReadWhenAsked):
             return source.get(name, default)
         headers, secret = source
         value = headers.get(name)
-        return default if value is None else secret.masked_headers({name: value})[name]
+        return default if value is None else secret.masked_header(name, value)
 
     def __repr__(self) -> str:
         return f"Headers({self._all()!r})"

@@ -96,7 +96,7 @@ class AnswerReader:
         return self._concluded(self._stopped or fault)
 
     def _collect(self, segments: Sequence[bytes]) -> Wanted:
-        self.fed = sum(map(len, segments))
+        self.fed = len(segments[0]) if len(segments) == 1 else sum(map(len, segments))
         self._size += self.fed
         if self._size > BODY_LIMIT:
             return self.stop(AnswerFault(ErrorCategory.PROTOCOL, f"the body is longer than {BODY_LIMIT} bytes"))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from shim.calls.answer_headers import AnswerHeaders, MaskedHeaders
 from shim.model import (
@@ -21,20 +21,19 @@ from shim.model import (
     StreamDone,
     StreamError,
     StreamEvent,
-    TextDelta,
 )
 from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.model.checks import kind_of
 from shim.model.headers import Headers
 from shim.provider import Completion, OnCompletion, OnEvent, RequestHandle, Timing
 from shim.wire import failure
-from shim.wire.bodies import Decoder, events_in, outcome_of, payloads_in
+from shim.wire.bodies import PieceTeller, events_in, outcome_of, payloads_in
 from shim.wire.masking import Secret, credentials_in
 
 _WITHOUT_CONTENT = frozenset({204, 205})  # RFC 9110, 15.3.5 and 15.3.6
 
 
-class CallDecoder(Decoder, Protocol):
+class CallDecoder(PieceTeller, Protocol):
     """What `shim.wire.chat.StreamDecoder` and `shim.wire.responses.StreamDecoder` have in common."""
 
     @property
@@ -122,12 +121,16 @@ class Call:
         self.over = True
         if isinstance(outcome, ModelResponse):
             request_id = headers.get("x-request-id")
-            outcome = outcome if request_id is None else replace(outcome, request_id=request_id)
+            outcome = outcome if request_id is None else self._named(outcome, request_id)
         else:
             outcome.request_id = outcome.request_id or headers.get("x-request-id")
             outcome.headers = Headers(headers)
             self._secret.mask_error(outcome)
         return self._completion(outcome, http_status=ending.status or None, headers=headers)
+
+    def _named(self, response: ModelResponse, request_id: str) -> ModelResponse:
+        force_setattr(response, "request_id", request_id)  # it was made for this call, and nobody has been told of it
+        return response
 
     def _masked(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         if isinstance(headers, AnswerHeaders):  # of others the names may be in any case
@@ -205,7 +208,7 @@ class Call:
 class StreamCall(Call):
     """A request answered as a stream."""
 
-    __slots__ = ("_aborted", "_decoder", "_end", "_late", "_on_event", "_owed")
+    __slots__ = ("_aborted", "_decoder", "_end", "_late", "_owed", "on_event")
 
     def __init__(
         self,
@@ -220,7 +223,7 @@ class StreamCall(Call):
     ) -> None:
         check_callback("on_event", on_event)
         super().__init__(handle, on_completion, codec=codec, api_key=api_key, extra_headers=extra_headers)
-        self._on_event = on_event
+        self.on_event = on_event
         self._decoder = codec.StreamDecoder(caps=caps)
         self._end: ModelResponse | ProviderError | None = None
         # Read, and not yet delivered: an interrupt came between. None nearly always: an empty one is as large as for sixty.
@@ -235,19 +238,7 @@ class StreamCall(Call):
 
     def feed(self, payload: bytes) -> None:
         """Take one payload and deliver its events; what `on_event` raises leaves, and the stream is aborted."""
-        if self.first_byte is None:
-            self.first_byte = time.monotonic()
-        if self._end is not None or self.over:
-            return
-        events = self._decoder.feed(payload)
-        if len(events) == 1 and type(events[0]) is TextDelta and not self._owed:  # as below, where they come in batches
-            try:
-                self._on_event(events[0])
-            except Exception:
-                self._aborted = True
-                raise
-        else:
-            self._deliver(events)
+        self.feed_all([payload])
 
     def feed_all(self, payloads: list[bytes]) -> bool:
         """Take payloads from the end of a list, where the first stands, as `feed` does each.
@@ -257,17 +248,17 @@ class StreamCall(Call):
         """
         if payloads and self.first_byte is None:
             self.first_byte = time.monotonic()
-        read, on_event, owed = self._decoder.feed, self._on_event, self._owed
+        decoder = self._decoder
         while payloads and self._end is None and not self.over:
-            events = read(payloads.pop())
-            if len(events) == 1 and type(events[0]) is TextDelta and not owed:  # the hot path: nothing to note
+            if self._owed is None:  # the hot path: nothing to note
                 try:
-                    on_event(events[0])
+                    decoder.tell_pieces(payloads, self)
                 except Exception:
                     self._aborted = True
                     raise
-            else:
-                self._deliver(events)
+                if not payloads or self.over:
+                    break
+            self._deliver(decoder.feed(payloads.pop()))
         return self._end is not None
 
     def _deliver(self, events: Sequence[StreamEvent]) -> None:
@@ -281,7 +272,7 @@ class StreamCall(Call):
             while owed and not self.over:
                 event = owed.popleft()
                 self._note_end(event)
-                self._on_event(event)
+                self.on_event(event)
         except Exception:
             self._aborted = True
             raise
@@ -294,6 +285,9 @@ class StreamCall(Call):
         elif isinstance(event, StreamError):
             self._secret.mask_error(event.error)
             self._end = event.error
+
+    def _named(self, response: ModelResponse, request_id: str) -> ModelResponse:
+        return replace(response, request_id=request_id)  # it was told with the last event
 
     def _known(self) -> ModelResponse | ProviderError | None:
         return self._end

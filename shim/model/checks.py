@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from operator import attrgetter, is_
+from operator import attrgetter
 from typing import Any, get_args
 
 from msgspec import UNSET, UnsetType
@@ -28,7 +28,7 @@ from shim.model.parts import (
     ToolCallPart,
     ToolCallResponsePart,
 )
-from shim.model.plain import is_plain
+from shim.model.plain import all_unset, is_plain
 from shim.model.request import Message, ModelRequest, Reasoning, ResponseFormat, ToolChoice, ToolDefinition
 
 Kinds = tuple[type, ...]
@@ -75,8 +75,6 @@ _REASONING_FIELDS = frozenset({None, "reasoning_content", "reasoning", "thinking
 _TOOL_CHOICE_MODES = frozenset({"auto", "none", "required", "tool"})
 _RESPONSE_FORMATS = frozenset({"text", "json_object", "json_schema"})
 _NEVER_NONE = frozenset({"system_prompt", "reasoning", "extra_body", "extra_headers"})
-# What the fields between the messages and `extra_body` hold of a request that sets none of them.
-_NOTHING = (UNSET,) * (len(ModelRequest.__struct_fields__) - 5)
 
 _CONTENT: Kinds = (TextPart, ImagePart, AudioPart, FilePart, OpaquePart)
 # Role -> the parts its messages are made of.
@@ -118,13 +116,13 @@ def check_request(request: ModelRequest) -> None:
 
 
 def _is_all_said(request: ModelRequest) -> bool:
-    """Whether a request says nothing beside its model and messages. One look: by identity, since a value may compare oddly."""
+    """Whether a request says nothing beside its model and messages. One look."""
     if type(request) is not ModelRequest:
         return False
     values = astuple(request)
     body, headers, conversation = values[-3:]
     return (
-        all(map(is_, values[2:-3], _NOTHING))
+        all_unset(values[2:-3])
         and (conversation is None or type(conversation) is str)
         and type(body) is type(headers) is dict
         and not (body or headers)

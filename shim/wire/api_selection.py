@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from operator import attrgetter
 from typing import Literal, TypeAlias, get_args
 
 from msgspec import UNSET, Struct
@@ -32,7 +34,7 @@ from shim.model import (
     check_request,
 )
 from shim.model.checks import kind_of
-from shim.model.plain import is_plain
+from shim.model.plain import all_unset, is_plain
 from shim.model.response import Api
 from shim.wire.model_names import is_o_series, is_only_on_responses, refuses_tools_with_reasoning
 from shim.wire.responses.request import CHAT_ONLY_FIELDS, CHAT_ONLY_NAMES
@@ -64,6 +66,12 @@ _RESPONSES_KIND = re.compile(
 _BLOCKS_OF_BOTH = frozenset({"message", "reasoning", "output_text"})
 # The tools, and ways to choose one, that Chat Completions has too; there they are nested under the name of their type.
 _CHAT_TOOLS = frozenset({"function", "custom", "allowed_tools"})
+# The fields that may tell, beside the messages.
+_TELLING = ("previous_response_id", "include", "reasoning", "tools", "tool_choice", *CHAT_ONLY_FIELDS)
+_look = attrgetter(*_TELLING)
+# Names of models, of which a program has a few.
+_MOST_KEPT = 256
+_LONGEST_KEPT = 64
 
 
 class Selection(Struct, frozen=True):
@@ -102,10 +110,12 @@ def _chosen(request: ModelRequest) -> Selection:
     model = "The model" if request.model is UNSET else request.model
     # A plain message tells nothing of either API: any other is looked through, again and again.
     telling = [(position, message) for position, message in enumerate(request.messages) if not is_plain(message)]
+    if not telling and not request.extra_body and all_unset(_look(request)):  # by its model alone
+        return (_kept_choice if type(model) is str and len(model) <= _LONGEST_KEPT else _of_model)(model)
     only_responses = next(_only_responses_has(request, telling), None)
     only_chat = next(_only_chat_has(request, telling), None)
     if is_only_on_responses(request.model):
-        return Selection("responses", f"{model} is served by the Responses API alone.")
+        return _of_model(model)
     if only_responses is not None:
         return Selection("responses", f"Only the Responses API can express {only_responses}.")
     if _reasons_with_tools(request):
@@ -115,9 +125,19 @@ def _chosen(request: ModelRequest) -> Selection:
         return Selection("chat_completions", f"Only Chat Completions can express {only_chat}{instead}.")
     if _came_from(message for _, message in telling) == {"responses"}:
         return Selection("responses", "The conversation came from the Responses API.")
-    if is_o_series(request.model):
+    return _of_model(model)
+
+
+def _of_model(model: str) -> Selection:
+    """Choose for a request that says nothing of either API."""
+    if is_only_on_responses(model):
+        return Selection("responses", f"{model} is served by the Responses API alone.")
+    if is_o_series(model):
         return Selection("responses", f"{model} is one of the o1, o3 and o4 models, which use the Responses API.")
     return Selection("chat_completions", "Nothing in the request needs the Responses API.")
+
+
+_kept_choice = lru_cache(maxsize=_MOST_KEPT)(_of_model)
 
 
 def _reasons_with_tools(request: ModelRequest) -> bool:

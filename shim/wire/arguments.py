@@ -10,7 +10,7 @@ import re
 from shim.model import FinishReason, ToolCallPart
 from shim.model.parts import ToolCallKind
 
-_MARKS = re.compile(r"\\(?:.|\Z)|[\"{}\[\]]", re.DOTALL)
+_MARKS = re.compile(r"[\\\"{}\[\]]")  # one class of characters: that is what `re` finds fastest
 # Reasons for which an answer ends in the middle of what it was saying.
 _CUTTING = frozenset({FinishReason.LENGTH, FinishReason.CONTENT_FILTER, FinishReason.ERROR, FinishReason.UNKNOWN})
 
@@ -42,15 +42,20 @@ class ArgumentsScan:
         if self._escaped and piece:
             piece = piece[1:]
             self._escaped = False
+        after_backslash = -1
         for found in _MARKS.finditer(piece):
-            mark = found[0]
-            if mark[0] == "\\":
-                self._escaped = len(mark) == 1
+            mark, at = found[0], found.start()
+            if at == after_backslash:
+                continue
+            if mark == "\\":
+                after_backslash = at + 1
             elif mark == '"':
                 self._in_string = not self._in_string
             elif not self._in_string:
                 self._depth += 1 if mark in "{[" else -1
                 self._opened = True
+        if after_backslash == len(piece):
+            self._escaped = True
 
 
 def is_whole(arguments: str) -> bool:

@@ -8,6 +8,7 @@ Follows WHATWG HTML, 9.2.5 (the fields of an event stream), and RFC 8259 (what J
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final, Literal, Protocol, TypeAlias
 
 from shim.model import ModelResponse, ProviderError, StreamDone, StreamError, StreamEvent
@@ -101,6 +102,43 @@ class Decoder(Protocol):
 
     def finish(self) -> list[StreamEvent]:
         """Tell that the body has ended."""
+        ...
+
+
+class Listener(Protocol):
+    """Who is told the pieces of a stream. `over`: it wants no more."""
+
+    @property
+    def over(self) -> bool:
+        """Asked again after each event."""
+        ...
+
+    @property
+    def on_event(self) -> Callable[[StreamEvent], object]:
+        """Called with each."""
+        ...
+
+
+class ToldPieces:
+    """A listener that keeps what it is told."""
+
+    __slots__ = ("events", "on_event", "over")
+
+    def __init__(self) -> None:
+        self.events: list[StreamEvent] = []
+        self.on_event = self.events.append
+        self.over = False
+
+
+class PieceTeller(Decoder, Protocol):
+    """A decoder that reads many payloads at once, where they are what nearly all are: one more piece of what came before."""
+
+    def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
+        """Take payloads from the end of a list, where the first stands, and tell the piece that each is, as `feed` would.
+
+        It ends before a payload that may be anything else, which `feed` then takes, and as soon as the listener is over. What
+        the listener raises leaves; the payload of that piece is taken.
+        """
         ...
 
 

@@ -84,11 +84,12 @@ class CredentialFilter(logging.Filter):
 class Secret:
     """The keys of a request, and how to keep them out of what a server or a library says, however it spells them."""
 
-    __slots__ = ("_keys", "_made")
+    __slots__ = ("_has_one_spelling", "_keys", "_made")
 
     def __init__(self, *keys: str) -> None:
         self._keys = keys
         self._made: re.Pattern[str] | None = None  # most calls end without a use for it
+        self._has_one_spelling: bool | None = None
 
     def __repr__(self) -> str:
         return "Secret(…)"
@@ -109,13 +110,21 @@ class Secret:
         masked = {}
         told = self._may_stand_in("\n".join(headers.values()))
         for name, value in headers.items():
-            lowered, is_secret = _kept_name(name) if len(name) <= _LONGEST_KEPT else _name(name)
+            lowered, is_secret = _known_name(name)
             masked[lowered] = MASK if is_secret else self._pattern.sub(MASK, value) if told else value
         return masked
 
+    def masked_header(self, name: str, value: str) -> str:
+        """The value of one response header, as `masked_headers` has it."""
+        if _known_name(name)[1]:
+            return MASK
+        return self._pattern.sub(MASK, value) if self._may_stand_in(value) else value
+
     def _may_stand_in(self, text: str) -> bool:
         """Whether a text may hold a key; one of letters, digits and the like has but one spelling."""
-        return any(key in text or not _ONE_SPELLING.fullmatch(key) for key in self._keys)
+        if self._has_one_spelling is None:
+            self._has_one_spelling = all(map(_ONE_SPELLING.fullmatch, self._keys))
+        return not self._has_one_spelling or any(key in text for key in self._keys)
 
     def mask_error(self, error: ProviderError) -> None:
         """Mask this key in everything an error shows, and in the unmodelled fields of what had arrived."""
@@ -147,6 +156,10 @@ def _name(name: str) -> tuple[str, bool]:
 
 
 _kept_name = lru_cache(maxsize=_MOST_KEPT)(_name)
+
+
+def _known_name(name: str) -> tuple[str, bool]:
+    return _kept_name(name) if len(name) <= _LONGEST_KEPT else _name(name)
 
 
 def _anywhere_or_alone(key: str) -> str:

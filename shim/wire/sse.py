@@ -157,24 +157,26 @@ class SSEDecoder:
         return [event.data for event in self.feed(data)] if usual is None else usual
 
     def usual_payloads(self, data: bytes) -> list[bytes] | None:
-        """Do what `payloads` does with whole events of one `data` line each, as servers flush them.
+        """Do what `payloads` does with whole events of one `data` line each, and the beginning of one, as they are received.
 
         Returns:
             None where `data` may be anything else; nothing is taken then.
         """
-        if (
-            not (self._in_event or self._line or self._after_cr or self._start or self._ended)
-            and isinstance(data, bytes)
-            and data.endswith(_BLANK_LINE)
-            and len(data) <= self._max_event_bytes
-            and _CR not in data
-            and (data.isascii() or _is_utf8(data))
-        ):
-            first = data[len(_DATA) : -len(_BLANK_LINE)]
-            if _LF not in first and data.startswith(_DATA):
-                return [first]
-            return _several_payloads(data)
-        return None
+        if self._in_event or self._after_cr or self._start or self._ended or not isinstance(data, bytes) or _CR in data:
+            return None
+        if self._line:
+            if _BLANK_LINE not in data:
+                return None  # joined once a line, so a long line costs linear time
+            data = b"".join((self._line, data))
+        whole = data if data.endswith(_BLANK_LINE) else data[: data.rfind(_BLANK_LINE) + len(_BLANK_LINE)]
+        rest = data[len(whole) :]
+        if len(data) > self._max_event_bytes or _LF in rest or not (whole.isascii() or _is_utf8(whole)):
+            return None
+        first = whole[len(_DATA) : -len(_BLANK_LINE)]
+        payloads = [first] if _LF not in first and whole.startswith(_DATA) else _several_payloads(whole)
+        if payloads is not None and (rest or self._line):
+            self._line[:] = rest
+        return payloads
 
     def finish(self) -> list[ServerSentEvent]:
         """End the stream; an event without its blank line is dropped, as the standard says, so the list is empty.

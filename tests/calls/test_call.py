@@ -137,3 +137,15 @@ def test_a_response_keeps_its_request_id() -> None:
     response = call.conclude(Ending(status=200, headers={"X-Request-Id": "req_1"}, body=body)).response
     assert isinstance(response, ModelResponse)
     assert response.request_id == "req_1"
+
+
+def test_a_request_id_does_not_change_what_was_told() -> None:
+    """The response of a stream's last event stays as it was told; that of the completion has the request id besides."""
+    events: list[StreamEvent] = []
+    call = stream_call(events, [])
+    call.feed_all([raw(each) for each in reversed(HELLO)])
+    response = call.conclude(Ending(status=200, headers={"x-request-id": "req_1"})).response
+    assert isinstance(response, ModelResponse)
+    assert response.request_id == "req_1"
+    assert isinstance(events[-1], StreamDone)
+    assert events[-1].response.request_id is None

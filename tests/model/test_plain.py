@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from shim.model import (
     FilePart,
@@ -27,7 +28,7 @@ from shim.model import (
     tool_result,
     user,
 )
-from shim.model.plain import holds_strings, is_plain
+from shim.model.plain import all_unset, holds_strings, is_plain
 from tests.helpers.counting import assert_linear, lines_run
 
 CALL = ToolCallPart("call_1", "look", "{}")
@@ -167,3 +168,23 @@ def test_a_plain_conversation_is_checked_by_one_look_each() -> None:
     long = (user("hi"), assistant("hm")) * 500
     assert_linear(lambda count: lambda: check_request(ModelRequest("m", long[:count])), few=100, many=1_000)
     assert lines_run(lambda: check_request(ModelRequest("m", long))) < 30 * len(long)
+
+
+class _EqualToAll:
+    """A value that compares oddly."""
+
+    def __init__(self, hashed: int) -> None:
+        self.hashed = hashed
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return self.hashed
+
+
+@pytest.mark.parametrize("odd", [None, "", 0, [], {}, _EqualToAll(0), ([],)])
+def test_whatever_is_not_unset_is_found(odd: object) -> None:
+    """Nothing else is taken for a field that is left out, even where it has no hash or says that it equals all."""
+    assert all_unset((UNSET, UNSET))
+    assert not all_unset((UNSET, odd, UNSET))

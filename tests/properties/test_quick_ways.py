@@ -14,7 +14,7 @@ from shim.model import InvalidRequestError, ModelRequest, ModelResponse, StreamE
 from shim.model.plain import is_plain
 from shim.wire import chat, responses
 from shim.wire.api_selection import select_api
-from shim.wire.chat import messages, request, stream
+from shim.wire.chat import messages, pieces, request, stream
 from shim.wire.responses import input_items
 from shim.wire.responses import stream as responses_stream
 from tests.properties.strategies import requests
@@ -106,7 +106,7 @@ def test_arguments_are_read_as_in_full(chunks: list[dict[str, Any]]) -> None:
     payloads = [raw(each) for each in chunks] + [DONE]
     quick = _told(chat.StreamDecoder(), payloads)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "decode_arguments_chunk", _refuse)
+        patch.setattr(pieces, "decode_arguments_chunk", _refuse)
         patch.setattr(stream, "around_words", lambda _payload, _event: None)
         assert _told(chat.StreamDecoder(), payloads) == quick
 

@@ -236,3 +236,11 @@ def test_a_model_that_is_not_named_decides_nothing() -> None:
     """A request whose model the address names goes where its content belongs."""
     assert select_api(request(UNSET)).api == "chat_completions"
     assert select_api(request(UNSET, include=["x"])).api == "responses"
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "o3", "o1-pro", "gpt-5", "o" * 100, "o3-" + "x" * 100, UNSET])
+def test_a_request_that_says_nothing_is_sent_where_its_model_is(model: Any) -> None:
+    """By its model alone a request goes where it goes with a field that both APIs have alike, for the same reason."""
+    plain = select_api(request(model))
+    assert plain == select_api(request(model, tool_choice="auto")) == select_api(request(model))
+    assert plain == select_api(request(model, messages=[user("hi"), user("hi", extra={"x": 1})]))

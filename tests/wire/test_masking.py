@@ -59,6 +59,15 @@ def test_headers_are_masked_in_their_values() -> None:
     assert Secret(KEY).masked_headers({"X-Echo": f"is {KEY}", "Date": "now"}) == {"x-echo": f"is {MASK}", "date": "now"}
 
 
+@pytest.mark.parametrize("key", [KEY, "plainkey", "test", 'quo"ted'])
+@pytest.mark.parametrize("name", ["x-echo", "Set-Cookie", "x-api-key", "date", "x" * 70])
+def test_one_header_is_masked_as_among_others(name: str, key: str) -> None:
+    """What is read of one header alone is what all of them say of it, for each spelling of the key."""
+    secret = Secret(key)
+    for value in ("now", f"is {key}", f"is {quote(key)}", f"is {quote_plus(key, safe='')}", "the latest", ""):
+        assert secret.masked_header(name, value) == secret.masked_headers({name: value})[name.lower()]
+
+
 def test_credentials_of_a_server_are_masked_by_name() -> None:
     """A cookie that a server sets is a credential: its header stays, its value goes."""
     headers = {"Set-Cookie": "sid=abcdefgh; Path=/", "X-Auth-Token": "abcdefgh", "X-RateLimit-Remaining-Tokens": "5"}

@@ -88,9 +88,9 @@ class ChatCall:
         return ToolCallPart(self.id, self.name, arguments, kind=self.kind, extra=extra, complete=self.done)
 
     def _up_to_now(self) -> ArgumentsScan:
-        for piece in self.pieces[self._scanned :]:
-            self._scan.feed(piece)
-        self._scanned = len(self.pieces)
+        if self._scanned < len(self.pieces):
+            self._scan.feed("".join(self.pieces[self._scanned :]))
+            self._scanned = len(self.pieces)
         return self._scan
 
 

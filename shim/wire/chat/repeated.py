@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from shim.model import ReasoningDelta, StreamEvent, TextDelta, ToolCallDelta
+from shim.model import ReasoningDelta, TextDelta, ToolCallDelta
+from shim.wire.bodies import Listener
 from shim.wire.capping import ShortText
 
 Words: TypeAlias = "TextDelta | ReasoningDelta | ToolCallDelta"
@@ -31,9 +32,12 @@ class RepeatedChunk:
         event: what it was.
         around: the bytes around its words.
         targets: where the words of the next ones go.
+
+    Attributes:
+        was_repeated: whether one more was like it.
     """
 
-    __slots__ = ("_around", "_event", "_length", "_places", "_start", "_targets")
+    __slots__ = ("_around", "_event", "_length", "_places", "_start", "_targets", "was_repeated")
 
     def __init__(self, event: Words, around: list[bytes], *, targets: tuple[list[str], ...]) -> None:
         self._event = event
@@ -42,30 +46,43 @@ class RepeatedChunk:
         self._start = len(around[0])
         self._length = sum(map(len, around))
         self._places = len(around) - 1
+        self.was_repeated = False
 
     @property
     def growing(self) -> tuple[list[str], ...]:
         """Where the words go that are told; it has each of them once."""
         return self._targets[:1]
 
-    def events(self, payload: bytes) -> list[StreamEvent] | None:
-        """Take the words of a payload that says the same in other words; its event. None of any other, which is left alone."""
-        start, event = self._start, self._event
+    def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
+        """Tell what says the same in other words; see `shim.wire.chat.pieces.Pieces`."""
+        event, choice = self._event, self._event.choice
+        is_call, is_text = type(event) is ToolCallDelta, type(event) is TextDelta
+        while payloads and most > 0 and not listener.over:
+            words = self._words_of(payloads[-1])
+            if not words or (is_call and words[0] == "{"):  # no event; perhaps the whole arguments once more
+                return
+            payloads.pop()
+            most -= 1
+            self.was_repeated = True
+            for pieces in self._targets:
+                pieces.append(words)
+            if is_text:
+                listener.on_event(TextDelta(words, 0, choice))
+            elif is_call:
+                listener.on_event(ToolCallDelta(event.index, words, choice))
+            else:
+                listener.on_event(ReasoningDelta(words, 0, choice))
+
+    def _words_of(self, payload: bytes) -> str | None:
+        """The words of a payload that says the same in other words; None of any other."""
+        start = self._start
         literal = payload[start : start + (len(payload) - self._length) // self._places]
         if literal.join(self._around) != payload:
             return None
         try:
-            words = _read_string(literal)
+            return _read_string(literal)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        is_call = type(event) is ToolCallDelta
-        if not words or (is_call and words[0] == "{"):  # no event; perhaps the whole arguments once more
-            return None
-        for pieces in self._targets:
-            pieces.append(words)
-        if type(event) is TextDelta:
-            return [TextDelta(words, 0, event.choice)]
-        return [ToolCallDelta(event.index, words, event.choice) if is_call else ReasoningDelta(words, 0, event.choice)]
 
 
 def around_words(payload: bytes, event: Words) -> list[bytes] | None:

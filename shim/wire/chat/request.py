@@ -17,11 +17,12 @@ from shim.model import (
     OpaquePart,
     Reasoning,
     ResponseFormat,
+    TextPart,
     ToolChoice,
     ToolDefinition,
     check_request,
 )
-from shim.model.plain import holds_strings, is_plain
+from shim.model.plain import all_unset, holds_strings, is_plain
 from shim.wire.chat.messages import message_to_wire, plain_to_wire, unsupported
 from shim.wire.json_text import Listed, encode_body, merged
 
@@ -81,7 +82,12 @@ _RESPONSES_ONLY: dict[str, str] = {
 }
 
 
+_look_responses_only = attrgetter(*_RESPONSES_ONLY, "reasoning")
+
+
 def _refuse_unsupported(request: ModelRequest) -> None:
+    if all_unset(_look_responses_only(request)):
+        return
     for field, remedy in _RESPONSES_ONLY.items():
         if getattr(request, field) is not UNSET:
             raise unsupported(field, remedy)
@@ -117,7 +123,11 @@ def _messages(request: ModelRequest) -> tuple[list[dict[str, Any]], list[int]]:
         wire.append({"role": "system", "content": request.system_prompt})
     for position, message in enumerate(request.messages):
         if is_plain(message):
-            wire += plain_to_wire(message)
+            parts = message.parts
+            if len(parts) == 1 and type(parts[0]) is TextPart and message.content_form != "list":  # nearly always
+                wire.append({"role": message.role, "content": parts[0].text})
+            else:
+                wire += plain_to_wire(message)
         else:
             begun = len(wire)
             wire += message_to_wire(message, f"messages[{position}]")

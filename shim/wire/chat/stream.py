@@ -28,16 +28,14 @@ from shim.model import (
 from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.model.depth import MAX_DEPTH
 from shim.wire.arguments import LateArgumentsError
+from shim.wire.bodies import Listener, ToldPieces
 from shim.wire.capping import LONGEST, CapCounter, ended_badly, without_end
 from shim.wire.chat.accumulation import ChoiceAccumulator
-from shim.wire.chat.calls import ChatCall
 from shim.wire.chat.chunk import (
     CallPiece,
     Head,
     Piece,
-    decode_arguments_chunk,
     decode_chunk,
-    decode_text_chunk,
     lenient_head,
     lenient_pieces,
     typed_head,
@@ -45,6 +43,7 @@ from shim.wire.chat.chunk import (
     with_whole_characters,
 )
 from shim.wire.chat.joining import CHUNK, Fields, growing
+from shim.wire.chat.pieces import CallPieces, Pieces, TextPieces
 from shim.wire.chat.repeated import RepeatedChunk, around_words
 from shim.wire.chat.vocabulary import read_usage, with_usage
 from shim.wire.failure import error_in, parse_error
@@ -66,7 +65,6 @@ class StreamDecoder:
     """Reads one stream. `feed` each payload, then `finish`; after the last event both return nothing more."""
 
     __slots__ = (
-        "_calls",
         "_caps",
         "_choices",
         "_counted_to",
@@ -75,17 +73,14 @@ class StreamDecoder:
         "_ended",
         "_extra",
         "_halves",
+        "_hot",
         "_id",
         "_in_vain",
         "_left",
         "_lenient_left",
         "_model",
-        "_repeated",
         "_service_tier",
         "_started",
-        "_texts",
-        "_told_fingerprint",
-        "_told_tier",
         "_usage",
     )
 
@@ -99,14 +94,9 @@ class StreamDecoder:
         self._service_tier: str | None = None
         self._extra = Fields(CHUNK)
         self._halves = HalfCharacters()
-        # The hot paths. After text comes text, nearly always, and after arguments more of them: choice -> where it goes.
-        self._texts: dict[int, list[str]] | None = None
-        self._calls: dict[tuple[int, int], ChatCall] | None = None  # by the server's index, too
-        self._repeated: RepeatedChunk | None = None
+        self._hot: Pieces | None = None  # after text comes text, nearly always, and after arguments more of them
         self._in_vain = 0
         self._lenient_left = 0
-        self._told_tier: str | None = None  # as the last typed chunk had them
-        self._told_fingerprint: str | None = None
         self._cut: tuple[int, bytes, str] | None = None  # a payload whose JSON stops before its end
         # What is left may go by uncounted. One number tells that and which payload it is, since every piece pays for it.
         self._left = 0
@@ -138,35 +128,21 @@ class StreamDecoder:
             Its events, often one, sometimes none. A payload that is not JSON or not a chunk, and an error object at any place,
             is a `StreamError`, with what had arrived as `error.partial`; nothing is skipped. It raises nothing.
         """
-        self._left = left = self._left - 1
-        if left < 0:
-            self._texts = None  # it may be mere text, and is not read as such
-            return self._feed_any(payload)
-        texts = self._texts
-        if texts is not None:
-            try:
-                chunk = decode_text_chunk(payload)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                return self._feed_any(payload)
-            choice = chunk.choices[0]
-            known = texts.get(choice.index)
-            text = choice.delta.content
-            if (
-                known is not None
-                and text
-                and chunk.service_tier == self._told_tier
-                and chunk.system_fingerprint == self._told_fingerprint
-            ):
-                known.append(text)
-                return [TextDelta(text, 0, choice.index)]
-        elif self._calls is not None:
-            return self._feed_arguments(payload, self._calls)
-        elif self._repeated is not None:
-            events = self._repeated.events(payload)
-            if events is not None:
-                self._in_vain = 0
-                return events
-        return self._feed_any(payload)
+        heard = ToldPieces()
+        payloads = [payload]
+        self.tell_pieces(payloads, heard)
+        return heard.events if not payloads else self._feed_any(payload)
+
+    def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
+        """Read what is mere pieces; see `shim.wire.bodies.PieceTeller`."""
+        hot, left = self._hot, self._left
+        if hot is None or left <= 0:
+            return
+        before = len(payloads)
+        try:
+            hot.tell(payloads, listener, most=left)
+        finally:
+            self._left = left - before + len(payloads)
 
     def finish(self) -> list[StreamEvent]:
         """Tell that the body has ended: the last event, unless it was given before."""
@@ -179,48 +155,20 @@ class StreamDecoder:
         where = f"after {self._position} payloads" if self._position else "before its first payload"
         return self._fail(ErrorCategory.TRUNCATED, f"the stream ended {where}, with neither a finish reason nor [DONE]")
 
-    def _feed_arguments(self, payload: bytes, calls: dict[tuple[int, int], ChatCall]) -> list[StreamEvent]:
-        """Read one more piece of a call's arguments; what may be anything else is read as such."""
-        try:
-            chunk = decode_arguments_chunk(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return self._feed_any(payload)
-        choice = chunk.choices[0]
-        piece = choice.delta.tool_calls[0]
-        call = calls.get((choice.index, piece.index))
-        arguments = piece.function.arguments
-        if (
-            call is not None
-            and arguments
-            and (arguments[0] != "{" or not call.pieces)  # else it may be the whole once more
-            and chunk.service_tier == self._told_tier
-            and chunk.system_fingerprint == self._told_fingerprint
-        ):
-            call.pieces.append(arguments)
-            return [ToolCallDelta(call.index, arguments, choice.index)]
-        return self._feed_any(payload)
-
     def _feed_any(self, payload: bytes) -> list[StreamEvent]:
-        """Read any payload, and count it and what went by on the hot paths before it."""
+        """Read any payload, and count it and what went by on the hot path before it."""
         if self._ended:
             return []
+        self._left -= 1
         self._counter.settle()
         events = self._read_any(payload)
         over = self._counter.count(events, size=len(payload), position=self._position)
         if over is not None and not ended_badly(events):
             return without_end(events) + self._fail(ErrorCategory.PROTOCOL, f"the stream has {over}")
         position = self._position
-        self._left = self._counter.expect(self._growing(), position=position)
+        self._left = self._counter.expect(() if self._hot is None else self._hot.growing, position=position)
         self._counted_to = position + self._left
         return events
-
-    def _growing(self) -> Iterable[list[str]]:
-        """Where the words go that come on the hot path that is open."""
-        if self._texts is not None:
-            return self._texts.values()
-        if self._calls is not None:
-            return [call.pieces for call in self._calls.values()]
-        return () if self._repeated is None else self._repeated.growing
 
     @property
     def _position(self) -> int:
@@ -228,8 +176,12 @@ class StreamDecoder:
         return self._counted_to - self._left
 
     def _read_any(self, payload: bytes) -> list[StreamEvent]:
-        was_text = self._texts is not None
-        self._texts = self._calls = self._repeated = None
+        was_text = (
+            isinstance(self._hot, TextPieces) and self._left >= 0
+        )  # else it may be mere text, and was not read as such
+        if isinstance(self._hot, RepeatedChunk) and self._hot.was_repeated:
+            self._in_vain = 0
+        self._hot = None
         if self._cut is not None:
             position, cut_payload, reason = self._cut
             return self._malformed(position, cut_payload, reason=reason)
@@ -246,21 +198,22 @@ class StreamDecoder:
         # Usage and logprobs may be of any depth; half a character that was held back waits for what comes now.
         if self._halves.held or payload.count(b"{") + payload.count(b"[") > MAX_DEPTH:
             return self._feed_lenient(payload)
-        self._told_tier = chunk.service_tier
-        self._told_fingerprint = chunk.system_fingerprint
         head, pieces = typed_head(chunk), [typed_piece(choice) for choice in chunk.choices or ()]
         events = self._take(head, pieces)
         if events and self._id and self._model and not self._halves.held:
             event = events[-1]
+            tier, fingerprint = chunk.service_tier, chunk.system_fingerprint
             if isinstance(event, (ToolCallDelta, ToolCallStart)):
-                self._calls = {
+                calls = {
                     (index, at): call
                     for index, choice in self._choices.items()
                     for at, call in choice.calls.expected().items()
                     if call.is_open
                 }
+                self._hot = CallPieces(calls, tier=tier, fingerprint=fingerprint)
             elif isinstance(event, TextDelta) and (not was_text or len(event.text) > LONGEST):
-                self._texts = {index: choice.texts for index, choice in self._choices.items() if choice.plain}
+                texts = {index: choice.texts for index, choice in self._choices.items() if choice.plain}
+                self._hot = TextPieces(texts, tier=tier, fingerprint=fingerprint)
             else:  # nothing but text would have been read as text
                 self._expect_the_same(payload, head, pieces=pieces, events=events)
         return events
@@ -299,7 +252,7 @@ class StreamDecoder:
         targets = self._choices[pieces[0].choice].targets(pieces[0], event)
         around = around_words(payload, event) if targets else None
         if around is not None:
-            self._repeated = RepeatedChunk(event, around, targets=targets)
+            self._hot = RepeatedChunk(event, around, targets=targets)
 
     def _take(self, head: Head, pieces: Iterable[Piece]) -> list[StreamEvent]:
         events: list[StreamEvent] = []
@@ -376,4 +329,4 @@ class StreamDecoder:
 
     def _end(self) -> None:
         self._ended = True
-        self._texts = self._calls = self._repeated = None  # nothing more is read
+        self._hot = None  # nothing more is read

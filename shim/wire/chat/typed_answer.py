@@ -7,7 +7,7 @@ Fields that are kept as they came are of any kind. Source: openai-python `types/
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,6 +16,8 @@ from shim.model import Choice, FinishReason, ModelResponse, Part, ReasoningPart,
 from shim.model.depth import MAX_DEPTH
 from shim.wire.chat.vocabulary import finish_reason, read_usage
 from shim.wire.lenient import MAX_CALLS
+
+_Count: TypeAlias = int | float | str | bool | None  # in a usage object; what is nested deeper is read leniently
 
 
 class _Function(Struct, forbid_unknown_fields=True, gc=False):
@@ -52,12 +54,12 @@ class _Choice(Struct, forbid_unknown_fields=True):
 class _Answer(Struct, forbid_unknown_fields=True):
     choices: Annotated[list[_Choice], Meta(min_length=1)]
     id: str | None = None
-    object: Any = None
-    created: Any = None
+    object: str | None = None
+    created: int | float | None = None
     model: str | None = None
-    usage: dict[str, Any] | None = None
+    usage: dict[str, _Count | dict[str, _Count]] | None = None
     service_tier: str | None = None
-    system_fingerprint: Any = None
+    system_fingerprint: str | None = None
     prompt_filter_results: Any = None
     error: None = None
 
@@ -73,7 +75,7 @@ def read_typed(body: bytes) -> ModelResponse | None:
         answer = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:  # it may be too deep, which is told
+    if _may_be_deep(answer) and body.count(b"{") + body.count(b"[") > MAX_DEPTH:  # it may be too deep, which is told
         return None
     choices: list[Choice] = []
     for each in answer.choices:
@@ -91,6 +93,13 @@ def read_typed(body: bytes) -> ModelResponse | None:
         service_tier=answer.service_tier or None,
         raw=body,
         extra=_further(answer),
+    )
+
+
+def _may_be_deep(answer: _Answer) -> bool:
+    """Whether it has anything in a field of any kind."""
+    return bool(answer.prompt_filter_results) or any(
+        each.logprobs or each.content_filter_results or each.message.annotations for each in answer.choices
     )
 
 

@@ -52,14 +52,18 @@ def raw_finish_reason(choice: dict[str, Any]) -> str | None:
 
 def read_usage(usage: dict[str, Any]) -> Usage:
     """Read a usage object; a count that is missing or no finite number is 0, a missing total is the sum."""
-    inputs, outputs = count_of(usage, "prompt_tokens"), count_of(usage, "completion_tokens")
+    inputs, outputs, total = usage.get("prompt_tokens"), usage.get("completion_tokens"), usage.get("total_tokens")
+    if not (type(inputs) is type(outputs) is type(total) is int):  # nearly never
+        inputs, outputs = count_of(usage, "prompt_tokens"), count_of(usage, "completion_tokens")
+        total = count_of(usage, "total_tokens")
+    of_inputs, of_outputs = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     return Usage(
-        input_tokens=inputs,
-        output_tokens=outputs,
-        reasoning_tokens=count_of(usage.get("completion_tokens_details"), "reasoning_tokens"),
-        cached_input_tokens=count_of(usage.get("prompt_tokens_details"), "cached_tokens"),
-        total_tokens=count_of(usage, "total_tokens") or inputs + outputs,
-        details=usage,
+        inputs,
+        outputs,
+        count_of(of_outputs, "reasoning_tokens") if of_outputs else 0,
+        count_of(of_inputs, "cached_tokens") if of_inputs else 0,
+        total or inputs + outputs,
+        usage,
     )
 
 

@@ -27,6 +27,7 @@ from shim.model import (
 )
 from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.wire.arguments import LateArgumentsError
+from shim.wire.bodies import Listener, ToldPieces
 from shim.wire.capping import CapCounter, ShortText, ended_badly, without_end
 from shim.wire.failure import error_in
 from shim.wire.json_text import HalfCharacters, UnreadableJsonError, read_with_halves, without_halves
@@ -40,6 +41,7 @@ from shim.wire.responses.streamed import ResponsesCall, StreamedText
 from shim.wire.responses.vocabulary import finish_reason
 
 _DONE = b"[DONE]"
+_OTHER = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _SHOWN = 80  # bytes of a malformed payload quoted in its error
 
 
@@ -126,27 +128,21 @@ class StreamDecoder:
             Its events, often one, sometimes none. A payload that is not JSON or not an event, an error event and a failed
             response are a `StreamError`, with what had arrived as `error.partial`; nothing is skipped. It raises nothing.
         """
-        if self._ended:
-            return []
-        self._left -= 1
-        text = self._text
-        if text is None or self._left < 0:
-            call = self._call
-            return self._feed_general(payload) if call is None else self._feed_arguments(payload, call)
-        # The hot path: one more piece of the text the last event was a piece of.
+        heard = ToldPieces()
+        payloads = [payload]
+        self.tell_pieces(payloads, heard)
+        return heard.events if not payloads else self._feed_general(payload)
+
+    def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
+        """Read what is mere pieces; see `shim.wire.bodies.PieceTeller`."""
+        before = len(payloads)
         try:
-            event = _decode_delta(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._feed_general(payload)
-        if (
-            event.type == self._text_type
-            and event.delta
-            and not event.logprobs
-            and self._text_at == (event.output_index, event.content_index, event.summary_index)
-        ):
-            text.pieces.append(event.delta)
-            return [text.form.event(event.delta, text.index)]
-        return self._feed_general(payload)
+            if self._text is not None:
+                self._tell_text(payloads, listener, text=self._text)
+            elif self._call is not None:
+                self._tell_arguments(payloads, listener, call=self._call)
+        finally:
+            self._left += len(payloads) - before
 
     def finish(self) -> list[StreamEvent]:
         """Tell that the body has ended: the last event, unless it was given before."""
@@ -155,21 +151,56 @@ class StreamDecoder:
         where = f"after {self._position} payloads" if self._position else "before its first payload"
         return self._fail(ErrorCategory.TRUNCATED, f"the stream ended {where}, without a terminal event")
 
-    def _feed_arguments(self, payload: bytes, call: ResponsesCall) -> list[StreamEvent]:
-        """Read one more piece of the arguments the last event was a piece of; what may be anything else is read as such."""
-        if self._left < 0:
-            return self._feed_general(payload)
-        try:
-            event = _decode_arguments(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._feed_general(payload)
-        if event.delta and (event.type, event.item_id, event.output_index) == self._call_at:
-            call.pieces.append(event.delta)
-            return [ToolCallDelta(call.index, event.delta)]
-        return self._feed_general(payload)
+    def _tell_text(self, payloads: list[bytes], listener: Listener, *, text: StreamedText) -> None:
+        """Tell more pieces of the text the last event was a piece of; what may be anything else is left."""
+        on_event, kind, at = listener.on_event, self._text_type, self._text_at
+        make, index, pieces = text.form.event, text.index, text.pieces
+        most = self._left
+        while payloads and most > 0:
+            try:
+                event = _decode_delta(payloads[-1])
+            except _OTHER:
+                return
+            delta = event.delta
+            if (
+                not delta
+                or event.type != kind
+                or event.logprobs
+                or (event.output_index, event.content_index, event.summary_index) != at
+            ):
+                return
+            payloads.pop()
+            pieces.append(delta)
+            on_event(make(delta, index))
+            if listener.over:
+                return
+            most -= 1
+
+    def _tell_arguments(self, payloads: list[bytes], listener: Listener, *, call: ResponsesCall) -> None:
+        """Tell more pieces of the arguments the last event was a piece of, likewise."""
+        on_event, at = listener.on_event, self._call_at
+        index, pieces = call.index, call.pieces
+        most = self._left
+        while payloads and most > 0:
+            try:
+                event = _decode_arguments(payloads[-1])
+            except _OTHER:
+                return
+            delta = event.delta
+            if not delta or (event.type, event.item_id, event.output_index) != at:
+                return
+            payloads.pop()
+            pieces.append(delta)
+            on_event(ToolCallDelta(index, delta))
+            if listener.over:
+                return
+            most -= 1
 
     def _feed_general(self, payload: bytes) -> list[StreamEvent]:
         """Read any payload, and count it and what went by on the hot path before it."""
+        if self._ended:
+            return []
+        self._left -= 1
         self._counter.settle()
         events = self._read_any(payload)
         over = self._counter.count(events, size=len(payload), position=self._position)
@@ -275,7 +306,7 @@ class StreamDecoder:
             )
         except (TooManyCallsError, LateArgumentsError) as error:
             return self._fail(ErrorCategory.PROTOCOL, f"payload {self._position} of the stream has {error}")
-        self._ended = True
+        self._end()
         return self._begun([*events, StreamDone(self.response)])
 
     def _end_failed(self, event: dict[str, Any], *, status: str) -> list[StreamEvent]:
@@ -312,8 +343,12 @@ class StreamDecoder:
         return self._end_with(ProviderError(category, message, http_status=200, partial=self.response))
 
     def _end_with(self, error: ProviderError) -> list[StreamEvent]:
-        self._ended = True
+        self._end()
         return [StreamError(error)]
+
+    def _end(self) -> None:
+        self._ended = True
+        self._text = self._call = None  # nothing more is read
 
     # Type of an event about the whole response -> its handler; `item_events` has the other types.
     _HANDLERS: ClassVar[dict[str, Callable[[StreamDecoder, dict[str, Any]], list[StreamEvent]]]] = {

@@ -162,9 +162,9 @@ class ResponsesCall:
             yield ToolCallDone(self.index, self.id, self.name, "".join(self.pieces))
 
     def _is_whole(self) -> bool:
-        for piece in self.pieces[self._scanned :]:
-            self._scan.feed(piece)
-        self._scanned = len(self.pieces)
+        if self._scanned < len(self.pieces):
+            self._scan.feed("".join(self.pieces[self._scanned :]))
+            self._scanned = len(self.pieces)
         return self._scan.whole
 
 

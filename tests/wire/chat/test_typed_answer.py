@@ -65,6 +65,8 @@ TYPED = {
     "Azure": answer(choice={"content_filter_results": {"hate": {"filtered": False}}}) | {"prompt_filter_results": []},
     "two choices": answer() | {"choices": [answer()["choices"][0], answer(choice={"index": 1})["choices"][0]]},
     "null where OpenAI has it": answer() | {"usage": None, "service_tier": None, "error": None},
+    "counts of all kinds": answer() | {"usage": USAGE | {"cost": 0.5, "free": True, "x": {"y": None, "z": "w"}}},
+    "many braces": answer(content="{" * 200),
     "counts that are none": answer() | {"usage": {"prompt_tokens": "9", "completion_tokens": 1.5, "x": None}},
 }
 
@@ -91,6 +93,10 @@ LENIENT = {
     "an error": answer() | {"error": {"message": "no"}},
     "a name of no kind of a name": answer() | {"model": 7},
     "nested too deeply": answer() | {"object": json.loads("[" * 130 + "]" * 130)},
+    "too deep where Azure and others have anything": answer(annotations=json.loads("[" * 130 + "]" * 130)),
+    "counts deeper than anybody's": answer() | {"usage": {"prompt_tokens": 1, "x": {"y": {"z": 1}}}},
+    "counts in a list": answer() | {"usage": {"prompt_tokens": 1, "x": [1]}},
+    "a time of no kind of a time": answer() | {"created": "now"},
     "the field before tools": answer(function_call={"name": "look", "arguments": "{}"}),
 }
 

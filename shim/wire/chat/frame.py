@@ -1,0 +1,126 @@
+"""Frames: payloads that are the same bytes around one string, so that only their words are read, of many at once.
+
+Not the typed reading (`chunk`), which tells that a payload says nothing else, nor chunks with fields of a server's own
+(`repeated`). Theory of operation: of a payload that the typed reading took, all bytes but the JSON string of its words are the
+frame. Another payload with the same bytes around one JSON string is read alike. Where the string stands is sure: the name of its
+field is there once, and nothing but the string has a backslash, so no name is hidden.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from shim.wire.capping import ShortText
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_read_string = msgspec.json.Decoder(str).decode
+_read_short = msgspec.json.Decoder(ShortText).decode
+_read_strings = msgspec.json.Decoder(list[ShortText]).decode  # what is longer is to be counted
+_read_paddings = msgspec.json.Decoder(list[str]).decode
+_PADDING = b'"obfuscation":'
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+class Frame:
+    """The bytes around the words of a payload."""
+
+    __slots__ = ("_after", "_before", "_begin", "_between", "_end")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        self._before = before
+        self._after = after
+        self._between = b"%b\n%b" % (after, before)
+        self._begin = len(before)
+        self._end = -len(after)
+
+    def words_of_one(self, payload: bytes) -> str:
+        """The words of one payload; "" where it is not in the frame, or has none."""
+        literal = payload[self._begin : self._end]
+        if b"%b%b%b" % (self._before, literal, self._after) != payload:
+            return ""
+        try:
+            return _read_short(literal)
+        except _UNREADABLE:
+            return ""
+
+    def words_of(self, payloads: list[bytes]) -> list[str]:
+        """The words of each of these payloads; empty where any is not surely in the frame."""
+        if not (payloads[-1].startswith(self._before) and payloads[-1].endswith(self._after)):
+            return []  # as most that are not: all have something of their own
+        begin, end = self._begin, self._end
+        literals = [payload[begin:end] for payload in payloads]
+        if self._before + self._between.join(literals) + self._after != b"\n".join(payloads):
+            return []
+        try:
+            words = self._strings_of(literals)
+        except _UNREADABLE:
+            return []
+        return words if len(words) == len(payloads) else []
+
+    def _strings_of(self, literals: list[bytes]) -> list[str]:
+        # A string has no line end in it, so that each literal holds one value at least, and as many values are one each.
+        return _read_strings(b"[%b]" % b",\n".join(literals))
+
+
+class PaddedFrame(Frame):
+    """The bytes around the words and the padding of a payload, which hides how long the words are and says nothing."""
+
+    __slots__ = ("_to_padding",)
+
+    def __init__(self, before: bytes, to_padding: bytes, *, end: bytes) -> None:
+        super().__init__(before, end)
+        self._to_padding = to_padding
+
+    def words_of_one(self, payload: bytes) -> str:
+        """See `Frame`."""
+        literal = payload[self._begin : self._end]
+        words, _, padding = literal.partition(self._to_padding)
+        if b"%b%b%b" % (self._before, literal, self._after) != payload:
+            return ""
+        try:
+            _read_string(padding)
+            return _read_short(words)
+        except _UNREADABLE:
+            return ""
+
+    def _strings_of(self, literals: list[bytes]) -> list[str]:
+        pairs = [literal.partition(self._to_padding) for literal in literals]
+        if len(_read_paddings(b"[%b]" % b",\n".join([padding for _, _, padding in pairs]))) != len(literals):
+            return []
+        return super()._strings_of([words for words, _, _ in pairs])
+
+
+def frame_of(payload: bytes, words: str, *, name: bytes) -> Frame | None:
+    """The frame of a payload that the typed reading took; None where it is not surely found.
+
+    Args:
+        payload: it.
+        words: what it says.
+        name: of the field that says them.
+    """
+    key = b'"%b"' % name
+    before, found, rest = payload.partition(key)
+    after = rest.lstrip().removeprefix(b":").lstrip()
+    literal = _STRING.match(after)
+    if not found or key in rest or literal is None:
+        return None
+    before = payload[: len(payload) - len(after)]
+    after = after[literal.end() :]
+    if b"\\" in before or not after or _read_string(literal.group()) != words:
+        return None
+    to_padding, padding, end = _around_padding(after)
+    if b"\\" in to_padding or b"\\" in end:
+        return None
+    return PaddedFrame(before, to_padding, end=end) if padding else Frame(before, after)
+
+
+def _around_padding(after: bytes) -> tuple[bytes, bytes, bytes]:
+    """What follows the words, cut around the string that pads; two are empty where none does."""
+    _, _, rest = after.partition(_PADDING)
+    padding = _STRING.match(rest.lstrip())
+    if padding is None:
+        return after, b"", b""
+    end = rest.lstrip()[padding.end() :]
+    return after[: len(after) - len(end) - len(padding.group())], padding.group(), end

@@ -1,0 +1,240 @@
+"""Pieces: the hot path of a stream, where each payload is one more piece of a text or of a call's arguments, no more.
+
+Not the reading of any other payload (`stream`) nor of chunks with fields of a server's own (`repeated`). What may be anything
+else is left alone: it is read as if there were no hot path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+
+from shim.model import TextDelta, ToolCallDelta
+from shim.wire.bodies import Listener
+from shim.wire.chat.calls import ChatCall
+from shim.wire.chat.chunk import ArgumentsChunk, decode_arguments_chunk, decode_text_chunk
+from shim.wire.chat.frame import Frame, frame_of
+
+_OTHER = (msgspec.DecodeError, UnicodeDecodeError)
+_PIECES_BEFORE_FRAME = 3  # a short stream does not pay for a frame
+_MOST_AT_ONCE = 64
+
+
+class Pieces(Protocol):
+    """A hot path."""
+
+    @property
+    def growing(self) -> Iterable[list[str]]:
+        """Where the words go."""
+        ...
+
+    def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
+        """Take payloads from the end of a list, where the first stands, and tell the piece that each is.
+
+        It ends before one that may be anything else, after `most` payloads, and as soon as the listener is over. What the
+        listener raises leaves; the payload of that piece is taken.
+        """
+        ...
+
+
+class _Framed:
+    """What is known of the bytes around the words. Server, model and so on are the same in all, so these are, nearly always."""
+
+    __slots__ = ("_at_once", "_frame", "_until_frame")
+
+    def __init__(self) -> None:
+        self._frame: Frame | None = None
+        self._until_frame = _PIECES_BEFORE_FRAME
+        self._at_once = _MOST_AT_ONCE  # how many are tried: fewer after each try in vain, more after each other
+
+    def _words_in_frame(self, frame: Frame, payloads: list[bytes], *, most: int) -> list[str]:
+        """The words of the first of these payloads, which stand last: of as many as are tried, if all are in the frame."""
+        size = min(len(payloads), most, self._at_once)
+        words = frame.words_of(payloads[-size:])
+        if words:
+            self._at_once = min(2 * self._at_once, _MOST_AT_ONCE)
+        else:
+            self._tried_in_vain()
+        return words
+
+    def _tried_in_vain(self) -> None:
+        self._at_once //= 2
+        if not self._at_once:  # no two are alike: each has a padding of its own, or so
+            self._frame = None
+
+    def _look_for_frame(self, payload: bytes, words: str, *, name: bytes) -> bool:
+        """Count a piece that was read; whether it has given the frame."""
+        self._until_frame -= 1
+        if not self._until_frame:
+            self._frame = frame_of(payload, words, name=name)
+        return self._frame is not None
+
+
+class TextPieces(_Framed):
+    """Pieces of text.
+
+    Args:
+        texts: choice -> where its text goes.
+        tier, fingerprint: as the chunk before had them; a chunk with others says more than text.
+    """
+
+    __slots__ = ("_fingerprint", "_framed", "_texts", "_tier")
+
+    def __init__(self, texts: dict[int, list[str]], *, tier: str | None, fingerprint: str | None) -> None:
+        super().__init__()
+        self._texts = texts
+        self._tier = tier
+        self._fingerprint = fingerprint
+        self._framed = 0  # the choice of the frame
+
+    @property
+    def growing(self) -> Iterable[list[str]]:
+        """Where the words go."""
+        return self._texts.values()
+
+    def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
+        """Tell pieces; see `Pieces`."""
+        on_event = listener.on_event
+        if len(payloads) == 1 and self._frame is not None and self._tell_one(self._frame, payloads, listener=listener):
+            return
+        while payloads and most > 0 and not listener.over:
+            if self._frame is not None:
+                words = self._words_in_frame(self._frame, payloads, most=most)
+                if words:
+                    most -= len(words)
+                    if not self._tell_words(words, payloads, listener=listener):
+                        return
+                    continue
+            try:
+                chunk = decode_text_chunk(payloads[-1])
+            except _OTHER:
+                return
+            choice = chunk.choices[0]
+            text = choice.delta.content
+            known = self._texts.get(choice.index)
+            if (
+                known is None
+                or not text
+                or chunk.service_tier != self._tier
+                or chunk.system_fingerprint != self._fingerprint
+            ):
+                return
+            payload = payloads.pop()
+            if self._until_frame and self._look_for_frame(payload, text, name=b"content"):
+                self._framed = choice.index
+            known.append(text)
+            on_event(TextDelta(text, 0, choice.index))
+            most -= 1
+
+    def _tell_one(self, frame: Frame, payloads: list[bytes], *, listener: Listener) -> bool:
+        """Do what `tell` does with a payload alone, as it comes in a stream that is read as fast as it is written."""
+        text = frame.words_of_one(payloads[0])
+        if not text:
+            return False
+        payloads.pop()
+        self._texts[self._framed].append(text)
+        listener.on_event(TextDelta(text, 0, self._framed))
+        return True
+
+    def _tell_words(self, words: list[str], payloads: list[bytes], *, listener: Listener) -> bool:
+        """Tell words that are in the frame; whether that are all."""
+        choice, on_event = self._framed, listener.on_event
+        pieces, take = self._texts[choice], payloads.pop
+        for text in reversed(words):
+            if not text:
+                return False
+            take()
+            pieces.append(text)
+            on_event(TextDelta(text, 0, choice))
+            if listener.over:
+                return False
+        return True
+
+
+class CallPieces(_Framed):
+    """Pieces of the arguments of calls.
+
+    Args:
+        calls: choice and the server's index -> the call.
+        tier, fingerprint: as for texts.
+    """
+
+    __slots__ = ("_calls", "_fingerprint", "_framed", "_tier")
+
+    def __init__(self, calls: dict[tuple[int, int], ChatCall], *, tier: str | None, fingerprint: str | None) -> None:
+        super().__init__()
+        self._calls = calls
+        self._tier = tier
+        self._fingerprint = fingerprint
+        self._framed = (0, 0)  # the choice, and the index of the call, of the frame
+
+    @property
+    def growing(self) -> Iterable[list[str]]:
+        """Where the words go."""
+        return [call.pieces for call in self._calls.values()]
+
+    def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
+        """Tell pieces; see `Pieces`."""
+        if len(payloads) == 1 and self._frame is not None and self._tell_one(self._frame, payloads, listener=listener):
+            return
+        while payloads and most > 0 and not listener.over:
+            if self._frame is not None:
+                words = self._words_in_frame(self._frame, payloads, most=most)
+                if words:
+                    most -= len(words)
+                    if not self._tell_words(words, payloads, listener=listener):
+                        return
+                    continue
+            try:
+                chunk = decode_arguments_chunk(payloads[-1])
+            except _OTHER:
+                return
+            if not self._tell_chunk(chunk, payloads, listener=listener):
+                return
+            most -= 1
+
+    def _tell_chunk(self, chunk: ArgumentsChunk, payloads: list[bytes], *, listener: Listener) -> bool:
+        choice = chunk.choices[0]
+        piece = choice.delta.tool_calls[0]
+        call = self._calls.get((choice.index, piece.index))
+        arguments = piece.function.arguments
+        if (
+            call is None
+            or not arguments
+            or (arguments[0] == "{" and call.pieces)  # it may be the whole once more
+            or chunk.service_tier != self._tier
+            or chunk.system_fingerprint != self._fingerprint
+        ):
+            return False
+        payload = payloads.pop()
+        if self._until_frame and self._look_for_frame(payload, arguments, name=b"arguments"):
+            self._framed = (choice.index, piece.index)
+        call.pieces.append(arguments)
+        listener.on_event(ToolCallDelta(call.index, arguments, choice.index))
+        return True
+
+    def _tell_one(self, frame: Frame, payloads: list[bytes], *, listener: Listener) -> bool:
+        """Do what `tell` does with a payload alone."""
+        call, arguments = self._calls[self._framed], frame.words_of_one(payloads[0])
+        if not arguments or (arguments[0] == "{" and call.pieces):
+            return False
+        payloads.pop()
+        call.pieces.append(arguments)
+        listener.on_event(ToolCallDelta(call.index, arguments, self._framed[0]))
+        return True
+
+    def _tell_words(self, words: list[str], payloads: list[bytes], *, listener: Listener) -> bool:
+        """Tell words that are in the frame; whether that are all."""
+        choice, on_event, call = self._framed[0], listener.on_event, self._calls[self._framed]
+        pieces, take, index = call.pieces, payloads.pop, call.index
+        for arguments in reversed(words):
+            if not arguments or (arguments[0] == "{" and pieces):
+                return False
+            take()
+            pieces.append(arguments)
+            on_event(ToolCallDelta(index, arguments, choice))
+            if listener.over:
+                return False
+        return True
