@@ -122,7 +122,7 @@ class _Command:
 
     def _go_through(self) -> str:
         """Compare everything; what broke it off, "" where nothing did."""
-        with self._shown, contextlib.closing(self._run.judge(self._source)) as found:
+        with self._shown, contextlib.closing(self._run.go_through(self._source)) as found:
             try:
                 for line, judged in found:
                     self._reports.add(line, judged)

@@ -1,12 +1,12 @@
-"""The judge of one line: decodes it, compares its exchange, and keeps what the tally needs.
+"""The judge of lines in this process: decodes each, compares its exchange, and keeps what the tally needs.
 
-Not the lines (`lines`), not the processes that judge side by side (`workers`), not the comparing itself (`comparer`).
+Not the lines (`lines`), not the comparing itself (`comparer`). `workers` has the same two verbs, and several processes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,12 +26,24 @@ Readings: TypeAlias = "tuple[Reading | None, Reading | None]"
 
 
 class Compares(Protocol):
-    """What is needed of a comparer; `shim.comparison.comparer.Comparer` is one."""
+    """What is needed of a comparer; `shim.comparison.comparer.Comparer` is one.
+
+    One that makes `compare` anew is asked by it alone, whatever `compare_all` it inherits.
+    """
 
     rungs: tuple[Rung, ...]
 
+    @property
+    def at_once(self) -> int:
+        """How many exchanges together cost least; 1 where each is best compared by itself."""
+        ...
+
     def compare(self, exchange: Exchange) -> list[Verdict]:
         """Give a verdict per rung."""
+        ...
+
+    def compare_all(self, exchanges: Sequence[Exchange]) -> list[list[Verdict]]:
+        """Give for each what `compare` would."""
         ...
 
     def readings(self, exchange: Exchange) -> Readings:
@@ -47,20 +59,6 @@ ComparerMaker: TypeAlias = Callable[[], Compares]
 """Makes a comparer, in each worker its own; pickled on the way there, such as `functools.partial(create_comparer, …)`."""
 
 _OWN_RECORD = "it is the candidate's own record; the control's are compared"
-
-
-@runtime_checkable
-class ComparesMany(Compares, Protocol):
-    """A comparer that many exchanges together cost less."""
-
-    @property
-    def at_once(self) -> int:
-        """How many are best given together."""
-        ...
-
-    def compare_all(self, exchanges: Sequence[Exchange]) -> list[list[Verdict]]:
-        """Give for each what `compare` would."""
-        ...
 
 
 class Judged(Struct, frozen=True, kw_only=True):
@@ -90,26 +88,32 @@ class Judged(Struct, frozen=True, kw_only=True):
 
 
 class Judge:
-    """Judges line after line. Holds a comparer: close it. Belongs to one thread.
+    """Judges lines, in this process. Holds a comparer: close it. Belongs to one thread.
 
     Args:
         comparer: compares.
         details: for how many exchanges that want attention to have both sides read once more, for `Judged.readings`.
+        on_batch: told of the lines that are compared next, together.
     """
 
-    def __init__(self, comparer: Compares, *, details: int = 0) -> None:
+    def __init__(
+        self, comparer: Compares, *, details: int = 0, on_batch: Callable[[Sequence[Line]], object] = lambda _: None
+    ) -> None:
         self._comparer = comparer
         self._details = details
-        is_quick = isinstance(comparer, ComparesMany) and has_quick_way(comparer, one="compare", many="compare_all")
-        self._many = comparer if isinstance(comparer, ComparesMany) and is_quick else None
+        self._on_batch = on_batch
+        self._is_quick = has_quick_way(comparer, one="compare", many="compare_all")
 
-    @property
-    def at_once(self) -> int:
-        """How many lines are best given to `judge_all` together."""
-        return 1 if self._many is None else self._many.at_once
+    def judge(self, lines: Iterable[Line]) -> Iterator[tuple[Line, Judged]]:
+        """Judge lines, as many together as cost least, in their order; nothing is raised for what they hold."""
+        for batch in batches(lines, self._at_once):
+            self._on_batch(batch)
+            yield from zip(batch, self._judge_batch(batch), strict=True)
 
-    def judge_all(self, lines: Sequence[Line]) -> list[Judged]:
-        """Judge lines; nothing is raised for what they hold."""
+    def _at_once(self) -> int:
+        return self._comparer.at_once if self._is_quick else 1
+
+    def _judge_batch(self, lines: Sequence[Line]) -> list[Judged]:
         read = [_exchange_of(line) for line in lines]
         found = self._compare_all([each for each in read if isinstance(each, Exchange) and each.role != "candidate"])
         return [self._judged(line, each, found=found) for line, each in zip(lines, read, strict=True)]
@@ -150,10 +154,10 @@ class Judge:
 
     def _compare_all(self, exchanges: Sequence[Exchange]) -> Iterator[list[Verdict]]:
         """The verdicts on each; none where a comparer fails with one of them: then each is compared by itself, and told so."""
-        if self._many is None or len(exchanges) < 2:
+        if not self._is_quick or len(exchanges) < 2:
             return iter(())
         try:
-            return iter(self._many.compare_all(exchanges))
+            return iter(self._comparer.compare_all(exchanges))
         except Exception:  # noqa: BLE001 - comparing them one by one shows whose it is
             return iter(())
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from msgspec.structs import replace
 
-from shim.comparison.runs.judge import ComparerMaker, Judge, Judged, batches
+from shim.comparison.runs.judge import ComparerMaker, Judge, Judged
 from shim.comparison.runs.lines import Line
 
 if TYPE_CHECKING:
@@ -161,8 +161,12 @@ def _named(lines: Sequence[Line]) -> str:
 def _work(pipe: Pipe, at: Any, *, make_comparer: ComparerMaker, details: int) -> None:
     """What a worker does until its pipe ends. Ctrl-C reaches the whole process group; the parent sees to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def note(lines: Sequence[Line]) -> None:
+        at[:] = (lines[0].number, lines[-1].number)
+
     try:
-        judge = Judge(make_comparer(), details=details)
+        judge = Judge(make_comparer(), details=details, on_batch=note)
     except Exception as error:  # noqa: BLE001 - told to the parent, which ends the run with it
         pipe.send(f"{type(error).__name__}: {error}")
         return
@@ -170,15 +174,9 @@ def _work(pipe: Pipe, at: Any, *, make_comparer: ComparerMaker, details: int) ->
         while True:
             lines, alone = pipe.recv()
             if alone:
-                at[:] = (lines[0].number, lines[0].number)
+                note(lines)
                 pipe.send(judge.before_comparing(lines[0]))
-            parts = batches(lines, lambda: judge.at_once)
-            pipe.send([judged for part in parts for judged in _judged(judge, part, at=at)])
-
-
-def _judged(judge: Judge, lines: list[Line], *, at: Any) -> list[Judged]:
-    at[:] = (lines[0].number, lines[-1].number)
-    return judge.judge_all(lines)
+            pipe.send([judged for _, judged in judge.judge(lines)])
 
 
 @contextlib.contextmanager

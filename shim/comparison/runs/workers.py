@@ -1,9 +1,9 @@
 """Worker processes that judge lines side by side, and hand back what they found in the order of the lines.
 
-Not the judging (`judge`), nor one process (`worker_process`). The processes are spawned, not forked: a fork would copy the
-threads' locks of readers and of whoever calls. Theory of operation: a worker has some lines at a time, and is sent the next once
-it has answered. So a worker is always reading when it is written to, no pipe can fill on both sides, and what is in flight is
-bounded: a batch per worker, and the answers that wait for an earlier one (`_WINDOW`).
+Not the judging (`judge`, whose verbs these are), nor a process (`worker_process`). The processes are spawned, not forked: a fork
+would copy the threads' locks of readers and of whoever calls. Theory of operation: a worker has some lines at a time, and is sent
+the next once it has answered. So a worker is always reading when it is written to, no pipe can fill on both sides, and what is in
+flight is bounded: a batch per worker, and the answers that wait for an earlier one (`_WINDOW`).
 
 A worker that ends early is replaced. The lines it was at are then tried one by one, while nothing else is compared; one that ends
 its process again is judged to have failed its comparator, with what ended the process. Its other lines are handed out again.
