@@ -16,11 +16,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from shim.comparison.runs.judge import ComparerMaker, Judged, batches
+from shim.comparison.runs.judge import ComparerMaker, Judged, ReadsLines, batches
 from shim.comparison.runs.lines import Line
 from shim.comparison.runs.worker_process import (
+    JudgeSettings,
     Pipe,
     WorkerEndedError,
     WorkerError,
@@ -49,6 +50,7 @@ class Workers:
     Args:
         make_comparer: pickled into each worker, and called there.
         count: how many processes.
+        reads: likewise pickled; of each worker's `Judge`.
         details: of each worker's `Judge`.
         on_replaced: told of each worker that ended early: which, how, and what it had.
     """
@@ -58,12 +60,12 @@ class Workers:
         make_comparer: ComparerMaker,
         *,
         count: int,
+        reads: ReadsLines[Any] | None = None,
         details: int = 0,
         on_replaced: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._make_comparer = make_comparer
-        self._details = details
+        self._settings = JudgeSettings(make_comparer, reads=reads, details=details)
         self._on_replaced = on_replaced
         self._workers: dict[int, WorkerProcess] = {}
         self._held: dict[int, _Piece] = {}  # a worker's name -> what it has
@@ -170,7 +172,7 @@ class Workers:
 
     def _start(self, name: int) -> None:
         try:
-            worker = WorkerProcess(self._context, self._make_comparer, name=name, details=self._details)
+            worker = WorkerProcess(self._context, self._settings, name=name)
         except OSError as error:
             words = f"worker {name} cannot be started: {error.strerror or error}; give fewer --workers"
             raise WorkerError(words) from error
