@@ -131,6 +131,8 @@ def _opened(arguments: argparse.Namespace, *, workers: int) -> TwoRecordings:
             open_journal=None if arguments.resume is None else partial(_journal, arguments.resume),
             on_read=bar.advance,
         )
+    except WorkerError as error:
+        raise UsageError(f"the recordings cannot be read: {error}") from None
     finally:
         bar.end()
 

@@ -76,6 +76,7 @@ class Judged(Struct, frozen=True, kw_only=True):
         partner: of two recordings, where the exchange of the other one stands, "" where there is none; None of one recording.
         observed: of two recordings, what is compared of the answers of a pair; None where nothing is known of them.
         unobserved: why something of them is not known.
+        keys, role: of a line that is indexed and not compared, what its exchange is paired by; empty of any other.
     """
 
     number: int
@@ -87,6 +88,8 @@ class Judged(Struct, frozen=True, kw_only=True):
     partner: str | None = None
     observed: ShadowPair | None = None
     unobserved: tuple[str, ...] = ()
+    keys: tuple[int, ...] = ()
+    role: str = ""
 
     @property
     def wants_attention(self) -> bool:

@@ -11,14 +11,17 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shim.comparison.runs.judge import Judge
 from shim.comparison.runs.lines import Line, LineFault
 from shim.comparison.runs.run import MOST_FAULTS, Run
+from shim.comparison.runs.workers import Workers
 from shim.comparison.shadow_rung.shadow_report import ShadowReport, report_of
+from shim.comparison.two_recordings.index_lines import NoComparer, ReadsKeys
 from shim.comparison.two_recordings.pair_comparer import PairComparer
 from shim.comparison.two_recordings.pair_lines import PairLines, ReadsPairs
 from shim.comparison.two_recordings.pair_sample import PairSample
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 
 MOST_PAIRS: Final = 50_000
 """Pairs whose answers are judged: shares are then known within half a point, and more would fill memory."""
+
+
+_Told = TypeVar("_Told")
 
 
 class RecordingsReport(Struct, frozen=True, kw_only=True):
@@ -138,11 +144,18 @@ class TwoRecordings:
         self._ignore = tuple(ignore)
         self._sample = PairSample(MOST_PAIRS)
         self._unobserved: Counter[str] = Counter()
-        faults = _Faults()
+        faults, ended = _First[LineFault](), _First[str]()
         with contextlib.ExitStack() as opened:
-            sides = RecordedSides(
-                control, candidate, baseline=baseline, limit=limit, on_fault=faults.add, on_read=on_read
-            )
+            with contextlib.closing(_index_judge(workers, on_replaced=ended.add)) as judge:
+                sides = RecordedSides(
+                    control,
+                    candidate,
+                    baseline=baseline,
+                    limit=limit,
+                    on_fault=faults.add,
+                    judge=judge,
+                    on_read=on_read,
+                )
             opened.callback(sides.close)
             journal = None
             if open_journal is not None:
@@ -158,14 +171,18 @@ class TwoRecordings:
                 journal=journal,
             )
             self._opened = opened.pop_all()
-        faults.tell(self._run)
+        for fault in faults.kept:
+            self._run.fault(fault)
+        self._run.tally.unusable += faults.count - len(faults.kept)
+        self._ended_before = ended.count
         self.tally, self.details, self.faults = self._run.tally, self._run.details, self._run.faults
         self.obituaries = self._run.obituaries
+        self.obituaries += ended.kept
 
     @property
     def replaced(self) -> int:
         """How many workers ended early and were replaced."""
-        return self._run.replaced
+        return self._ended_before + self._run.replaced
 
     @property
     def size(self) -> int:
@@ -226,22 +243,24 @@ class TwoRecordings:
         return notes
 
 
-class _Faults:
-    """What was unusable in the files, as it was found before there was a run to count it."""
+class _First(Generic[_Told]):
+    """The first of what is told before there is a run to count it, and how much it was."""
 
     def __init__(self) -> None:
-        self._first: list[LineFault] = []
-        self._count = 0
+        self.kept: list[_Told] = []
+        self.count = 0
 
-    def add(self, fault: LineFault) -> None:
-        self._count += 1
-        if len(self._first) < MOST_FAULTS:
-            self._first.append(fault)
+    def add(self, told: _Told) -> None:
+        self.count += 1
+        if len(self.kept) < MOST_FAULTS:
+            self.kept.append(told)
 
-    def tell(self, run: Run) -> None:
-        for fault in self._first:
-            run.fault(fault)
-        run.tally.unusable += self._count - len(self._first)
+
+def _index_judge(workers: int, *, on_replaced: Callable[[str], object]) -> Judge | Workers:
+    """What makes the keys of lines, in as many processes as compare afterwards."""
+    if workers == 1:
+        return Judge(NoComparer(), reads=ReadsKeys())
+    return Workers(NoComparer, reads=ReadsKeys(), count=workers, on_replaced=on_replaced)
 
 
 def _options(sides: RecordedSides, ignore: Iterable[IgnoreRule]) -> dict[str, Any]:

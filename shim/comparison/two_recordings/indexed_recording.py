@@ -16,15 +16,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from shim.comparison.runs.judge import unusable
+from shim.comparison.runs.judge import Judge
 from shim.comparison.runs.lines import Line, LineFault, Source, UnusableFileError
-from shim.comparison.two_recordings.keys import TIERS, keys_of
-from shim.recording.files import LONGEST_LINE, STDIN, RecordError, decode_exchange
+from shim.comparison.two_recordings.index_lines import NoComparer, ReadsKeys
+from shim.comparison.two_recordings.keys import TIERS
+from shim.recording.files import LONGEST_LINE, STDIN, decode_exchange
 from shim.recording.remote import is_url
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from shim.comparison.runs.judge import Judged
+    from shim.comparison.runs.workers import Workers
     from shim.comparison.two_recordings.pairing import Column
     from shim.recording.exchange import Exchange, Role
 
@@ -43,6 +46,7 @@ class IndexedRecording:
         role: whose records are wanted where there are those of both; of one side alone all are taken.
         limit: how many lines to take at most; None for all.
         on_fault: is told of each line that cannot be used.
+        judge: makes the keys, by `index_lines`, in this process or in others; None: in this one.
         on_read: is told that a line was read.
 
     Attributes:
@@ -59,6 +63,7 @@ class IndexedRecording:
         *,
         role: Role,
         on_fault: Callable[[LineFault], None],
+        judge: Judge | Workers | None = None,
         on_read: Callable[[], object] = lambda: None,
         limit: int | None = None,
     ) -> None:
@@ -72,9 +77,13 @@ class IndexedRecording:
         self._is_unpacked = [not _is_read_anywhere(file) for file in files]
         self._opened: OrderedDict[int, IO[bytes]] = OrderedDict()  # by the file's number, the one used last at the end
         numbers = {file: number for number, file in enumerate(self.files)}
+        judge = judge or Judge(NoComparer(), reads=ReadsKeys())
         try:
-            for line in source.lines(on_fault=on_fault):
-                self._take(line, numbers[line.file], role=role, on_fault=on_fault)
+            for line, judged in judge.judge(source.lines(on_fault=on_fault)):
+                if judged.fault:
+                    on_fault(LineFault(line.file, line.line, judged.fault))
+                else:
+                    self._take(line, judged, file=numbers[line.file], is_other=judged.role != role)
                 on_read()
         except BaseException:
             self.close()
@@ -135,23 +144,18 @@ class IndexedRecording:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def _take(self, line: Line, file: int, *, role: Role, on_fault: Callable[[LineFault], None]) -> None:
-        try:
-            exchange = decode_exchange(line.data)
-        except RecordError as error:
-            on_fault(LineFault(line.file, line.line, unusable(line.data, error)))
-            return
+    def _take(self, line: Line, judged: Judged, *, file: int, is_other: bool) -> None:
         if len(self) >= MOST_EXCHANGES:
             raise UnusableFileError(
                 f"{line.place}: a recording of more than {MOST_EXCHANGES:,} exchanges is not held against another, since its "
                 "index stays in memory; compare it by the day, or give a --limit"
             )
-        for column, key in zip(self.columns, keys_of(exchange), strict=True):
+        for column, key in zip(self.columns, judged.keys, strict=True):
             column.append(key)
         self._file_numbers.append(file)
         self._lines.append(line.line)
         self._offsets.append(self._unpack(line.data) if self._is_unpacked[file] else line.offset)
-        self._others.append(exchange.role != role)
+        self._others.append(is_other)
 
     def _unpack(self, data: bytes) -> int:
         """Write a line to where it can be read again; where it begins there."""

@@ -24,6 +24,8 @@ from shim.recording.files import STDIN
 from shim.recording.remote import shown
 
 if TYPE_CHECKING:
+    from shim.comparison.runs.judge import Judge
+    from shim.comparison.runs.workers import Workers
     from shim.recording.exchange import Role
 
 Recorded: TypeAlias = "str | PathLike[str] | Sequence[str | PathLike[str]]"
@@ -65,6 +67,7 @@ class RecordedSides:
         baseline: what the control's client asked and got once more; none where it is empty.
         limit: how many lines of each to take; None for all.
         on_fault: is told of each line that cannot be used.
+        judge: makes the keys, as of `IndexedRecording`.
         on_read: is told that a line was read.
 
     Attributes:
@@ -86,13 +89,16 @@ class RecordedSides:
         baseline: Recorded,
         limit: int | None,
         on_fault: Callable[[LineFault], None],
+        judge: Judge | Workers | None = None,
         on_read: Callable[[], object] = lambda: None,
     ) -> None:
         named = [_named(each) for each in (control, candidate, baseline)]
         _refuse_twice([file for files in named for file in files])
         with contextlib.ExitStack() as opened:
             indices = [
-                opened.enter_context(_indexed(side, files, limit=limit, on_fault=on_fault, on_read=on_read))
+                opened.enter_context(
+                    _indexed(side, files, limit=limit, on_fault=on_fault, judge=judge, on_read=on_read)
+                )
                 for side, files in zip(SIDES, named, strict=True)
                 if files or side != "baseline"
             ]
@@ -182,6 +188,7 @@ def _indexed(
     *,
     limit: int | None,
     on_fault: Callable[[LineFault], None],
+    judge: Judge | Workers | None,
     on_read: Callable[[], object],
 ) -> IndexedRecording:
     """The index of a side; refused where it holds nothing."""
@@ -193,7 +200,7 @@ def _indexed(
         on_fault(fault)
 
     role: Role = "candidate" if side == "candidate" else "control"
-    index = IndexedRecording(files, role=role, limit=limit, on_fault=note, on_read=on_read)
+    index = IndexedRecording(files, role=role, limit=limit, on_fault=note, judge=judge, on_read=on_read)
     if len(index):
         return index
     index.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,17 +14,10 @@ from shim.comparison import IgnoreRule, RecordingsReport, Verdict, compare_recor
 from shim.comparison.two_recordings import compare_recordings as module
 from shim.comparison.two_recordings.compare_recordings import TwoRecordings
 from shim.recording.exchange import Exchange
-from tests.comparison.two_recordings.asked import EMBEDDINGS_URL, ask, ask_responses, recording
-from tests.helpers.exchanges import ANSWER, exchange
+from tests.comparison.two_recordings.asked import EMBEDDINGS_URL, answered, ask, ask_responses, recording
+from tests.helpers.exchanges import exchange
 
 COUNT = 60
-
-
-def answered(text: str = "Hello.", *, reason: str = "stop", seconds: float = 1.0, status: int = 200) -> Exchange:
-    """An exchange to take an answer from."""
-    choice = {**ANSWER["choices"][0], "message": {"role": "assistant", "content": text}, "finish_reason": reason}
-    answer = {**ANSWER, "choices": [choice]} if status == 200 else {"error": {"message": text}}
-    return exchange({}, json.dumps(answer).encode(), status=status, finished=seconds)
 
 
 def traffic(
