@@ -7,16 +7,23 @@ thousand of the candidate's lost a parameter, and one in a thousand is missing.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import resource
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
 from rich.console import Console
 
+from shim.comparison.runs.judge import Judge, Judged
+from shim.comparison.runs.lines import Line
 from shim.comparison.two_recordings.compare_recordings import TwoRecordings
+from shim.comparison.two_recordings.index_lines import NoComparer
+from shim.comparison.two_recordings.pair_lines import PairLines
+from shim.comparison.two_recordings.recorded_sides import RecordedSides
 from shim.recording.exchange import Exchange, RecordedRequest, RecordedResponse, Segment
 from shim.recording.files import encode_exchange
 
@@ -37,25 +44,63 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--index-only", action="store_true", help="compare nothing")
+    parser.add_argument(
+        "--memory", action="store_true", help="only the index, its keys hashed of the line: a minute a million"
+    )
     told = parser.parse_args()
     console = Console(width=110)
     with tempfile.TemporaryDirectory() as folder:
         old, new = (write(Path(folder), side, pairs=told.pairs) for side in ("old", "new"))
-        before, began = _peak(), _cpu()
-        with TwoRecordings(old, new, workers=told.workers) as run:
-            each = 1e6 / told.pairs
-            console.print(f"{told.pairs:,} pairs, {told.workers} workers, {FILES} files a side: {run.pairing.by}")
-            grown, took = _peak() - before, _cpu() - began
-            console.print(f"index and pairing: {took * each:,.0f} µs a pair, {grown / told.pairs:,.0f} bytes a pair")
-            if not told.index_only:
-                began = _cpu()
-                for _ in run.go_through():
-                    pass
-                console.print(f"comparing: {(_cpu() - began) * each:,.0f} µs a pair; {run.tally.outcomes}")
-                began = _cpu()
-                console.print(f"{run.answers().headline} ({_cpu() - began:.1f} s)")
-            console.print(f"peak of this process {_peak() / 2**20:,.0f} MiB, {before / 2**20:,.0f} MiB before")
+        if told.memory:
+            measure_memory(console, old, candidate=new)
+        else:
+            measure_time(console, old, candidate=new, workers=told.workers)
+        console.print(f"peak of this process {_peak() / 2**20:,.0f} MiB")
+
+
+def measure_memory(console: Console, control: list[str], *, candidate: list[str]) -> None:
+    """Index and pair; how the keys are made, which takes the time, makes no difference to that."""
+    before = _peak()
+    sides = RecordedSides(control, candidate, baseline=(), limit=None, on_fault=console.print, judge=_QuickKeys())
+    lines = PairLines(sides)
+    size = lines.size or 0
+    grown, kept = _peak() - before, _held() - before
+    console.print(
+        f"{size:,} pairs: {grown / size:,.0f} bytes a pair at most, {kept / size:,.0f} while they are compared"
+    )
+    sides.close()
+
+
+class _QuickKeys(Judge):
+    """Makes keys of the request's bytes, without reading it."""
+
+    def __init__(self) -> None:
+        super().__init__(NoComparer())
+
+    def judge(self, lines: Iterable[Line]) -> Iterator[tuple[Line, Judged]]:
+        """Give each line with its keys."""
+        for line in lines:
+            asked = line.data[line.data.index(b'"request"') : line.data.index(b'"response"')]
+            keys = tuple(
+                int.from_bytes(hashlib.blake2b(part, digest_size=8).digest(), "big")
+                for part in (asked, asked.partition(b"number?")[0])
+            )
+            yield line, Judged(number=line.number, keys=(0, *keys, keys[1]), role="control")
+
+
+def measure_time(console: Console, control: list[str], *, candidate: list[str], workers: int) -> None:
+    """Index, pair and compare; CPU time over all processes."""
+    began = _cpu()
+    with TwoRecordings(control, candidate, workers=workers) as run:
+        each = 1e6 / run.size
+        console.print(f"{run.size:,} pairs, {workers} workers, {FILES} files a side: {run.pairing.by}")
+        console.print(f"index and pairing: {(_cpu() - began) * each:,.0f} µs a pair")
+        began = _cpu()
+        for _ in run.go_through():
+            pass
+        console.print(f"comparing: {(_cpu() - began) * each:,.0f} µs a pair; {run.tally.outcomes}")
+        began = _cpu()
+        console.print(f"{run.answers().headline} ({_cpu() - began:.1f} s)")
 
 
 def write(folder: Path, side: str, *, pairs: int) -> list[str]:
@@ -93,6 +138,11 @@ _LIKE = Exchange(
 def _peak() -> int:
     """Bytes of memory that this process had at most."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def _held() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _cpu() -> float:
