@@ -1,4 +1,4 @@
-"""Tests of two recordings compared as a process: Ctrl-C, a killed worker, a pair that kills, and what is resumed after each.
+"""Tests of two recordings compared as a process: Ctrl-C, a killed worker, a pair that kills, and resuming after each.
 
 Not what it says and writes (`test_compare_recordings`), nor the same of one recording (`test_compare_processes`).
 """

@@ -1,7 +1,7 @@
 """Two recordings compared: requests exactly, by the wire rung, and answers by rates and times, never by their text.
 
 Not the pairing (`recorded_sides`), one pair (`pair_comparer`), nor the going through all of them, in one process or in several
-(`shim.comparison.runs.run`). Memory grows by the index alone, some 110 bytes a pair: bodies are read when their turn comes, and
+(`shim.comparison.runs.run`). Memory grows by the index alone, 129 bytes a pair: bodies are read when their turn comes, and
 answers are judged over a bounded sample.
 """
 
