@@ -136,13 +136,19 @@ _LIKE = Exchange(
 
 
 def _peak() -> int:
-    """Bytes of memory that this process had at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    """Bytes of memory that this process had at most; `ru_maxrss` would count those of the one that started it."""
+    return _memory("VmHWM")
 
 
 def _held() -> int:
     """Bytes of memory that this process has."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    return _memory("VmRSS")
+
+
+def _memory(name: str) -> int:
+    """A figure of proc(5), `status`, which is in KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))
 
 
 def _cpu() -> float:

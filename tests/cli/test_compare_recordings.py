@@ -13,6 +13,7 @@ import pytest
 
 from shim.cli.compare_recordings import status_of
 from shim.comparison.runs.tally import Facts, Tally
+from shim.comparison.runs.workers import WorkerError
 from shim.comparison.shadow_rung.shadow_report import report_of
 from shim.comparison.verdict import Outcome, Verdict
 from tests.cli.conftest import RunShim
@@ -257,3 +258,35 @@ def test_a_journal_of_other_recordings_is_named(run_shim: RunShim, two: list[str
         assert named in ran.err
         assert str(journal) in ran.err
         assert journal.read_bytes() == kept
+
+
+def test_workers_that_cannot_read_are_told(run_shim: RunShim, two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no worker can read the recordings, that is status 2 in a line, with the reason."""
+
+    def refuse(*_arguments: object, **_settings: object) -> None:
+        raise WorkerError("worker 1 cannot be started: no more processes; give fewer --workers")
+
+    monkeypatch.setattr("shim.cli.compare_recordings.TwoRecordings", refuse)
+    ran = run_shim("compare", *two, "--workers", "2")
+    assert (ran.status, ran.out) == (2, "")
+    assert "the recordings cannot be read: worker 1 cannot be started" in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("size", "workers"), [(None, 1), (1 << 20, 1), (1 << 30, 3)])
+def test_workers_are_used_where_they_pay(
+    two: list[str], monkeypatch: pytest.MonkeyPatch, run_shim: RunShim, size: int | None, workers: int
+) -> None:
+    """Without --workers small recordings, and those of which nobody knows the size, are compared in one process."""
+    taken: list[int] = []
+
+    def note(*_arguments: object, workers: int, **_settings: object) -> None:
+        taken.append(workers)
+        raise WorkerError("enough")
+
+    monkeypatch.setattr("shim.cli.compare_recordings.TwoRecordings", note)
+    monkeypatch.setattr("shim.cli.compare_recordings.Source.size", size, raising=False)
+    monkeypatch.setattr("shim.cli.compare_recordings.Source.__init__", lambda *_: None)
+    monkeypatch.setattr("shim.cli.compare_settings.usable_cores", lambda: 3)
+    run_shim("compare", *two)
+    assert taken == [workers]
