@@ -167,7 +167,7 @@ def judged(path: Path, *, rungs: Sequence[Rung], workers: int = 1, resplit: bool
         RuntimeError: not all of them match, so that the figure would be of something else.
     """
     run = Run(functools.partial(create_comparer, rungs=tuple(rungs), resplit=resplit), workers=workers)
-    variants = sum(verdict.variants for _, found in run.judge(Source([str(path)])) for verdict in found.verdicts)
+    variants = sum(verdict.variants for _, found in run.go_through(Source([str(path)])) for verdict in found.verdicts)
     if run.tally.unusable or run.tally.count(Outcome.MATCH) != run.tally.verdicts:
         raise RuntimeError(
             f"the recording does not match: {run.tally.outcomes}, {run.tally.reasons}, {run.tally.rules}"

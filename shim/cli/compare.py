@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from shim.cli.compare_cluster import fill_parts
 from shim.cli.compare_output import Shown
-from shim.cli.compare_recordings import check_options, compare_recordings
+from shim.cli.compare_recordings import check_options, compare_recordings, expand_patterns
 from shim.cli.compare_reports import Reports
 from shim.cli.compare_settings import DETAILS, CompareSettings, suitable_workers
 from shim.cli.compare_shards import compare_shard, refuse_beside_merge
@@ -47,19 +47,7 @@ def compare(arguments: argparse.Namespace) -> int:
     """
     try:
         check_options(arguments)
-        if arguments.scheduler is not None:
-            return _compare_on_cluster(arguments)
-        if arguments.patience is not None:
-            raise UsageError("--patience is for a cluster; give --scheduler ADDRESS, too")
-        if arguments.shard is not None or arguments.parts is not None:
-            return compare_shard(arguments)
-        if not arguments.files and arguments.merge is None:
-            raise UsageError("give files of recorded exchanges to compare, such as day.jsonl.gz; - is standard input")
-        with contextlib.ExitStack() as open_files:
-            check_outputs(arguments)
-            if arguments.candidate:
-                return compare_recordings(arguments, open_files)
-            return _Command(arguments, open_files).run()
+        return _compare(arguments)
     except (IgnoreFileError, JournalError, UnusableFileError) as error:
         raise UsageError(str(error)) from None
     except RemoteFileError as error:
@@ -69,6 +57,25 @@ def compare(arguments: argparse.Namespace) -> int:
     except OSError as error:
         write_nowhere()
         raise UsageError(f"{error.filename or 'a report'} cannot be written: {error.strerror or error}") from None
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    """Compare what the options say: on a cluster, a shard, two recordings, or one."""
+    if arguments.scheduler is not None:
+        return _compare_on_cluster(arguments)
+    if arguments.patience is not None:
+        raise UsageError("--patience is for a cluster; give --scheduler ADDRESS, too")
+    if arguments.shard is not None or arguments.parts is not None:
+        return compare_shard(arguments)
+    if not arguments.files and arguments.merge is None:
+        raise UsageError("give files of recorded exchanges to compare, such as day.jsonl.gz; - is standard input")
+    with contextlib.ExitStack() as open_files:
+        if arguments.candidate:
+            expand_patterns(arguments)
+        check_outputs(arguments)
+        if arguments.candidate:
+            return compare_recordings(arguments, open_files)
+        return _Command(arguments, open_files).run()
 
 
 def _compare_on_cluster(arguments: argparse.Namespace) -> int:
@@ -122,7 +129,7 @@ class _Command:
 
     def _go_through(self) -> str:
         """Compare everything; what broke it off, "" where nothing did."""
-        with self._shown, contextlib.closing(self._run.judge(self._source)) as found:
+        with self._shown, contextlib.closing(self._run.go_through(self._source)) as found:
             try:
                 for line, judged in found:
                     self._reports.add(line, judged)

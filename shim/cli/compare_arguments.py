@@ -96,7 +96,8 @@ def _add_two_recordings(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="what another client asked and got: compare with that; may be repeated, as where a recorder began a new file",
+        help="what another client asked and got: compare with that; a path, pattern or URL; may be repeated, as where a "
+        "recorder began a new file",
     )
     two.add_argument(
         "--baseline",

@@ -131,7 +131,7 @@ def judge_shard(shard: Shard, run: Run) -> Generator[tuple[Line, Judged], None, 
     Raises:
         WorkerError: what compares cannot go on.
     """
-    with contextlib.closing(run.judge(shard)) as found:
+    with contextlib.closing(run.go_through(shard)) as found:
         for line, judged in found:
             last = run.details[-1] if run.details else None
             is_kept = last is not None and (last.file, last.line) == (line.file, line.line)

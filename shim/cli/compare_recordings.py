@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from shim import __version__
 from shim.cli.compare_arguments import OF_THE_NEW_PATH, given
 from shim.cli.compare_output import Shown, count_of
+from shim.cli.compare_progress import progress
 from shim.cli.compare_reports import Reports
+from shim.cli.compare_settings import suitable_workers
 from shim.cli.compare_status import MISMATCH, UNUSABLE, exit_status
 from shim.cli.rendering import UsageError
 from shim.comparison.runs.ignore_file import read_ignore_rules
+from shim.comparison.runs.inputs import expand
+from shim.comparison.runs.journal import Journal, JournalError
+from shim.comparison.runs.lines import Source
+from shim.comparison.runs.workers import WorkerError
 from shim.comparison.shadow_rung.shadow_table import HEADINGS, table_of
 from shim.comparison.two_recordings.compare_recordings import TwoRecordings
 from shim.comparison.two_recordings.keys import TIER_WORDS
@@ -32,7 +40,10 @@ if TYPE_CHECKING:
 DETAILS = 200  # verdicts that the page shows closely
 
 # What reads answers once more, or says what a client would send, has no meaning where both clients have been recorded.
-_OF_ONE_RECORDING = (*OF_THE_NEW_PATH, "workers", "resume", "shard", "parts", "merge", "scheduler", "patience")
+_OF_ONE_RECORDING = OF_THE_NEW_PATH
+
+# A file is what a shard is made of, and the partner of an exchange may stand in any.
+_OF_SHARDS = ("shard", "parts", "merge", "scheduler", "patience")
 
 _BASELINE_COLUMN = HEADINGS.index("baseline")
 
@@ -51,45 +62,98 @@ def check_options(arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"{option} is of comparing one recording with the new path, and both are recorded here; leave out {option}"
         )
+    for option in given(arguments, _OF_SHARDS):
+        raise UsageError(
+            f"{option} shares files out, and the partner of an exchange may stand in any file; leave out {option} and give "
+            "--workers and --resume, or split both recordings by pair id (shim recordings split --shards COUNT) and compare "
+            "shard with shard"
+        )
+
+
+def expand_patterns(arguments: argparse.Namespace) -> None:
+    """Put the files that patterns stand for in their place, on every side.
+
+    Raises:
+        UnusableFileError: a pattern finds nothing.
+    """
+    for side in ("files", "candidate", "baseline"):
+        setattr(arguments, side, expand(getattr(arguments, side)))
 
 
 def compare_recordings(arguments: argparse.Namespace, open_files: contextlib.ExitStack) -> int:
     """Compare two recordings; returns 0 where all match, 1 with a mismatch, 2 where input was unusable or nothing was proven.
 
     Raises:
-        UnusableFileError, IgnoreFileError: nothing can be compared; the message says why.
+        UnusableFileError, IgnoreFileError, JournalError: nothing can be compared; the message says why.
         KeyboardInterrupt: Ctrl-C, after what was found so far is shown and written.
     """
     began = time.monotonic()
-    rules = () if arguments.ignore is None else read_ignore_rules(arguments.ignore)
-    run = open_files.enter_context(
-        TwoRecordings(
-            arguments.files,
-            arguments.candidate,
-            baseline=arguments.baseline,
-            ignore=rules,
-            details=DETAILS if arguments.html else 0,
-            limit=arguments.limit,
-        )
-    )
+    workers = arguments.workers or _suitable(arguments)
+    run = open_files.enter_context(_opened(arguments, workers=workers))
     reports = Reports(open_files, json=arguments.json, junit=arguments.junit)
     shown = Shown(arguments, run)
     broken = "interrupted"
     try:
-        _go_through(run, reports=reports, shown=shown)
-        broken = ""
+        broken = _go_through(run, reports=reports, shown=shown)
     finally:  # an interrupted run shows what it has found, too
         answers = run.answers()
         status = UNUSABLE if broken else status_of(run.tally, answers)
         seconds = time.monotonic() - began
         reports.finish(run, status=status, seconds=seconds, broken=broken, pairing=run.pairing, answers=answers)
         shown.finish(
-            run, seconds=seconds, workers=1, broken=broken, answers=lambda: _show(shown, run.pairing, answers=answers)
+            run,
+            seconds=seconds,
+            workers=workers,
+            broken=broken,
+            answers=lambda: _show(shown, run.pairing, answers=answers),
         )
-        shown.advise(run, idle_rules=() if broken else run.idle_rules, resume=None, broken=broken)
+        shown.tell_replaced(run.replaced, obituaries=run.obituaries)
+        shown.advise(run, idle_rules=() if broken else run.idle_rules, resume=arguments.resume, broken=broken)
     if arguments.html:
         _write_page(arguments, run, answers=answers)
     return status
+
+
+def _opened(arguments: argparse.Namespace, *, workers: int) -> TwoRecordings:
+    """The recordings, read once and paired, with a count of what was read meanwhile."""
+    rules = () if arguments.ignore is None else read_ignore_rules(arguments.ignore)
+    bar = progress(_Unmeasured(), wanted=arguments.progress and not arguments.quiet, compares=False)
+    bar.begin()
+    try:
+        return TwoRecordings(
+            arguments.files,
+            arguments.candidate,
+            baseline=arguments.baseline,
+            ignore=rules,
+            details=DETAILS if arguments.html else 0,
+            limit=arguments.limit,
+            workers=workers,
+            open_journal=None if arguments.resume is None else partial(_journal, arguments.resume),
+            on_read=bar.advance,
+        )
+    except WorkerError as error:
+        raise UsageError(f"the recordings cannot be read: {error}") from None
+    finally:
+        bar.end()
+
+
+def _journal(path: Path, options: dict[str, Any]) -> Journal:
+    try:
+        return Journal(path, options={"version": __version__, **options})
+    except OSError as error:
+        raise UsageError(f"--resume {path}: {error.strerror or error}") from None
+
+
+class _Unmeasured:
+    """How far the pairing is, nobody can say: lines are counted."""
+
+    size: int | None = None
+    position: int = 0
+
+
+def _suitable(arguments: argparse.Namespace) -> int:
+    """Processes that two recordings are worth by their size."""
+    return suitable_workers(Source([*arguments.files, *arguments.candidate]).size, many=False)
 
 
 def status_of(tally: Tally, answers: ShadowReport) -> int:
@@ -98,11 +162,16 @@ def status_of(tally: Tally, answers: ShadowReport) -> int:
     return MISMATCH if answers.outcome == "mismatch" and not tally.unusable else status
 
 
-def _go_through(run: TwoRecordings, *, reports: Reports, shown: Shown) -> None:
-    with shown, contextlib.closing(run.judge()) as found:
-        for line, judged in found:
-            reports.add(line, judged)
-            shown.add(line, judged)
+def _go_through(run: TwoRecordings, *, reports: Reports, shown: Shown) -> str:
+    """Compare everything; what broke it off, "" where nothing did."""
+    with shown, contextlib.closing(run.go_through()) as found:
+        try:
+            for line, judged in found:
+                reports.add(line, judged)
+                shown.add(line, judged)
+        except (WorkerError, JournalError) as error:
+            return str(error)
+    return ""
 
 
 def _show(shown: Shown, pairing: PairingCounts, *, answers: ShadowReport) -> None:

@@ -91,7 +91,7 @@ _DETAILS = 20
 
 def _run(stage: DemoStage, make: Callable[[], Comparer]) -> tuple[Run, list[Judged]]:
     run = Run(make, details=_DETAILS)
-    judged = [each for _, each in run.judge(Source([str(stage.recording)]))]
+    judged = [each for _, each in run.go_through(Source([str(stage.recording)]))]
     if run.faults:
         raise UnexpectedOutcomeError(f"the recording cannot be read: {run.faults[0]}")
     return run, judged

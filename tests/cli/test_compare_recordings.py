@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,6 +13,7 @@ import pytest
 
 from shim.cli.compare_recordings import status_of
 from shim.comparison.runs.tally import Facts, Tally
+from shim.comparison.runs.workers import WorkerError
 from shim.comparison.shadow_rung.shadow_report import report_of
 from shim.comparison.verdict import Outcome, Verdict
 from tests.cli.conftest import RunShim
@@ -159,6 +161,15 @@ def test_half_a_line_is_told(run_shim: RunShim, two: list[str]) -> None:
         (["old", "--candidate", "other", "--base-url", "http://x"], "leave out --base-url"),
         (["old", "--candidate", "other", "--resplit"], "leave out --resplit"),
         (["old", "--candidate", "other", "--junit", "other"], "--junit other is one of the files to compare"),
+        (["old", "--candidate", "oth*", "--resume", "other"], "--resume other is one of the files to compare"),
+        (["old", "--candidate", "no-such-*"], "no-such-*: no file has such a name"),
+        (["o*", "--candidate", "old"], "old is given twice"),
+        (["old", "--candidate", "other", "--shard", "0/2"], "--shard shares files out, and the partner of an exchange"),
+        (["old", "--candidate", "other", "--parts", "p"], "shim recordings split --shards COUNT"),
+        (["--candidate", "other", "--merge", "p"], "--merge shares files out"),
+        (["old", "--candidate", "other", "--scheduler", "tcp://h:1"], "leave out --scheduler and give --workers and"),
+        (["old", "--candidate", "like", "--resume", "half"], "half is no journal of shim compare"),
+        (["old", "--candidate", "like", "--resume", "none/journal"], "give a file in a directory that exists"),
     ],
 )
 def test_what_is_refused(
@@ -170,7 +181,112 @@ def test_what_is_refused(
     recording(tmp_path / "empty")
     recording(tmp_path / "half", more=b'{"schema": ')
     recording(tmp_path / "other", ask("something else"))
+    recording(tmp_path / "like", *SAME)
     ran = run_shim("compare", "--json", *arguments)
     assert (ran.status, ran.out) == (2, "")
     assert said in ran.err
     assert len(ran.err.splitlines()) == 1
+
+
+def test_patterns_and_repeated_options_are_one_recording(run_shim: RunShim, tmp_path: Path) -> None:
+    """Files and patterns on either side are paired across all of them, whichever stands in which."""
+    recording(tmp_path / "old-1.jsonl", *SAME[:15])
+    recording(tmp_path / "old-2.jsonl", *SAME[15:])
+    for name, part in (("new-a.jsonl", SAME[30:]), ("new-b.jsonl", SAME[:10]), ("more.jsonl", SAME[10:30])):
+        recording(tmp_path / name, *part)
+    candidate = ["--candidate", str(tmp_path / "new-*.jsonl"), "--candidate", str(tmp_path / "more.jsonl")]
+    ran = run_shim("compare", "--json", str(tmp_path / "old-*.jsonl"), *candidate)
+    told = json.loads(ran.out)
+    assert (ran.status, told["match"], told["pairing"]["pairs"]) == (0, 40, 40)
+    places = [(Path(each["file"]).name, Path(each["partner"]).name) for each in told["verdicts"]]
+    assert (places[0], places[12], places[39]) == (
+        ("old-1.jsonl", "new-b.jsonl:1"),
+        ("old-1.jsonl", "more.jsonl:3"),
+        ("old-2.jsonl", "new-a.jsonl:10"),
+    )
+
+
+def without_times(text: str) -> str:
+    """A report without what a second run would measure anew."""
+    measured = (
+        r'("seconds":|time="|<dt>Spent comparing</dt><dd>)[0-9.e-]+( ms| s)?'
+        r"|[0-9.]+ s \([0-9,]+ a second(, \d workers)?\)|\d{4}-\d\d-\d\d \d\d:\d\d\S*"
+    )
+    return re.sub(measured, r"\1…", text)
+
+
+def told_by(run_shim: RunShim, folder: Path, *arguments: str) -> list[Any]:
+    """All that a run shows and writes, but for times."""
+    junit, page = folder / "junit.xml", folder / "page.html"
+    shown = run_shim("compare", *arguments, "--junit", str(junit), "--html", str(page))
+    as_json = run_shim("compare", *arguments, "--json", "--quiet")
+    texts = (shown.out, shown.err, as_json.out, as_json.err, junit.read_text(), page.read_text())
+    return [shown.status, as_json.status, *map(without_times, texts)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("jinja2") is None, reason="the page needs jinja2")
+def test_workers_and_a_journal_change_nothing(run_shim: RunShim, differing: list[str], tmp_path: Path) -> None:
+    """Table, JSON, JUnit, page and status of several processes, and of a journal's end, are those of one, but for times."""
+    expected = told_by(run_shim, tmp_path, *differing, "--workers", "1")
+    assert expected[0] == 1
+    assert told_by(run_shim, tmp_path, *differing, "--workers", "2") == expected
+    journal = tmp_path / "journal"
+    again = [*differing, "--resume", str(journal)]
+    assert told_by(run_shim, tmp_path, *again) == expected
+    whole = journal.read_bytes()
+    journal.write_bytes(b"".join(whole.splitlines(keepends=True)[:20]) + b'{"line":"torn')
+    assert told_by(run_shim, tmp_path, *again) == expected
+    assert journal.read_bytes().count(b"\n") == whole.count(b"\n")
+
+
+def test_a_journal_of_other_recordings_is_named(run_shim: RunShim, two: list[str], tmp_path: Path) -> None:
+    """A journal that another candidate, other rules or one recording made is status 2 and named, and stays as it is."""
+    journal = tmp_path / "journal"
+    assert run_shim("compare", *two, "--resume", str(journal)).status == 0
+    kept = journal.read_bytes()
+    (tmp_path / "rules.json").write_text('[{"path": "body.seed", "reason": "known", "owner": "us"}]')
+    other = recording(tmp_path / "other.jsonl", *LOST)
+    for arguments, named in (
+        ([two[0], "--candidate", other], "(the candidate's recording)"),
+        ([*two, "--ignore", str(tmp_path / "rules.json")], "(ignore)"),
+        ([*two, "--limit", "39"], "(the control's recording, the candidate's recording)"),
+        ([two[0]], "with other options ("),
+    ):
+        ran = run_shim("compare", *arguments, "--resume", str(journal))
+        assert (ran.status, ran.out) == (2, "")
+        assert named in ran.err
+        assert str(journal) in ran.err
+        assert journal.read_bytes() == kept
+
+
+def test_workers_that_cannot_read_are_told(run_shim: RunShim, two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no worker can read the recordings, that is status 2 in a line, with the reason."""
+
+    def refuse(*_arguments: object, **_settings: object) -> None:
+        raise WorkerError("worker 1 cannot be started: no more processes; give fewer --workers")
+
+    monkeypatch.setattr("shim.cli.compare_recordings.TwoRecordings", refuse)
+    ran = run_shim("compare", *two, "--workers", "2")
+    assert (ran.status, ran.out) == (2, "")
+    assert "the recordings cannot be read: worker 1 cannot be started" in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("size", "workers"), [(None, 1), (1 << 20, 1), (1 << 30, 3)])
+def test_workers_are_used_where_they_pay(
+    two: list[str], monkeypatch: pytest.MonkeyPatch, run_shim: RunShim, size: int | None, workers: int
+) -> None:
+    """Without --workers small recordings, and those of which nobody knows the size, are compared in one process."""
+    taken: list[int] = []
+
+    def note(*_arguments: object, workers: int, **_settings: object) -> None:
+        taken.append(workers)
+        raise WorkerError("enough")
+
+    monkeypatch.setattr("shim.cli.compare_recordings.TwoRecordings", note)
+    monkeypatch.setattr("shim.cli.compare_recordings.Source.size", size, raising=False)
+    monkeypatch.setattr("shim.cli.compare_recordings.Source.__init__", lambda *_: None)
+    monkeypatch.setattr("shim.cli.compare_settings.usable_cores", lambda: 3)
+    run_shim("compare", *two)
+    assert taken == [workers]

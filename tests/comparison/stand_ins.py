@@ -30,9 +30,14 @@ class Obedient:
     """Matches, unless the pair id begins with mismatch, ignored, failed, raise, die or slow."""
 
     rungs: tuple[Rung, ...] = ("wire", "tee")
+    at_once = 1
 
     def __init__(self) -> None:
         self.closed = False
+
+    def compare_all(self, exchanges: Sequence[Exchange]) -> list[list[Verdict]]:
+        """Compare each."""
+        return [self.compare(each) for each in exchanges]
 
     def compare(self, asked: Exchange) -> list[Verdict]:
         """Do what the pair id says, on the wire rung; the tee rung matches."""
@@ -111,4 +116,10 @@ def source_of(*files: str) -> Source:
 def judged(pair_id: str, *, number: int = 0) -> tuple[Line, Judged]:
     """A line, and what came of it."""
     line = Line("a.jsonl", number + 1, number, encoded(pair_id)[0])
-    return line, Judge(Obedient()).judge_all([line])[0]
+    return judged_alone(line)
+
+
+def judged_alone(line: Line, *, details: int = 0) -> tuple[Line, Judged]:
+    """A line with what comes of it, where it is judged by itself."""
+    ((_, found),) = Judge(Obedient(), details=details).judge([line])
+    return line, found

@@ -19,6 +19,7 @@ from msgspec import Struct, json
 from shim.comparison.runs.json_report import encode_plain
 from shim.comparison.runs.judge import Judged
 from shim.comparison.runs.tally import Facts
+from shim.comparison.shadow_rung.observation import ShadowPair
 from shim.comparison.verdict import Verdict
 from shim.recording.private_file import open_private
 
@@ -47,7 +48,12 @@ class _Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     facts: Facts | None = None
     verdicts: tuple[Verdict, ...] = ()
     fault: str = ""
+    partner: str | None = None
+    observed: ShadowPair | None = None
+    unobserved: tuple[str, ...] = ()
 
+
+_KEPT = [name for name in _Entry.__struct_fields__ if name != "line"]
 
 _read_heading: Callable[[bytes], _Heading] = json.Decoder(_Heading).decode
 _read_entry: Callable[[bytes], _Entry] = json.Decoder(_Entry).decode
@@ -98,19 +104,11 @@ class Journal:
                 f"{self._path} was made from other files: exchange {line.number} is not {line.place}. Give the same "
                 f"files in the same order, or {_START_ANEW}"
             )
-        return Judged(
-            number=line.number, pair_id=entry.pair_id, facts=entry.facts, verdicts=entry.verdicts, fault=entry.fault
-        )
+        return Judged(number=line.number, **{name: getattr(entry, name) for name in _KEPT})
 
     def keep(self, line: Line, judged: Judged) -> None:
         """Write down what was found in a line, so that the end of this process loses none of it."""
-        entry = _Entry(
-            line=_hash_of(line),
-            pair_id=judged.pair_id,
-            facts=judged.facts,
-            verdicts=judged.verdicts,
-            fault=judged.fault,
-        )
+        entry = _Entry(line=_hash_of(line), **{name: getattr(judged, name) for name in _KEPT})
         self._file.write(encode_plain(entry) + b"\n")
         self._file.flush()
 
@@ -181,4 +179,6 @@ _BEGINNING = b'{"schema":"shim.journal/'
 
 
 def _hash_of(line: Line) -> str:
-    return hashlib.blake2b(line.data.rstrip(b"\r\n"), digest_size=12).hexdigest()
+    hashed = hashlib.blake2b(line.data.rstrip(b"\r\n"), digest_size=12)
+    hashed.update(line.beside)
+    return hashed.hexdigest()

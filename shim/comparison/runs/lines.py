@@ -26,7 +26,8 @@ _SAMPLE = 1 << 18  # compressed bytes from which the size of the whole is guesse
 class Line(NamedTuple):
     """A line that holds something: its file, its number there from 1, its place among all lines compared from 0.
 
-    `offset` is how many bytes of the file, uncompressed, stand before it.
+    `offset` is how many bytes of the file, uncompressed, stand before it. `beside` is what is to be known besides `data` to judge
+    it: of two recordings the partner, written by `shim.comparison.two_recordings.pair_lines`; empty of one.
     """
 
     file: str
@@ -34,6 +35,7 @@ class Line(NamedTuple):
     number: int
     data: bytes
     offset: int = 0
+    beside: bytes = b""
 
     @property
     def place(self) -> str:

@@ -10,9 +10,9 @@ import contextlib
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from shim.comparison.runs.judge import ComparerMaker, Judge, Judged, batches
+from shim.comparison.runs.judge import ComparerMaker, Judge, Judged, ReadsLines
 from shim.comparison.runs.lines import LineFault
 from shim.comparison.runs.tally import Detail, Tally
 from shim.comparison.runs.workers import WorkerError, Workers
@@ -45,6 +45,7 @@ class Run:
 
     Args:
         make_comparer: called once in each process; picklable where there are workers.
+        reads: makes of a line what is compared; picklable likewise. None: a line is an exchange.
         workers: processes that compare; 1 compares in this one.
         isolated: whether even one compares in a process of its own, so that a line that kills it ends nothing.
         details: how many exchanges that want attention to keep for a closer look.
@@ -62,6 +63,7 @@ class Run:
         self,
         make_comparer: ComparerMaker,
         *,
+        reads: ReadsLines[Any] | None = None,
         workers: int = 1,
         isolated: bool = False,
         details: int = 0,
@@ -75,7 +77,7 @@ class Run:
         self._noted: deque[tuple[int, LineFault]] = deque()  # how many lines were taken before, and the fault
         self.replaced = 0
         self.obituaries: list[str] = []
-        self._make_comparer = make_comparer
+        self._make_comparer, self._reads = make_comparer, reads
         self._workers = workers
         self._isolated = isolated or workers > 1
         self._wanted = details
@@ -83,7 +85,7 @@ class Run:
         self._ignore = tuple(ignore)
         self._journal = journal
 
-    def judge(self, source: Source) -> Generator[tuple[Line, Judged], None, None]:
+    def go_through(self, source: Source) -> Generator[tuple[Line, Judged], None, None]:
         """Compare each line; what comes out is in the lines' order. A line that is unusable is a fault.
 
         Raises:
@@ -118,35 +120,31 @@ class Run:
             self.faults.append(fault)
 
     def _compared(self, lines: Iterator[Line]) -> Iterator[tuple[Line, Judged]]:
-        with contextlib.closing(self._judged(lines)) as found:
-            for line, judged in found:
+        with contextlib.closing(self._make_judge()) as judge:
+            for line, judged in judge.judge(lines):
                 if self._journal is not None:
                     self._journal.keep(line, judged)
                 self._count(line, judged)
                 yield line, judged
 
-    def _judged(self, lines: Iterator[Line]) -> Generator[tuple[Line, Judged], None, None]:
+    def _make_judge(self) -> Judge | Workers:
         if self._isolated:
-            workers = Workers(
-                self._make_comparer, count=self._workers, details=self._wanted, on_replaced=self._replaced
+            return Workers(
+                self._make_comparer,
+                reads=self._reads,
+                count=self._workers,
+                details=self._wanted,
+                on_replaced=self._replaced,
             )
-            with workers:
-                yield from workers.judge(lines)
-            return
-        with contextlib.closing(self._judge_here()) as judge:
-            for batch in batches(lines, lambda: judge.at_once):
-                yield from zip(batch, judge.judge_all(batch), strict=True)
+        try:
+            return Judge(self._make_comparer(), reads=self._reads, details=self._wanted)
+        except Exception as error:  # told as a worker's failure to make one is
+            raise WorkerError(f"the comparer cannot be made: {type(error).__name__}: {error}") from error
 
     def _replaced(self, obituary: str) -> None:
         self.replaced += 1
         if len(self.obituaries) < MOST_FAULTS:
             self.obituaries.append(obituary)
-
-    def _judge_here(self) -> Judge:
-        try:
-            return Judge(self._make_comparer(), details=self._wanted)
-        except Exception as error:  # told as a worker's failure to make one is
-            raise WorkerError(f"the comparer cannot be made: {type(error).__name__}: {error}") from error
 
     def _count(self, line: Line, judged: Judged) -> None:
         self._counted += 1

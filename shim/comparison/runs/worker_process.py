@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from shim.comparison.runs.judge import ComparerMaker, Judge, Judged, batches
+from shim.comparison.runs.judge import ComparerMaker, Judge, Judged, ReadsLines
 from shim.comparison.runs.lines import Line
 
 if TYPE_CHECKING:
@@ -37,17 +38,24 @@ class WorkerEndedError(Exception):
     """A worker ended before its answer."""
 
 
+class JudgeSettings(Struct, frozen=True):
+    """What a worker makes its `Judge` with; pickled into it."""
+
+    make_comparer: ComparerMaker
+    reads: ReadsLines[Any] | None = None
+    details: int = 0
+
+
 class WorkerProcess:
     """The parent's side of one process; `lines` is what it has not answered yet. End it and join it.
 
     Args:
         context: that starts it.
-        make_comparer: pickled into it, and called there.
+        settings: of its `Judge`.
         name: its number, for people.
-        details: of its `Judge`.
     """
 
-    def __init__(self, context: SpawnContext, make_comparer: ComparerMaker, *, name: int, details: int) -> None:
+    def __init__(self, context: SpawnContext, settings: JudgeSettings, *, name: int) -> None:
         self.lines: list[Line] = []
         self.name = name
         self.took = 0.0  # seconds for its last lines
@@ -59,7 +67,7 @@ class WorkerProcess:
         self._process = context.Process(
             target=_work,
             args=(theirs, self._at),
-            kwargs={"make_comparer": make_comparer, "details": details},
+            kwargs={"settings": settings},
             daemon=True,
         )
         self._process.start()
@@ -158,11 +166,15 @@ def _named(lines: Sequence[Line]) -> str:
     return f"{first.place} to {last.place} (exchanges {first.number} to {last.number})"
 
 
-def _work(pipe: Pipe, at: Any, *, make_comparer: ComparerMaker, details: int) -> None:
+def _work(pipe: Pipe, at: Any, *, settings: JudgeSettings) -> None:
     """What a worker does until its pipe ends. Ctrl-C reaches the whole process group; the parent sees to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def note(lines: Sequence[Line]) -> None:
+        at[:] = (lines[0].number, lines[-1].number)
+
     try:
-        judge = Judge(make_comparer(), details=details)
+        judge = Judge(settings.make_comparer(), reads=settings.reads, details=settings.details, on_batch=note)
     except Exception as error:  # noqa: BLE001 - told to the parent, which ends the run with it
         pipe.send(f"{type(error).__name__}: {error}")
         return
@@ -170,15 +182,9 @@ def _work(pipe: Pipe, at: Any, *, make_comparer: ComparerMaker, details: int) ->
         while True:
             lines, alone = pipe.recv()
             if alone:
-                at[:] = (lines[0].number, lines[0].number)
+                note(lines)
                 pipe.send(judge.before_comparing(lines[0]))
-            parts = batches(lines, lambda: judge.at_once)
-            pipe.send([judged for part in parts for judged in _judged(judge, part, at=at)])
-
-
-def _judged(judge: Judge, lines: list[Line], *, at: Any) -> list[Judged]:
-    at[:] = (lines[0].number, lines[-1].number)
-    return judge.judge_all(lines)
+            pipe.send([judged for _, judged in judge.judge(lines)])
 
 
 @contextlib.contextmanager

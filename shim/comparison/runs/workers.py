@@ -1,9 +1,9 @@
 """Worker processes that judge lines side by side, and hand back what they found in the order of the lines.
 
-Not the judging (`judge`), nor one process (`worker_process`). The processes are spawned, not forked: a fork would copy the
-threads' locks of readers and of whoever calls. Theory of operation: a worker has some lines at a time, and is sent the next once
-it has answered. So a worker is always reading when it is written to, no pipe can fill on both sides, and what is in flight is
-bounded: a batch per worker, and the answers that wait for an earlier one (`_WINDOW`).
+Not the judging (`judge`, whose verbs these are), nor a process (`worker_process`). The processes are spawned, not forked: a fork
+would copy the threads' locks of readers and of whoever calls. Theory of operation: a worker has some lines at a time, and is sent
+the next once it has answered. So a worker is always reading when it is written to, no pipe can fill on both sides, and what is in
+flight is bounded: a batch per worker, and the answers that wait for an earlier one (`_WINDOW`).
 
 A worker that ends early is replaced. The lines it was at are then tried one by one, while nothing else is compared; one that ends
 its process again is judged to have failed its comparator, with what ended the process. Its other lines are handed out again.
@@ -16,11 +16,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from shim.comparison.runs.judge import ComparerMaker, Judged, batches
+from shim.comparison.runs.judge import ComparerMaker, Judged, ReadsLines, batches
 from shim.comparison.runs.lines import Line
 from shim.comparison.runs.worker_process import (
+    JudgeSettings,
     Pipe,
     WorkerEndedError,
     WorkerError,
@@ -49,6 +50,7 @@ class Workers:
     Args:
         make_comparer: pickled into each worker, and called there.
         count: how many processes.
+        reads: likewise pickled; of each worker's `Judge`.
         details: of each worker's `Judge`.
         on_replaced: told of each worker that ended early: which, how, and what it had.
     """
@@ -58,12 +60,12 @@ class Workers:
         make_comparer: ComparerMaker,
         *,
         count: int,
+        reads: ReadsLines[Any] | None = None,
         details: int = 0,
         on_replaced: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._make_comparer = make_comparer
-        self._details = details
+        self._settings = JudgeSettings(make_comparer, reads=reads, details=details)
         self._on_replaced = on_replaced
         self._workers: dict[int, WorkerProcess] = {}
         self._held: dict[int, _Piece] = {}  # a worker's name -> what it has
@@ -170,7 +172,7 @@ class Workers:
 
     def _start(self, name: int) -> None:
         try:
-            worker = WorkerProcess(self._context, self._make_comparer, name=name, details=self._details)
+            worker = WorkerProcess(self._context, self._settings, name=name)
         except OSError as error:
             words = f"worker {name} cannot be started: {error.strerror or error}; give fewer --workers"
             raise WorkerError(words) from error

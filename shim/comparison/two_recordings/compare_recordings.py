@@ -1,46 +1,47 @@
 """Two recordings compared: requests exactly, by the wire rung, and answers by rates and times, never by their text.
 
-Not the pairing (`recorded_sides`), the fields of an answer (`recorded_observation`) nor how they are judged (`shadow_report`).
-Memory grows by the index alone, some 140 bytes an exchange: bodies are read when their turn comes, and answers are judged over
-a bounded sample.
+Not the pairing (`recorded_sides`), one pair (`pair_comparer`), nor the going through all of them, in one process or in several
+(`shim.comparison.runs.run`). Memory grows by the index alone, 129 bytes a pair: bodies are read when their turn comes, and
+answers are judged over a bounded sample.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shim.comparison.runs.judge import Judged
+from shim.comparison.runs.judge import Judge
 from shim.comparison.runs.lines import Line, LineFault
-from shim.comparison.runs.run import DETAIL_BYTES, MOST_FAULTS
-from shim.comparison.runs.tally import Detail, Tally, facts_of
-from shim.comparison.shadow_rung.observation import CallObservation, ShadowPair
+from shim.comparison.runs.run import MOST_FAULTS, Run
+from shim.comparison.runs.workers import Workers
 from shim.comparison.shadow_rung.shadow_report import ShadowReport, report_of
-from shim.comparison.two_recordings.keys import TIER_WORDS, TIERS
+from shim.comparison.two_recordings.index_lines import NoComparer, ReadsKeys
+from shim.comparison.two_recordings.pair_comparer import PairComparer
+from shim.comparison.two_recordings.pair_lines import PairLines, ReadsPairs
 from shim.comparison.two_recordings.pair_sample import PairSample
-from shim.comparison.two_recordings.pairing import ALONE
-from shim.comparison.two_recordings.recorded_observation import observation_of
-from shim.comparison.two_recordings.recorded_sides import PairingCounts, Recorded, RecordedSides, places_alone
-from shim.comparison.two_recordings.without_partner import Askings, added, missing
+from shim.comparison.two_recordings.recorded_sides import PairingCounts, Recorded, RecordedSides
 from shim.comparison.verdict import Outcome
-from shim.comparison.wire_rung.compare_wire import compare_wire
-from shim.recording.exchange import Exchange, UnreadableExchangeError
-from shim.recording.files import RecordError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from shim.comparison.rules import IgnoreRule
-    from shim.comparison.two_recordings.indexed_recording import IndexedRecording
+    from shim.comparison.runs.journal import Journal
+    from shim.comparison.runs.judge import Judged
+    from shim.comparison.runs.tally import Tally
     from shim.comparison.verdict import Verdict
 
 MOST_PAIRS: Final = 50_000
-"""PairedPlaces whose answers are judged: shares are then known within half a point, and more would fill memory."""
+"""Pairs whose answers are judged: shares are then known within half a point, and more would fill memory."""
+
+
+_Told = TypeVar("_Told")
 
 
 class RecordingsReport(Struct, frozen=True, kw_only=True):
@@ -74,6 +75,7 @@ def compare_recordings(
     on_verdict: Callable[[Verdict], object] | None = None,
     confidence: float = 0.95,
     minimum_pairs: int = 30,
+    workers: int = 1,
 ) -> RecordingsReport:
     """Compare what two clients, whichever they are, asked and got.
 
@@ -87,15 +89,20 @@ def compare_recordings(
         on_verdict: is told of each.
         confidence: with which all bounds of what is said of answers hold together.
         minimum_pairs: with which a field of answers is judged at all.
+        workers: processes that compare. They are spawned: a script needs its `if __name__ == "__main__":`.
 
     Raises:
         UnusableFileError: a file is missing, is a directory, may not be read, is given twice, or holds nothing; or no two
             exchanges belong together.
+        WorkerError: workers cannot begin, or end early over too many pairs.
         ValueError: `confidence` or `minimum_pairs` is out of its range.
     """
     report_of((), confidence=confidence, minimum_pairs=minimum_pairs)  # refuses them before the work
-    with TwoRecordings(control, candidate, baseline=baseline, ignore=ignore) as run:
-        for _, judged in run.judge():
+    with (
+        TwoRecordings(control, candidate, baseline=baseline, ignore=ignore, workers=workers) as run,
+        contextlib.closing(run.go_through()) as found,
+    ):
+        for _, judged in found:
             if on_verdict is not None:
                 for verdict in judged.verdicts:
                     on_verdict(verdict)
@@ -107,14 +114,18 @@ class TwoRecordings:
     """The comparison under way, pair by pair. Close it; belongs to one thread.
 
     Args:
-        control, candidate, baseline, ignore: as of `compare_recordings`, and what is raised.
+        control, candidate, baseline, ignore, workers: as of `compare_recordings`, and what is raised.
         details: how many verdicts that want attention to keep with their exchanges.
         limit: how many lines of each recording to take; None for all.
+        open_journal: opens what an earlier run found, to which what this one finds is added; it is given what verdicts depend
+            on: the rules, and what the recordings are known again by.
+        on_read: is told of each line that was read for the pairing.
 
     Attributes:
         tally: what requests came to so far.
         pairing: how the recordings were paired.
         details, faults: the first verdicts that want attention, and the first of what was unusable.
+        obituaries: what ended the first of those workers that had to be replaced; `replaced` counts all.
     """
 
     def __init__(
@@ -126,27 +137,62 @@ class TwoRecordings:
         ignore: Iterable[IgnoreRule] = (),
         details: int = 0,
         limit: int | None = None,
+        workers: int = 1,
+        open_journal: Callable[[dict[str, Any]], Journal] | None = None,
+        on_read: Callable[[], object] = lambda: None,
     ) -> None:
-        self.tally = Tally()
-        self.details: list[Detail] = []
-        self.faults: list[LineFault] = []
         self._ignore = tuple(ignore)
-        self._wanted, self._room = details, DETAIL_BYTES
         self._sample = PairSample(MOST_PAIRS)
         self._unobserved: Counter[str] = Counter()
-        self._position = 0
-        self._sides = RecordedSides(control, candidate, baseline=baseline, limit=limit, on_fault=self._fault)
-        self.pairing = self._sides.counts
+        faults, ended = _First[LineFault](), _First[str]()
+        with contextlib.ExitStack() as opened:
+            with contextlib.closing(_index_judge(workers, on_replaced=ended.add)) as judge:
+                sides = RecordedSides(
+                    control,
+                    candidate,
+                    baseline=baseline,
+                    limit=limit,
+                    on_fault=faults.add,
+                    judge=judge,
+                    on_read=on_read,
+                )
+            opened.callback(sides.close)
+            journal = None
+            if open_journal is not None:
+                journal = opened.enter_context(open_journal(_options(sides, self._ignore)))
+            self.pairing = sides.counts
+            self._lines = PairLines(sides)
+            self._run = Run(
+                partial(PairComparer, self._ignore),
+                reads=ReadsPairs(),
+                workers=workers,
+                details=details,
+                ignore=self._ignore,
+                journal=journal,
+            )
+            self._opened = opened.pop_all()
+        for fault in faults.kept:
+            self._run.fault(fault)
+        self._run.tally.unusable += faults.count - len(faults.kept)
+        self._ended_before = ended.count
+        self.tally, self.details, self.faults = self._run.tally, self._run.details, self._run.faults
+        self.obituaries = self._run.obituaries
+        self.obituaries += ended.kept
+
+    @property
+    def replaced(self) -> int:
+        """How many workers ended early and were replaced."""
+        return self._ended_before + self._run.replaced
 
     @property
     def size(self) -> int:
         """How many there are to be judged: pairs, and exchanges without a partner."""
-        return len(self._sides.control) + len(self._sides.pairs.alone)
+        return self._lines.size or 0
 
     @property
     def position(self) -> int:
-        """How many are judged."""
-        return self._position
+        """How many were read for it; with workers some more than are judged."""
+        return self._lines.position
 
     @property
     def idle_rules(self) -> list[IgnoreRule]:
@@ -157,18 +203,19 @@ class TwoRecordings:
             if place not in self.tally.covered and rule.rung in (None, "wire")
         ]
 
-    def judge(self) -> Generator[tuple[Line, Judged], None, None]:
-        """Compare pair after pair in the control's order, then tell what the candidate alone asked. Once."""
-        sides = self._sides
-        alone = (places_alone(sides.pairs), sides.pairs.alone)
-        askings = Askings(sides.control.columns, sides.candidate.columns, alone=alone)
-        for place in range(len(sides.control)):
-            line = sides.control.place(place)
-            yield line, self._counted(line, partial(self._of_control, line, askings=askings))
-        for number, place in enumerate(sides.pairs.alone, start=len(sides.control)):
-            line = sides.candidate.place(place)
-            told = partial(self._of_candidate, line, askings=askings, number=number)
-            yield line._replace(number=number), self._counted(line, told)
+    def go_through(self) -> Generator[tuple[Line, Judged], None, None]:
+        """Compare pair after pair in the control's order, then tell what the candidate alone asked. Once.
+
+        Raises:
+            JournalError: the journal is of other recordings.
+            WorkerError: as `compare_recordings`.
+        """
+        with contextlib.closing(self._run.go_through(self._lines)) as found:
+            for line, judged in found:
+                self._unobserved.update(judged.unobserved)
+                if judged.observed is not None:
+                    self._sample.add(judged.observed)
+                yield line, judged
 
     def answers(self, *, confidence: float = 0.95, minimum_pairs: int = 30) -> ShadowReport:
         """What the answers of the pairs so far came to."""
@@ -178,92 +225,13 @@ class TwoRecordings:
 
     def close(self) -> None:
         """Close the files."""
-        self._sides.close()
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
-
-    def _counted(self, line: Line, judge: Callable[[], tuple[Judged, Exchange]]) -> Judged:
-        """What came of a line, counted; a line that can no longer be read is a fault."""
-        self._position += 1
-        try:
-            judged, exchange = judge()
-        except (RecordError, OSError) as error:
-            fault = f"it cannot be read again ({error}); compare files that nobody writes to"
-            self._fault(LineFault(line.file, line.line, fault))
-            return Judged(number=line.number, fault=fault)
-        if judged.facts is not None:
-            self.tally.add(judged.facts, judged.verdicts, ignore=self._ignore)
-        self._keep_details(line, judged, exchange=exchange)
-        return judged
-
-    def _of_control(self, line: Line, *, askings: Askings) -> tuple[Judged, Exchange]:
-        sides, place = self._sides, line.number
-        control = sides.control.read(place)
-        partner = sides.pairs.partners[place]
-        if partner == ALONE:
-            found = missing(
-                control,
-                place=line.place,
-                askings=askings.of_control(place),
-                other=_files(sides.candidate),
-                ignore=self._ignore,
-            )
-            where = ""
-        else:
-            candidate = sides.candidate.read(partner)
-            where = sides.candidate.place(partner).place
-            tier = TIERS[sides.pairs.tiers[place]]
-            found = _with_partner(compare_wire(control, candidate, ignore=self._ignore), where=where, tier=tier)
-            self._observe(place, control, candidate=candidate)
-        return _judged(found, control, number=place, partner=where), control
-
-    def _of_candidate(self, line: Line, *, askings: Askings, number: int) -> tuple[Judged, Exchange]:
-        candidate = self._sides.candidate.read(line.number)
-        found = added(
-            candidate,
-            place=line.place,
-            askings=askings.of_candidate(line.number),
-            other=_files(self._sides.control),
-            ignore=self._ignore,
-        )
-        judged = _judged(found, candidate, number=number, partner="")
-        if judged.facts is None:
-            return judged, candidate
-        # How long the candidate took is no time of the control's.
-        return replace(judged, facts=replace(judged.facts, finished=None, first_byte=None)), candidate
-
-    def _observe(self, place: int, control: Exchange, *, candidate: Exchange) -> None:
-        """Keep what is compared of both answers, and of the baseline's where there is one."""
-        try:
-            seen = observation_of(control), observation_of(candidate)
-        except UnreadableExchangeError as error:
-            self._unobserved[str(error)] += 1
-            return
-        facts = facts_of(control)
-        self._sample.add(
-            ShadowPair(
-                pair_id=control.pair_id,
-                at=control.started_at,
-                model=facts.model,
-                control=seen[0],
-                candidate=seen[1],
-                baseline=self._baseline_of(place),
-            )
-        )
-
-    def _baseline_of(self, place: int) -> CallObservation | None:
-        sides = self._sides
-        if sides.baseline is None or sides.again is None or sides.again.partners[place] == ALONE:
-            return None
-        try:
-            return observation_of(sides.baseline.read(sides.again.partners[place]))
-        except UnreadableExchangeError as error:
-            self._unobserved[f"the baseline: {error}"] += 1
-            return None
 
     def _notes(self, kept: int) -> list[str]:
         """What a reader should know of how these answers were chosen."""
@@ -274,36 +242,30 @@ class TwoRecordings:
             notes.append(f"{self.pairing.baseline_alone:,} exchanges of the baseline have no partner in the control.")
         return notes
 
-    def _fault(self, fault: LineFault) -> None:
-        self.tally.unusable += 1
-        if len(self.faults) < MOST_FAULTS:
-            self.faults.append(fault)
 
-    def _keep_details(self, line: Line, judged: Judged, *, exchange: Exchange) -> None:
-        response = exchange.response
-        weight = max(0, exchange.request.length) + (0 if response is None else response.length)
-        if judged.wants_attention and len(self.details) < self._wanted and weight <= self._room:
-            self._room -= weight
-            for verdict in judged.verdicts:
-                self.details.append(Detail(verdict=verdict, exchange=exchange, file=line.file, line=line.line))
+class _First(Generic[_Told]):
+    """The first of what is told before there is a run to count it, and how much it was."""
 
+    def __init__(self) -> None:
+        self.kept: list[_Told] = []
+        self.count = 0
 
-def _judged(verdict: Verdict, exchange: Exchange, *, number: int, partner: str) -> Judged:
-    return Judged(
-        number=number,
-        pair_id=exchange.pair_id,
-        facts=facts_of(exchange),
-        verdicts=(replace(verdict, number=number),),
-        partner=partner,
-    )
+    def add(self, told: _Told) -> None:
+        self.count += 1
+        if len(self.kept) < MOST_FAULTS:
+            self.kept.append(told)
 
 
-def _with_partner(verdict: Verdict, *, where: str, tier: str) -> Verdict:
-    """The verdict, and in its words where the partner stands and what made it one."""
-    if verdict.outcome == Outcome.MATCH:
-        return verdict
-    return replace(verdict, message=f"{verdict.message}\n  partner    {where}, by {TIER_WORDS[tier]}")
+def _index_judge(workers: int, *, on_replaced: Callable[[str], object]) -> Judge | Workers:
+    """What makes the keys of lines, in as many processes as compare afterwards."""
+    if workers == 1:
+        return Judge(NoComparer(), reads=ReadsKeys())
+    return Workers(NoComparer, reads=ReadsKeys(), count=workers, on_replaced=on_replaced)
 
 
-def _files(index: IndexedRecording) -> str:
-    return ", ".join(index.files)
+def _options(sides: RecordedSides, ignore: Iterable[IgnoreRule]) -> dict[str, Any]:
+    """What the verdicts depend on, as plain JSON, for the journal to be known by."""
+    return {
+        "ignore": [[rule.path, rule.rule, rule.rung, rule.reason, rule.owner] for rule in ignore],
+        **{f"the {side}'s recording": identity for side, identity in sides.identities.items()},
+    }

@@ -21,8 +21,11 @@ from shim.comparison.two_recordings.indexed_recording import IndexedRecording
 from shim.comparison.two_recordings.keys import TIERS
 from shim.comparison.two_recordings.pairing import ALONE, PairedPlaces, paired
 from shim.recording.files import STDIN
+from shim.recording.remote import shown
 
 if TYPE_CHECKING:
+    from shim.comparison.runs.judge import Judge
+    from shim.comparison.runs.workers import Workers
     from shim.recording.exchange import Role
 
 Recorded: TypeAlias = "str | PathLike[str] | Sequence[str | PathLike[str]]"
@@ -64,6 +67,8 @@ class RecordedSides:
         baseline: what the control's client asked and got once more; none where it is empty.
         limit: how many lines of each to take; None for all.
         on_fault: is told of each line that cannot be used.
+        judge: makes the keys, as of `IndexedRecording`.
+        on_read: is told that a line was read.
 
     Attributes:
         control, candidate, baseline: the indices.
@@ -84,12 +89,16 @@ class RecordedSides:
         baseline: Recorded,
         limit: int | None,
         on_fault: Callable[[LineFault], None],
+        judge: Judge | Workers | None = None,
+        on_read: Callable[[], object] = lambda: None,
     ) -> None:
         named = [_named(each) for each in (control, candidate, baseline)]
         _refuse_twice([file for files in named for file in files])
         with contextlib.ExitStack() as opened:
             indices = [
-                opened.enter_context(_indexed(side, files, limit=limit, on_fault=on_fault))
+                opened.enter_context(
+                    _indexed(side, files, limit=limit, on_fault=on_fault, judge=judge, on_read=on_read)
+                )
                 for side, files in zip(SIDES, named, strict=True)
                 if files or side != "baseline"
             ]
@@ -100,6 +109,18 @@ class RecordedSides:
             self.counts = self._counts()
             self._refuse_strangers()
             self._opened = opened.pop_all()
+
+    @property
+    def identities(self) -> dict[str, str]:
+        """Side -> what its recording is known again by."""
+        indices = (self.control, self.candidate, self.baseline)
+        return {side: "" if index is None else index.identity for side, index in zip(SIDES, indices, strict=True)}
+
+    def forget_keys(self) -> None:
+        """Let go of what is not needed once all are paired."""
+        for index in (self.control, self.candidate, self.baseline):
+            if index is not None:
+                index.forget_keys()
 
     def close(self) -> None:
         """Close the files."""
@@ -140,25 +161,35 @@ def _named(recorded: Recorded) -> tuple[str, ...]:
 
 def _refuse_twice(files: Sequence[str]) -> None:
     """Refuse one file in two places: what is compared with itself is always the same."""
-    for number, file in enumerate(files):
-        twice = next((other for other in files[:number] if _is_same(file, other)), None)
-        if twice is not None:
-            also = "" if twice == file else f", as {twice}"
+    known: dict[object, str] = {}
+    for file in files:
+        key = _known_by(file)
+        if key in known:
+            also = "" if known[key] == file else f", as {known[key]}"
             raise UnpairedRecordingsError(
-                f"{file} is given twice{also}: compared with itself a recording proves nothing; "
+                f"{shown(file)} is given twice{also}: compared with itself a recording proves nothing; "
                 f"give one recording of each client{', and a third of the control' if len(files) > 2 else ''}"
             )
+        known[key] = file
 
 
-def _is_same(file: str, other: str) -> bool:
-    if STDIN in (file, other):
-        return file == other
-    one, two = Path(file), Path(other)
-    return file == other or (one.exists() and two.exists() and one.samefile(two))
+def _known_by(file: str) -> object:
+    """What a file is, however its name is spelt."""
+    try:
+        held = None if file == STDIN else Path(file).stat()
+    except OSError:  # a URL; or it is not there, which is told by whoever opens it
+        held = None
+    return file if held is None else (held.st_dev, held.st_ino)
 
 
 def _indexed(
-    side: str, files: Sequence[str], *, limit: int | None, on_fault: Callable[[LineFault], None]
+    side: str,
+    files: Sequence[str],
+    *,
+    limit: int | None,
+    on_fault: Callable[[LineFault], None],
+    judge: Judge | Workers | None,
+    on_read: Callable[[], object],
 ) -> IndexedRecording:
     """The index of a side; refused where it holds nothing."""
     faults: list[LineFault] = []
@@ -169,13 +200,13 @@ def _indexed(
         on_fault(fault)
 
     role: Role = "candidate" if side == "candidate" else "control"
-    index = IndexedRecording(files, role=role, limit=limit, on_fault=note)
+    index = IndexedRecording(files, role=role, limit=limit, on_fault=note, judge=judge, on_read=on_read)
     if len(index):
         return index
     index.close()
     why = f" ({faults[0]})" if faults else ""
     raise UnpairedRecordingsError(
-        f"the {side}, {', '.join(files)}, holds no exchange that can be used{why}; record it anew"
+        f"the {side}, {', '.join(index.files)}, holds no exchange that can be used{why}; record it anew"
     )
 
 

@@ -6,12 +6,14 @@ cover it: path `request`, rule `wire.missing` or `wire.added`.
 
 from __future__ import annotations
 
-from collections import Counter
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from shim.comparison.explanation import asked, concluded
 from shim.comparison.two_recordings.keys import TIERS, last_words, test_of
+from shim.comparison.two_recordings.pairing import sorted_keys
 from shim.comparison.verdict import ABSENT, Mismatch, Verdict
 from shim.wire.masking import mask_keys
 
@@ -29,7 +31,7 @@ class Askings:
 
     Args:
         control, candidate: the columns of each side.
-        alone: the places without a partner, of the control and of the candidate.
+        alone: the places without a partner, of the control and of the candidate, in order.
     """
 
     def __init__(
@@ -39,21 +41,31 @@ class Askings:
         *,
         alone: tuple[Iterable[int], Iterable[int]],
     ) -> None:
-        self._columns = control[_REQUEST], candidate[_REQUEST]
-        wanted = {column[place] for column, places in zip(self._columns, alone, strict=True) for place in places}
-        self._counts = tuple(Counter(key for key in column if key in wanted) for column in self._columns)
+        columns = control[_REQUEST], candidate[_REQUEST]
+        self._places = tuple(array("I", places) for places in alone)
+        self._counts: list[list[array[int]]] = []  # of each side's places, how often either side asks the same
+        if not any(self._places):
+            return
+        known = [sorted_keys(column) for column in columns]
+        for column, places in zip(columns, self._places, strict=True):
+            self._counts.append([array("I", (_count(keys, column[place]) for place in places)) for keys in known])
 
     def of_control(self, place: int) -> tuple[int, int]:
         """How often the control, and how often the candidate, asks what the control's exchange at a place does."""
-        return self._of(self._columns[0][place])
+        return self._of(0, place)
 
     def of_candidate(self, place: int) -> tuple[int, int]:
         """Likewise of the candidate's exchange."""
-        return self._of(self._columns[1][place])
+        return self._of(1, place)
 
-    def _of(self, key: int) -> tuple[int, int]:
-        ours, theirs = self._counts
-        return ours[key], theirs[key]
+    def _of(self, side: int, place: int) -> tuple[int, int]:
+        number = bisect_left(self._places[side], place)
+        ours, theirs = self._counts[side]
+        return ours[number], theirs[number]
+
+
+def _count(keys: Column, key: int) -> int:
+    return bisect_right(keys, key) - bisect_left(keys, key)
 
 
 def missing(

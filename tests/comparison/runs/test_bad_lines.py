@@ -67,7 +67,7 @@ def test_a_bad_line_is_one_line(name: str, tmp_path: Path) -> None:
     before, after = (encode_exchange(exchange(pair_id=each)) for each in ("before", "after"))
     path.write_bytes(before + ODD[name] + b"\n" + after)
     run = Run(create_comparer, details=10)
-    found = [judged for _, judged in run.judge(Source([str(path)]))]
+    found = [judged for _, judged in run.go_through(Source([str(path)]))]
     run_of = {judged.pair_id: {verdict.outcome for verdict in judged.verdicts} for judged in found}
     assert run_of["before"] == run_of["after"] == {Outcome.MATCH}
     assert found[1].fault or {verdict.outcome for verdict in found[1].verdicts} & {

@@ -13,13 +13,13 @@ from shim.comparison.runs.tally import Facts
 from shim.comparison.verdict import Outcome, Verdict
 from shim.recording.exchange import Exchange
 from shim.recording.files import encode_exchange
-from tests.comparison.stand_ins import Obedient, Together, encoded
+from tests.comparison.stand_ins import Obedient, Together, encoded, judged_alone
 from tests.helpers.exchanges import exchange
 
 
 def judge(data: bytes, *, details: int = 0) -> Judged:
     """Judge one line, the eighth of its file."""
-    return Judge(Obedient(), details=details).judge_all([Line("a.jsonl", 8, 7, data)])[0]
+    return judged_alone(Line("a.jsonl", 8, 7, data), details=details)[1]
 
 
 def test_verdicts_are_numbered() -> None:
@@ -74,7 +74,7 @@ def test_readings_are_had_for_the_first_that_want_attention() -> None:
     """What both sides made of it is read for as many exchanges as asked for, and only where something is amiss."""
     judges = Judge(Obedient(), details=1)
     lines = encoded("match-0", "mismatch-1", "mismatch-2")
-    found = [judges.judge_all([Line("a", number + 1, number, data)])[0] for number, data in enumerate(lines)]
+    found = [each for _, each in judges.judge(Line("a", place + 1, place, data) for place, data in enumerate(lines))]
     assert [each.readings is not None for each in found] == [False, True, False]
 
 
@@ -102,19 +102,28 @@ def test_many_lines_are_judged_as_each_by_itself() -> None:
     """Unusable lines and the candidate's own between them, each line gets what it gets alone."""
     together = Together()
     lines = lines_of(*MIXED)
-    assert Judge(together).judge_all(lines) == [Judge(Obedient()).judge_all([line])[0] for line in lines]
-    assert together.given == [4]
+    assert list(Judge(together).judge(lines)) == [judged_alone(line) for line in lines]
+    assert together.given == [2, 2]
 
 
 def test_a_comparer_that_raises_among_many_is_told_of_its_own() -> None:
     """One exchange that a comparer cannot stand leaves the verdicts on the others as they are."""
     lines = lines_of(*MIXED, *encoded("raise-6", "match-7"))
-    assert Judge(Together()).judge_all(lines) == [Judge(Obedient()).judge_all([line])[0] for line in lines]
+    assert list(Judge(Together()).judge(lines)) == [judged_alone(line) for line in lines]
 
 
-def test_a_judge_wants_as_many_as_its_comparer() -> None:
-    """How many lines are best judged together is the comparer's to say; one where it does not."""
-    assert (Judge(Together()).at_once, Judge(Obedient()).at_once) == (3, 1)
+def batches_of(comparer: Obedient, *, count: int) -> list[int]:
+    """How many of so many lines are compared together, batch after batch."""
+    told: list[int] = []
+    judge_of_all = Judge(comparer, on_batch=lambda batch: told.append(len(batch)))
+    assert len(list(judge_of_all.judge(lines_of(*encoded(*["match"] * count))))) == count
+    return told
+
+
+def test_as_many_lines_are_judged_together_as_the_comparer_wants() -> None:
+    """How many lines are best judged together is the comparer's to say, and they are told before they are compared."""
+    assert batches_of(Together(), count=7) == [3, 3, 1]
+    assert batches_of(Obedient(), count=3) == [1, 1, 1]
 
 
 def test_a_batch_is_full_by_number_or_by_bytes() -> None:
@@ -143,10 +152,9 @@ class Stricter(Strict):
         return [self.compare(each) for each in exchanges]
 
 
-@pytest.mark.parametrize(("make", "at_once"), [(Strict, 1), (Stricter, 3)])
-def test_who_compares_one_in_a_way_of_its_own_is_given_one(make: type[Together], at_once: int) -> None:
+@pytest.mark.parametrize(("make", "together"), [(Strict, [1, 1]), (Stricter, [2])])
+def test_who_compares_one_in_a_way_of_its_own_is_given_one(make: type[Together], together: list[int]) -> None:
     """A comparer that defines `compare` anew is asked by it, not by the inherited way for many."""
-    judge_of_all = Judge(make())
-    found = judge_of_all.judge_all(lines_of(*encoded("match-0", "match-1")))
-    assert judge_of_all.at_once == at_once
-    assert {verdict.outcome for each in found for verdict in each.verdicts} == {Outcome.MISMATCH}
+    found = list(Judge(make()).judge(lines_of(*encoded("match-0", "match-1"))))
+    assert {verdict.outcome for _, each in found for verdict in each.verdicts} == {Outcome.MISMATCH}
+    assert batches_of(make(), count=2) == together

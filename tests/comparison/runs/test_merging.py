@@ -50,7 +50,7 @@ def share(
     held = Shard(files, index=shard[0], count=shard[1], plan=plan, folder=folder)
     run = Run(Obedient, details=DETAILS, ignore=IGNORE)
     try:
-        for number, (line, judged) in enumerate(run.judge(held)):
+        for number, (line, judged) in enumerate(run.go_through(held)):
             if number == stop_after:
                 return held
             last = run.details[-1] if run.details else None
@@ -65,7 +65,7 @@ def told(run: Run, source: Source) -> tuple[bytes, bytes, str]:
     """The JSON, the JUnit report and the page of a run, as the command line writes them."""
     json_form, junit_form = io.BytesIO(), io.BytesIO()
     json_report, junit = JsonReport(json_form), JUnitReport(junit_form)
-    for line, judged in run.judge(source):
+    for line, judged in run.go_through(source):
         for verdict in judged.verdicts:
             json_report.add(verdict, file=line.file, line=line.line)
             junit.add(verdict, file=line.file, line=line.line)
@@ -123,7 +123,7 @@ def test_two_that_run_the_same_shard_do_no_harm(files: list[str], tmp_path: Path
         thread.join()
     assert len(folder.names()) == len(files) + 1
     run = Run(refuse, journal=(parts := MergedParts(folder)))
-    assert len(list(run.judge(parts))) == 8
+    assert len(list(run.go_through(parts))) == 8
 
 
 def test_the_same_shard_twice_is_the_same_bytes(
@@ -143,7 +143,7 @@ def test_a_file_that_changes_under_its_shard_has_no_part(files: list[str], tmp_p
     plan = plan_of([identify(file) for file in files], OPTIONS)
     settle(folder, plan)
     shard = Shard(files, index=0, count=1, plan=plan, folder=folder)
-    for line, judged in Run(Obedient).judge(shard):
+    for line, judged in Run(Obedient).go_through(shard):
         if line.number == 1:
             with Path(files[0]).open("ab") as file:
                 file.write(b"\n")
@@ -239,7 +239,7 @@ def test_a_part_that_is_not_whole_is_told(files: list[str], tmp_path: Path, cut:
     part.write_bytes(part.read_bytes()[:-cut])
 
     def merge() -> None:
-        list(Run(refuse, journal=(parts := MergedParts(folder))).judge(parts))
+        list(Run(refuse, journal=(parts := MergedParts(folder))).go_through(parts))
 
     with pytest.raises(PartsError, match=rf"{part.name} is not whole.*remove it, and run its shard again"):
         merge()

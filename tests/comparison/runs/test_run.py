@@ -38,7 +38,7 @@ def test_a_run_counts_everything(tmp_path: Path, workers: int) -> None:
     """One process and several come to the same tally, lines and details."""
     file = recorded(tmp_path / "a.jsonl", *WORDS)
     run = Run(Obedient, workers=workers, details=10)
-    found = [judged.pair_id for _, judged in run.judge(source_of(file))]
+    found = [judged.pair_id for _, judged in run.go_through(source_of(file))]
     assert found == list(WORDS)
     assert [run.tally.count(outcome) for outcome in Outcome] == [7, 1, 1, 3]
     assert [(detail.line, detail.verdict.rung, detail.exchange.pair_id) for detail in run.details] == [
@@ -56,7 +56,7 @@ def test_unusable_lines_are_counted_and_passed_over(tmp_path: Path) -> None:
     file = recorded(tmp_path / "a.jsonl", *WORDS)
     Path(file).write_bytes(b"{}\n" * 150 + Path(file).read_bytes() + b'{"schema"')
     run = Run(Obedient)
-    list(run.judge(source_of(file)))
+    list(run.go_through(source_of(file)))
     assert (run.tally.exchanges, run.tally.unusable, len(run.faults)) == (6, 151, run_module.MOST_FAULTS)
     assert str(run.faults[1]).startswith(f"{file}:2: ")
 
@@ -65,11 +65,11 @@ def test_details_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """No more details are kept than asked for, nor than there is room for in bytes."""
     file = recorded(tmp_path / "a.jsonl", *["mismatch"] * 30)
     run = Run(Obedient, details=5)
-    list(run.judge(source_of(file)))
+    list(run.go_through(source_of(file)))
     assert len(run.details) == 5
     monkeypatch.setattr(run_module, "DETAIL_BYTES", 3000)
     run = Run(Obedient, details=5)
-    list(run.judge(source_of(file)))
+    list(run.go_through(source_of(file)))
     assert 1 <= len(run.details) < 5
 
 
@@ -78,16 +78,16 @@ def test_a_run_goes_on_where_it_ended(tmp_path: Path) -> None:
     file = recorded(tmp_path / "a.jsonl", *WORDS)
     Path(file).write_bytes(b"{}\n" + Path(file).read_bytes())
     whole = Run(Obedient, details=5)
-    list(whole.judge(source_of(file)))
+    list(whole.go_through(source_of(file)))
     with Journal(tmp_path / "journal", options={}) as journal:
-        broken = Run(Obedient, journal=journal).judge(source_of(file))
+        broken = Run(Obedient, journal=journal).go_through(source_of(file))
         for _ in range(4):
             next(broken)
         broken.close()
     Counting.compared = 0
     with Journal(tmp_path / "journal", options={}) as journal:
         run = Run(Counting, details=5, journal=journal)
-        assert len(list(run.judge(source_of(file)))) == 7
+        assert len(list(run.go_through(source_of(file)))) == 7
     assert Counting.compared == 3
     assert (run.tally, run.faults) == (whole.tally, whole.faults)
     assert [detail.verdict for detail in run.details] == [detail.verdict for detail in whole.details]
@@ -99,7 +99,7 @@ def test_a_finished_run_is_only_recalled(tmp_path: Path) -> None:
     for make in (Obedient, refuse):
         with Journal(tmp_path / "journal", options={}) as journal:
             run = Run(make, workers=2, journal=journal)
-            assert len(list(run.judge(source_of(file)))) == 6
+            assert len(list(run.go_through(source_of(file)))) == 6
     assert run.tally.exchanges == 6
 
 
@@ -108,7 +108,7 @@ def test_a_journal_of_other_files_is_refused(tmp_path: Path) -> None:
     for name, words in (("a", WORDS), ("b", WORDS[1:])):
         file = recorded(tmp_path / name, *words)
         with Journal(tmp_path / "journal", options={}) as journal:
-            found = Run(Obedient, journal=journal).judge(source_of(file))
+            found = Run(Obedient, journal=journal).go_through(source_of(file))
             if name == "a":
                 list(found)
                 continue
@@ -123,7 +123,7 @@ def test_a_deadly_line_is_judged_once(tmp_path: Path) -> None:
     for replaced in (2, 0):
         with Journal(tmp_path / "journal", options={}) as journal:
             run = Run(Obedient, workers=2, details=5, journal=journal)
-            assert len(list(run.judge(source_of(file)))) == 201
+            assert len(list(run.go_through(source_of(file)))) == 201
         assert [run.tally.count(outcome) for outcome in Outcome] == [400, 0, 0, 2]
         assert [(each.line, each.verdict.outcome) for each in run.details] == [(101, Outcome.FAILED)] * 2
         assert (run.replaced, len(run.obituaries)) == (replaced, replaced)
@@ -137,7 +137,7 @@ def test_a_run_that_workers_cannot_do_leaves_what_came_before(tmp_path: Path, mo
     with Journal(tmp_path / "journal", options={}) as journal:
         run = Run(Obedient, workers=2, journal=journal)
         with pytest.raises(WorkerError, match="workers ended early"):
-            list(run.judge(source_of(file)))
+            list(run.go_through(source_of(file)))
     assert 1 <= run.tally.exchanges <= 20
     kept = (tmp_path / "journal").read_text().count("\n") - 1
     assert kept == run.tally.exchanges
@@ -151,7 +151,7 @@ from tests.comparison.stand_ins import Obedient, source_of
 
 if __name__ == "__main__":
     run = Run(Obedient, workers=int(sys.argv[2]), details=50)
-    for _ in run.judge(source_of(sys.argv[1])):
+    for _ in run.go_through(source_of(sys.argv[1])):
         pass
     assert run.tally.exchanges == int(sys.argv[3])
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -11,7 +11,7 @@ from typing import Any
 
 from shim.recording.exchange import Exchange
 from shim.recording.files import encode_exchange
-from tests.helpers.exchanges import exchange
+from tests.helpers.exchanges import ANSWER, exchange
 
 RESPONSES_URL = "https://api.openai.com/v1/responses"
 EMBEDDINGS_URL = "https://api.openai.com/v1/embeddings"
@@ -70,3 +70,10 @@ def recording(path: Path, *exchanges: Exchange, more: bytes = b"") -> str:
     """A file of these exchanges, and more bytes behind them."""
     path.write_bytes(b"".join(map(encode_exchange, exchanges)) + more)
     return str(path)
+
+
+def answered(text: str = "Hello.", *, reason: str = "stop", seconds: float = 1.0, status: int = 200) -> Exchange:
+    """An exchange to take an answer from."""
+    choice = {**ANSWER["choices"][0], "message": {"role": "assistant", "content": text}, "finish_reason": reason}
+    answer = {**ANSWER, "choices": [choice]} if status == 200 else {"error": {"message": text}}
+    return exchange({}, json.dumps(answer).encode(), status=status, finished=seconds)

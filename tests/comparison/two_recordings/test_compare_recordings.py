@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,17 +14,10 @@ from shim.comparison import IgnoreRule, RecordingsReport, Verdict, compare_recor
 from shim.comparison.two_recordings import compare_recordings as module
 from shim.comparison.two_recordings.compare_recordings import TwoRecordings
 from shim.recording.exchange import Exchange
-from tests.comparison.two_recordings.asked import EMBEDDINGS_URL, ask, ask_responses, recording
-from tests.helpers.exchanges import ANSWER, exchange
+from tests.comparison.two_recordings.asked import EMBEDDINGS_URL, answered, ask, ask_responses, recording
+from tests.helpers.exchanges import exchange
 
 COUNT = 60
-
-
-def answered(text: str = "Hello.", *, reason: str = "stop", seconds: float = 1.0, status: int = 200) -> Exchange:
-    """An exchange to take an answer from."""
-    choice = {**ANSWER["choices"][0], "message": {"role": "assistant", "content": text}, "finish_reason": reason}
-    answer = {**ANSWER, "choices": [choice]} if status == 200 else {"error": {"message": text}}
-    return exchange({}, json.dumps(answer).encode(), status=status, finished=seconds)
 
 
 def traffic(
@@ -186,7 +178,7 @@ def test_ignore_rules_hold_here_too(files: Files) -> None:
     idle = IgnoreRule(path="body.seed", reason="never sent", owner="ann")
     control, candidate = files(ask("q")), files(ask("q", temperature=None))
     with TwoRecordings(control, candidate, ignore=[known, idle]) as run:
-        (judged,) = [judged for _, judged in run.judge()]
+        (judged,) = [judged for _, judged in run.go_through()]
         assert judged.verdicts[0].outcome == "ignored"
         assert judged.partner == f"{candidate}:1"
         assert run.idle_rules == [idle]
@@ -207,7 +199,7 @@ def test_a_file_that_is_cut_meanwhile_is_a_fault(files: Files) -> None:
     control, candidate = files(ask("q1"), ask("q2")), files(ask("q1"), ask("q2"))
     with TwoRecordings(control, candidate) as run:
         Path(candidate).write_bytes(Path(candidate).read_bytes()[:-200])
-        judged = [each for _, each in run.judge()]
+        judged = [each for _, each in run.go_through()]
     assert [bool(each.fault) for each in judged] == [False, True]
     assert f"{control}:2: it cannot be read again" in str(run.faults[0])
 
@@ -216,7 +208,7 @@ def test_details_are_bounded(files: Files) -> None:
     """No more exchanges are kept for a closer look than asked for."""
     control = files(*(ask(f"q{number}") for number in range(5)))
     with TwoRecordings(control, files(*(ask(f"q{number}", seed=1) for number in range(5))), details=2) as run:
-        assert len([judged for _, judged in run.judge() if judged.wants_attention]) == 5
+        assert len([judged for _, judged in run.go_through() if judged.wants_attention]) == 5
         assert len(run.details) == 2
 
 

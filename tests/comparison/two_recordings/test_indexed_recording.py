@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from shim.comparison.runs.lines import LineFault
+from shim.comparison.runs.lines import LineFault, UnusableFileError
+from shim.comparison.two_recordings import indexed_recording as module
 from shim.comparison.two_recordings.indexed_recording import IndexedRecording
 from shim.recording.exchange import Exchange, Role
 from shim.recording.files import RecordError, encode_exchange
@@ -98,10 +99,68 @@ def test_a_file_that_changed_is_told(tmp_path: Path) -> None:
 
 
 def test_no_body_stays_in_memory(tmp_path: Path) -> None:
-    """The index of an exchange takes less than a hundred bytes, however long its body is."""
+    """The index of an exchange takes 49 bytes, however long its body is, and 16 once its keys are let go."""
     long = ask("q" * 10_000)
     index, _ = indexed(recording(tmp_path / "a.jsonl", *[long] * 20))
     with index:
-        held = [*index.columns, index._file_numbers, index._lines, index._offsets]
-        assert sum(column.itemsize for column in held) + 1 < 100
+        assert bytes_of(index) + 1 == 49  # and one while it is made, for its role
+        index.forget_keys()
         assert len(index) == 20
+        assert index.read(19) == long
+        assert sum(len(column) for column in index.columns) == 0
+
+
+def bytes_of(index: IndexedRecording) -> int:
+    """What an exchange takes in the columns of an index."""
+    return sum(column.itemsize for column in (*index.columns, index._file_numbers, index._lines, index._offsets))
+
+
+def test_more_than_can_be_kept_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recording of more exchanges than an index may hold is refused at the first of them, with what to do."""
+    monkeypatch.setattr(module, "MOST_EXCHANGES", 2)
+    file = recording(tmp_path / "a.jsonl", *THREE)
+    with pytest.raises(UnusableFileError, match=r"a\.jsonl:3: a recording of more than 2 exchanges .* give a --limit"):
+        indexed(file)
+    indexed(file, limit=2)[0].close()
+
+
+def descriptors() -> int:
+    """How many descriptors this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
+def test_many_files_take_few_descriptors(tmp_path: Path) -> None:
+    """However many files a side has, compressed or not, no more are open than a few."""
+    plain = [recording(tmp_path / f"{number}.jsonl", ask(f"q{number}")) for number in range(40)]
+    packed = []
+    for number, file in enumerate(plain):
+        packed.append(str(tmp_path / f"{number}.gz"))
+        Path(packed[-1]).write_bytes(gzip.compress(Path(file).read_bytes().rstrip()))
+    before = descriptors()
+    index, _ = indexed(*plain, *packed)
+    with index:
+        assert [index.read(number) for number in range(80)] == [ask(f"q{number % 40}") for number in range(80)]
+        assert descriptors() - before <= module._MOST_OPEN + 1
+        assert index.place(79).place == f"{packed[-1]}:1"
+    assert descriptors() == before
+
+
+def test_a_recording_is_known_again(tmp_path: Path) -> None:
+    """The same files are known again; another order, another question and another name are not."""
+    first, second = recording(tmp_path / "a.jsonl", *THREE[:2]), recording(tmp_path / "b.jsonl", THREE[2])
+    other = recording(tmp_path / "c.jsonl", replace(THREE[2], request=ask("else").request))
+    known = []
+    for files in ((first, second), (first, second), (second, first), (first, other)):
+        with indexed(*files)[0] as index:
+            known.append(index.identity)
+    assert known[0] == known[1]
+    assert len(set(known)) == 3
+
+
+def test_a_url_is_read_like_a_file(tmp_path: Path) -> None:
+    """A recording at a URL is fetched once, and read again in any order."""
+    pytest.importorskip("fsspec")
+    index, faults = indexed(Path(recording(tmp_path / "a.jsonl", *THREE)).as_uri())
+    assert read_backwards(index) == list(reversed(THREE))
+    assert not faults

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from array import array
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shim.comparison.two_recordings.pairing import ALONE, PairedPlaces, paired
+from shim.comparison.two_recordings import pairing
+from shim.comparison.two_recordings.pairing import ALONE, PairedPlaces, paired, sorted_keys
 
 
 def pair(control: list[tuple[int, int]], candidate: list[tuple[int, int]]) -> PairedPlaces:
@@ -63,3 +66,16 @@ def test_a_recording_pairs_with_itself_in_place(side: list[tuple[int, int]]) -> 
     found = pair(side, side)
     assert all(partner in (place, ALONE) for place, partner in enumerate(found.partners))
     assert all((partner == ALONE) == (side[place] == (0, 0)) for place, partner in enumerate(found.partners))
+
+
+@pytest.mark.parametrize("share", [1, 4, 1 << 16])
+def test_shares_make_no_difference(monkeypatch: pytest.MonkeyPatch, share: int) -> None:
+    """However few exchanges are sorted together, the same find each other, and keys come in the same order."""
+    rng = random.Random(3)  # noqa: S311 - made-up keys
+    known = [rng.getrandbits(64) for _ in range(40)]
+    sides = [[(rng.choice([0, *known]), rng.choice(known)) for _ in range(count)] for count in (300, 280)]
+    expected = pair(*sides)
+    monkeypatch.setattr(pairing, "_SHARE", share)
+    found = pair(*sides)
+    assert (found.partners, found.tiers, found.alone) == (expected.partners, expected.tiers, expected.alone)
+    assert list(sorted_keys(array("Q", known * 2))) == sorted(known * 2)
