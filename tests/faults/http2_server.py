@@ -37,6 +37,8 @@ from tests.faults.http2_frames import (
 from tests.helpers.raw_server import Connection, RawServer
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from typing_extensions import Self
 
 BESIDE, FAULTY = b"BESIDE", b"FAULTY"
@@ -69,8 +71,10 @@ class Http2Server:
         self._raw.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._raw.__exit__()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._raw.__exit__(kind, error, trace)
 
     @property
     def url(self) -> str:

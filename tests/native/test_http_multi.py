@@ -132,7 +132,7 @@ def test_a_loop_that_waits_as_told_takes_few_turns(server: FakeOpenAI) -> None:
         turn(multi, at_most=10)
         turns += 1
     assert turns < 20
-    assert 1.0 <= time.monotonic() - began < 1.5
+    assert 1.0 <= time.monotonic() - began < 5  # a turn would wait for 10
     multi.close()
 
 
