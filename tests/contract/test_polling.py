@@ -1,4 +1,4 @@
-"""The provider contract, every promise of it, driven by waiting inside: each provider, as the last resort, layered, migrating."""
+"""The provider contract, driven by waiting inside: each provider, as the last resort, layered, migrating."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_the_limit_of_connecting_is_kept(limit: int) -> None:
         recorder, began = Recorder(), time.monotonic()
         multi.submit(post(url), recorder)
         drive(multi, lambda: recorder.done)
-        assert TICK <= time.monotonic() - began < TICK + 1
+        assert TICK <= time.monotonic() - began < TICK + 5
         assert [fault.kind for fault in recorder.ends if fault] == ["timeout"]
         multi.close()
 

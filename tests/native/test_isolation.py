@@ -33,7 +33,7 @@ def test_a_server_that_says_nothing_harms_no_other_stream(make: Make, server: Fa
         arrive(provider, server, 1)
         while not stalled.done:
             ended += ask(provider, stream=True).completion.ok
-        assert LIMIT <= time.monotonic() - began < LIMIT + 1
+        assert LIMIT <= time.monotonic() - began < LIMIT + 5
     assert stalled.error.category is ErrorCategory.TIMEOUT
     assert ended > 5
 
