@@ -9,6 +9,7 @@ select have no descriptor: who waits has to be given the sockets themselves, or 
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import selectors
 from collections.abc import Callable
@@ -59,6 +60,16 @@ class Poller(Protocol):
 def as_wait(milliseconds: int) -> float:
     """A timeout, -1 for none, as `Poller.ready` takes it."""
     return LONGEST_WAIT if milliseconds < 0 else min(milliseconds / 1000, LONGEST_WAIT)
+
+
+def wait_for(descriptor: int, *limits_ms: int) -> bool:
+    """Wait until one descriptor is readable, no longer than each limit says, of which -1 is none; return whether it is."""
+    milliseconds = min((each for each in limits_ms if each >= 0), default=-1)
+    if not hasattr(_select, "poll"):
+        return bool(select.select([descriptor], [], [], as_wait(milliseconds))[0])
+    poll = _select.poll()
+    poll.register(descriptor, _select.POLLIN)
+    return bool(poll.poll(math.ceil(1000 * as_wait(milliseconds))))
 
 
 def make_poller(*, plain: bool = False) -> Poller:

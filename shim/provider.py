@@ -173,7 +173,10 @@ OnCompletion: TypeAlias = Callable[[Completion], object]
 
 
 class Polling(Protocol):
-    """What a provider may offer besides: wait inside, as curl_multi_poll does. A turn is then one system call less."""
+    """What a provider may offer besides: wait inside, as curl_multi_poll does. A turn is then one system call less.
+
+    It offers all three, or none.
+    """
 
     def poll(self, timeout_ms: int = -1) -> int:
         """Wait, then `perform()`, and return what that does.

@@ -18,13 +18,15 @@ from shim.descriptors import descriptors_for
 class Wakeup:
     """Readable from `ring()` until `hear()`. Belongs to one thread; one that is never heard, an alarm, is rung from any.
 
-    `ring_from_anywhere()` comes from any thread, whatever its own is doing; `quiet()` hears it. `is_ringing`: by its own thread.
+    `ring_from_anywhere()` comes from any thread, whatever its own is doing; `quiet()` hears it, and `hear_others()`.
+    `is_ringing`: by its own thread.
     """
 
-    __slots__ = ("_descriptor", "_lock", "_sockets", "is_ringing")
+    __slots__ = ("_descriptor", "_lock", "_sockets", "_was_rung", "is_ringing")
 
     def __init__(self) -> None:
         self.is_ringing = False
+        self._was_rung = False  # from anywhere, and not heard since
         # Between threads that ring and the one that closes: the number is another file's after that. Re-entrant, since a
         # signal handler may ring while its own thread closes.
         self._lock = threading.RLock()
@@ -57,7 +59,7 @@ class Wakeup:
             os.eventfd_write(self._descriptor, 1)
 
     def ring_from_anywhere(self) -> None:
-        """Make it readable, from any thread; closed it stays quiet. Only `quiet()` is sure to hear it."""
+        """Make it readable, from any thread; closed it stays quiet. `hear()` does not hear it."""
         with self._lock:
             if self._descriptor < 0:
                 return
@@ -66,6 +68,7 @@ class Wakeup:
                     self._sockets[1].send(b"!")
             elif sys.platform == "linux":
                 os.eventfd_write(self._descriptor, 1)
+            self._was_rung = True  # last: what is readable is always going to be heard
 
     def hear(self) -> bool:
         """Make it quiet again; return whether its own thread had rung it."""
@@ -73,6 +76,12 @@ class Wakeup:
             return False
         self.quiet()
         return True
+
+    def hear_others(self) -> None:
+        """Make it quiet if it was rung from anywhere since; what its own thread rang for, it rings for again."""
+        if self._was_rung and self._descriptor >= 0:
+            self._was_rung = False  # first, for the same reason
+            self.quiet()
 
     def quiet(self) -> None:
         """Make it quiet, whoever rang it."""

@@ -242,6 +242,25 @@ def test_what_is_not_a_connection_is_no_connection_that_ended(*, plain: bool) ->
     sockets.close()
 
 
+@pytest.mark.parametrize("has_poll", [True, False], ids=["poll", "select"])
+def test_one_descriptor_is_waited_for_as_long_as_the_shortest_limit_says(
+    monkeypatch: pytest.MonkeyPatch, pair: tuple[socket.socket, socket.socket], *, has_poll: bool
+) -> None:
+    """`wait_for` tells whether it became readable; -1 sets no limit, and none at all waits for it."""
+    if not has_poll:
+        monkeypatch.setattr(pollers, "_select", object())
+    ours, theirs = pair
+    began = time.monotonic()
+    assert not pollers.wait_for(ours.fileno(), 10_000, 30, -1)
+    assert 0.03 <= time.monotonic() - began < 5
+    assert not pollers.wait_for(ours.fileno(), 0)
+    later = threading.Timer(0.05, theirs.send, (b"!",))
+    later.start()
+    assert pollers.wait_for(ours.fileno(), -1, -1)
+    later.join()
+    assert pollers.wait_for(ours.fileno(), 10**12)
+
+
 def test_without_a_descriptor_for_many_the_sockets_waited_for_are_named() -> None:
     """As a last resort `fdset()` names the bell and what is waited for; what is kept is not named, but looked at all the same."""
     sockets = Sockets(plain=True)

@@ -62,14 +62,30 @@ def test_another_thread_rings_it_until_it_is_quiet(wakeup: Wakeup) -> None:
     assert wakeup.hear()
 
 
+def test_what_others_rang_is_heard_alone(wakeup: Wakeup) -> None:
+    """`hear_others()` makes quiet what was rung from anywhere, and leaves alone what its own thread rang."""
+    wakeup.ring()
+    wakeup.hear_others()
+    assert is_readable(wakeup)
+    assert wakeup.hear()
+    for _ in range(2):
+        wakeup.ring_from_anywhere()
+        wakeup.hear_others()
+        assert not is_readable(wakeup)
+    wakeup.ring()  # nothing of the others is left that would keep it from being rung
+    assert is_readable(wakeup)
+
+
 def test_a_closed_one_is_rung_in_vain(wakeup: Wakeup) -> None:
     """Ringing from another thread after the closing touches no descriptor, whoever has its number by then."""
     number = wakeup.fileno()
+    wakeup.ring_from_anywhere()
     wakeup.close()
     ours, theirs = socket.socketpair()  # the system gives the lowest numbers there are
     with ours, theirs:
         assert number in (ours.fileno(), theirs.fileno())
         wakeup.ring_from_anywhere()
+        wakeup.hear_others()
         assert not select.select([ours, theirs], [], [], 0)[0]
 
 

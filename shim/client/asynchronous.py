@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from shim.client.loop_providers import AsyncInbox, AsyncOpenRequest, LoopSeats
 from shim.client.pool import ClientClosedError, StreamOutcome, error_of, result_of
 from shim.factory import ProviderKind, name_of, provider_maker
+from shim.loops.gathering import gather_seconds
 from shim.model import (
     ErrorCategory,
     ModelRequest,
@@ -48,12 +49,15 @@ class AsyncClient:
         kind: "legacy", "native", or a callable that takes `settings` and returns a provider.
         max_buffered_events: how many events may wait for a slow reader; past that, or past 1 MiB of their text, its server is
             held back until half is read. Of a provider that can hold none back the stream ends with category aborted.
+        gather_ms: how long events of streams may wait for more, as `AsyncioDriver` takes it: never while a whole answer is under
+            way in the same loop. 0 lets nothing wait.
         deadlines, retries, telemetry: limits of time, how often a request is tried, and what OpenTelemetry is told, as
             `shim.create_provider` takes them.
         settings: the provider's own. Names are checked here; no provider is made and no environment read before the first use.
 
     Raises:
         ValueError: no such kind, or `max_buffered_events` is not a positive integer.
+        InvalidRequestError: `gather_ms` is no number from 0 to 1000.
         TypeError: a setting the provider does not take; the message names those it takes.
     """
 
@@ -62,6 +66,7 @@ class AsyncClient:
         kind: ProviderKind = "legacy",
         *,
         max_buffered_events: int = MAX_BUFFERED_EVENTS,
+        gather_ms: float = 0,
         deadlines: Deadlines | None = None,
         retries: RetryPolicy | None = None,
         telemetry: Telemetry | None = None,
@@ -71,11 +76,12 @@ class AsyncClient:
             raise ValueError(
                 "max_buffered_events is not a positive integer; give how many events may wait for a slow reader"
             )
+        gather_seconds(gather_ms)  # refused here, not at the first request
         make = provider_maker(kind, settings, deadlines=deadlines, retries=retries, telemetry=telemetry)
         self._kind = name_of(kind)
         self._limit = max_buffered_events
         self._closed = False
-        self._seats = PerProcess(lambda: LoopSeats(make))
+        self._seats = PerProcess(lambda: LoopSeats(make, gather_ms=gather_ms))
 
     async def complete(self, request: ModelRequest, *, options: CallOptions | None = None) -> ModelResponse:
         """Ask and wait for the whole answer.

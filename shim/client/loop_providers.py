@@ -153,7 +153,7 @@ class AsyncOpenRequest:
 class LoopSeat:
     """One loop's provider, and the driver that attaches it."""
 
-    def __init__(self, provider: Provider, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, provider: Provider, loop: asyncio.AbstractEventLoop, *, gather_ms: float = 0) -> None:
         from shim.loops.asyncio_loop import AsyncioDriver
 
         self.provider = provider
@@ -161,7 +161,7 @@ class LoopSeat:
         self._closed = False
         self._process = os.getpid()
         try:
-            self._driver = AsyncioDriver(provider, loop=loop)
+            self._driver = AsyncioDriver(provider, loop=loop, gather_ms=gather_ms)
         except BaseException:
             provider.close()
             raise
@@ -212,11 +212,12 @@ class LoopSeat:
 class LoopSeats:
     """The providers of one async client in one process, by loop."""
 
-    def __init__(self, make: Callable[[], Provider]) -> None:
+    def __init__(self, make: Callable[[], Provider], *, gather_ms: float = 0) -> None:
         import asyncio
 
         self._running_loop = asyncio.get_running_loop
         self._make = make
+        self._gather_ms = gather_ms
         self._lock = threading.Lock()
         self._closed = False
         self._by_loop: dict[asyncio.AbstractEventLoop, LoopSeat] = {}
@@ -225,7 +226,7 @@ class LoopSeats:
     def of_running_loop(self) -> LoopSeat:
         """The running loop's seat, made at its first request."""
         loop = self._running_loop()
-        return self._by_loop.get(loop) or self._add(LoopSeat(self._make(), loop))
+        return self._by_loop.get(loop) or self._add(LoopSeat(self._make(), loop, gather_ms=self._gather_ms))
 
     def take_all(self) -> list[LoopSeat]:
         """Hand over every seat, and make no more."""

@@ -42,6 +42,7 @@ from shim.legacy_adapter.shared_mailbox import SharedMailbox
 from shim.model import InvalidRequestError, ModelRequest
 from shim.model.caps import Caps
 from shim.model.checks import kind_of
+from shim.poller import wait_for
 from shim.provider import OnCompletion, OnEvent, RequestHandle
 from shim.wire import chat
 
@@ -192,6 +193,23 @@ class LegacyProvider(ProviderBase):
         finally:
             self._performing = False
         return len(self._calls)
+
+    def poll(self, timeout_ms: int = -1) -> int:
+        """Wait on the one descriptor itself, then perform; see `Polling`."""
+        self.wait(timeout_ms)
+        return self.perform()
+
+    def wait(self, timeout_ms: int = -1) -> bool:
+        """Wait until a thread has left something, or one wakes this up; see `Polling`."""
+        if self._performing:
+            raise RuntimeError("poll() was called from inside perform(): a callback must not call it")
+        limit = self.timeout()  # which refuses a forked child
+        return not self._closed and wait_for(self._client.fileno(), limit, timeout_ms)
+
+    def wakeup(self) -> None:
+        """End a wait from any thread; see `Polling`."""
+        self._check_process()
+        self._client.wakeup()
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""

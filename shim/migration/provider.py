@@ -4,12 +4,13 @@ Not the deciding (`rollout`), not the providers themselves, which arrive as argu
 (`watching`). Theory of operation. One decision per request, kept for its whole life: it is started in its arm and stays there,
 whatever the policy does meanwhile. Two ways lead from the candidate to control, and both are counted: a request that the
 candidate refuses before anything is sent, and, with `fallback`, one that failed before its first event. Nothing leads the other
-way. Both arms are driven by every turn; one descriptor tells of both.
+way. Both arms are driven by every turn; one descriptor tells of both, and of who wakes this up from another thread.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NoReturn, final
@@ -22,7 +23,17 @@ from shim.migration.serving import Serving
 from shim.migration.watching import Watching, decided
 from shim.model import ModelRequest
 from shim.poller import READ, as_wait, make_poller
-from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, Provider, ProviderClosedError, RequestHandle
+from shim.provider import (
+    CallOptions,
+    Completion,
+    ForkedProviderError,
+    OnCompletion,
+    OnEvent,
+    Provider,
+    ProviderClosedError,
+    RequestHandle,
+)
+from shim.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -101,8 +112,10 @@ class MigratingProvider:
         self._counts = dict.fromkeys(MigratingCounts.__struct_fields__, 0)
         self._closed = False
         self._performing = False
+        self._process = os.getpid()
         self._poller = make_poller()
-        for each in (control, candidate):
+        self._wakeup = Wakeup()
+        for each in (control, candidate, self._wakeup):
             self._poller.watch(each.fileno(), READ)
 
     @property
@@ -139,7 +152,7 @@ class MigratingProvider:
         (read, write, odd), (more_read, more_write, more_odd) = self._control.fdset(), self._candidate.fdset()
         if self._poller.fileno() is not None and len(read) == len(more_read) == 1 and not (write or more_write):
             return [one], [], []
-        return read + more_read, write + more_write, odd + more_odd
+        return [*read, *more_read, self._wakeup.fileno()], write + more_write, odd + more_odd
 
     def timeout(self) -> int:
         """Milliseconds until `perform()` wants to be called; see `Provider`."""
@@ -162,6 +175,12 @@ class MigratingProvider:
         milliseconds = sooner(timeout_ms, self.timeout())  # which refuses a forked child, as the arms do
         return not self._closed and bool(self._poller.ready(as_wait(milliseconds)))
 
+    def wakeup(self) -> None:
+        """End a wait for either arm, from any thread; see `Polling`."""
+        if os.getpid() != self._process and not self._closed:
+            raise ForkedProviderError(f"provider {self.name!r}", self._process)
+        self._wakeup.ring_from_anywhere()
+
     def may_gather(self, hurry: Callable[[], object] | None = None) -> bool:
         """Whether events may gather, where both arms can tell; see `Gathering`."""
         told = [getattr(arm, "may_gather", None) for arm in (self._control, self._candidate)]
@@ -172,6 +191,7 @@ class MigratingProvider:
         if self._performing:
             raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
         self._performing = True
+        self._wakeup.hear_others()
         try:
             return self._control.perform() + self._candidate.perform()
         finally:
@@ -187,9 +207,20 @@ class MigratingProvider:
             self._control.cancel()
             self._candidate.cancel()
             return
-        serving = self._open.get(handle.id)
-        if serving is not None and serving.handle is handle:
+        serving = self._serving_of(handle)
+        if serving is not None:
             serving.cancel()
+
+    def pause(self, handle: RequestHandle) -> bool:
+        """Hold one stream back, where its arm can; see `Pausing`."""
+        serving = self._serving_of(handle)
+        return serving is None or serving.pause()
+
+    def resume(self, handle: RequestHandle) -> None:
+        """Go on with it; see `Pausing`."""
+        serving = self._serving_of(handle)
+        if serving is not None:
+            serving.resume()
 
     def close(self) -> None:
         """Cancel and deliver what is open in both arms, release everything; see `Provider`. The rollout is left open."""
@@ -198,6 +229,7 @@ class MigratingProvider:
         self._closed = True
         with ExitStack() as closing:
             closing.callback(self._poller.close)
+            closing.callback(self._wakeup.close if os.getpid() == self._process else self._wakeup.release)
             closing.callback(self._watching.end)  # after the arms: what waited there carries our header
             closing.callback(self._candidate.close)
             closing.callback(self._control.close)
@@ -216,6 +248,11 @@ class MigratingProvider:
         raise TypeError(
             "a MigratingProvider cannot be pickled: its arms hold sockets and keys; make one where it is needed"
         )
+
+    def _serving_of(self, handle: RequestHandle) -> Serving | None:
+        """The request of a handle, while it is open."""
+        serving = self._open.get(handle.id)
+        return serving if serving is not None and serving.handle is handle else None
 
     def _check_open(self) -> None:
         if self._closed:

@@ -42,6 +42,7 @@ class Serving:
         "_fallback",
         "_has_begun",
         "_inner",
+        "_is_held",
         "_on_event",
         "_withheld",
         "decision",
@@ -75,6 +76,7 @@ class Serving:
         self._on_event = on_event
         self._fallback = fallback
         self._has_begun = False
+        self._is_held = False
         self._withheld: StreamError | None = None
 
     @property
@@ -103,6 +105,20 @@ class Serving:
             on_event = self._watch_first if withholds and callable(self._on_event) else self._on_event
             self._inner = through.start_stream(self.request, on_event, on_completion, options=self.options)
         self.provider = provider
+        if self._is_held:
+            self.pause()
+
+    def pause(self) -> bool:
+        """Hold it back in its arm, where that can; one that control takes over later is held back there."""
+        pause = getattr(self.provider, "pause", None)
+        self._is_held = pause is not None and bool(pause(self._inner))
+        return self._is_held
+
+    def resume(self) -> None:
+        """Go on with it, where it was held back."""
+        if self._is_held:
+            self._is_held = False
+            self.provider.resume(self._inner)  # type: ignore[attr-defined]  # it could be paused: see `Pausing`
 
     def cancel(self) -> None:
         """Cancel it in its arm."""

@@ -155,6 +155,11 @@ def _check_choice_and_format(request: ModelRequest) -> None:
             _check_kind("tool_choice.name", choice.name, kinds=(str,), remedy="give the tool's name")
     if isinstance(form, ResponseFormat):
         _check_word("response_format.type", form.type, words=_RESPONSE_FORMATS)
+        if not (form.schema is UNSET or form.schema is None):
+            _check_kind("response_format.schema", form.schema, kinds=(Mapping,), remedy="give a JSON schema as a dict")
+    for field, value in (("tool_choice", choice), ("response_format", form)):
+        if isinstance(value, OpaquePart):
+            _check_kind(f"{field}.data", value.data, kinds=(dict,), remedy="give the whole object as a dict")
 
 
 def _check_messages(messages: object) -> None:
@@ -198,7 +203,7 @@ def _check_part(place: str, part: object, *, allowed: Kinds) -> None:
         if not isinstance(value, str) and not (value is None and name.endswith("?")):
             remedy = "give the JSON text, as json.dumps makes it" if name == "arguments" else "give a string"
             raise _wrong(f"{place}.{name.rstrip('?')}", value, remedy=remedy)
-    if isinstance(part, (TextPart, ToolCallPart, ReasoningPart)):
+    if isinstance(part, (TextPart, RefusalPart, ToolCallPart, ReasoningPart)):
         _check_kind(f"{place}.extra", part.extra, kinds=(dict,), remedy="give a dict of further fields")
     if isinstance(part, ToolCallPart):
         _check_word(f"{place}.kind", part.kind, words=_KINDS_OF_CALL)

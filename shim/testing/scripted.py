@@ -28,6 +28,7 @@ from shim.model import (
 )
 from shim.model.checks import kind_of
 from shim.model.exhaustive import assert_never
+from shim.poller import wait_for
 from shim.provider import (
     CallOptions,
     Completion,
@@ -138,6 +139,7 @@ class ScriptedProvider:
         self._ended: deque[tuple[OnCompletion, Completion]] = deque()
         self._accepted = 0
         self._closed = False
+        self._performing = False
         self._wakeup = Wakeup()
         self._process = os.getpid()
 
@@ -187,12 +189,32 @@ class ScriptedProvider:
         """Take every step that is due."""
         self._check_process()
         now = self._clock()
+        self._performing = True
+        self._wakeup.hear_others()
         try:
             for run in list(self._running.values()):
                 self._advance(run, now)
         finally:
+            self._performing = False
             self._update_signal()
         return len(self._running)
+
+    def poll(self, timeout_ms: int = -1) -> int:
+        """Wait, then take every step that is due."""
+        self.wait(timeout_ms)
+        return self.perform()
+
+    def wait(self, timeout_ms: int = -1) -> bool:
+        """Wait for the next step, for what was started or cancelled, or for a wake-up."""
+        if self._performing:
+            raise RuntimeError("poll() was called from inside perform(): a callback must not call it")
+        limit = self.timeout()  # which refuses a forked child
+        return not self._closed and wait_for(self._wakeup.fileno(), limit, timeout_ms)
+
+    def wakeup(self) -> None:
+        """End a wait, or the next one, from any thread."""
+        self._check_process()
+        self._wakeup.ring_from_anywhere()
 
     def info_read(self) -> int:
         """Deliver the completions known at the call; those its callbacks cause wait for the next."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from typing import Final
+from typing import Any, Final
 
 from shim.model import ErrorCategory, ProviderError
 
@@ -21,7 +21,7 @@ MAX_RATIO: Final = 300
 _RATIO_COUNTS_FROM: Final = 1024 * 1024  # decoded bytes: a short body may be as repetitive as it likes
 _PIECE: Final = 1024 * 1024  # decoded at a time, so that no call makes more than it may
 _TELLING: Final = 64  # bytes of a body called deflate that tell raw deflate from text
-_KEPT: Final = 4 * 1024  # encoded bytes that are undone again where damage is found: more often would cost more
+_KEPT: Final = 16 * 1024  # encoded bytes that are undone again where damage is found: of most streams, all there are
 
 _IDENTITY: Final = frozenset({"", "identity", "none"})
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
@@ -229,48 +229,49 @@ class ContentDecoder:
 class _Inflater:
     """zlib's, of which what stands before damage can be had too: zlib itself gives nothing of a feed with damage in it.
 
-    A copy of an earlier state is kept, and what was fed since, so that what is told does not depend on how a body was split.
+    What was fed is kept, so that what is told does not depend on how a body was split; of a long body the latest of it, and a
+    copy of the state before that. Such a copy takes some 40 KiB, and as long as many events: of most streams none is made.
     """
 
-    __slots__ = ("_earlier", "_fed", "_given", "_room", "zlib")
+    __slots__ = ("_earlier", "_fed", "_given", "_window", "zlib")
 
     def __init__(self, window: int) -> None:
         self.zlib = zlib.decompressobj(window)
-        self._fed: list[bytes] = []
-        self._keep()
-
-    def _keep(self) -> None:
-        """Keep a copy of the state as it is."""
-        self._earlier = self.zlib.copy()
-        self._fed.clear()
-        self._given = 0
-        self._room = _KEPT
+        self._window = window
+        self._earlier: Any = None  # as new
+        self._fed = bytearray()  # since then
+        self._given = 0  # bytes, likewise
 
     def decompress(self, data: bytes, most: int) -> bytes:
         """As zlib's."""
-        inflater = self.zlib
+        inflater, fed = self.zlib, self._fed
         piece = inflater.decompress(data, most)
-        self._room -= len(data)
-        if self._room < 0 or inflater.unconsumed_tail:
-            self._keep()
+        fed += data
+        if len(fed) > _KEPT or inflater.unconsumed_tail:
+            self._earlier = inflater.copy()
+            fed.clear()
+            self._given = 0
         else:
-            self._fed.append(data)
             self._given += len(piece)
         return piece
 
     def before_damage(self, data: bytes, most: int) -> bytes:
         """What stands before the damage that was found in `data`, at most as much as `decompress` would have given."""
-        fed = b"".join(self._fed) + data
+        fed = bytes(self._fed) + data
         whole, damaged = 0, len(fed)  # lengths that can be undone, and cannot
         given = b""
         while damaged - whole > 1:
             middle = (whole + damaged) // 2
             try:
-                given = self._earlier.copy().decompress(fed[:middle], self._given + most)
+                given = self._again().decompress(fed[:middle], self._given + most)
                 whole = middle
             except zlib.error:
                 damaged = middle
         return given[self._given :]
+
+    def _again(self) -> Any:
+        """The state before what is kept."""
+        return zlib.decompressobj(self._window) if self._earlier is None else self._earlier.copy()
 
 
 def _deflated(data: bytes) -> _Inflater | None:

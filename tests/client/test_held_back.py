@@ -12,8 +12,11 @@ import pytest
 
 from shim.client import AsyncClient
 from shim.client.loop_providers import MAX_BUFFERED_BYTES
+from shim.factory import create_provider
+from shim.migration import MigratingProvider, Policy, Rollout
 from shim.model import ModelRequest, TextDelta, user
 from shim.testing.fake_openai import Burst, FakeOpenAI
+from shim.testing.scripted import ScriptedProvider
 from tests.helpers.raw_server import END, SSE, Connection, RawServer, chunk, events, read
 
 REQUEST = ModelRequest("gpt-4o-mini", (user("x"),))
@@ -47,9 +50,8 @@ class Counting:
         sock.sendall(events(delta("", "stop"), b"[DONE]") + END)
 
 
-@kinds
-def test_a_slow_reader_holds_the_server_back(kind: str) -> None:
-    """While nobody reads, the server can send a few megabytes and no more; read at last, every piece is there, in order."""
+def check_that_the_server_is_held_back(kind: Any) -> None:
+    """Read one event and no more for a while, then all."""
     script = Counting()
 
     async def ask(url: str) -> None:
@@ -69,6 +71,23 @@ def test_a_slow_reader_holds_the_server_back(kind: str) -> None:
 
     with RawServer([[script]]) as server:
         asyncio.run(ask(server.url))
+
+
+@kinds
+def test_a_slow_reader_holds_the_server_back(kind: str) -> None:
+    """While nobody reads, the server can send a few megabytes and no more; read at last, every piece is there, in order."""
+    check_that_the_server_is_held_back(kind)
+
+
+@kinds
+def test_a_migrating_provider_holds_the_server_back(kind: str) -> None:
+    """A rollout between client and provider changes nothing of that, whatever client is its control."""
+    with Rollout(Policy()) as rollout:
+
+        def migrating(**settings: Any) -> MigratingProvider:
+            return MigratingProvider(create_provider(kind, **settings), ScriptedProvider([]), rollout)
+
+        check_that_the_server_is_held_back(migrating)
 
 
 @kinds

@@ -129,7 +129,7 @@ class NeverWaits(ScriptedProvider):
 class PollsAnotherWay(ScriptedProvider):
     """Offers to poll, in seconds."""
 
-    def poll(self, seconds: float) -> int:
+    def poll(self, seconds: float) -> int:  # type: ignore[override]  # the mistake it is here to show
         return self.perform()
 
 

@@ -12,10 +12,34 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from tests.faults.cells import BODY, End
-from tests.faults.http2_frames import Header, data, head
+from tests.faults.http2_frames import Header, data, head, window
 
 Sent: TypeAlias = Callable[[int], bytes]
 """The bytes for a stream, by its number."""
+
+
+def _nothing(_sid: int) -> bytes:
+    return b""
+
+
+def _all_of_it(sid: int, size: int, _total: int) -> bytes:
+    return window(0, size) + window(sid, size)
+
+
+class Windows(Struct, frozen=True, kw_only=True):
+    """How a server lets the body of the faulty request in, in the place of letting in whatever comes.
+
+    Attributes:
+        before: sent before that request can begin, while the stream beside it goes on.
+        on_head: the frames, by its stream, once it has begun.
+        on_data: the frames, by its stream, the bytes of a DATA frame, and all there were with these.
+        is_early: whether the stream beside it is told its rest as soon as it has begun.
+    """
+
+    before: bytes = b""
+    on_head: Sent = _nothing
+    on_data: Callable[[int, int, int], bytes] = _all_of_it
+    is_early: bool = False
 
 
 class Http2Cell(Struct, frozen=True, kw_only=True):
@@ -28,6 +52,10 @@ class Http2Cell(Struct, frozen=True, kw_only=True):
         silent: the request is never ended: it is given a short read timeout.
         text: what of the answer's text had been sent whole; None where the bytes do not say.
         opening: sent in the place of the server's first SETTINGS, on a connection of its own; the request is then answered.
+        windows: how its request is let in; None is as it comes.
+        size: how many bytes that request has beside its words.
+        races: whether libcurl hears of the stream's end or of the connection's first, the system decides.
+        harms_next: what is left of it may end the next request too; the one after that has its answer.
     """
 
     phase: str
@@ -38,6 +66,10 @@ class Http2Cell(Struct, frozen=True, kw_only=True):
     silent: bool = False
     text: str | None = None
     opening: bytes | None = None
+    windows: Windows | None = None
+    size: int = 0
+    races: bool = False
+    harms_next: bool = False
 
     @property
     def key(self) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from msgspec.structs import replace
+
 from tests.faults.cells import BODY
 from tests.faults.http2_answers import FIRST, OK, Http2Cell, SentAs, at_each_place, begun, body_of, both, head_of, whole
 from tests.faults.http2_frames import (
@@ -53,7 +55,9 @@ def _goaways() -> Iterator[Http2Cell]:
     for code_name, code in codes.items():
         for words, last in lasts.items():
             then = _goes_away(last, code=code)
-            yield from at_each_place(phase, f"{code_name}, {words},", then=then, end="FIN", behind_the_end=False)
+            for cell in at_each_place(phase, f"{code_name}, {words},", then=then, end="FIN", behind_the_end=False):
+                races = (code, words) == (NO_ERROR, "this stream too late") and "before the head" not in cell.name
+                yield replace(cell, races=races)
         for words, last in {**lasts, "2**31-1 the last": lambda _sid: _LAST_POSSIBLE}.items():
             goes_on = _goes_away_in_the_middle(last, code=code)
             yield from both(phase, f"{code_name}, {words}, and the answer goes on", sent=goes_on)
@@ -90,9 +94,13 @@ def _closes() -> Iterator[Http2Cell]:
     phase = "connections that end without a word"
     yield from at_each_place(phase, "FIN", then=_nothing, end="FIN")
     yield from at_each_place(phase, "RST", then=_nothing, end="RST")
-    yield from at_each_place(
+    for cell in at_each_place(
         phase, "FIN in a frame", then=lambda sid: data(sid, b"x" * 50)[:30], end="FIN", behind_the_end=False
-    )
+    ):
+        if (
+            "before the head" not in cell.name
+        ):  # DATA there is a fault of its own, and which is seen first, the system decides
+            yield cell
 
 
 def _silences() -> Iterator[Http2Cell]:

@@ -25,6 +25,7 @@ from tests.faults.http2_answers import Http2Cell
 from tests.faults.http2_ends import ends
 from tests.faults.http2_forms import forms
 from tests.faults.http2_server import BESIDE, FAULTY, Http2Server
+from tests.faults.http2_windows import windows
 from tests.helpers.driving import Heard, drive
 from tests.helpers.providers import MakeNative
 
@@ -35,6 +36,7 @@ _PATIENCE = 6.0  # that end any other: far more than it takes
 _BESIDE_SILENCE = 1.5  # that end a stream beside, where the whole connection is silent
 _numbers = itertools.count(1)
 
+EITHER = "network or truncated"
 BY_WHAT_HAD_COME = "by what had come"
 
 
@@ -59,7 +61,7 @@ class CameOverHttp2(Struct, frozen=True, kw_only=True):
 @cache
 def http2_cells() -> tuple[Http2Cell, ...]:
     """All of them, in the order of the table."""
-    return (*ends(), *forms())
+    return (*ends(), *forms(), *windows())
 
 
 def http2_phases() -> list[str]:
@@ -93,7 +95,9 @@ class Http2Matrix:
         """Run one cell and a request after it; raises AssertionError where a promise is broken."""
         began = time.monotonic()
         came = self.play(cell)
-        self.follow(flooded=cell.phase == "floods")
+        self.follow(
+            may_fail=cell.harms_next or cell.phase == "floods", patience=_SILENCE if cell.harms_next else _PATIENCE
+        )
         assert time.monotonic() - began < MOST_SECONDS
         return came
 
@@ -104,21 +108,31 @@ class Http2Matrix:
             self._close()  # what is wrong with an opening needs a connection of its own
         provider = self._made()
         beside = None if cell.opening is not None else self._begin_beside(provider, cell)
-        faulty = _asked(provider, FAULTY, stream=cell.stream, patience=_SILENCE if cell.silent else _PATIENCE)
+        words = FAULTY + b" " + b"x" * cell.size
+        faulty = _asked(provider, words, stream=cell.stream, patience=_SILENCE if cell.silent else _PATIENCE)
         asked = [faulty] if beside is None else [faulty, beside]
         drive(provider, lambda: all(each.heard.done for each in asked), seconds=MOST_SECONDS)
         assert self._server.plays <= 1, "the request was sent again, unasked"
         return _came(cell, faulty, beside)
 
-    def follow(self, *, flooded: bool = False) -> None:
+    def play_by_hand(self, cell: Http2Cell, **settings: object) -> NativeProvider:
+        """Have the server play a cell, and leave it to the caller to ask: a provider with these settings."""
+        self._server.play(cell)
+        if settings:
+            self._close()
+            self._provider = MakeNative()(self._server.url, ca_file=self._ca_file, **settings)
+        return self._made()
+
+    def follow(self, *, may_fail: bool = False, patience: float = _PATIENCE) -> None:
         """Make a next request, which has to get its own answer.
 
-        What is left of a flood still comes when the faulty one has ended, and may end the connection under a next one: that is
-        told, and the one after it has another connection.
+        What is left of a flood still comes when the faulty one has ended, and may end the connection under a next one, and where
+        the window of a whole connection stays shut the next one cannot leave: that is told, and the one after it has another
+        connection.
         """
-        following = self.ask()
-        if flooded and following.heard.completion.error is not None:
-            assert following.heard.completion.error.category in ("network", "protocol", "truncated")
+        following = self.ask(patience=patience)
+        if may_fail and following.heard.completion.error is not None:
+            assert following.heard.completion.error.category in ("network", "protocol", "truncated", "timeout")
             following = self.ask()
         assert following.heard.response.text == following.mark, "the next request got another's answer"
 
@@ -178,7 +192,11 @@ def _came(cell: Http2Cell, faulty: Asked, beside: Asked | None) -> CameOverHttp2
         return CameOverHttp2(category="ok", text="its own" if text == faulty.mark else text, beside=told_beside)
     if cell.text is not None:
         assert text == cell.text, f"of {cell.text!r} that had come, {text!r} was kept"
-    return CameOverHttp2(category=str(completion.error.category), text=text, beside=told_beside)
+    category = str(completion.error.category)
+    if cell.races:
+        assert category in ("network", "truncated"), category
+        category = EITHER
+    return CameOverHttp2(category=category, text=text, beside=told_beside)
 
 
 def _beside(beside: Asked) -> str:
@@ -233,9 +251,10 @@ The same over HTTP/2, on the native provider alone: the legacy client speaks HTT
 of raw frames over TLS has begun a healthy stream when the faulty request comes on the same connection, and goes on with it
 behind the fault. "Beside" is what became of that stream: "whole", or the category of its error where the connection itself was
 lost, with what had come of it kept. What goes wrong with one stream leaves the others whole. No request was sent twice, and the
-next one always got its own answer, on that connection where it stands and on another where it does not; behind a flood alone,
-what is left of it may end the connection under a next request, which is told, and the one after it has another. Openings are run
-on a connection of their own, with nothing beside; "its own" is the right answer.
+next one always got its own answer, on that connection where it stands and on another where it does not; behind a flood alone, and
+where the window of the whole connection never opens, what is left of it may end a next request too, which is told, and the one
+after it has another connection. Openings are run on a connection of their own, with nothing beside; "its own" is the right
+answer.
 
 {known}
 """
@@ -245,6 +264,8 @@ KNOWN = (
     "A whole answer whose connection ends at once behind it, with no word of TLS, is cut short: libcurl does not hand it over.",
     "Streams that GOAWAY says were not processed are errors of the network: to be tried again, and nothing is, unasked.",
     "A stream whose [DONE] had come has ended well, whatever its length said.",
+    "An answer that is whole before its request has left ends once libcurl need not send the rest: NO_ERROR says so.",
+    "A connection that is silent takes further requests, each ended by its own limit, until its last stream has ended.",
 )
 """What to know of them, told on the page."""
 

@@ -37,9 +37,14 @@ from tests.faults.http2_frames import (
 from tests.helpers.raw_server import Connection, RawServer
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from typing_extensions import Self
 
 BESIDE, FAULTY = b"BESIDE", b"FAULTY"
+OPEN = 2**20  # bytes that a request may have
+USUAL = settings((3, 100), (4, 65_535))
+"""Streams at a time, and the bytes each may have, as they are before a cell says otherwise: the one before it may have."""
 MOST_LEFT_SECONDS = 5.0
 """How long a client may take to close its side of a connection that has ended."""
 _MARK = re.compile(rb"mark-\d+")
@@ -61,7 +66,8 @@ class Http2Server:
         self._raw = RawServer([[self._serve]], tls=context)
         self.cell: Http2Cell | None = None
         self.plays = 0
-        self.is_opened = False
+        self.is_opened = self.is_held = False
+        self.waiting: list[tuple[_Http2Connection, int, bytes]] = []
         self.resets: list[int] = []
         self.goaways: list[int] = []
 
@@ -69,8 +75,10 @@ class Http2Server:
         self._raw.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._raw.__exit__()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._raw.__exit__(kind, error, trace)
 
     @property
     def url(self) -> str:
@@ -84,7 +92,8 @@ class Http2Server:
 
     def play(self, cell: Http2Cell) -> None:
         """Play this one from now on."""
-        self.cell, self.plays, self.is_opened = cell, 0, False
+        self.cell, self.plays, self.is_opened, self.is_held = cell, 0, False, False
+        self.waiting.clear()
 
     def _serve(self, connection: Connection) -> None:
         _Http2Connection(self, connection.sock).serve()
@@ -95,7 +104,7 @@ class _Http2Connection:
     server: Http2Server
     sock: socket.socket
     bodies: dict[int, bytes] = field(default_factory=dict)
-    waiting: list[tuple[int, bytes]] = field(default_factory=list)
+    held: int = 0  # the stream of a request that is let in as its cell says
 
     def serve(self) -> None:
         cell = self.server.cell
@@ -128,24 +137,48 @@ class _Http2Connection:
             self.sock.sendall(frame(PING, 0, payload, flags=ACK))
         elif kind == RST_STREAM:
             self.server.resets.append(int.from_bytes(payload, "big"))
+            if stream == self.held:
+                self._finish_waiting()
         elif kind == GOAWAY:
             self.server.goaways.append(int.from_bytes(payload[4:8], "big"))
         elif kind == HEADERS:
             self.bodies[stream] = b""
+            self._let_in(stream)
         elif kind == DATA:
             self.bodies[stream] += payload
             if payload:
-                self.sock.sendall(window(0, len(payload)))
+                self.sock.sendall(self._opened(stream, len(payload)))
         if kind in (HEADERS, DATA) and flags & END_STREAM:
             self._asked(stream, self.bodies.pop(stream))
+
+    def _let_in(self, stream: int) -> None:
+        """Take the head of a request; the first behind the stream beside it is the faulty one. Any other is let in."""
+        cell = self.server.cell
+        if cell is None or cell.windows is None:
+            return
+        if self.server.is_held or not self.server.waiting:
+            self.sock.sendall(window(stream, OPEN))
+            return
+        self.held, self.server.is_held = stream, True
+        self.sock.sendall(cell.windows.on_head(stream))
+        if cell.windows.is_early:
+            self._finish_waiting()
+
+    def _opened(self, stream: int, size: int) -> bytes:
+        """The frames that let in more, behind so many bytes of a body."""
+        cell = self.server.cell
+        if cell is None or cell.windows is None or stream != self.held:
+            return window(0, size)
+        return cell.windows.on_data(stream, size, len(self.bodies[stream]))
 
     def _asked(self, stream: int, body: bytes) -> None:
         cell = self.server.cell
         assert cell is not None
         mark = _MARK.findall(body)[-1]
         if BESIDE in body:
-            self.sock.sendall(head(stream, *EVENTS) + data(stream, event(said(mark[:3].decode()))))
-            self.waiting.append((stream, mark))
+            before = b"" if cell.windows is None else USUAL + cell.windows.before
+            self.sock.sendall(before + head(stream, *EVENTS) + data(stream, event(said(mark[:3].decode()))))
+            self.server.waiting.append((self, stream, mark))
         elif FAULTY in body:
             self.server.plays += 1
             if self.server.plays > 1 or cell.opening is not None:
@@ -166,10 +199,11 @@ class _Http2Connection:
             self.sock.sendall(head(stream, *JSON) + data(stream, body, end=True))
 
     def _finish_waiting(self) -> None:
-        for stream, mark in self.waiting:
+        """Tell the streams beside it their rest, on whatever connection they are."""
+        for connection, stream, mark in self.server.waiting:
             told = event(said(mark[3:].decode())) + event(said("", finish_reason="stop")) + DONE
-            self.sock.sendall(data(stream, told, end=True))
-        self.waiting.clear()
+            connection.sock.sendall(data(stream, told, end=True))
+        self.server.waiting.clear()
 
     def _end(self, cell: Http2Cell) -> None:
         """End the connection, or fall silent on it, where the cell says so."""

@@ -170,4 +170,5 @@ class Loopback:
         self._server.leaving.set()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
+        self._thread.join(10)
+        assert not self._thread.is_alive()

@@ -6,7 +6,9 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,10 +16,12 @@ from legacy_openai import Config, Conversation, Message
 
 if TYPE_CHECKING:
     import ssl
+    from types import TracebackType
 
     from typing_extensions import Self
 
 Action: TypeAlias = "bytes | Callable[[Connection], None]"
+PATIENCE_SECONDS = 10.0
 KEY = "sk-secret-0123456789"
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
@@ -100,14 +104,21 @@ def wait_for(event: threading.Event) -> Callable[[Connection], None]:
     """Go on when the event is set."""
 
     def action(connection: Connection) -> None:
-        assert event.wait(15)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not event.wait(0.02):
+            if connection.server.is_over:  # its test has failed before it could set the event
+                raise ConnectionAbortedError
+            assert time.monotonic() < deadline, f"the test did not go on within {PATIENCE_SECONDS:g} seconds"
 
     return action
 
 
 @dataclass
 class RawServer:
-    """Plays `scripts[n]` on the n-th connection, the last one on all further; a context manager."""
+    """Plays `scripts[n]` on the n-th connection, the last one on all further; a context manager.
+
+    What a script raises, but for the end of its connection, is raised where the block ends, unless that ends by an exception.
+    """
 
     scripts: list[list[Action]]
     tls: ssl.SSLContext | None = None
@@ -115,25 +126,37 @@ class RawServer:
     connections: int = 0
     flooded: int = 0
     stalled: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    is_over: bool = False
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._port = self._listener.getsockname()[1]
+        self._lock = threading.Lock()  # of the three below, and of `is_over`
         self._socks: set[socket.socket] = set()
+        self._faults: list[BaseException] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for sock in list(self._socks):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(5)
-            assert not thread.is_alive()
+        with self._lock:
+            self.is_over = True
+            for sock in self._socks:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+            threads = list(self._threads)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if error is None:
+            assert not [thread for thread in threads if thread.is_alive()]
+            for fault in self._faults:
+                raise fault
 
     @property
     def url(self) -> str:
@@ -149,26 +172,46 @@ class RawServer:
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = self._listener.accept()
-                self._socks.add(sock)
-                script = self.scripts[min(self.connections, len(self.scripts) - 1)]
-                self.connections += 1
-                thread = threading.Thread(target=self._play, args=(sock, script), daemon=True)
-                self._threads = [old for old in self._threads if old.is_alive()] + [thread]
-                thread.start()
+                with self._lock:
+                    if self.is_over:  # nobody would end it any more
+                        sock.close()
+                        return
+                    self._socks.add(sock)
+                    script = self.scripts[min(self.connections, len(self.scripts) - 1)]
+                    self.connections += 1
+                    thread = threading.Thread(target=self._run, args=(sock, script), daemon=True)
+                    thread.start()
+                    self._threads = [old for old in self._threads if old.is_alive()] + [thread]
 
-    def _play(self, plain: socket.socket, script: list[Action]) -> None:
+    def _run(self, plain: socket.socket, script: list[Action]) -> None:
+        with ExitStack() as ending:
+            ending.callback(self._forget, plain)
+            try:
+                self._play(plain, script, ending=ending)
+            except OSError:
+                pass  # the connection has ended, by either side
+            except BaseException as fault:  # noqa: BLE001 - told where the test can see it
+                self._faults.append(fault)
+
+    def _play(self, plain: socket.socket, script: list[Action], *, ending: ExitStack) -> None:
         sock = plain
-        with contextlib.suppress(OSError):
-            if self.tls is not None:
-                sock = self.tls.wrap_socket(plain, server_side=True)
+        if self.tls is not None:
+            sock = self.tls.wrap_socket(plain, server_side=True)
+            ending.callback(self._forget, sock)
+            with self._lock:
                 self._socks.add(sock)
-            connection = Connection(sock, self)
-            for action in script:
-                if callable(action):
-                    action(connection)
-                else:
-                    sock.sendall(action)
-        self._socks -= {plain, sock}
+                if self.is_over:
+                    return
+        connection = Connection(sock, self)
+        for action in script:
+            if callable(action):
+                action(connection)
+            else:
+                sock.sendall(action)
+
+    def _forget(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._socks.discard(sock)
         sock.close()
 
 

@@ -51,7 +51,7 @@ TABLE = {
     "shim.transfer_observer": row(),  # what a transport shows to whoever watches it
     "shim.calls": row(f"{VOCABULARY} shim.wire"),  # what the two transports have in common
     "shim.legacy_adapter": row(  # its sessions
-        f"{VOCABULARY} shim.calls shim.descriptors shim.wire legacy_openai", "requests urllib3"
+        f"{VOCABULARY} shim.calls shim.descriptors shim.poller shim.wire legacy_openai", "requests urllib3"
     ),
     "shim.native": row(
         f"{VOCABULARY} shim.calls shim.descriptors shim.fork shim.poller shim.transfer_observer shim.wakeup shim.wire",
@@ -70,7 +70,7 @@ TABLE = {
         "distributed jinja2 requests urllib3",
     ),
     "shim.migration": row(  # upgrades read and write bodies; tomli: TOML before Python 3.11
-        f"{VOCABULARY} shim.layers shim.poller shim.recording shim.comparison shim.wire",
+        f"{VOCABULARY} shim.layers shim.poller shim.recording shim.comparison shim.wakeup shim.wire",
         "jinja2 openfeature redis tomli",
     ),
     "shim.factory": row(BELOW_FACTORY),
@@ -87,7 +87,7 @@ TABLE = {
     "shim.doctor": row("shim.migration shim.compat"),
     "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
         f"{VOCABULARY} shim.descriptors shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison"
-        " shim.wakeup",
+        " shim.poller shim.wakeup",
         "h11 h2 pytest trustme",
     ),
     "shim.cli": row(

@@ -64,6 +64,16 @@ class Middle:
         return (moments[-1] - moments[0]) * 1000 / GATHER_MS + 2
 
 
+def fastest(act: Callable[[], object]) -> float:
+    """The seconds it takes at best, of three times: a busy machine may hold up each of them, and hardly all."""
+    seconds = []
+    for _ in range(3):
+        began = time.monotonic()
+        act()
+        seconds.append(time.monotonic() - began)
+    return min(seconds)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop run until a condition holds."""
     while not condition():  # noqa: ASYNC110 - nothing tells of it
@@ -164,13 +174,16 @@ def test_what_the_program_watches_itself_never_waits(server: FakeOpenAI) -> None
         heard = start(provider, PACED, stream=True)
         drive(provider, lambda: len(heard.events) > 2)
         watch = select_loop.Watch(provider, also=[ours], gather_ms=1000)
-        sending = threading.Timer(0.1, theirs.send, (b"x",))
-        sending.start()
-        began = time.monotonic()
-        while watch.turn().readable != (ours,):
-            pass
-        assert time.monotonic() - began < 0.9
-        sending.join()
+
+        def once() -> None:
+            sending = threading.Timer(0.1, theirs.send, (b"x",))
+            sending.start()
+            while watch.turn().readable != (ours,):
+                pass
+            sending.join()
+            ours.recv(1)
+
+        assert fastest(once) < 0.9
 
 
 def test_no_turn_waits_longer_than_it_is_told(server: FakeOpenAI) -> None:
@@ -179,11 +192,13 @@ def test_no_turn_waits_longer_than_it_is_told(server: FakeOpenAI) -> None:
         heard = start(provider, PACED, stream=True)
         drive(provider, lambda: len(heard.events) > 2)
         watch = select_loop.Watch(provider, gather_ms=1000)
-        began = time.monotonic()
-        for _ in range(5):
-            watch.turn(max_wait_ms=0)
-        watch.turn(max_wait_ms=50)
-        assert time.monotonic() - began < 0.9
+
+        def once() -> None:
+            for _ in range(5):
+                watch.turn(max_wait_ms=0)
+            watch.turn(max_wait_ms=50)
+
+        assert fastest(once) < 0.9
 
 
 def test_what_does_not_tell_what_runs_does_not_gather(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,6 +135,12 @@ INSIDE: dict[str, tuple[dict[str, Any], str]] = {
     "tools[0].strict": ({"tools": [wrongly(ToolDefinition, "look", strict="yes")]}, "of type str"),
     "tools[0].extra": ({"tools": [wrongly(ToolDefinition, "look", extra=[1])]}, "of type list"),
     "tools[0].data": ({"tools": [wrongly(OpaquePart, "web_search", "web_search")]}, "of type str"),
+    "tool_choice.data": ({"tool_choice": wrongly(OpaquePart, "allowed_tools", [1])}, "of type list; give the whole"),
+    "response_format.data": ({"response_format": wrongly(OpaquePart, "grammar", None)}, "None; give the whole object"),
+    "response_format.schema": (
+        {"response_format": wrongly(ResponseFormat, "json_schema", "n", "{}")},
+        "of type str; give a JSON schema as a dict",
+    ),
     "tool_choice.name": ({"tool_choice": ToolChoice("tool")}, "None"),
 }
 
@@ -195,6 +201,8 @@ WRONG_MESSAGES: dict[str, tuple[Any, str, str]] = {
         ".parts[0].file_data",
         "of type bytes",
     ),
+    "extra of a refusal": (assistant(wrongly(RefusalPart, "no", [1])), ".parts[0].extra", "of type list"),
+    "no extra of a refusal": (assistant(wrongly(RefusalPart, "no", None)), ".parts[0].extra", "None; give a dict"),
     "a refusal of null": (assistant(wrongly(RefusalPart, None)), ".parts[0].text", "None"),
     "reasoning of a list": (assistant(wrongly(ReasoningPart, ["hm"])), ".parts[0].text", "of type list"),
     "arguments as a dict": (

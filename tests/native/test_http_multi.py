@@ -97,7 +97,7 @@ def test_the_limit_of_connecting_is_kept(limit: int) -> None:
         recorder, began = Recorder(), time.monotonic()
         multi.submit(post(url), recorder)
         drive(multi, lambda: recorder.done)
-        assert TICK <= time.monotonic() - began < TICK + 1
+        assert TICK <= time.monotonic() - began < TICK + 5
         assert [fault.kind for fault in recorder.ends if fault] == ["timeout"]
         multi.close()
 
@@ -132,7 +132,7 @@ def test_a_loop_that_waits_as_told_takes_few_turns(server: FakeOpenAI) -> None:
         turn(multi, at_most=10)
         turns += 1
     assert turns < 20
-    assert 1.0 <= time.monotonic() - began < 1.5
+    assert 1.0 <= time.monotonic() - began < 5  # a turn would wait for 10
     multi.close()
 
 

@@ -33,7 +33,7 @@ def test_a_server_that_says_nothing_harms_no_other_stream(make: Make, server: Fa
         arrive(provider, server, 1)
         while not stalled.done:
             ended += ask(provider, stream=True).completion.ok
-        assert LIMIT <= time.monotonic() - began < LIMIT + 1
+        assert LIMIT <= time.monotonic() - began < LIMIT + 5
     assert stalled.error.category is ErrorCategory.TIMEOUT
     assert ended > 5
 
@@ -60,16 +60,16 @@ def test_a_handshake_that_stalls_harms_no_other_request(make: Make, limit: int) 
         context.load_cert_chain(certified.client_cert_file, certified.client_key_file)
         with RawServer([[stall], [Handshakes(context).play]]) as server:
             url = server.url.replace("http:", "https:")
-            with make(url, verify=False, connect_timeout=1.6, at_a_time=limit) as provider:
+            with make(url, verify=False, connect_timeout=3.0, at_a_time=limit) as provider:
                 began = time.monotonic()
                 first = start(provider, stream=False)
                 eventually(lambda: (provider.perform(), server.connections == 1)[-1])
                 others = [start(provider, stream=False) for _ in range(3)]
                 drive(provider, lambda: all(each.done for each in others))
                 assert [each.response.text for each in others] == ["Hi"] * 3
-                assert time.monotonic() - began < (1.5 if limit == 0 else 3.0)
+                assert time.monotonic() - began < (2.9 if limit == 0 else 6.0)
                 drive(provider, lambda: first.done)
-                assert 1.6 <= time.monotonic() - began < 3.0
+                assert 3.0 <= time.monotonic() - began < 8.0
     assert first.error.category is ErrorCategory.TIMEOUT
 
 
@@ -82,7 +82,7 @@ def test_a_proxy_that_refuses_harms_no_other_stream(make: Make, server: FakeOpen
         with make("https://127.0.0.1:9/v1", proxy=proxy.url) as refused:
             began = time.monotonic()
             error = ask(refused).error
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 5  # its time to connect is 10
         assert not going.done
     assert (error.category, "407" in error.message) == (ErrorCategory.INVALID_REQUEST, True)
 

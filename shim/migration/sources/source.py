@@ -80,10 +80,11 @@ class LastGood:
             LOGGER.warning("%s can be read again: %s", before.source, policy.step)
         if since is None:
             since = before.since if before.since is not None and policy == self.policy else now
+        # Before the policy: other threads look at both, and who sees the new one is told who set it, and since when.
+        self.health = SourceHealth(source=before.source, read_at=now, since=since, by=by or before.source)
         self.policy = (
             policy if policy != self.policy else self.policy
         )  # the same object, so that a change is seen at once
-        self.health = SourceHealth(source=before.source, read_at=now, since=since, by=by or before.source)
 
     def failed(self, error: Exception) -> None:
         """Note a fault; the policy stays."""

@@ -90,7 +90,7 @@ def test_what_does_not_fit_by_count_is_dropped_and_counted() -> None:
         began = time.monotonic()
         for _ in range(10):
             live(exchange())
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         assert live.counts == Counts(submitted=11, waiting=4, dropped=7)
         held.let_go.set()
     assert live.counts == Counts(submitted=11, compared=4, match=4, dropped=7)

@@ -148,7 +148,7 @@ def test_what_is_no_file_changes_nothing(source: FilePolicy, path: Path) -> None
     os.mkfifo(path)
     began = time.monotonic()
     assert percent(source) == 5
-    assert time.monotonic() - began < 1.0, "a pipe without a writer holds whoever opens it plainly"
+    assert time.monotonic() - began < 5.0, "a pipe without a writer holds whoever opens it plainly"
     assert "regular file" in (source.health.fault or "")
     path.unlink()
     write(path, 6)

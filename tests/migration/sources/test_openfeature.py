@@ -157,14 +157,14 @@ def test_a_provider_that_blocks_holds_nobody(make: MakeSource, monkeypatch: pyte
 
     def block(_default: object) -> FlagResolutionDetails[Any]:
         entered.set()
-        release.wait(5.0)
+        release.wait(10.0)
         return answer({"stage": "complete"})
 
     provider.answer = block
     assert entered.wait(5.0)
     began = time.monotonic()
     assert all(source.policy().percent == 5 for _ in range(1000))
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 5.0
     monkeypatch.setattr("shim.migration.refresher.SILENT_SECONDS", 0.0)
     wait_until(lambda: source.health.fault == "the provider does not answer")
     assert not any(name == "MainThread" for name in provider.threads), "no evaluation on the caller's thread"

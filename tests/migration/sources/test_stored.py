@@ -26,7 +26,7 @@ def test_a_written_policy_is_followed(tmp_path: Path) -> None:
         assert (source.health.by, source.health.since) == ("ann", written.at)
     finally:
         source.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "shim-store-policy"]
+    wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "shim-store-policy"])
 
 
 def test_a_store_that_is_down_keeps_the_last_good_policy(tmp_path: Path) -> None:
