@@ -167,7 +167,7 @@ def _kept(mismatch: Mismatch) -> Mismatch:
 
 def _title(rung: Rung, outcome: Outcome, *, exchange: Exchange, asked_for: str, variant: str = "as recorded") -> str:
     presented = "" if variant == "as recorded" else f" · {variant}"
-    return in_a_line(f"{rung} {outcome} · {asked_for} · pair {exchange.pair_id}{presented}")
+    return in_a_line(f"{rung} {outcome.value} · {asked_for} · pair {exchange.pair_id}{presented}")
 
 
 def _made_lines(sides: tuple[str, str], made: tuple[str, str]) -> list[str]:

@@ -158,12 +158,20 @@ class ReadingSide:
         Raises:
             UnreadableExchangeError: one cannot be read, or the reader failed.
         """
-        with self._blamed():
+        reader: Any = self.reader
+        try:
             if beside and self._reads_beside:
-                return [self._beside(*pair) for pair in zip(exchanges, beside, strict=True)]
-            if has_quick_way(self.reader, one="read", many="hear_all"):
-                return list(self.reader.hear_all(exchanges))  # type: ignore[attr-defined]  # just asked for
-            return [self.reader.read(each) for each in exchanges]
+                return [
+                    reader.hear_beside(each, other) if isinstance(other, Heard) else reader.hear(each)
+                    for each, other in zip(exchanges, beside, strict=True)
+                ]
+            if self._reads_many:
+                return list(reader.hear_all(exchanges))
+            return [reader.read(each) for each in exchanges]
+        except UnreadableExchangeError:
+            raise
+        except Exception as error:
+            raise self._at_fault(error) from error
 
     def told_ahead(self, exchanges: Sequence[Exchange], *, beside: Sequence[Told | None] = ()) -> Sequence[Told | None]:
         """The same of a reader that reads many at the cost of fewer; None for each of any other, or where one cannot be read.
@@ -176,30 +184,25 @@ class ReadingSide:
         return [None] * len(exchanges)
 
     @cached_property
+    def _reads_many(self) -> bool:
+        return has_quick_way(self.reader, one="read", many="hear_all")
+
+    @cached_property
     def _reads_beside(self) -> bool:
         """Whether it is the codecs' reader, and none that reads in another way."""
-        quick = has_quick_way(self.reader, one="read", many="hear_all")
-        return quick and has_quick_way(self.reader, one="hear", many="hear_beside")
-
-    def _beside(self, exchange: Exchange, other: Told | None) -> Told:
-        codecs: Any = self.reader
-        told: Told = codecs.hear_beside(exchange, other) if isinstance(other, Heard) else codecs.hear(exchange)
-        return told
+        return self._reads_many and has_quick_way(self.reader, one="hear", many="hear_beside")
 
     def reading(self, told: Told) -> Reading:
         """The reading of what the reader was told; raises as `told` does."""
-        with self._blamed():
-            return told.reading() if isinstance(told, Heard) else told
-
-    @contextmanager
-    def _blamed(self) -> Iterator[None]:
         try:
-            yield
+            return told.reading() if isinstance(told, Heard) else told
         except UnreadableExchangeError:
             raise
         except Exception as error:
-            words = f"{self.name} failed to read it: {type(error).__name__}: {error}"
-            raise UnreadableExchangeError(words) from error
+            raise self._at_fault(error) from error
+
+    def _at_fault(self, error: Exception) -> UnreadableExchangeError:
+        return UnreadableExchangeError(f"{self.name} failed to read it: {type(error).__name__}: {error}")
 
 
 class _Comparison:

@@ -108,8 +108,8 @@ def _address(sent: Sent, *, endpoint: bool) -> dict[str, Any]:
 
 def _headers(control: Sent, candidate: Sent) -> Iterator[Mismatch]:
     first, second = _by_name(control.headers or ()), _by_name(candidate.headers or ())
-    parted = [name for name in first.keys() | second.keys() if first.get(name) != second.get(name)]
-    for name in sorted(parted):
+    parted = [name for name, value in first.items() if second.get(name) != value]
+    for name in sorted(parted + [name for name in second if name not in first]):
         row = header_form(name)
         if row is not None and row.form is None:
             continue
