@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,14 +58,16 @@ def concluded(
     """
     rules = tuple(ignore)
     judged = [_judged(each, rules, rung=rung) for each in mismatches]
+    if not judged:
+        return _matched(rung, exchange, variant=variant, variants=variants, seconds=seconds)
     found = [each for each in judged if each.ignored is None]
     covered = [each for each in judged if each.ignored is not None]
-    outcome = Outcome.MISMATCH if found else Outcome.IGNORED if covered else Outcome.MATCH
+    outcome = Outcome.MISMATCH if found else Outcome.IGNORED
     reasons = dict.fromkeys(each.ignored or "" for each in covered)
     request = asked(exchange.request)
     words = [
         _title(rung, outcome, exchange=exchange, asked_for=request, variant=variant),
-        *(() if outcome is Outcome.MATCH else _made_lines(sides, made)),
+        *_made_lines(sides, made),
         *_told(found, sides=sides),
         *_ignored_lines(covered),
     ]
@@ -75,7 +78,22 @@ def concluded(
         asked=request,
         mismatches=tuple(_kept(each) for each in (*found[:MOST_KEPT], *covered[:MOST_KEPT])),
         reason="; ".join(reasons) if outcome is Outcome.IGNORED else "",
-        message=words[0] if len(words) == 1 else writable("\n".join(words)),
+        message=writable("\n".join(words)),
+        variant=variant,
+        variants=variants,
+        seconds=seconds,
+    )
+
+
+def _matched(rung: Rung, exchange: Exchange, *, variant: str, variants: int, seconds: float) -> Verdict:
+    """The verdict on most exchanges: nothing was found."""
+    request = asked(exchange.request)
+    return Verdict(
+        rung=rung,
+        outcome=Outcome.MATCH,
+        pair_id=writable(exchange.pair_id),
+        asked=request,
+        message=_title(rung, Outcome.MATCH, exchange=exchange, asked_for=request, variant=variant),
         variant=variant,
         variants=variants,
         seconds=seconds,
@@ -106,9 +124,14 @@ def asked(request: RecordedRequest) -> str:
     try:
         told = _read_asked(request.body or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return in_a_line(line)  # a body that is no JSON names no model
+        return _asked_line(line)  # a body that is no JSON names no model
     model = f" · {told.model}" if isinstance(told.model, str) and told.model else ""
-    return in_a_line(f"{line}{model}{', streamed' if told.stream is True else ''}")
+    return _asked_line(f"{line}{model}{', streamed' if told.stream is True else ''}")
+
+
+def _asked_line(line: str) -> str:
+    """The line as it may be told; of most exchanges it is that of one before."""
+    return _kept_line(line) if len(line) <= _LONGEST_KEPT else in_a_line(line)
 
 
 def _path(url: str) -> str:
@@ -144,7 +167,7 @@ def _kept(mismatch: Mismatch) -> Mismatch:
 
 def _title(rung: Rung, outcome: Outcome, *, exchange: Exchange, asked_for: str, variant: str = "as recorded") -> str:
     presented = "" if variant == "as recorded" else f" · {variant}"
-    return in_a_line(f"{rung} {outcome} · {asked_for} · pair {exchange.pair_id}{presented}")
+    return in_a_line(f"{rung} {outcome.value} · {asked_for} · pair {exchange.pair_id}{presented}")
 
 
 def _made_lines(sides: tuple[str, str], made: tuple[str, str]) -> list[str]:
@@ -224,6 +247,10 @@ def in_a_line(text: str) -> str:
     """Text for one line of a message: keys masked, what would break the line or cannot be written escaped."""
     masked = mask_keys(text)
     return masked if masked.isprintable() else "".join(each if each.isprintable() else escaped(each) for each in masked)
+
+
+_kept_line = lru_cache(maxsize=256)(in_a_line)
+_LONGEST_KEPT = 256  # characters of a line
 
 
 def _json(value: Any) -> str:

@@ -9,6 +9,8 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+from requests.structures import CaseInsensitiveDict
+
 from legacy_openai import CompletionType, HttpCompletion
 from legacy_openai.transport_errors import causes
 from shim.calls import AnswerReader, Call, Ending, StreamCall, reader_of
@@ -19,7 +21,8 @@ from shim.wire.bodies import body_kind
 
 _PIECE: Final = 16 * 1024  # of a stream that came as a whole body, read at a time
 _TELLING: Final = 256 * 1024  # bytes that tell whether it is one
-_CUT_DONE = frozenset(b"[DONE]"[:length] for length in range(1, 6))
+_DONE_BYTES: Final = len(b"[DONE]")
+_CUT_DONE: Final = frozenset(b"[DONE]"[:length] for length in range(1, _DONE_BYTES))
 
 
 class StreamEndedSignal(Exception):  # noqa: N818 - a signal to the legacy client, nobody's error
@@ -31,7 +34,7 @@ def stream_callback(call: StreamCall) -> Callable[[bytes], None]:
     feed = call.feed
 
     def on_payload(payload: bytes) -> None:
-        if payload in _CUT_DONE:
+        if len(payload) < _DONE_BYTES and payload in _CUT_DONE:
             return  # the client hands on a line that was not ended; what it was is told by the end of the stream
         feed(payload)
         if call.failed and not call.over:  # else its caller has ended it in that very event, and the client knows
@@ -43,9 +46,11 @@ def stream_callback(call: StreamCall) -> Callable[[bytes], None]:
 def ending_of(http: HttpCompletion) -> Ending:
     """Transform the legacy completion."""
     fault = (category_of(http), _message_of(http)) if http.type is CompletionType.NETWORK_ERROR else None
+    headers = http.headers
     return Ending(
         status=http.http_code,
-        headers=http.headers,
+        # Its mapping looks each name up anew when it is gone through, and what is told has the names in lower case.
+        headers=dict(headers.lower_items()) if type(headers) is CaseInsensitiveDict else headers,
         body=http.body,
         fault=fault,
         raised=http.exception,

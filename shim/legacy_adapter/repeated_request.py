@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from legacy_openai.body_reader import READ_SIZE
 from legacy_openai.delivery import Entry
 from legacy_openai.transfer import Transfer
-from shim.calls import Call, StreamCall
+from shim.calls import Call, Codec, StreamCall
 from shim.legacy_adapter.call import EndedCall, stream_callback
 from shim.legacy_adapter.session_check import check_session
 from shim.provider import Completion, OnEvent, ProviderClosedError, RequestHandle
 from shim.wire import chat
+from shim.wire.masking import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,7 +43,12 @@ class RepeatedRequest:
         session: the caller's session, looked at before each.
         name: of the provider.
         caps: how much one stream may bring.
+
+    Attributes:
+        codec: what reads the answers, unless a run is given another.
     """
+
+    codec: Codec = chat
 
     def __init__(
         self, http: HttpRequest, *, client: MultiClient, session: requests.Session, name: str, caps: Caps
@@ -52,6 +58,7 @@ class RepeatedRequest:
         self._session = session
         self._name = name
         self._caps = caps
+        self._secret = Secret(http.api_key)
         self._mailbox = _SameThread(client)
 
     def joined(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -74,11 +81,12 @@ class RepeatedRequest:
         if lines:
             yield b"".join(lines)
 
-    def run(self, on_event: OnEvent | None = None) -> Completion:
+    def run(self, on_event: OnEvent | None = None, *, codec: Codec | None = None) -> Completion:
         """Send it and read the answer to its end; blocks as long as the session does.
 
         Args:
             on_event: gets the events as they are read; given exactly where the request asks for a stream.
+            codec: reads this answer; one that does as `codec` does.
 
         Raises:
             UnsupportedFeatureError: the session has got what the legacy client cannot honour.
@@ -88,7 +96,7 @@ class RepeatedRequest:
         if client._closed:  # noqa: SLF001 - it has no public way to be asked
             raise ProviderClosedError(f"provider {self._name!r}")
         check_session(self._session)
-        call, stream_cb = self._call(on_event)
+        call, stream_cb = self._call(on_event, codec or self.codec)
         transfer = Transfer(next(client._ids), self._http)  # noqa: SLF001 - as its `add_request` does
         call.handle.id = transfer.request_id
         ended: list[HttpCompletion] = []
@@ -97,11 +105,11 @@ class RepeatedRequest:
         transfer.run(client._session, self._mailbox)  # type: ignore[arg-type]  # noqa: SLF001 - it asks a mailbox for `post` alone
         return self._concluded(EndedCall(call, self._taken(entry)))
 
-    def _call(self, on_event: OnEvent | None) -> tuple[Call, Callable[[bytes], None] | None]:
-        handle, key = RequestHandle(self._name, 0), self._http.api_key
+    def _call(self, on_event: OnEvent | None, codec: Codec) -> tuple[Call, Callable[[bytes], None] | None]:
+        handle, secret = RequestHandle(self._name, 0), self._secret
         if on_event is None:
-            return Call(handle, _ignore, codec=chat, api_key=key), None
-        call = StreamCall(handle, _ignore, on_event=on_event, codec=chat, api_key=key, caps=self._caps)
+            return Call(handle, _ignore, codec=codec, api_key=secret), None
+        call = StreamCall(handle, _ignore, on_event=on_event, codec=codec, api_key=secret, caps=self._caps)
         return call, stream_callback(call)
 
     def _taken(self, entry: Entry) -> HttpCompletion:

@@ -8,7 +8,9 @@ All times are seconds since the request was handed to the transport, except `Exc
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import msgspec
@@ -19,6 +21,8 @@ from shim.recording.reading import Reading
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Names and values in the order and case they had; a repeated header stands there as often as it was sent."""
+
+_Made = TypeVar("_Made")
 
 Role: TypeAlias = Literal["control", "candidate"]
 
@@ -161,17 +165,40 @@ class Exchange(Struct, frozen=True, kw_only=True):
 
 def api_of(exchange: Exchange) -> Api | None:
     """The API an exchange speaks, None where it is neither of the two."""
-    path = _split(exchange.request.url).path.rstrip("/")
-    if exchange.request.method.upper() != "POST":
-        return None
+    return api_asked(exchange.request.method, exchange.request.url)
+
+
+def api_asked(method: str, url: str) -> Api | None:
+    """The API that a request speaks, None where it is neither of the two."""
+    return _api_at(url) if method.upper() == "POST" else None
+
+
+def base_url_of(exchange: Exchange) -> str:
+    """The address an exchange went to, without the path of its API: what a client is given as its base URL."""
+    return _base_of(exchange.request.url)
+
+
+_MOST_KEPT = 256  # a recording has few addresses
+_LONGEST_KEPT = 1024
+
+
+def _kept(made: Callable[[str], _Made]) -> Callable[[str], _Made]:
+    """The same function, which keeps what it made of the last addresses."""
+    kept = lru_cache(maxsize=_MOST_KEPT)(made)
+    return lambda url: kept(url) if len(url) <= _LONGEST_KEPT else made(url)
+
+
+@_kept
+def _api_at(url: str) -> Api | None:
+    path = _split(url).path.rstrip("/")
     if path.endswith("/chat/completions"):
         return "chat_completions"
     return "responses" if path.endswith("/responses") else None
 
 
-def base_url_of(exchange: Exchange) -> str:
-    """The address an exchange went to, without the path of its API: what a client is given as its base URL."""
-    parts = _split(exchange.request.url)
+@_kept
+def _base_of(url: str) -> str:
+    parts = _split(url)
     path = parts.path.rstrip("/")
     for api_path in ("/chat/completions", "/responses"):
         path = path.removesuffix(api_path)

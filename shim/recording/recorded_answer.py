@@ -69,7 +69,7 @@ def presented(exchange: Exchange) -> Presented:
     return Presented(
         status=response.status,
         reason=response.reason,
-        headers=tuple(header for header in response.headers if header[0].lower() not in _OF_THE_FRAMING),
+        headers=tuple([header for header in response.headers if header[0].lower() not in _OF_THE_FRAMING]),
         pieces=tuple([segment.data for segment in segments if segment.data]),
         broken=broken,
         streamed=is_streamed(exchange),
@@ -91,7 +91,7 @@ def _check_kept(exchange: Exchange) -> None:
     response = exchange.response
     if exchange.ended == "overflow":
         raise UnreadableExchangeError("the body is larger than was kept; record with a larger max_body")
-    if response is not None and response.body is None:
+    if response is not None and None in [segment.data for segment in response.segments]:
         raise UnreadableExchangeError("the body of the response was left out; record with bodies kept")
     if response is None and exchange.fault is None and exchange.ended != "aborted":
         raise UnreadableExchangeError("the exchange has neither a response nor a fault; record it again")

@@ -14,6 +14,7 @@ from typing import IO, Any, NoReturn, cast
 
 import requests
 from requests.adapters import BaseAdapter
+from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPResponse
@@ -96,14 +97,36 @@ def respond_in_short(
     """
     if answer.broken is not None:
         return respond(request, answer, adapter=adapter)
-    return _response(request, answer, raw=_Raw(answer), adapter=adapter)
+    return _response(request, answer, raw=_Raw(answer), adapter=adapter, kind=_WithoutCookies)
+
+
+class _WithoutCookies(requests.Response):
+    """A response whose jar of cookies is made when somebody asks for it: a replay keeps none."""
+
+    def __init__(self) -> None:
+        self.__dict__.update(_BLANK)
+        self.history = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "cookies":
+            raise AttributeError(name)
+        self.cookies = RequestsCookieJar()
+        return self.cookies
+
+
+_BLANK = {name: value for name, value in vars(requests.Response()).items() if name not in ("cookies", "history")}
 
 
 def _response(
-    request: requests.PreparedRequest, answer: Presented, *, raw: ReplayedResponse | _Raw, adapter: BaseAdapter
+    request: requests.PreparedRequest,
+    answer: Presented,
+    *,
+    raw: ReplayedResponse | _Raw,
+    adapter: BaseAdapter,
+    kind: type[requests.Response] = requests.Response,
 ) -> requests.Response:
     """What `HTTPAdapter.build_response` makes of it, less the search for cookies, of which a replay keeps none."""
-    response = requests.Response()
+    response = kind()
     response.status_code, response.headers = answer.status, CaseInsensitiveDict(_by_name(answer.headers))
     response.url, response.request = request.url or "", request
     said: Any = response  # its types know of no adapter but requests' own, nor of an answer without reason or encoding

@@ -125,6 +125,7 @@ _NAME_SIGNS: Final = (
     b"key=", b"token=", b"secret=", b"password=", b"passwd=", b"passphrase=", b"authorization=", b"assertion=",
     b"credential=", b"credentials=", b"cookie=", b"jwt=", b"sig=", b"signature=",
 )  # fmt: skip
+_NAMED: Final = b"="  # what each of these ends with
 _ALL_SIGNS: Final = (*_SIGNS, *_NAME_SIGNS)
 _FOLDED: Final = bytes.maketrans(string.ascii_uppercase.encode() + b'_"\\', string.ascii_lowercase.encode() + b"-==")
 _LONGEST_NAME: Final = 64
@@ -151,6 +152,8 @@ def credential_spans(data: bytes, *, named: bool = True) -> list[Span]:
     folded = data.translate(_FOLDED)
     found: list[Span] = []
     for sign in _SIGNS:
+        if sign not in folded:  # nearly always
+            continue
         end = 0
         for place in _places(folded, sign):
             if place >= end:  # else it is within the one before
@@ -158,7 +161,7 @@ def credential_spans(data: bytes, *, named: bool = True) -> list[Span]:
                 if span is not None:
                     found.append(span)
                     end = span[1]
-    if named:
+    if named and _NAMED in folded:
         for sign in _NAME_SIGNS:
             for place in _places(folded, sign):
                 match = _value_behind(data, place + len(sign) - 1)

@@ -5,7 +5,10 @@ Not the cluster (`test_compare_cluster`): the function is called here as a worke
 
 from __future__ import annotations
 
+import gc
 import json
+import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +118,31 @@ def test_a_url_that_may_not_be_read_is_named_without_what_is_below(
     answer = answered(task, opened="memory://bucket/a.jsonl")
     assert (answer.kind, "s3cr3t" in answer.words) == ("complaint", False)
     assert "it may not be read; see to the credentials that fsspec uses for it" in answer.words
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors are counted in /proc")
+def test_a_worker_keeps_nothing_of_the_files_it_compared(tmp_path: Path) -> None:
+    """File after file compared in one process leaves its memory and its descriptors where they were."""
+    files = [recorded(tmp_path / f"{number}.jsonl", *GOOD, DIFFERENT) for number in range(30)]
+    options: Any = Options()
+    plan, folder = (
+        plan_of(list(map(identify, files)), CompareSettings(options).options),
+        LocalFolder(str(tmp_path / "p")),
+    )
+    settle(folder, plan)
+    tasks = [
+        PartTask(opened=file, file=known, parts=folder.name, options=plan.options)
+        for file, known in zip(files, plan.files, strict=True)
+    ]
+    held: list[tuple[int, int]] = []
+    tracemalloc.start()
+    try:
+        for part in (tasks[:10], tasks[10:]):
+            assert {answered(each).kind for each in part} == {"kept"}
+            gc.collect()
+            held.append((tracemalloc.get_traced_memory()[0], len(list(Path("/proc/self/fd").iterdir()))))
+    finally:
+        tracemalloc.stop()
+    assert held[1][1] == held[0][1]
+    assert held[1][0] - held[0][0] < 40_000  # 2 kB a file; a comparer that is kept is more than a hundred

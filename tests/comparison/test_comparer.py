@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from shim.recording.exchange import Exchange
 from tests.comparison.recorded_cases import CHAT, chat_case
 from tests.helpers.exchanges import exchange, streamed
 
+FULL = 320  # exchanges, all unlike, after which no cache of a comparer grows
 AZURE = "https://team.openai.azure.com/openai/deployments/x/chat/completions?api-version=2024-10-21"
 
 
@@ -61,3 +64,29 @@ def test_the_made_reading_of_each_is_its_own() -> None:
     with create_comparer(rungs=("tee",), control=None) as comparer:
         outcomes = [verdict.outcome for (verdict,) in comparer.compare_all([*told, wrong])]
     assert outcomes == [Outcome.MATCH, Outcome.MATCH, Outcome.MISMATCH]
+
+
+@pytest.mark.slow
+def test_a_comparer_keeps_nothing_of_what_it_compared() -> None:
+    """Exchanges that differ in all that differs from day to day leave memory where it was, once what is kept of a few is full."""
+    held: list[int] = []
+    tracemalloc.start()
+    try:
+        with create_comparer() as comparer:
+            for part in (range(FULL), range(FULL, FULL + 600)):  # caches have a bound, up to which they may grow
+                for first in part[::8]:
+                    comparer.compare_all([unlike(number) for number in range(first, first + 8)])
+                gc.collect()
+                held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[1] - held[0] < 60_000  # a hundred bytes an exchange; one that is kept is some four thousand
+
+
+def unlike(number: int) -> Exchange:
+    """A whole answer or a stream, with words, a pair, a model, an address, a header and an id that no other one has."""
+    url = f"https://host-{number}.example/v1/chat/completions"
+    body = {"model": f"model-{number}", "messages": [{"role": "user", "content": f"Question {number}? {'x' * 500}"}]}
+    made = streamed(asked=body, url=url) if number % 2 else exchange(body, url=url)
+    own = (*made.request.headers, (f"X-Own-{number}", f"value {number}"))
+    return replace(made, pair_id=f"pair-{number}", request=replace(made.request, headers=own))

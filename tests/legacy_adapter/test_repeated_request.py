@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from legacy_openai import ResponseTooLargeError
 from legacy_openai.body_reader import READ_SIZE
 from legacy_openai.data_lines import DataLines
+from shim.comparison.tee_rung.shared_codec import NotingCodec
 from shim.legacy_adapter import LegacyProvider
 from shim.model import ErrorCategory, InvalidRequestError, StreamEvent, TextDelta, UnsupportedFeatureError
 from shim.model.caps import Caps
@@ -110,6 +112,17 @@ def test_it_is_made_as_often_as_it_is_run(session: requests.Session, provider: L
     assert {(each.body, each.headers["Authorization"]) for each in sent} == {(sent[0].body, f"Bearer {KEY}")}
     assert len(events) % 3 == 0
     assert KEY not in repr(request)
+
+
+def test_a_run_reads_by_the_codec_it_is_given(session: requests.Session, provider: LegacyProvider) -> None:
+    """A codec given for one run is handed what the legacy client found of that answer alone, and tells the same."""
+    session.mount("https://", ReplayAdapter(CASES["stream"]))
+    request = provider.repeated(HELLO, stream=True)
+    codec, events, others = NotingCodec(request.codec), [], []  # type: tuple[NotingCodec, list[StreamEvent], list[StreamEvent]]
+    completion = request.run(events.append, codec=codec)
+    assert told(completion) == told(request.run(others.append))
+    assert events == others
+    assert [json.loads(payload) for payload, _ in codec.noted.read[:-1]] == list(CHUNKS)
 
 
 def test_what_on_event_raises_ends_the_stream(session: requests.Session, provider: LegacyProvider) -> None:

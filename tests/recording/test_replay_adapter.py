@@ -14,6 +14,8 @@ import urllib3
 
 from shim.comparison import Exchange, ReplayAdapter, TransportFault
 from shim.recording.exchange import RecordedResponse, UnreadableExchangeError
+from shim.recording.recorded_answer import presented
+from shim.recording.replay_adapter import respond, respond_in_short
 from tests.helpers.exchanges import CHUNKS, exchange, segments_of, sse, streamed
 
 if TYPE_CHECKING:
@@ -32,6 +34,23 @@ def post() -> Iterator[Callable[[Exchange], requests.Response]]:
             return session.post(URL, data=b"{}", stream=True, timeout=5)
 
         yield ask
+
+
+def test_a_response_in_short_is_as_the_whole_one() -> None:
+    """It has what a response of requests has, and its jar of cookies and history are its own, and empty."""
+    request, adapter = requests.Request("POST", URL).prepare(), ReplayAdapter(exchange())
+    answer = presented(exchange(status=429))
+    one, other = (respond_in_short(request, answer, adapter=adapter) for _ in range(2))
+    whole = respond(request, answer, adapter=adapter)
+    told = [(each.status_code, each.reason, each.headers, each.url, each.encoding) for each in (one, other, whole)]
+    assert told[0] == told[1] == told[2]
+    one.cookies.set("a", "b")
+    assert not other.cookies
+    assert one.history is not other.history
+    assert vars(one).keys() == vars(whole).keys()
+    assert one.content == whole.content
+    with pytest.raises(AttributeError, match="jar"):
+        one.jar  # type: ignore[attr-defined]  # noqa: B018 - that it is not there
 
 
 def test_the_response_is_one_of_requests_over_one_of_urllib3(post: Any) -> None:

@@ -214,6 +214,8 @@ class Tally(Struct, kw_only=True):
         outcomes = self.outcomes.setdefault(verdict.rung, {})
         outcomes[verdict.outcome.value] = outcomes.get(verdict.outcome.value, 0) + 1
         self.compare_seconds += verdict.seconds
+        if not (verdict.reason or verdict.mismatches):
+            return
         if verdict.reason and not any(each.ignored for each in verdict.mismatches):  # those are told as what is ignored
             _add_name(self.reasons, verdict.reason)
         for rule in {each.rule for each in verdict.mismatches if each.ignored is None}:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from shim.calls import AnswerFault, Call, StreamCall, reader_of
 from shim.comparison.tee_rung.readings import Heard
+from shim.comparison.tee_rung.shared_codec import RecallingCodec
 from shim.model import ErrorCategory, StreamEvent
 from shim.model.response import Api
 from shim.provider import Completion, RequestHandle, Timing
@@ -19,11 +20,13 @@ from shim.recording.exchange import Headers, UnreadableExchangeError, api_of
 from shim.recording.reading import Reading
 from shim.recording.recorded_answer import REPLAY_KEY, Break, Presented, presented
 from shim.wire import chat, responses
+from shim.wire.masking import Secret
 
 if TYPE_CHECKING:
     from shim.recording.exchange import Exchange
 
 _CODECS: dict[Api, Any] = {"chat_completions": chat, "responses": responses}
+_SECRET = Secret(REPLAY_KEY)  # what masks the key that stands in a replay
 
 
 class CodecReader:
@@ -46,12 +49,26 @@ class CodecReader:
         Raises:
             UnreadableExchangeError: the exchange speaks neither API, or was not kept whole.
         """
+        return self._heard(exchange, None)
+
+    def hear_beside(self, exchange: Exchange, other: Heard) -> Heard:
+        """What `hear` tells, where another reader has told of the same exchange: what both hand to a codec is read once.
+
+        Raises:
+            UnreadableExchangeError: as `hear`.
+        """
+        return self._heard(exchange, other)
+
+    def _heard(self, exchange: Exchange, other: Heard | None) -> Heard:
         api = api_of(exchange)
         if api is None:
             raise UnreadableExchangeError("it is neither Chat Completions nor Responses; only those are read")
-        answer = presented(exchange)
+        answer = (None if other is None else other.answer) or presented(exchange)
         events: list[StreamEvent] | None = [] if answer.streamed else None
-        return Heard(_completion(_call(_CODECS[api], events), answer, pieces=answer.pieces), events)
+        codec, noted = _CODECS[api], None if other is None else other.noted
+        if noted is not None and noted.codec is codec:
+            codec = RecallingCodec(noted)
+        return Heard(_completion(_call(codec, events), answer, pieces=answer.pieces), events, answer)
 
     def hear_timed(self, exchange: Exchange) -> Completion:
         """What a caller would get, timed as recorded: from the request to the end, and to the first event of a stream.
@@ -114,8 +131,8 @@ def _call(codec: Any, events: list[StreamEvent] | None) -> Call:
     """A call that nobody waits for; its events go where they are wanted."""
     handle = RequestHandle(CodecReader.name, 0)
     if events is None:
-        return Call(handle, _ignore, codec=codec, api_key=REPLAY_KEY)
-    return StreamCall(handle, _ignore, on_event=events.append, codec=codec, api_key=REPLAY_KEY)
+        return Call(handle, _ignore, codec=codec, api_key=_SECRET)
+    return StreamCall(handle, _ignore, on_event=events.append, codec=codec, api_key=_SECRET)
 
 
 def _fault(broken: Break) -> AnswerFault:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from itertools import islice
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -102,7 +103,9 @@ def _read_ahead(comparisons: Sequence[_Comparison], *, control: ReadingSide, can
         return
     able = [each for each in comparisons if each.can_be_read_ahead]
     exchanges = [each.exchange for each in able]
-    for each, *ahead in zip(able, control.told_ahead(exchanges), candidate.told_ahead(exchanges), strict=True):
+    controls = control.told_ahead(exchanges)
+    candidates = candidate.told_ahead(exchanges, beside=controls)
+    for each, *ahead in zip(able, controls, candidates, strict=True):
         each.control_ahead, each.candidate_ahead = ahead
 
 
@@ -145,41 +148,61 @@ class ReadingSide:
         self.reader = reader
         self.name = reader.name
 
-    def told(self, exchanges: Sequence[Exchange]) -> list[Told]:
+    def told(self, exchanges: Sequence[Exchange], *, beside: Sequence[Told | None] = ()) -> list[Told]:
         """What the reader makes of answers.
+
+        Args:
+            exchanges: which.
+            beside: what the other side was told of each, where that is known: what both read alike is then read once.
 
         Raises:
             UnreadableExchangeError: one cannot be read, or the reader failed.
         """
-        with self._blamed():
-            if has_quick_way(self.reader, one="read", many="hear_all"):
-                return list(self.reader.hear_all(exchanges))  # type: ignore[attr-defined]  # just asked for
-            return [self.reader.read(each) for each in exchanges]
+        reader: Any = self.reader
+        try:
+            if beside and self._reads_beside:
+                return [
+                    reader.hear_beside(each, other) if isinstance(other, Heard) else reader.hear(each)
+                    for each, other in zip(exchanges, beside, strict=True)
+                ]
+            if self._reads_many:
+                return list(reader.hear_all(exchanges))
+            return [reader.read(each) for each in exchanges]
+        except UnreadableExchangeError:
+            raise
+        except Exception as error:
+            raise self._at_fault(error) from error
 
-    def told_ahead(self, exchanges: Sequence[Exchange]) -> Sequence[Told | None]:
+    def told_ahead(self, exchanges: Sequence[Exchange], *, beside: Sequence[Told | None] = ()) -> Sequence[Told | None]:
         """The same of a reader that reads many at the cost of fewer; None for each of any other, or where one cannot be read.
 
         Then each is to be read by itself, so that only those fail that do.
         """
         if len(exchanges) > 1 and at_once(self.reader) > 1:
             with suppress(UnreadableExchangeError):
-                return self.told(exchanges)
+                return self.told(exchanges, beside=beside)
         return [None] * len(exchanges)
+
+    @cached_property
+    def _reads_many(self) -> bool:
+        return has_quick_way(self.reader, one="read", many="hear_all")
+
+    @cached_property
+    def _reads_beside(self) -> bool:
+        """Whether it is the codecs' reader, and none that reads in another way."""
+        return self._reads_many and has_quick_way(self.reader, one="hear", many="hear_beside")
 
     def reading(self, told: Told) -> Reading:
         """The reading of what the reader was told; raises as `told` does."""
-        with self._blamed():
-            return told.reading() if isinstance(told, Heard) else told
-
-    @contextmanager
-    def _blamed(self) -> Iterator[None]:
         try:
-            yield
+            return told.reading() if isinstance(told, Heard) else told
         except UnreadableExchangeError:
             raise
         except Exception as error:
-            words = f"{self.name} failed to read it: {type(error).__name__}: {error}"
-            raise UnreadableExchangeError(words) from error
+            raise self._at_fault(error) from error
+
+    def _at_fault(self, error: Exception) -> UnreadableExchangeError:
+        return UnreadableExchangeError(f"{self.name} failed to read it: {type(error).__name__}: {error}")
 
 
 class _Comparison:
@@ -246,7 +269,7 @@ class _Comparison:
             control, self.control_ahead = self.control_ahead, None
             candidate, self.candidate_ahead = self.candidate_ahead, None
             controls = self._control.told(exchanges) if control is None else [control]
-            candidates = self._candidate.told(exchanges) if candidate is None else [candidate]
+            candidates = self._candidate.told(exchanges, beside=controls) if candidate is None else [candidate]
             for variant, control_told, candidate_told in zip(batch, controls, candidates, strict=True):
                 count += 1
                 verdict = self._judged(variant, control=control_told, candidate=candidate_told, variants=count)

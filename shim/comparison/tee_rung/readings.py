@@ -10,11 +10,13 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from operator import is_
 from typing import Any, NoReturn, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
+from shim.comparison.tee_rung.shared_codec import Noted
 from shim.model import (
     Choice,
     ModelResponse,
@@ -31,6 +33,7 @@ from shim.model import (
 from shim.provider import Completion
 from shim.recording.exchange import UnreadableExchangeError
 from shim.recording.reading import Reading
+from shim.recording.recorded_answer import Presented
 
 _ENDS = (StreamDone, StreamError)
 _SHOWN = 60  # characters of a text in the line that says what a side made of the answer
@@ -59,10 +62,19 @@ def reading_of(completion: Completion, events: Sequence[StreamEvent] | None) -> 
 
 
 class Heard(Struct, frozen=True):
-    """What a provider told its caller, before it is put in plain words: the completion, and the events of a stream."""
+    """What a provider told its caller, before it is put in plain words.
+
+    Attributes:
+        completion: how the request ended.
+        events: of a stream, None where none was asked for.
+        answer: the recorded answer it was told of, where the reader kept it.
+        noted: what its codec was given of it, where that is known.
+    """
 
     completion: Completion
     events: Sequence[StreamEvent] | None
+    answer: Presented | None = None
+    noted: Noted | None = None
 
     def reading(self) -> Reading:
         """The same as a reading; raises as `reading_of` does."""
@@ -79,20 +91,29 @@ def surely_alike(one: Heard, other: Heard) -> bool:
     first, second = one.completion, other.completion
     if first.response is None or second.response is None or first.error is not None or second.error is not None:
         return False
-    if first.http_status != second.http_status or _types(one, first.response) != _types(other, second.response):
+    if first.http_status != second.http_status or _types(first.response) != _types(second.response):
         return False
     try:
-        return _pack((first.response, _telling(one.events))) == _pack((second.response, _telling(other.events)))
+        return _pack(first.response) == _pack(second.response) and _same_events(one.events, other.events)
     except (ValueError, TypeError, OverflowError, RecursionError):
         return False
 
 
-def _types(heard: Heard, response: ModelResponse) -> list[type]:
+def _types(response: ModelResponse) -> list[type]:
     """The types of all that is told by its type: two of them may have the same fields."""
-    types = [type(heard.events), *map(type, heard.events or ()), type(response)]
+    types: list[type] = [type(response)]
     for choice in response.choices:
         types += [type(choice), type(choice.finish_reason), *map(type, choice.parts)]
     return types
+
+
+def _same_events(one: Sequence[StreamEvent] | None, other: Sequence[StreamEvent] | None) -> bool:
+    """Whether events are of the same types and the same bytes; those that are the very same objects are."""
+    if one is None or other is None or type(one) is not type(other) or len(one) != len(other):
+        return one is other
+    if all(map(is_, one, other)):
+        return True
+    return list(map(type, one)) == list(map(type, other)) and _pack(_telling(one)) == _pack(_telling(other))
 
 
 def _telling(events: Sequence[StreamEvent] | None) -> Sequence[StreamEvent]:

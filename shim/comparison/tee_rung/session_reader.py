@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from shim.comparison.readers import ProviderMaker, Reader, has_quick_way
 from shim.comparison.tee_rung.readings import Heard
 from shim.comparison.tee_rung.replay_session import NUMBER, DeskAdapter, ReplaySession
+from shim.comparison.tee_rung.shared_codec import Noted, NotingCodec
 from shim.model import ModelRequest, StreamEvent, user
 from shim.model.response import Api
 from shim.provider import Completion, OnEvent, Provider
@@ -35,6 +36,7 @@ from shim.recording.replay_adapter import ReplayAdapter
 if TYPE_CHECKING:
     import requests
 
+    from shim.calls import Codec
     from shim.recording.exchange import Exchange
 
 READ_SECONDS = 30.0
@@ -55,13 +57,16 @@ class _Replay(Struct):
     answer: Presented
     events: list[StreamEvent]
     completion: Completion | None = None
+    noted: Noted | None = None
 
 
 class _Repeated(Protocol):
     """A request that is ready to be made, again and again."""
 
-    def run(self, on_event: OnEvent | None = None) -> Completion:
-        """Make it, and read the answer to its end."""
+    codec: Codec
+
+    def run(self, on_event: OnEvent | None = None, *, codec: Codec | None = None) -> Completion:
+        """Make it, and read the answer to its end, by a codec that does as its own does."""
         ...
 
     def joined(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
@@ -157,8 +162,12 @@ class SessionReader:
         request = self._repeated.get(stream)
         if request is None:
             request = self._repeated[stream] = provider.repeated(ModelRequest("replay", _ASKED), stream=stream)
-        self._desk.lay_only(replace(replay.answer, pieces=tuple(request.joined(replay.answer.pieces))))
-        replay.completion = request.run(replay.events.append if stream else None)
+        answer = replay.answer
+        several = len(answer.pieces) > 1
+        self._desk.lay_only(replace(answer, pieces=tuple(request.joined(answer.pieces))) if several else answer)
+        codec = NotingCodec(request.codec)
+        replay.completion = request.run(replay.events.append if stream else None, codec=codec)
+        replay.noted = codec.noted
         if not self._desk.lay_only(None):
             raise UnreadableExchangeError(f"{self.name} {_NOT_ASKED}")
 
@@ -220,7 +229,8 @@ def _repeats(provider: Provider, *, on: requests.Session) -> bool:
 def _heard(replay: _Replay) -> Heard:
     if replay.completion is None:
         raise UnreadableExchangeError("the provider gave no completion")
-    return Heard(replay.completion, replay.events if replay.answer.streamed else None)
+    answer = replay.answer
+    return Heard(replay.completion, replay.events if answer.streamed else None, answer, replay.noted)
 
 
 def _weight(replay: _Replay) -> int:

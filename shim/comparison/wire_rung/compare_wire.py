@@ -24,13 +24,14 @@ from shim.model import InvalidRequestError, MissingCredentialsError, ModelReques
 from shim.model.checks import kind_of
 from shim.model.response import Api
 from shim.provider import ProviderClosedError
-from shim.recording.exchange import Exchange, RecordedRequest, UnreadableExchangeError, api_of
+from shim.recording.exchange import Exchange, RecordedRequest, UnreadableExchangeError, api_asked, api_of
 from shim.recording.redaction.key_mask import REMOVED
 from shim.wire import chat, responses
 from shim.wire.api_selection import ApiChoice, select_api
 from shim.wire.masking import MASK
 
 _CODECS = {"chat_completions": chat, "responses": responses}
+_CHOICES: tuple[str, ...] = get_args(ApiChoice)
 _API_NAMES: dict[Api | None, str] = {
     "chat_completions": "Chat Completions",
     "responses": "Responses API",
@@ -67,8 +68,8 @@ def compare_wire(
 
 
 def _check(candidate: object, api: str) -> None:
-    if api not in get_args(ApiChoice):
-        raise InvalidRequestError(f"api is {api!r}; give one of {', '.join(get_args(ApiChoice))}", field="api")
+    if api not in _CHOICES:
+        raise InvalidRequestError(f"api is {api!r}; give one of {', '.join(_CHOICES)}", field="api")
     if candidate is not None and not isinstance(candidate, Exchange) and not callable(candidate):
         raise TypeError(
             f"candidate is {kind_of(candidate)}; give an Exchange, a callable such as NativeProvider.sent_request, or None"
@@ -120,6 +121,8 @@ class _Comparison:
         except InvalidRequestError as error:
             return self._concluded([refusal(self._control, error)], made=f"refused: {error}", ignore=ignore)
         mismatches = [self._marked(each) for each in parting(self._control, other)]
+        if not mismatches:
+            return concluded("wire", self._exchange, mismatches=())
         told = dict.fromkeys(told for each in mismatches if (told := told_of(each.path)))
         return self._concluded(mismatches, made=_made(other, " ".join((self._reason, *told)).strip()), ignore=ignore)
 
@@ -139,13 +142,14 @@ class _Comparison:
             sent = candidate(request, stream=stream)
         except (MissingCredentialsError, ProviderClosedError) as error:
             raise UnreadableExchangeError(f"the candidate cannot say what it would send: {error}") from None
-        recorded = Exchange(
-            pair_id="",
-            request=RecordedRequest(
-                method=sent.method, url=sent.url, headers=sent.headers, body=sent.body, length=len(sent.body)
-            ),
+        return Sent(
+            api=api_asked(sent.method, sent.url),
+            body=sent.body,
+            method=sent.method,
+            url=sent.url,
+            headers=sent.headers,
+            knows_all_headers=True,
         )
-        return replace(sent_of(recorded, whose="the candidate"), knows_all_headers=True)
 
     def _by_codecs(self, request: ModelRequest, *, stream: bool) -> Sent:
         selection = select_api(request, api=self._choice)
@@ -165,7 +169,8 @@ class _Comparison:
             raise UnreadableExchangeError(
                 f"the recorded body cannot be read as a request ({error}); give request="
             ) from None
-        return replace(read, extra_headers=_application_headers(self._exchange.request)), stream
+        headers = _application_headers(self._exchange.request)
+        return replace(read, extra_headers=headers) if headers else read, stream
 
     def _marked(self, mismatch: Mismatch) -> Mismatch:
         """Mark what parts only because it was taken out of the recording."""

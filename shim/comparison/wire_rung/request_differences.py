@@ -18,7 +18,7 @@ from shim.comparison.canonical import Difference, canonical_json, differences
 from shim.comparison.explanation import MOST_TOLD
 from shim.comparison.json_offsets import excerpt, first_difference, place_of, value_at
 from shim.comparison.verdict import ABSENT, Mismatch
-from shim.comparison.wire_rung.equivalences import ACTED_ON, counting, header_form
+from shim.comparison.wire_rung.equivalences import ACTED_ON, HeaderForm, counting, header_form
 from shim.comparison.wire_rung.two_apis import comparable
 from shim.model import InvalidRequestError, UnsupportedFeatureError
 from shim.model.response import Api
@@ -107,9 +107,13 @@ def _address(sent: Sent, *, endpoint: bool) -> dict[str, Any]:
 
 
 def _headers(control: Sent, candidate: Sent) -> Iterator[Mismatch]:
-    first, second = _forms(control.headers or ()), _forms(candidate.headers or ())
-    for name in sorted(first.keys() | second.keys()):
-        pair = Difference(f"header.{name}", first.get(name, ABSENT), second.get(name, ABSENT))
+    first, second = _by_name(control.headers or ()), _by_name(candidate.headers or ())
+    parted = [name for name, value in first.items() if second.get(name) != value]
+    for name in sorted(parted + [name for name in second if name not in first]):
+        row = header_form(name)
+        if row is not None and row.form is None:
+            continue
+        pair = Difference(f"header.{name}", *(_form(each.get(name), row) for each in (first, second)))
         if pair.control != pair.candidate and not _is_hidden(pair) and _can_be_judged(pair, candidate, name=name):
             yield _mismatch(pair, rule="wire.header")
 
@@ -119,16 +123,20 @@ def _can_be_judged(pair: Difference, candidate: Sent, *, name: str) -> bool:
     return pair.control is not ABSENT or not candidate.knows_all_headers or name in ACTED_ON
 
 
-def _forms(headers: Headers) -> dict[str, str]:
-    told: defaultdict[str, list[str]] = defaultdict(list)
+def _by_name(headers: Headers) -> dict[str, str]:
+    """The fields by name in lower case, the values of a repeated one joined by a comma (RFC 9110 5.3)."""
+    told: dict[str, str] = {}
     for name, value in headers:
-        told[name.lower()].append(value.strip())
-    forms: dict[str, str] = {}
-    for name, values in told.items():
-        row, value = header_form(name), ", ".join(values)
-        if row is None or row.form is not None:
-            forms[name] = value if row is None or row.form is None or MASK in value else row.form(value)
-    return forms
+        lowered, said = name.lower(), value.strip()
+        told[lowered] = f"{told[lowered]}, {said}" if lowered in told else said
+    return told
+
+
+def _form(value: str | None, row: HeaderForm | None) -> Any:
+    """What is compared of a header; ABSENT where it is not there."""
+    if value is None:
+        return ABSENT
+    return value if row is None or row.form is None or MASK in value else row.form(value)
 
 
 def _is_hidden(pair: Difference) -> bool:

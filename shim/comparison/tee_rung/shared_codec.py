@@ -1,0 +1,161 @@
+"""A codec that notes what it makes of what, and one that recalls it: what both sides give to a codec is read once.
+
+Not a codec (`shim.wire`), nor what gives it bodies and payloads (`shim.calls`), which both sides run, each for itself.
+
+Theory of operation. What a codec makes of a body is a function of the body; what a stream's decoder makes of a payload, one of
+its caps and of the payloads so far: it knows no time and no chance. So where the second side gives the very bytes that the first
+one gave, it gets what was made of those. Where it gives anything else, the codec itself is given all that this side gave so far,
+and goes on from there, as if there were no other side. What comes of an error is not recalled: its objects are filled in later.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from shim.model import StreamError
+from shim.model.caps import DEFAULT_CAPS, Caps
+
+if TYPE_CHECKING:
+    from shim.calls import CallDecoder, Codec
+    from shim.model import ModelResponse, StreamEvent
+
+
+class Noted(Struct, kw_only=True):
+    """What a codec was given of one answer by one side, and what it made of it.
+
+    Attributes:
+        codec: which.
+        body: of an answer that was read whole, and no error; None where there was none.
+        response: what was made of the body.
+        caps: of the stream.
+        read: each payload of the stream, and the events that were made of it.
+    """
+
+    codec: Codec
+    body: bytes | None = None
+    response: ModelResponse | None = None
+    caps: Caps = DEFAULT_CAPS
+    read: list[tuple[bytes, list[StreamEvent]]] = field(default_factory=list)
+
+    def without_error(self) -> list[tuple[bytes, list[StreamEvent]]]:
+        """The payloads up to the error that ended the stream; nothing was made of those behind it."""
+        last = next((place for place in reversed(range(len(self.read))) if self.read[place][1]), None)
+        if last is not None and isinstance(self.read[last][1][-1], StreamError):
+            return self.read[:last]
+        return self.read
+
+
+class NotingCodec:
+    """The codec itself, for one answer. What it makes is noted as it leaves the codec, before anybody has it."""
+
+    def __init__(self, codec: Codec) -> None:
+        self.noted = Noted(codec=codec)
+
+    def parse_response(self, body: bytes) -> ModelResponse:
+        """Read a whole answer; raises as the codec does."""
+        noted = self.noted
+        response = noted.codec.parse_response(body)
+        noted.body, noted.response = body, response
+        return response
+
+    def events_of(self, response: ModelResponse) -> list[StreamEvent]:
+        """Tell a whole answer as a stream would have."""
+        return self.noted.codec.events_of(response)
+
+    def StreamDecoder(self, *, caps: Caps = DEFAULT_CAPS) -> CallDecoder:  # noqa: N802 - as the codec's class is called
+        """Make the reader of the stream."""
+        noted = self.noted = Noted(codec=self.noted.codec, caps=caps)  # of the last stream alone
+        return _NotingDecoder(noted)
+
+
+class RecallingCodec:
+    """Stands for the codec on the other side of the same answer."""
+
+    def __init__(self, noted: Noted) -> None:
+        self._noted = noted
+
+    def parse_response(self, body: bytes) -> ModelResponse:
+        """Read a whole answer; raises as the codec does."""
+        noted = self._noted
+        if noted.response is not None and noted.body == body:
+            return noted.response
+        return noted.codec.parse_response(body)
+
+    def events_of(self, response: ModelResponse) -> list[StreamEvent]:
+        """Tell a whole answer as a stream would have."""
+        return self._noted.codec.events_of(response)
+
+    def StreamDecoder(self, *, caps: Caps = DEFAULT_CAPS) -> CallDecoder:  # noqa: N802 - as the codec's class is called
+        """Make the reader of the stream; under other caps it is the codec's."""
+        noted = self._noted
+        return _RecallingDecoder(noted) if noted.read and noted.caps == caps else noted.codec.StreamDecoder(caps=caps)
+
+
+class _NotingDecoder:
+    """The codec's decoder, whose payloads and events are noted."""
+
+    __slots__ = ("_decoder", "_feed", "_note")
+
+    def __init__(self, noted: Noted) -> None:
+        self._decoder = noted.codec.StreamDecoder(caps=noted.caps)
+        self._feed = self._decoder.feed
+        self._note = noted.read.append
+
+    def feed(self, payload: bytes) -> list[StreamEvent]:
+        events = self._feed(payload)
+        self._note((payload, events))
+        return events
+
+    def finish(self) -> list[StreamEvent]:
+        return self._decoder.finish()
+
+    @property
+    def response(self) -> ModelResponse:
+        return self._decoder.response
+
+    @property
+    def ended(self) -> bool:
+        return self._decoder.ended
+
+
+class _RecallingDecoder:
+    """Gives what was noted for as long as it is given what was noted; then it is the codec's decoder."""
+
+    __slots__ = ("_decoder", "_noted", "_reached", "_read")
+
+    def __init__(self, noted: Noted) -> None:
+        self._noted = noted
+        self._read = noted.without_error()
+        self._reached = 0  # payloads that both have given
+        self._decoder: CallDecoder | None = None
+
+    def feed(self, payload: bytes) -> list[StreamEvent]:
+        reached = self._reached
+        if self._decoder is None and reached < len(self._read):
+            noted, events = self._read[reached]
+            if noted == payload:
+                self._reached = reached + 1
+                return events
+        return self._own().feed(payload)
+
+    def finish(self) -> list[StreamEvent]:
+        return self._own().finish()
+
+    @property
+    def response(self) -> ModelResponse:
+        return self._own().response
+
+    @property
+    def ended(self) -> bool:
+        return self._own().ended
+
+    def _own(self) -> CallDecoder:
+        """The codec's decoder, which has read what both have given."""
+        decoder = self._decoder
+        if decoder is None:
+            decoder = self._decoder = self._noted.codec.StreamDecoder(caps=self._noted.caps)
+            for payload, _events in self._read[: self._reached]:
+                decoder.feed(payload)
+        return decoder
