@@ -210,6 +210,11 @@ class Recording:
 
     def note_all(self, pieces: Sequence[bytes], *, at: float) -> None:
         """Take pieces that were read together, and when, by `time.monotonic`."""
+        size = sum(map(len, pieces))
+        if size <= self._left and len(self._pieces) + len(pieces) <= MOST_SEGMENTS:
+            self._left -= size
+            self._pieces += [(data, at) for data in pieces if data]
+            return
         for data in pieces:
             self._left -= len(data)
             if self._left < 0 or len(self._pieces) >= MOST_SEGMENTS:

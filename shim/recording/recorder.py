@@ -13,6 +13,7 @@ import functools
 import logging
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
@@ -207,8 +208,10 @@ class _Watched:
 
     def on_segments(self, segments: Sequence[bytes]) -> None:
         """Take body bytes."""
-        for data in segments:
-            self._recording.note(data)
+        if len(segments) == 1:
+            self._recording.note(segments[0])
+        else:
+            self._recording.note_all(segments, at=time.monotonic())
 
     def on_end(self, kind: str, message: str = "") -> None:
         """Take the end, and hand the exchange over."""
