@@ -176,7 +176,7 @@ def _response_line(response: RecordedResponse) -> _WrittenResponse:
     )
 
 
-def _segment_lines(segments: Sequence[Segment]) -> Sequence[tuple[Any, ...]]:
+def _segment_lines(segments: Sequence[Segment]) -> list[Any]:
     try:
         return [(segment.at, segment.data.decode()) for segment in segments]  # type: ignore[union-attr]  # caught below
     except (UnicodeDecodeError, AttributeError):  # some of them end inside a letter, or were left out

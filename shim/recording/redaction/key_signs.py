@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, compress
 from operator import itemgetter
 from typing import Final
 
@@ -17,7 +18,6 @@ LOOK_SIGNS: Final = (b"k-", b"xai-", b"pplx-", b"bearer", b"eyj")
 _FOLDED: Final = bytes.maketrans(string.ascii_uppercase.encode() + b'_"\\', string.ascii_lowercase.encode() + b"-==")
 _EDGE: Final = 5  # bytes; the longest sign has one more
 _FEWEST: Final = 16  # pieces; of fewer nothing is gained
-_BLOCK: Final = 64  # pieces that are taken together: one that is unlike costs a look at so many
 _SHORTEST_FRAME: Final = 48
 
 
@@ -34,15 +34,25 @@ def may_hold_looks(body: bytes, pieces: Sequence[bytes]) -> bool:
 
 
 def _frame(pieces: Sequence[bytes]) -> tuple[bytes, bytes] | None:
-    """How a piece begins and how it ends, as two in the middle tell, up to a quotation mark; None where that is too short."""
-    one, other = pieces[len(pieces) // 2 : len(pieces) // 2 + 2]
-    common = _in_common(one, other)
-    head = one[: one.rfind(b'"', 0, common) + 1]
+    """How a piece begins and how it ends, as some in the middle tell; None where that is too short to be of use."""
+    frames = [_shared(*pieces[start : start + 2]) for start in _sampled(len(pieces))]
+    head, tail = max(frames, key=lambda frame: len(frame[0]) + len(frame[1]))
+    return (head, tail) if len(head) + len(tail) >= _SHORTEST_FRAME else None
+
+
+def _sampled(count: int) -> tuple[int, ...]:
+    """Where to look how a piece is: at some places, since a read may have cut the one or the other."""
+    middle = count // 2
+    return middle, middle + 2, middle - 3, middle - 6
+
+
+def _shared(one: bytes, other: bytes) -> tuple[bytes, bytes]:
+    """How two pieces begin and end alike, up to a quotation mark: where the next differs, it does so within a value."""
+    head = one[: one.rfind(b'"', 0, _in_common(one, other)) + 1]
     most = min(len(one), len(other)) - len(head)
     common = _in_common(one[::-1][:most], other[::-1][:most])
     first = one.find(b'"', len(one) - common)
-    tail = one[first:] if first >= 0 else b""
-    return (head, tail) if len(head) + len(tail) >= _SHORTEST_FRAME else None
+    return head, one[first:] if first >= 0 else b""
 
 
 def _in_common(one: bytes, other: bytes) -> int:
@@ -58,30 +68,19 @@ def _in_common(one: bytes, other: bytes) -> int:
 
 
 def _between(body: bytes, pieces: Sequence[bytes], *, frame: tuple[bytes, bytes]) -> Iterator[bytes]:
-    """What is to be looked at beside the frame: every run of `_EDGE` bytes of the body stands in it, or in the frame."""
+    """What is to be looked at beside the frame: every run of bytes as long as a sign stands in it, or in the frame.
+
+    Of a piece that is like the others that is its inside, with an edge of what stands around it. One that is not like them stands
+    here whole, with an edge of its neighbours.
+    """
     head, tail = frame
-    joint = tail + head
-    short = joint[:_EDGE] + b"\n" + joint[-_EDGE:]
+    joint, least = tail + head, len(tail) + len(head)
+    alike = [len(piece) >= least and piece.startswith(head) and piece.endswith(tail) for piece in pieces]
     inside = itemgetter(slice(len(head), -len(tail) or None))
-    begin = 0
-    for number in range(0, len(pieces), _BLOCK):
-        block = pieces[number : number + _BLOCK]
-        end = begin + sum(map(len, block))
-        inner = [*map(inside, block)]
-        if _is_made_of(body, (head, joint.join(inner), tail), begin=begin, end=end):
-            yield b"".join(
-                (body[max(begin - _EDGE, 0) : begin], head, short.join(inner), body[end - len(tail) : end + _EDGE])
-            )
-        else:
-            yield body[max(begin - _EDGE, 0) : end + _EDGE]
-        begin = end
-    yield body[begin:]  # nothing, where the pieces are all of it
-
-
-def _is_made_of(body: bytes, parts: Sequence[bytes], *, begin: int, end: int) -> bool:
-    """Whether these parts, one after the other, are what stands there: so it matters not how each piece was cut."""
-    for part in parts:
-        if not body.startswith(part, begin):
-            return False
-        begin += len(part)
-    return begin == end
+    around = joint[:_EDGE] + b"\n" + joint[-_EDGE:]
+    yield around + around.join(map(inside, compress(pieces, alike))) + around
+    end = 0
+    for piece, end, is_alike in zip(pieces, accumulate(map(len, pieces)), alike, strict=True):
+        if not is_alike:
+            yield body[max(end - len(piece) - _EDGE, 0) : end + _EDGE]
+    yield body[end:]  # nothing, where the pieces are all of it
