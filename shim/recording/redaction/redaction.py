@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import translate
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 from typing import Any, Final, Literal, TypeAlias, final, get_args
 
 import msgspec
@@ -328,13 +328,11 @@ def _shown(name: str, value: str) -> str:
 
 def _resplit(segments: Sequence[Segment], body: bytes | None) -> tuple[Segment, ...]:
     """The same segments with other bytes, or none."""
-    split: list[Segment] = []
-    start = 0
-    for segment in segments:
-        end = start + segment.length
-        split.append(Segment(None if body is None else body[start:end], segment.at, segment.length))
-        start = end
-    return tuple(split)
+    if body is None:
+        return tuple([Segment(None, segment.at, segment.length) for segment in segments])
+    lengths = [segment.length for segment in segments]
+    pieces = [body[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
+    return tuple(map(Segment, pieces, [segment.at for segment in segments], lengths))
 
 
 def _is_stream(content_type: str, body: bytes) -> bool:
