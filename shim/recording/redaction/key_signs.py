@@ -74,8 +74,9 @@ def _between(body: bytes, pieces: Sequence[bytes], *, frame: tuple[bytes, bytes]
     here whole, with an edge of its neighbours.
     """
     head, tail = frame
-    joint, least = tail + head, len(tail) + len(head)
-    alike = [len(piece) >= least and piece.startswith(head) and piece.endswith(tail) for piece in pieces]
+    joint = tail + head
+    # In one that is shorter than both they overlap, in a quotation mark at least, and no sign holds one.
+    alike = [piece.startswith(head) and piece.endswith(tail) for piece in pieces]
     inside = itemgetter(slice(len(head), -len(tail) or None))
     around = joint[:_EDGE] + b"\n" + joint[-_EDGE:]
     yield around + around.join(map(inside, compress(pieces, alike))) + around

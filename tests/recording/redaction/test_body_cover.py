@@ -167,6 +167,27 @@ def test_what_repeats_is_covered_as_by_the_walk(
         _both(cover, each, REAL_PATHS, is_stream=True)
 
 
+@pytest.mark.parametrize("more", [{}, {"obfuscation": "ab"}])
+def test_what_repeats_behind_a_word_is_covered_too(more: dict[str, str]) -> None:
+    """Where each event of a stream has the same secret behind its word, it is covered in each."""
+    delta = {"index": 0, "delta": {"content": "word"}, "logprobs": ["secret", 1]}
+    body = chunk("", choices=[delta], **more) * 9
+    cover = BodyCover(REAL_PATHS)
+    for _ in range(SIGHTS):
+        _both(cover, body, REAL_PATHS, is_stream=True)
+    assert b"secret" not in cover.covered(body, is_stream=True)[0]
+
+
+def test_an_event_as_long_with_another_name_is_not_taken_for_the_same() -> None:
+    """An event of the same length whose word stands under a name that is not covered keeps it."""
+    cover = BodyCover(REAL_PATHS)
+    other = chunk("word").replace(b'"content"', b'"context"')
+    body = chunk("word") * 9 + other + chunk("word")
+    for _ in range(SIGHTS):
+        _both(cover, body, REAL_PATHS, is_stream=True)
+    assert other in cover.covered(body, is_stream=True)[0]
+
+
 def test_many_threads_learn_at_once() -> None:
     """Threads that cover with one cover at the same time get what the walk gives."""
     cover = BodyCover(REAL_PATHS)

@@ -42,6 +42,9 @@ def event(word: bytes) -> bytes:
     return before + word + b'"},"finish_reason":null}]}\n\n'
 
 
+HARMLESS = bytes.maketrans(b"kb", b"ww")
+
+
 def signs_in(body: bytes) -> bool:
     """Whether a sign stands in a body, by a look at each of its bytes."""
     folded = body.lower().replace(b"_", b"-")
@@ -57,6 +60,7 @@ def test_the_signs_are_those_of_the_credentials() -> None:
     """The signs are those without which no credential is found by its looks, and beside a frame the longest has room."""
     assert set(LOOK_SIGNS) == set(credentials._SIGNS)
     assert max(map(len, LOOK_SIGNS)) <= key_signs._EDGE + 1
+    assert not [sign for sign in LOOK_SIGNS if b'"' in sign or b"=" in sign]  # a frame ends at a quotation mark
 
 
 @given(st.lists(st.sampled_from(WORDS), min_size=16, max_size=150), st.sets(st.integers(0, 20_000), max_size=8))
@@ -113,6 +117,40 @@ def test_a_key_written_over_many_events_of_one_form_is_seen(cuts: tuple[int, ...
     alike = [KEY[cuts[0] :] + frame + KEY[: cuts[0]]] * 64
     for made in (pieces, alike):
         assert may_hold_looks(b"".join(made), made)
+
+
+LONG = b"x" * 60
+ALIKE = [b"%d" % number for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b'task-"' + LONG + b'"' + each + b'"' for each in ALIKE],
+        [b"r" + each + b'"' + LONG + b"beare" for each in ALIKE],
+        [b'r"' + LONG + b'"' + each + b"beare" for each in ALIKE],
+        [*[b'-"' + LONG + b'"' + each for each in ALIKE[:9]], b"k", *[b'-"' + LONG + b'"' + each for each in ALIKE]],
+        [
+            *[each + b'"' + LONG + b"beare" for each in ALIKE[:9]],
+            b"r",
+            *[each + b'"' + LONG + b"beare" for each in ALIKE],
+        ],
+        [
+            *[b'rer"' + LONG + b'"' + each for each in ALIKE[:9]],
+            b"bea",
+            *[b'rer"' + LONG + b'"' + each for each in ALIKE],
+        ],
+        [*[b'"' + LONG + b'"' + each for each in ALIKE], b"k", b"-"],
+    ],
+)
+def test_a_sign_is_seen_at_each_edge(pieces: list[bytes]) -> None:
+    """A sign in what all pieces have in common, or over the edge of a piece that is like the others or is not, is seen."""
+    frame = key_signs._frame(pieces)
+    assert frame is not None
+    body = b"".join(pieces)
+    assert signs_in(body)
+    assert may_hold_looks(body, pieces)
+    assert not may_hold_looks(body.replace(b"k", b"w").replace(b"b", b"w"), [p.translate(HARMLESS) for p in pieces])
 
 
 def test_a_long_stream_is_looked_through_cheaply() -> None:
