@@ -120,9 +120,9 @@ ANSWERED = (("Content-Type", "application/json"),)
 def test_one_text_with_a_key_is_enough(place: str, key: str) -> None:
     """A key in a single text of an exchange whose bodies hold none is masked there, and all else stays."""
     made = keyed(exchange(), url="https://host/v1/chat/completions")
-    assert made.response is not None
-    made = replace(made, fault=TransportFault(stage="body", kind="x.Y", message="gone"))
     told = made.response
+    assert told is not None
+    made = replace(made, fault=TransportFault(stage="body", kind="x.Y", message="gone"))
     keyed_one = {
         "pair_id": replace(made, pair_id=key),
         "url": replace(made, request=replace(made.request, url=f"https://host/{key}/chat/completions")),
