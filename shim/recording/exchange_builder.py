@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-import uuid
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -86,6 +85,14 @@ class SentBody:
         return replace(head, body=b"".join(self._pieces), length=self._length)
 
 
+def _new_pair_id() -> str:
+    """A random UUID in hex (RFC 9562 5.4), as `uuid4` makes it in three times the time."""
+    made = bytearray(os.urandom(16))
+    made[6] = made[6] & 0x0F | 0x40
+    made[8] = made[8] & 0x3F | 0x80
+    return made.hex()
+
+
 class Recording:
     """One exchange that is being recorded. Its methods never raise.
 
@@ -139,7 +146,7 @@ class Recording:
         self._owner = owner
         self._request = request
         self._sent = body
-        self._pair_id = pair_id or uuid.uuid4().hex
+        self._pair_id = pair_id or _new_pair_id()
         self._context = context or {}
         self._on_kept = on_kept
         self._end: tuple[Ended, TransportFault | None, float] | None = None
@@ -210,6 +217,11 @@ class Recording:
 
     def note_all(self, pieces: Sequence[bytes], *, at: float) -> None:
         """Take pieces that were read together, and when, by `time.monotonic`."""
+        size = sum(map(len, pieces))
+        if size <= self._left and len(self._pieces) + len(pieces) <= MOST_SEGMENTS:
+            self._left -= size
+            self._pieces += [(data, at) for data in pieces if data]
+            return
         for data in pieces:
             self._left -= len(data)
             if self._left < 0 or len(self._pieces) >= MOST_SEGMENTS:

@@ -6,6 +6,7 @@ version 1 fields are only added, and kinds of ending: a reader takes what it kno
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, cast, get_args
 
 import msgspec
@@ -171,8 +172,15 @@ def _response_line(response: RecordedResponse) -> _WrittenResponse:
         headers_at=response.headers_at,
         decoded=response.decoded,
         sha256=response.sha256,
-        segments=[_segment_line(segment) for segment in response.segments],
+        segments=_segment_lines(response.segments),
     )
+
+
+def _segment_lines(segments: Sequence[Segment]) -> list[Any]:
+    try:
+        return [(segment.at, segment.data.decode()) for segment in segments]  # type: ignore[union-attr]  # caught below
+    except (UnicodeDecodeError, AttributeError):  # some of them end inside a letter, or were left out
+        return [_segment_line(segment) for segment in segments]
 
 
 def _segment_line(segment: Segment) -> tuple[Any, ...]:

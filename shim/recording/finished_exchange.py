@@ -7,7 +7,7 @@ gets it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -84,7 +84,7 @@ class Finished(Struct, frozen=True, kw_only=True):
     @property
     def weight(self) -> int:
         """Bytes of memory, roughly."""
-        body = sum([len(data) for data, _ in self.pieces])
+        body = sum([len(data) for data, _ in self.pieces]) if self.overflowed else self.passed
         return _EXCHANGE_WEIGHT + len(self.request.body or b"") + body + _SEGMENT_WEIGHT * len(self.pieces)
 
     def exchange(self) -> Exchange:
@@ -155,10 +155,23 @@ _DAMAGED: Final = "urllib3.exceptions.DecodeError"  # what its reader meets, and
 _CUT: Final = "the connection ended before the body did"
 
 
+def _since(started: float, times: Iterable[float]) -> Iterator[float]:
+    """Each as seconds from the start, in whole microseconds; many stand there often, since they were read together."""
+    before, seconds = started, 0.0
+    for at in times:
+        if at != before:
+            before, seconds = at, int((at - started) * 1e6 + 0.5) / 1e6  # a third of the time of `round`
+        yield seconds
+
+
 def _bounded(pieces: Sequence[Piece], *, most: int, started: float) -> tuple[tuple[Segment, ...], bool]:
     """The first so many bytes as segments, and whether there were more."""
-    if sum([len(data) for data, _ in pieces]) <= most:
-        return tuple([Segment(bytes(data), round(at - started, MICROSECONDS), len(data)) for data, at in pieces]), False
+    if not pieces:
+        return (), False
+    datas, times = zip(*pieces, strict=True)
+    lengths = [*map(len, datas)]
+    if sum(lengths) <= most:
+        return tuple(map(Segment, map(bytes, datas), _since(started, times), lengths)), False
     left, segments = most, []
     for data, at in pieces:
         if left > 0:

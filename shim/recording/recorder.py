@@ -13,6 +13,7 @@ import functools
 import logging
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
@@ -139,7 +140,11 @@ class Recorder:
 
     def observe(self, sent: SentRequest) -> TransferObserver | None:
         """Begin to record a request of a transport that tells by itself: an `Observe`."""
-        given = next((value for name, value in sent.headers if name.lower() == PAIR_HEADER.lower()), None)
+        given = None
+        for name, value in sent.headers:
+            if len(name) == len(PAIR_HEADER) and name.lower() == PAIR_HEADER.lower():
+                given = value
+                break
         recording = self.begin(method=sent.method, url=sent.url, headers=sent.headers, body=sent.body, pair_id=given)
         return None if recording is None else _Watched(recording)
 
@@ -183,6 +188,8 @@ class Recorder:
             recording.conclude("aborted")
 
     def _told_context(self) -> dict[str, Any]:
+        if self._context is None:
+            return {}
         try:
             given = self._context() if callable(self._context) else self._context
             context = dict(given or {})
@@ -207,8 +214,10 @@ class _Watched:
 
     def on_segments(self, segments: Sequence[bytes]) -> None:
         """Take body bytes."""
-        for data in segments:
-            self._recording.note(data)
+        if len(segments) == 1:
+            self._recording.note(segments[0])
+        else:
+            self._recording.note_all(segments, at=time.monotonic())
 
     def on_end(self, kind: str, message: str = "") -> None:
         """Take the end, and hand the exchange over."""

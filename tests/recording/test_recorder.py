@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import pytest
 
@@ -216,6 +218,62 @@ def test_a_pair_id_may_come_with_the_request() -> None:
     assert observer is not None
     observer.on_end("complete")
     assert (taken[0].pair_id, taken[0].request.headers) == ("p1", ())
+
+
+def test_an_exchange_has_an_id_of_its_own() -> None:
+    """Where no header names a pair, each exchange gets a random UUID, by the version and the variant it says it is."""
+    taken: list[Exchange] = []
+    recorder = Recorder(CallableSink(taken.append))
+    for _ in range(64):
+        observer = recorder.observe(SentRequest(method="POST", url="u", headers=(), body=b""))
+        assert observer is not None
+        observer.on_end("complete")
+    ids = [UUID(hex=made.pair_id) for made in taken]
+    assert len(set(ids)) == 64
+    assert {(each.version, each.variant) for each in ids} == {(4, RFC_4122)}
+    assert [each.hex for each in ids] == [made.pair_id for made in taken]
+
+
+def test_pieces_that_are_told_together_have_one_time() -> None:
+    """Pieces shown together come to stand as they are, at one time, in whole microseconds; those shown later at a later one."""
+    taken: list[Exchange] = []
+    recorder = Recorder(CallableSink(taken.append))
+    observer = recorder.observe(SentRequest(method="POST", url="u", headers=(), body=b""))
+    assert observer is not None
+    observer.on_head(200, {})
+    observer.on_segments([b"a", b"", b"bc"])
+    time.sleep(0.002)
+    observer.on_segments([b"d"])
+    observer.on_segments([])
+    observer.on_end("complete")
+    (made,) = taken
+    assert pieces_of(made) == [b"a", b"bc", b"d"]
+    assert made.response is not None
+    first, second, third = [segment.at for segment in made.response.segments]
+    assert 0 <= first == second
+    assert first + 0.002 <= third + 1e-6
+    assert third <= made.finished + 1e-6
+    assert [first, third] == [round(first, 6), round(third, 6)]
+
+
+@pytest.mark.parametrize("max_body", [1, 3, 5, 6])
+def test_pieces_that_are_told_together_are_bounded(max_body: int) -> None:
+    """Of pieces shown together no more is kept than may be, as of pieces shown one by one."""
+    found = []
+    for calls in ([[b"ab", b"cd", b"e"], [b"f"]], [[b"ab"], [b"cd"], [b"e"], [b"f"]]):
+        taken: list[Exchange] = []
+        observer = Recorder(CallableSink(taken.append), max_body=max_body).observe(
+            SentRequest(method="POST", url="u", headers=(), body=b"")
+        )
+        assert observer is not None
+        observer.on_head(200, {})
+        for segments in calls:
+            observer.on_segments(segments)
+        observer.on_end("complete")
+        found.append((pieces_of(taken[0]), taken[0].ended))
+    assert found[0] == found[1]
+    assert found[0][1] == ("complete" if max_body == 6 else "overflow")
+    assert b"".join(found[0][0]) == b"abcdef"[:max_body]
 
 
 @pytest.mark.parametrize("max_body", [0, -1, True, 1.5, None])

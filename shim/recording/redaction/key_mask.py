@@ -7,16 +7,19 @@ text's length. Here a mask is as long as what it covers, and ASCII: so the split
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from shim.recording.redaction.key_signs import may_hold_looks
 from shim.wire.credentials import (
     QUERY_VALUE,
     SHORTEST_ANYWHERE,
     USERINFO,
     Span,
     credential_spans,
+    is_secret_header,
     is_secret_parameter,
     is_worth_hiding,
     may_hold_credentials,
@@ -30,12 +33,26 @@ REMOVED: Final = "[removed]"
 MASKED: Final = b"[masked key]"
 _COVERED: Final = (REMOVED.encode(), MASKED)
 _WITHOUT_TOKEN: Final = f"Bearer {REMOVED}"  # in nearly every request; it has a token's sign, and no token
+_LEFT_OUT: Final = f"\n{_WITHOUT_TOKEN}".encode()
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~\-]+")  # RFC 3986 2.3: written the same in text, in JSON and in a URL
+_HAS_PARTS: Final = re.compile("[@?&;]")  # before a user's end and a parameter stands one of these
 
 
 def secrets_of(url: str, headers: Iterable[tuple[str, str]]) -> Iterator[str]:
     """The credentials of a request, wherever it carries them."""
-    yield from secrets_in_headers(headers)
-    yield from secrets_in_url(url)
+    yield from secrets_in_headers([each for each in headers if _may_carry(each[0])])
+    if _HAS_PARTS.search(url):
+        yield from secrets_in_url(url)
+
+
+@functools.lru_cache(maxsize=512)
+def _may_carry(name: str) -> bool:
+    """Whether a header of this name is looked into by `secrets_in_headers`; names are few, and come with each request."""
+    return is_secret_header(name)
+
+
+def _forms(secret: str) -> Iterable[str]:
+    return (secret,) if _UNRESERVED.fullmatch(secret) else spellings(secret)
 
 
 class KeyMask:
@@ -45,7 +62,7 @@ class KeyMask:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         hidden = {secret for secret in secrets if is_worth_hiding(secret) and REMOVED not in secret}
-        forms = {form.encode("utf-8", "replace") for secret in hidden for form in spellings(secret)}
+        forms = {form.encode("utf-8", "replace") for secret in hidden for form in _forms(secret)}
         self._secrets = sorted(forms, key=len, reverse=True)  # one may be part of another
 
     def __repr__(self) -> str:
@@ -74,24 +91,31 @@ class KeyMask:
 
     def texts(self, texts: Sequence[str]) -> Sequence[str]:
         """Mask every key in each of several texts: most hold none, which one look at all of them tells."""
-        return texts if self._are_clean(texts) else [self.text(text) for text in texts]
+        return texts if self.are_clean(texts) else [self.text(text) for text in texts]
 
     def url(self, text: str) -> str:
         """Take the credentials out of a URL, or out of the URLs in a text."""
         return self.text(without_parameters(text))
 
-    def _are_clean(self, texts: Sequence[str]) -> bool:
-        """Whether it is certain that `text` would change none of them."""
+    def are_clean(self, texts: Sequence[str], *, beside: Sequence[bytes] = ()) -> bool:
+        """Whether it is certain that `text` would change none of the texts, and `masked` none of what is beside them."""
+        without = [text for text in texts if text != _WITHOUT_TOKEN]
         try:
-            data = "\n".join(texts).encode()
-            looked_at = "\n".join([text for text in texts if text != _WITHOUT_TOKEN]).encode()
+            looked_at = b"\n".join(("\n".join(without).encode(), *beside))
         except UnicodeEncodeError:
             return False
+        data = looked_at if len(without) == len(texts) else looked_at + _LEFT_OUT
         return not any(secret in data for secret in self._secrets) and not may_hold_credentials(looked_at)
+
+    def is_clean_stream(self, body: bytes, pieces: Sequence[bytes]) -> bool:
+        """Whether it is certain that `masked` would change nothing of an event stream that came in these pieces."""
+        return not any(secret in body for secret in self._secrets) and not may_hold_looks(body, pieces)
 
 
 def without_parameters(url: str) -> str:
     """A URL, or a text with URLs, without users, passwords, and the values of parameters that are credentials."""
+    if not _HAS_PARTS.search(url):
+        return url
     return QUERY_VALUE.sub(_without_secret, USERINFO.sub("", url))
 
 

@@ -9,8 +9,8 @@ learnt shape fits exactly, to its end, is left to the walk. A shape holds no val
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 from shim.recording.redaction.body_paths import MOST_VALUES, Value, cover_of
 from shim.recording.redaction.key_mask import REMOVED, filling
@@ -35,18 +35,28 @@ _WORD: Final = rb'[^\s{}\[\],:"]+'
 _EVENT: Final = (rb"(?:event:[^\r\n]*\r?\n)?data: ?", rb"(?:\n\n|\r\n\r\n)")
 _BODY: Final = (rb"", rb"\Z")
 
+_MatchAt: TypeAlias = Callable[[bytes, int], "re.Match[bytes] | None"]
+_plain_string: Final[_MatchAt] = re.compile(_PLAIN_STRING).match
+
 _WORDS: Final = REMOVED.encode()
 _FILLINGS: Final = tuple([filling(length, _WORDS) for length in range(64)])
 
 
 class PayloadShape:
-    """One shape: what fits it is covered, as `cover_of` covers it."""
+    """One shape: what fits it is covered, as `cover_of` covers it.
 
-    __slots__ = ("_insides", "_match", "_tokens", "texts")
+    Args:
+        source: the pattern, up to the first value that is covered, and from there.
+        kinds: of each group its value, None for the inside of a string.
+        texts: the paths that stand for something.
+    """
 
-    def __init__(self, source: bytes, *, kinds: Sequence[Value | None], texts: frozenset[str]) -> None:
-        """`kinds`: of each group its value, None for the inside of a string; `texts`: the paths that stand for something."""
-        self._match = re.compile(source).match
+    __slots__ = ("_insides", "_match", "_match_rest", "_tokens", "texts")
+
+    def __init__(self, source: tuple[bytes, bytes], *, kinds: Sequence[Value | None], texts: frozenset[str]) -> None:
+        self._match = re.compile(b"".join(source)).match
+        # A shape whose first covered value is a string is matched again from inside of that alone.
+        self._match_rest = re.compile(source[1]).match if kinds and kinds[0] is None else None
         self._insides = tuple([number for number, kind in enumerate(kinds, 1) if kind is None])
         self._tokens = tuple([(number, kind.keeps_words) for number, kind in enumerate(kinds, 1) if kind is not None])
         self.texts = texts
@@ -56,18 +66,54 @@ class PayloadShape:
 
     def cover(self, body: bytes, position: int, *, text: bytearray) -> int:
         """Cover in the text whatever fits at this place of the body, and again behind it; where that ends."""
-        match = self._match(body, position)
-        while match is not None and position < len(body):
-            for number in self._insides:
-                start, end = match.span(number)
-                length = end - start
-                text[start:end] = _FILLINGS[length] if length < len(_FILLINGS) else filling(length, _WORDS)
-            for number, keeps_words in self._tokens:
-                start, end = match.span(number)
-                text[start:end] = cover_of(body[start:end], keeps_words=keeps_words)
-            position = match.end()
+        while position < len(body):
             match = self._match(body, position)
+            if match is None:
+                break
+            self._cover_groups(match, text=text)
+            position = (
+                match.end() if self._match_rest is None else self._cover_alike(match, self._match_rest, text=text)
+            )
         return position
+
+    def _cover_groups(self, match: re.Match[bytes], *, text: bytearray) -> None:
+        for number in self._insides:
+            start, end = match.span(number)
+            length = end - start
+            text[start:end] = _FILLINGS[length] if length < len(_FILLINGS) else filling(length, _WORDS)
+        for number, keeps_words in self._tokens:
+            start, end = match.span(number)
+            text[start:end] = cover_of(match[number], keeps_words=keeps_words)
+
+    def _cover_alike(self, match: re.Match[bytes], match_rest: _MatchAt, *, text: bytearray) -> int:
+        """Cover what stands behind a match and has the same bytes up to the first covered value; where that ends.
+
+        In one stream ids and names of models are the same, and often all that follows the word too: what fitted once fits
+        where the very bytes stand again, and is covered as it was.
+        """
+        body = match.string
+        before = body[match.start() : match.start(1)]
+        end = match.end()
+        behind = body[match.end(1) : end]
+        covered = text[match.end(1) : end]
+        while body.startswith(before, end):
+            start = end + len(before)
+            stop = _plain_string(body, start).end()  # type: ignore[union-attr]  # it fits everywhere, if only no byte
+            if body.startswith(behind, stop):
+                length = stop - start
+                text[start:stop] = _FILLINGS[length] if length < len(_FILLINGS) else filling(length, _WORDS)
+                end = stop + len(behind)
+                if covered != behind:
+                    text[stop:end] = covered
+                continue
+            again = match_rest(body, start)
+            if again is None:
+                break
+            self._cover_groups(again, text=text)
+            end = again.end()
+            behind = body[again.end(1) : end]
+            covered = text[again.end(1) : end]
+        return end
 
 
 class PayloadShapes:
@@ -110,7 +156,8 @@ class PayloadShapes:
             or (len(self.known) == MOST_SHAPES and not self._may_evict())
         ):
             return
-        source = b"".join([self._around[0], *_pieces(payload, values), self._around[1]])
+        before, rest = _sources(payload, values)
+        source = (self._around[0] + before, rest + self._around[1])
         if len(self._sighted) >= _MOST_SIGHTED:
             self._sighted.clear()
         name = hash((source, texts))
@@ -131,18 +178,24 @@ def _kind(payload: bytes, value: Value) -> Value | None:
     return None if is_string and not value.keeps_words else value
 
 
-def _pieces(payload: bytes, values: Sequence[Value]) -> list[bytes]:
-    """The pattern of a payload: its bytes as they are, but a pattern of one token for each value."""
+def _sources(payload: bytes, values: Sequence[Value]) -> tuple[bytes, bytes]:
+    """The pattern of a payload, its bytes as they are but a pattern of one token for each value; cut before its first group."""
     pieces: list[bytes] = []
+    first: int | None = None
     position = 0
     for value in values:
         pieces.append(re.escape(payload[position : value.start]))
         is_string = payload.startswith(b'"', value.start)
-        if _kind(payload, value) is None:
-            pieces.append(b'"(' + _STRING + b')"' if value.covers else b'"' + _PLAIN_STRING + b'"')
+        is_inside = _kind(payload, value) is None
+        if is_inside:
+            pieces.append(b'"')
+        if value.covers and first is None:
+            first = len(pieces)
+        if is_inside:
+            pieces.append(b"(" + _STRING + b')"' if value.covers else _PLAIN_STRING + b'"')
         else:
             token = b'"' + _STRING + b'"' if is_string else _WORD
             pieces.append(b"(" + token + b")" if value.covers else token)
         position = value.end
     pieces.append(re.escape(payload[position:]))
-    return pieces
+    return b"".join(pieces[:first]), b"" if first is None else b"".join(pieces[first:])

@@ -7,8 +7,9 @@ a body, its times and its lengths stay exactly as they were.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import translate
+from itertools import accumulate, islice, pairwise
 from typing import Any, Final, Literal, TypeAlias, final, get_args
 
 import msgspec
@@ -77,6 +78,8 @@ _REQUEST_ONLY: Final = frozenset({"openai-organization", "openai-project"})
 _MOST_NAMES: Final = 512  # of headers, whose rule is remembered
 # A compressed body is looked into up to this size; one that is larger is left out.
 _MOST_PLAIN: Final = 64 * 1024 * 1024
+_SHORT: Final = 16 * 1024  # a body of more bytes is looked through by itself
+_LENGTHS: Final = (len("content-type"), len("content-encoding"))
 
 
 @final
@@ -116,7 +119,8 @@ class Redaction:
         self._allowed = re.compile(
             "|".join(map(translate, self._headers)) or "(?!)"
         )  # of an empty list nothing is kept
-        self._names: dict[tuple[Side, str], HeaderRule] = {}  # what was asked before; a name is seen with each exchange
+        # What was asked before; a name is seen with each exchange.
+        self._names: dict[Side, dict[str, HeaderRule]] = {side: {} for side in get_args(Side)}
         paths = [BodyPath.of(path) for path in body_paths]
         self._paths: dict[Side, tuple[BodyPath, ...]] = {
             side: tuple(path for path in paths if path.side == side) for side in get_args(Side)
@@ -143,13 +147,18 @@ class Redaction:
 
     def header_rule(self, name: str, *, side: Side) -> HeaderRule:
         """What becomes of a header of that name."""
-        known = self._names.get((side, name))
-        if known is None:
-            known = "drop" if not self.allows(name, side=side) else "hide" if _is_hidden(name.lower()) else "keep"
-            if len(self._names) >= _MOST_NAMES:
-                self._names.clear()
-            self._names[side, name] = known
-        return known
+        known = self._names[side]
+        rule = known.get(name)
+        if rule is None:
+            rule = "drop" if not self.allows(name, side=side) else "hide" if _is_hidden(name.lower()) else "keep"
+            if len(known) >= _MOST_NAMES:
+                known.clear()
+            known[name] = rule
+        return rule
+
+    def known_rules(self, side: Side) -> Mapping[str, HeaderRule]:
+        """What `header_rule` has said before, some of it: to look here first is cheaper."""
+        return self._names[side]
 
     def paths(self, side: Side) -> Sequence[BodyPath]:
         """The places of that side's body."""
@@ -171,19 +180,34 @@ class _Redacting:
         self._rules = rules
         self._exchange = exchange
         self._mask = KeyMask(secrets_of(exchange.request.url, exchange.request.headers))
+        self._answer = None if exchange.response is None else exchange.response.body
+        self._clean: Sequence[bytes] = ()  # bodies that were looked through already, and hold no key
         self._places: list[str] = []
 
     def result(self) -> Exchange:
-        exchange, text = self._exchange, self._mask.text
-        request = self._request(exchange.request)
-        response = None if exchange.response is None else self._response(exchange.response)
-        fault = exchange.fault
+        exchange = self._exchange
+        request, response, fault = exchange.request, exchange.response, exchange.fault
+        names, values = self._kept(request.headers, side="request")
+        texts = [exchange.pair_id, without_parameters(request.url), *values]
+        told: Sequence[str] = ()
+        if response is not None:
+            told, values = self._kept(response.headers, side="response")
+            texts += (response.reason, *values)
         if fault is not None:
-            fault = replace(fault, kind=text(fault.kind), message=self._mask.url(fault.message))
+            texts += (fault.kind, without_parameters(fault.message))
+        masked = iter(self._masked(texts))
+        pair_id, url = next(masked), next(masked)
+        request = self._request(request, url=url, headers=tuple(zip(names, islice(masked, len(names)), strict=True)))
+        if response is not None:
+            reason = next(masked)
+            headers = tuple(zip(told, islice(masked, len(told)), strict=True))
+            response = self._response(response, reason=reason, headers=headers)
+        if fault is not None:
+            fault = replace(fault, kind=next(masked), message=next(masked))
         made, context = self._made(exchange.made), self._context(exchange.context)
         return replace(
             exchange,
-            pair_id=text(exchange.pair_id),
+            pair_id=pair_id,
             request=request,
             response=response,
             fault=fault,
@@ -192,8 +216,15 @@ class _Redacting:
             redacted=tuple(dict.fromkeys((*exchange.redacted, *self._places))),
         )
 
-    def _request(self, request: RecordedRequest) -> RecordedRequest:
-        url, headers = self._kept(request.headers, side="request", beside=without_parameters(request.url))
+    def _masked(self, texts: Sequence[str]) -> Sequence[str]:
+        """The texts without keys. Mostly none has one, nor has a body: one look at all of them together tells."""
+        bodies = [body for body in (self._exchange.request.body, self._answer) if body and len(body) <= _SHORT]
+        if not self._mask.are_clean(texts, beside=bodies):
+            return self._mask.texts(texts)
+        self._clean = bodies
+        return texts
+
+    def _request(self, request: RecordedRequest, *, url: str, headers: Headers) -> RecordedRequest:
         if url != request.url:
             self._places.append("request.url")
         if request.body is None:
@@ -203,26 +234,25 @@ class _Redacting:
         body, sha256 = self._body(request.body, side="request", headers=request.headers, is_encoded=True)
         return replace(request, url=url, headers=headers, body=body, sha256=sha256)
 
-    def _response(self, response: RecordedResponse) -> RecordedResponse:
-        reason, headers = self._kept(response.headers, side="response", beside=response.reason)
-        before = response.body
+    def _response(self, response: RecordedResponse, *, reason: str, headers: Headers) -> RecordedResponse:
+        before = self._answer
         if before is None or not response.segments:
             return replace(response, reason=reason, headers=headers)
         body, sha256 = self._body(before, side="response", headers=response.headers, is_encoded=not response.decoded)
         segments = response.segments if body is before else _resplit(response.segments, body)
         return replace(response, reason=reason, headers=headers, segments=segments, sha256=sha256)
 
-    def _kept(self, headers: Headers, *, side: Side, beside: str) -> tuple[str, Headers]:
-        """A text and the headers that stay, looked through for keys together."""
+    def _kept(self, headers: Headers, *, side: Side) -> tuple[Sequence[str], Sequence[str]]:
+        """The names of the headers that stay, and what of their values; keys in these are not masked yet."""
         names: list[str] = []
-        texts = [beside]
+        values: list[str] = []
+        known = self._rules.known_rules(side)
         for name, value in headers:
-            rule = self._rules.header_rule(name, side=side)
+            rule = known.get(name) or self._rules.header_rule(name, side=side)
             if rule != "drop":
                 names.append(name)
-                texts.append(value if rule == "keep" else _shown(name.lower(), value))
-        masked, *values = self._mask.texts(texts)
-        return masked, tuple(zip(names, values, strict=True))
+                values.append(value if rule == "keep" else _shown(name.lower(), value))
+        return names, values
 
     def _body(self, body: bytes, *, side: Side, headers: Headers, is_encoded: bool) -> tuple[bytes | None, str | None]:
         """What is kept of a body, and the hash where that is nothing."""
@@ -234,6 +264,7 @@ class _Redacting:
 
     def _readable(self, body: bytes, *, side: Side, headers: Headers, is_encoded: bool) -> bytes | None:
         """The body without keys and chosen places; None where they cannot be told."""
+        headers = tuple([each for each in headers if len(each[0]) in _LENGTHS])  # the rest need not be looked at twice
         encoding = header_of(headers, "content-encoding") if is_encoded else None
         try:
             content_type = header_of(headers, "content-type") or ""
@@ -246,7 +277,7 @@ class _Redacting:
 
     def _cleaned(self, body: bytes, *, side: Side, content_type: str) -> bytes:
         is_stream = _is_stream(content_type, body)
-        masked = self._mask.masked(body, named=not is_stream)
+        masked = body if self._is_clean(body, is_stream=is_stream) else self._mask.masked(body, named=not is_stream)
         if masked is not body:
             self._places.append(f"{side}.body (keys)")
         if not self._rules.paths(side) or self._rules.drops(side):
@@ -254,6 +285,15 @@ class _Redacting:
         cleaned, places = self._rules.cover(side).covered(masked, is_stream=is_stream)
         self._places += places
         return cleaned if places else masked
+
+    def _is_clean(self, body: bytes, *, is_stream: bool) -> bool:
+        """Whether one look tells that no key is in a body."""
+        response = self._exchange.response
+        if any(body is each for each in self._clean):
+            return True
+        if not is_stream or response is None or body is not self._answer:
+            return False
+        return self._mask.is_clean_stream(body, [segment.data or b"" for segment in response.segments])
 
     def _made(self, made: Reading | None) -> Reading | None:
         """What the control made of it holds the answer in other words: it goes where any of the answer goes."""
@@ -288,13 +328,11 @@ def _shown(name: str, value: str) -> str:
 
 def _resplit(segments: Sequence[Segment], body: bytes | None) -> tuple[Segment, ...]:
     """The same segments with other bytes, or none."""
-    split: list[Segment] = []
-    start = 0
-    for segment in segments:
-        end = start + segment.length
-        split.append(Segment(None if body is None else body[start:end], segment.at, segment.length))
-        start = end
-    return tuple(split)
+    if body is None:
+        return tuple([Segment(None, segment.at, segment.length) for segment in segments])
+    lengths = [segment.length for segment in segments]
+    pieces = [body[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
+    return tuple(map(Segment, pieces, [segment.at for segment in segments], lengths))
 
 
 def _is_stream(content_type: str, body: bytes) -> bool:

@@ -140,6 +140,54 @@ def test_no_text_passes_a_learnt_shape(texts: list[str]) -> None:
         assert set(left.removeprefix("[removed]")) <= {"*"}
 
 
+WORDS = st.sampled_from(
+    ["", " word", "Ann", "long enough to be said [removed]", 'q"', "back\\", "\n", "é😀", '"},', "x" * 70]
+)
+
+
+@given(
+    st.lists(st.tuples(WORDS, st.sampled_from(["c-1", "c-2", 'c"3']), st.sampled_from(["", "ab", "abc"])), max_size=12),
+    st.lists(st.none() | WORDS, min_size=1, max_size=2),
+    st.integers(0, 40),
+)
+def test_what_repeats_is_covered_as_by_the_walk(
+    told: list[tuple[str, str, str]], logprobs: list[str | None], cut: int
+) -> None:
+    """Events that repeat what stands before and behind a word, or do not, are covered byte for byte as by the walk."""
+    cover = BodyCover(REAL_PATHS)
+    learnt = [chunk("one", obfuscation="z"), chunk("two", logprobs=None, usage={"logprobs": [None]})]
+    cover.covered(b"".join(learnt * SIGHTS), is_stream=True)
+    events = []
+    for number, (word, name, filler) in enumerate(told):
+        delta = {"index": 0, "delta": {"content": word}, "logprobs": logprobs[number % len(logprobs)]}
+        events.append(chunk("", id=name, choices=[delta], obfuscation=filler))
+    body = b"".join(learnt + events * 2)
+    for each in (body, body[: len(body) - cut]):
+        _both(cover, each, REAL_PATHS, is_stream=True)
+        _both(cover, each, REAL_PATHS, is_stream=True)
+
+
+@pytest.mark.parametrize("more", [{}, {"obfuscation": "ab"}])
+def test_what_repeats_behind_a_word_is_covered_too(more: dict[str, str]) -> None:
+    """Where each event of a stream has the same secret behind its word, it is covered in each."""
+    delta = {"index": 0, "delta": {"content": "word"}, "logprobs": ["secret", 1]}
+    body = chunk("", choices=[delta], **more) * 9
+    cover = BodyCover(REAL_PATHS)
+    for _ in range(SIGHTS):
+        _both(cover, body, REAL_PATHS, is_stream=True)
+    assert b"secret" not in cover.covered(body, is_stream=True)[0]
+
+
+def test_an_event_as_long_with_another_name_is_not_taken_for_the_same() -> None:
+    """An event of the same length whose word stands under a name that is not covered keeps it."""
+    cover = BodyCover(REAL_PATHS)
+    other = chunk("word").replace(b'"content"', b'"context"')
+    body = chunk("word") * 9 + other + chunk("word")
+    for _ in range(SIGHTS):
+        _both(cover, body, REAL_PATHS, is_stream=True)
+    assert other in cover.covered(body, is_stream=True)[0]
+
+
 def test_many_threads_learn_at_once() -> None:
     """Threads that cover with one cover at the same time get what the walk gives."""
     cover = BodyCover(REAL_PATHS)

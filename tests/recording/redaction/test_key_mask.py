@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shim.recording.redaction.key_mask import KeyMask, secrets_of
-from shim.wire.credentials import is_worth_hiding
+from shim.wire.credentials import is_worth_hiding, spellings
 
 KEY = "sk-test-0123"
 
@@ -74,6 +74,21 @@ def test_urls_lose_their_credentials() -> None:
     url = "https://ann:secret@host:1/v1/chat?api-version=2024&api-key=abc&max_tokens=5&sig=x#top"
     expected = "https://host:1/v1/chat?api-version=2024&api-key=[removed]&max_tokens=5&sig=[removed]#top"
     assert KeyMask().url(url) == expected
+
+
+@pytest.mark.parametrize("mark", ["?", "&", ";"])
+def test_a_parameter_is_found_behind_each_mark(mark: str) -> None:
+    """A parameter that is a credential is found, and its value removed, behind whatever mark stands before it in a URL."""
+    url = f"https://host/v1{mark}api-key=abcd-1"
+    assert KeyMask().url(url) == f"https://host/v1{mark}api-key=[removed]"
+    assert list(secrets_of(url, ())) == ["abcd-1"]
+
+
+@given(st.text(st.sampled_from('aZ09.-_~/%+\\"ü '), min_size=1, max_size=12))
+def test_each_spelling_of_a_key_is_masked(key: str) -> None:
+    """A mask hides a key in each of its spellings, those that are written the same everywhere among them."""
+    wanted = {form.encode() for form in spellings(key)} if is_worth_hiding(key) else set()
+    assert set(KeyMask([key])._secrets) == wanted
 
 
 def test_no_key_in_the_repr() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from base64 import b64encode
 from itertools import pairwise
 from typing import Any
 
@@ -109,6 +110,64 @@ def test_no_key_anywhere() -> None:
     assert clean.made is not None
     assert clean.redacted[0] == "request.url"
     assert Redaction().apply(clean) == clean
+
+
+ANSWERED = (("Content-Type", "application/json"),)
+
+
+@pytest.mark.parametrize("key", [KEY, "azure-1234", "gsk_abcdefghijkl"])
+@pytest.mark.parametrize("place", ["pair_id", "url", "request header", "reason", "response header", "kind", "message"])
+def test_one_text_with_a_key_is_enough(place: str, key: str) -> None:
+    """A key in a single text of an exchange whose bodies hold none is masked there, and all else stays."""
+    made = keyed(exchange(), url="https://host/v1/chat/completions")
+    told = made.response
+    assert told is not None
+    made = replace(made, fault=TransportFault(stage="body", kind="x.Y", message="gone"))
+    keyed_one = {
+        "pair_id": replace(made, pair_id=key),
+        "url": replace(made, request=replace(made.request, url=f"https://host/{key}/chat/completions")),
+        "request header": replace(made, request=replace(made.request, headers=(*HEADERS, ("Accept", key)))),
+        "reason": replace(made, response=replace(told, reason=key)),
+        "response header": replace(made, response=replace(told, headers=(*ANSWERED, ("X-Request-Id", key)))),
+        "kind": replace(made, fault=TransportFault(stage="body", kind=key)),
+        "message": replace(made, fault=TransportFault(stage="body", kind="x.Y", message=f"of {key}.")),
+    }[place]
+    clean = Redaction().apply(keyed_one)
+    assert key not in repr(clean)
+    assert clean.request.body == made.request.body
+    assert body_of(clean) == body_of(made)
+    assert Redaction().apply(clean) == clean
+
+
+@pytest.mark.parametrize("side", ["request", "response"])
+def test_one_body_with_a_key_is_enough(side: str) -> None:
+    """A key in one body alone is masked there, and the other body stays."""
+    asked: dict[str, Any] = {**ASKED, "user": KEY} if side == "request" else ASKED
+    made = keyed(exchange(asked, json.dumps({"text": KEY if side == "response" else "no"}).encode()))
+    clean = Redaction().apply(made)
+    assert KEY not in repr(clean)
+    assert clean.redacted == (f"{side}.body (keys)",)
+
+
+@given(st.integers(0, 199), st.integers(1, 15), st.integers(0, 2))
+def test_a_key_in_a_long_stream_is_masked_over_its_pieces(number: int, place: int, kind: int) -> None:
+    """A key in any event of a long stream, behind an escape, cut by a read or written in base64, is masked; splits stay."""
+    basic = b64encode(b"ann:pass-word-1").decode()
+    key = (KEY, "gsk_abcdefghijkl", basic)[kind]
+    events = [
+        sse({"choices": [{"delta": {"content": f"word {each}"}}], "id": "c" * 60}, done=False) for each in range(200)
+    ]
+    whole = sse({"choices": [{"delta": {"content": f"a\n{key}"}}], "id": "c" * 60}, done=False)
+    cut = whole.index(key.encode()) + place
+    pieces = [*events[:number], whole[:cut], whole[cut:], *events[number:]]
+    made = streamed(*pieces)
+    made = replace(made, request=replace(made.request, headers=(*HEADERS, ("Proxy-Authorization", f"Basic {basic}"))))
+    clean = Redaction().apply(made)
+    assert clean.response is not None
+    assert key.encode() not in body_of(clean)
+    assert [segment.length for segment in clean.response.segments] == list(map(len, pieces))
+    assert body_of(clean).startswith(b"".join(events[:number]))
+    assert body_of(clean).endswith(b"".join(events[number:]))
 
 
 def test_chosen_places_are_covered_on_both_sides() -> None:
