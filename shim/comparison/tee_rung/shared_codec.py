@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from shim.model import StreamError
+from shim.model import StreamError, TextDelta, ToolCallDelta
 from shim.model.caps import DEFAULT_CAPS, Caps
 
 if TYPE_CHECKING:
     from shim.calls import CallDecoder, Codec
     from shim.model import ModelResponse, StreamEvent
+    from shim.wire.bodies import Listener
 
 
 class Noted(Struct, kw_only=True):
@@ -93,6 +94,24 @@ class RecallingCodec:
         return _RecallingDecoder(noted) if noted.read and noted.caps == caps else noted.codec.StreamDecoder(caps=caps)
 
 
+class _Overhearing:
+    """Hears what another listener is told."""
+
+    __slots__ = ("_listener", "events")
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self.events: list[StreamEvent] = []
+
+    @property
+    def over(self) -> bool:
+        return self._listener.over
+
+    def on_event(self, event: StreamEvent) -> object:
+        self.events.append(event)
+        return self._listener.on_event(event)
+
+
 class _NotingDecoder:
     """The codec's decoder, whose payloads and events are noted."""
 
@@ -107,6 +126,14 @@ class _NotingDecoder:
         events = self._feed(payload)
         self._note((payload, events))
         return events
+
+    def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
+        given, heard = payloads[::-1], _Overhearing(listener)  # the first stands first in one, last in the other
+        try:
+            self._decoder.tell_pieces(payloads, heard)
+        finally:
+            for payload, event in zip(given, heard.events, strict=False):  # one each, of those that were taken
+                self._note((payload, [event]))
 
     def finish(self) -> list[StreamEvent]:
         return self._decoder.finish()
@@ -139,6 +166,19 @@ class _RecallingDecoder:
                 self._reached = reached + 1
                 return events
         return self._own().feed(payload)
+
+    def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
+        if self._decoder is not None:
+            self._decoder.tell_pieces(payloads, listener)
+            return
+        read, reached = self._read, self._reached
+        while payloads and reached < len(read) and not listener.over:
+            noted, events = read[reached]
+            if noted != payloads[-1] or len(events) != 1 or not isinstance(events[0], (TextDelta, ToolCallDelta)):
+                return
+            payloads.pop()
+            self._reached = reached = reached + 1
+            listener.on_event(events[0])
 
     def finish(self) -> list[StreamEvent]:
         return self._own().finish()
