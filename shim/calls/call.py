@@ -252,12 +252,17 @@ class StreamCall(Call):
         while payloads and self._end is None and not self.over:
             if self._owed is None:  # the hot path: nothing to note
                 try:
-                    decoder.tell_pieces(payloads, self)
+                    if len(payloads) > 1:
+                        decoder.tell_pieces(payloads, self)
+                        if not payloads or self.over:
+                            break
+                    elif (event := decoder.piece(payloads[0])) is not None:
+                        payloads.pop()
+                        self.on_event(event)
+                        break
                 except Exception:
                     self._aborted = True
                     raise
-                if not payloads or self.over:
-                    break
             self._deliver(decoder.feed(payloads.pop()))
         return self._end is not None
 

@@ -131,7 +131,11 @@ class ToldPieces:
 
 
 class PieceTeller(Decoder, Protocol):
-    """A decoder that reads many payloads at once, where they are what nearly all are: one more piece of what came before."""
+    """A decoder that reads quickly what nearly all payloads are, one more piece of what came before: one, or many at once."""
+
+    def piece(self, payload: bytes) -> StreamEvent | None:
+        """The piece that a payload is, which is then read; None where it may be anything else, and `feed` is to take it."""
+        ...
 
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
         """Take payloads from the end of a list, where the first stands, and tell the piece that each is, as `feed` would.
@@ -140,6 +144,17 @@ class PieceTeller(Decoder, Protocol):
         the listener raises leaves; the payload of that piece is taken.
         """
         ...
+
+
+def tell_one_by_one(decoder: PieceTeller, payloads: list[bytes], listener: Listener) -> None:
+    """Be `PieceTeller.tell_pieces` of a decoder that gains nothing from many at once."""
+    piece, on_event = decoder.piece, listener.on_event
+    while payloads and not listener.over:
+        event = piece(payloads[-1])
+        if event is None:
+            return
+        payloads.pop()
+        on_event(event)
 
 
 def events_in(decoder: Decoder, payloads: list[bytes]) -> list[StreamEvent]:

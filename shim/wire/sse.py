@@ -168,8 +168,10 @@ class SSEDecoder:
             if _BLANK_LINE not in data:
                 return None  # joined once a line, so a long line costs linear time
             data = b"".join((self._line, data))
-        whole = data if data.endswith(_BLANK_LINE) else data[: data.rfind(_BLANK_LINE) + len(_BLANK_LINE)]
-        rest = data[len(whole) :]
+        whole, rest = data, b""
+        if not data.endswith(_BLANK_LINE):
+            end = data.rfind(_BLANK_LINE) + len(_BLANK_LINE)
+            whole, rest = data[:end], data[end:]
         if len(data) > self._max_event_bytes or _LF in rest or not (whole.isascii() or _is_utf8(whole)):
             return None
         first = whole[len(_DATA) : -len(_BLANK_LINE)]

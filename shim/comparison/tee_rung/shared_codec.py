@@ -16,11 +16,14 @@ from msgspec import Struct, field
 
 from shim.model import StreamError, TextDelta, ToolCallDelta
 from shim.model.caps import DEFAULT_CAPS, Caps
+from shim.wire.bodies import tell_one_by_one
 
 if TYPE_CHECKING:
     from shim.calls import CallDecoder, Codec
     from shim.model import ModelResponse, StreamEvent
     from shim.wire.bodies import Listener
+
+_PIECES = frozenset({TextDelta, ToolCallDelta})  # which need nothing noted, and after which nothing is over
 
 
 class Noted(Struct, kw_only=True):
@@ -94,32 +97,15 @@ class RecallingCodec:
         return _RecallingDecoder(noted) if noted.read and noted.caps == caps else noted.codec.StreamDecoder(caps=caps)
 
 
-class _Overhearing:
-    """Hears what another listener is told."""
-
-    __slots__ = ("_listener", "events")
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-        self.events: list[StreamEvent] = []
-
-    @property
-    def over(self) -> bool:
-        return self._listener.over
-
-    def on_event(self, event: StreamEvent) -> object:
-        self.events.append(event)
-        return self._listener.on_event(event)
-
-
 class _NotingDecoder:
     """The codec's decoder, whose payloads and events are noted."""
 
-    __slots__ = ("_decoder", "_feed", "_note")
+    __slots__ = ("_decoder", "_feed", "_note", "_piece")
 
     def __init__(self, noted: Noted) -> None:
         self._decoder = noted.codec.StreamDecoder(caps=noted.caps)
         self._feed = self._decoder.feed
+        self._piece = self._decoder.piece
         self._note = noted.read.append
 
     def feed(self, payload: bytes) -> list[StreamEvent]:
@@ -127,13 +113,14 @@ class _NotingDecoder:
         self._note((payload, events))
         return events
 
+    def piece(self, payload: bytes) -> StreamEvent | None:
+        event = self._piece(payload)
+        if event is not None:
+            self._note((payload, [event]))
+        return event
+
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
-        given, heard = payloads[::-1], _Overhearing(listener)  # the first stands first in one, last in the other
-        try:
-            self._decoder.tell_pieces(payloads, heard)
-        finally:
-            for payload, event in zip(given, heard.events, strict=False):  # one each, of those that were taken
-                self._note((payload, [event]))
+        tell_one_by_one(self, payloads, listener)
 
     def finish(self) -> list[StreamEvent]:
         return self._decoder.finish()
@@ -167,18 +154,18 @@ class _RecallingDecoder:
                 return events
         return self._own().feed(payload)
 
-    def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
+    def piece(self, payload: bytes) -> StreamEvent | None:
         if self._decoder is not None:
-            self._decoder.tell_pieces(payloads, listener)
-            return
-        read, reached = self._read, self._reached
-        while payloads and reached < len(read) and not listener.over:
-            noted, events = read[reached]
-            if noted != payloads[-1] or len(events) != 1 or not isinstance(events[0], (TextDelta, ToolCallDelta)):
-                return
-            payloads.pop()
-            self._reached = reached = reached + 1
-            listener.on_event(events[0])
+            return self._decoder.piece(payload)
+        if self._reached < len(self._read):
+            noted, events = self._read[self._reached]
+            if noted == payload and len(events) == 1 and type(events[0]) in _PIECES:
+                self._reached += 1
+                return events[0]
+        return None
+
+    def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
+        tell_one_by_one(self, payloads, listener)
 
     def finish(self) -> list[StreamEvent]:
         return self._own().finish()

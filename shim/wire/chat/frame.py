@@ -26,31 +26,29 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 class Frame:
     """The bytes around the words of a payload."""
 
-    __slots__ = ("_after", "_before", "_begin", "_between", "_end")
+    __slots__ = ("_after", "_before", "_between", "_words")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self._before = before
         self._after = after
+        self._words = slice(len(before), -len(after))  # nothing of a payload that is shorter than both
         self._between = b"%b\n%b" % (after, before)
-        self._begin = len(before)
-        self._end = -len(after)
 
     def words_of_one(self, payload: bytes) -> str:
         """The words of one payload; "" where it is not in the frame, or has none."""
-        literal = payload[self._begin : self._end]
-        if b"%b%b%b" % (self._before, literal, self._after) != payload:
-            return ""
-        try:
-            return _read_short(literal)
-        except _UNREADABLE:
-            return ""
+        if payload.startswith(self._before) and payload.endswith(self._after):
+            try:
+                return _read_short(payload[self._words])
+            except _UNREADABLE:
+                return ""
+        return ""
 
     def words_of(self, payloads: list[bytes]) -> list[str]:
         """The words of each of these payloads; empty where any is not surely in the frame."""
         if not (payloads[-1].startswith(self._before) and payloads[-1].endswith(self._after)):
             return []  # as most that are not: all have something of their own
-        begin, end = self._begin, self._end
-        literals = [payload[begin:end] for payload in payloads]
+        place = self._words
+        literals = [payload[place] for payload in payloads]
         if self._before + self._between.join(literals) + self._after != b"\n".join(payloads):
             return []
         try:
@@ -75,10 +73,9 @@ class PaddedFrame(Frame):
 
     def words_of_one(self, payload: bytes) -> str:
         """See `Frame`."""
-        literal = payload[self._begin : self._end]
-        words, _, padding = literal.partition(self._to_padding)
-        if b"%b%b%b" % (self._before, literal, self._after) != payload:
+        if not (payload.startswith(self._before) and payload.endswith(self._after)):
             return ""
+        words, _, padding = payload[self._words].partition(self._to_padding)
         try:
             _read_string(padding)
             return _read_short(words)

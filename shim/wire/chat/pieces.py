@@ -6,12 +6,13 @@ else is left alone: it is read as if there were no hot path.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
 
-from shim.model import TextDelta, ToolCallDelta
+from shim.model import StreamEvent, TextDelta, ToolCallDelta
 from shim.wire.bodies import Listener
 from shim.wire.chat.calls import ChatCall
 from shim.wire.chat.chunk import ArgumentsChunk, decode_arguments_chunk, decode_text_chunk
@@ -30,6 +31,10 @@ class Pieces(Protocol):
         """Where the words go."""
         ...
 
+    def piece(self, payload: bytes) -> StreamEvent | None:
+        """The piece that a payload is; None where it may be anything else."""
+        ...
+
     def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
         """Take payloads from the end of a list, where the first stands, and tell the piece that each is.
 
@@ -39,7 +44,7 @@ class Pieces(Protocol):
         ...
 
 
-class _Framed:
+class _Framed(ABC):
     """What is known of the bytes around the words. Server, model and so on are the same in all, so these are, nearly always."""
 
     __slots__ = ("_at_once", "_frame", "_until_frame")
@@ -48,6 +53,31 @@ class _Framed:
         self._frame: Frame | None = None
         self._until_frame = _PIECES_BEFORE_FRAME
         self._at_once = _MOST_AT_ONCE  # how many are tried: fewer after each try in vain, more after each other
+
+    @abstractmethod
+    def piece(self, payload: bytes) -> StreamEvent | None:
+        """The piece that a payload is; see `Pieces`."""
+
+    @abstractmethod
+    def _tell_words(self, words: list[str], payloads: list[bytes], *, listener: Listener) -> bool:
+        """Tell words that are in the frame; whether that are all."""
+
+    def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
+        """Tell pieces; see `Pieces`."""
+        while payloads and most > 0 and not listener.over:
+            if self._frame is not None:
+                words = self._words_in_frame(self._frame, payloads, most=most)
+                if words:
+                    most -= len(words)
+                    if not self._tell_words(words, payloads, listener=listener):
+                        return
+                    continue
+            event = self.piece(payloads[-1])
+            if event is None:
+                return
+            payloads.pop()
+            listener.on_event(event)
+            most -= 1
 
     def _words_in_frame(self, frame: Frame, payloads: list[bytes], *, most: int) -> list[str]:
         """The words of the first of these payloads, which stand last: of as many as are tried, if all are in the frame."""
@@ -94,52 +124,33 @@ class TextPieces(_Framed):
         """Where the words go."""
         return self._texts.values()
 
-    def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
-        """Tell pieces; see `Pieces`."""
-        on_event = listener.on_event
-        if len(payloads) == 1 and self._frame is not None and self._tell_one(self._frame, payloads, listener=listener):
-            return
-        while payloads and most > 0 and not listener.over:
-            if self._frame is not None:
-                words = self._words_in_frame(self._frame, payloads, most=most)
-                if words:
-                    most -= len(words)
-                    if not self._tell_words(words, payloads, listener=listener):
-                        return
-                    continue
-            try:
-                chunk = decode_text_chunk(payloads[-1])
-            except _OTHER:
-                return
-            choice = chunk.choices[0]
-            text = choice.delta.content
-            known = self._texts.get(choice.index)
-            if (
-                known is None
-                or not text
-                or chunk.service_tier != self._tier
-                or chunk.system_fingerprint != self._fingerprint
-            ):
-                return
-            payload = payloads.pop()
-            if self._until_frame and self._look_for_frame(payload, text, name=b"content"):
-                self._framed = choice.index
-            known.append(text)
-            on_event(TextDelta(text, 0, choice.index))
-            most -= 1
-
-    def _tell_one(self, frame: Frame, payloads: list[bytes], *, listener: Listener) -> bool:
-        """Do what `tell` does with a payload alone, as it comes in a stream that is read as fast as it is written."""
-        text = frame.words_of_one(payloads[0])
-        if not text:
-            return False
-        payloads.pop()
-        self._texts[self._framed].append(text)
-        listener.on_event(TextDelta(text, 0, self._framed))
-        return True
+    def piece(self, payload: bytes) -> TextDelta | None:
+        """The piece that a payload is; see `Pieces`."""
+        if self._frame is not None:
+            text = self._frame.words_of_one(payload)
+            if text:
+                self._texts[self._framed].append(text)
+                return TextDelta(text, 0, self._framed)
+        try:
+            chunk = decode_text_chunk(payload)
+        except _OTHER:
+            return None
+        choice = chunk.choices[0]
+        text = choice.delta.content or ""
+        known = self._texts.get(choice.index)
+        if (
+            known is None
+            or not text
+            or chunk.service_tier != self._tier
+            or chunk.system_fingerprint != self._fingerprint
+        ):
+            return None
+        if self._until_frame and self._look_for_frame(payload, text, name=b"content"):
+            self._framed = choice.index
+        known.append(text)
+        return TextDelta(text, 0, choice.index)
 
     def _tell_words(self, words: list[str], payloads: list[bytes], *, listener: Listener) -> bool:
-        """Tell words that are in the frame; whether that are all."""
         choice, on_event = self._framed, listener.on_event
         pieces, take = self._texts[choice], payloads.pop
         for text in reversed(words):
@@ -175,27 +186,20 @@ class CallPieces(_Framed):
         """Where the words go."""
         return [call.pieces for call in self._calls.values()]
 
-    def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
-        """Tell pieces; see `Pieces`."""
-        if len(payloads) == 1 and self._frame is not None and self._tell_one(self._frame, payloads, listener=listener):
-            return
-        while payloads and most > 0 and not listener.over:
-            if self._frame is not None:
-                words = self._words_in_frame(self._frame, payloads, most=most)
-                if words:
-                    most -= len(words)
-                    if not self._tell_words(words, payloads, listener=listener):
-                        return
-                    continue
-            try:
-                chunk = decode_arguments_chunk(payloads[-1])
-            except _OTHER:
-                return
-            if not self._tell_chunk(chunk, payloads, listener=listener):
-                return
-            most -= 1
+    def piece(self, payload: bytes) -> ToolCallDelta | None:
+        """The piece that a payload is; see `Pieces`."""
+        if self._frame is not None:
+            call, arguments = self._calls[self._framed], self._frame.words_of_one(payload)
+            if arguments and (arguments[0] != "{" or not call.pieces):
+                call.pieces.append(arguments)
+                return ToolCallDelta(call.index, arguments, self._framed[0])
+        try:
+            chunk = decode_arguments_chunk(payload)
+        except _OTHER:
+            return None
+        return self._piece_of(chunk, payload)
 
-    def _tell_chunk(self, chunk: ArgumentsChunk, payloads: list[bytes], *, listener: Listener) -> bool:
+    def _piece_of(self, chunk: ArgumentsChunk, payload: bytes) -> ToolCallDelta | None:
         choice = chunk.choices[0]
         piece = choice.delta.tool_calls[0]
         call = self._calls.get((choice.index, piece.index))
@@ -207,26 +211,13 @@ class CallPieces(_Framed):
             or chunk.service_tier != self._tier
             or chunk.system_fingerprint != self._fingerprint
         ):
-            return False
-        payload = payloads.pop()
+            return None
         if self._until_frame and self._look_for_frame(payload, arguments, name=b"arguments"):
             self._framed = (choice.index, piece.index)
         call.pieces.append(arguments)
-        listener.on_event(ToolCallDelta(call.index, arguments, choice.index))
-        return True
-
-    def _tell_one(self, frame: Frame, payloads: list[bytes], *, listener: Listener) -> bool:
-        """Do what `tell` does with a payload alone."""
-        call, arguments = self._calls[self._framed], frame.words_of_one(payloads[0])
-        if not arguments or (arguments[0] == "{" and call.pieces):
-            return False
-        payloads.pop()
-        call.pieces.append(arguments)
-        listener.on_event(ToolCallDelta(call.index, arguments, self._framed[0]))
-        return True
+        return ToolCallDelta(call.index, arguments, choice.index)
 
     def _tell_words(self, words: list[str], payloads: list[bytes], *, listener: Listener) -> bool:
-        """Tell words that are in the frame; whether that are all."""
         choice, on_event, call = self._framed[0], listener.on_event, self._calls[self._framed]
         pieces, take, index = call.pieces, payloads.pop, call.index
         for arguments in reversed(words):

@@ -53,36 +53,37 @@ class RepeatedChunk:
         """Where the words go that are told; it has each of them once."""
         return self._targets[:1]
 
-    def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
-        """Tell what says the same in other words; see `shim.wire.chat.pieces.Pieces`."""
-        event, choice = self._event, self._event.choice
-        is_call, is_text = type(event) is ToolCallDelta, type(event) is TextDelta
-        while payloads and most > 0 and not listener.over:
-            words = self._words_of(payloads[-1])
-            if not words or (is_call and words[0] == "{"):  # no event; perhaps the whole arguments once more
-                return
-            payloads.pop()
-            most -= 1
-            self.was_repeated = True
-            for pieces in self._targets:
-                pieces.append(words)
-            if is_text:
-                listener.on_event(TextDelta(words, 0, choice))
-            elif is_call:
-                listener.on_event(ToolCallDelta(event.index, words, choice))
-            else:
-                listener.on_event(ReasoningDelta(words, 0, choice))
-
-    def _words_of(self, payload: bytes) -> str | None:
-        """The words of a payload that says the same in other words; None of any other."""
+    def piece(self, payload: bytes) -> Words | None:
+        """What says the same in other words; see `shim.wire.chat.pieces.Pieces`."""
         start = self._start
         literal = payload[start : start + (len(payload) - self._length) // self._places]
         if literal.join(self._around) != payload:
             return None
         try:
-            return _read_string(literal)
+            words = _read_string(literal)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
+        event = self._event
+        if not words or (isinstance(event, ToolCallDelta) and words[0] == "{"):  # perhaps the whole arguments once more
+            return None
+        self.was_repeated = True
+        for pieces in self._targets:
+            pieces.append(words)
+        if isinstance(event, TextDelta):
+            return TextDelta(words, 0, event.choice)
+        if isinstance(event, ToolCallDelta):
+            return ToolCallDelta(event.index, words, event.choice)
+        return ReasoningDelta(words, 0, event.choice)
+
+    def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
+        """Tell pieces; see `shim.wire.chat.pieces.Pieces`."""
+        while payloads and most > 0 and not listener.over:
+            event = self.piece(payloads[-1])
+            if event is None:
+                return
+            payloads.pop()
+            most -= 1
+            listener.on_event(event)
 
 
 def around_words(payload: bytes, event: Words) -> list[bytes] | None:

@@ -28,7 +28,7 @@ from shim.model import (
 from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.model.depth import MAX_DEPTH
 from shim.wire.arguments import LateArgumentsError
-from shim.wire.bodies import Listener, ToldPieces
+from shim.wire.bodies import Listener
 from shim.wire.capping import LONGEST, CapCounter, ended_badly, without_end
 from shim.wire.chat.accumulation import ChoiceAccumulator
 from shim.wire.chat.chunk import (
@@ -128,10 +128,18 @@ class StreamDecoder:
             Its events, often one, sometimes none. A payload that is not JSON or not a chunk, and an error object at any place,
             is a `StreamError`, with what had arrived as `error.partial`; nothing is skipped. It raises nothing.
         """
-        heard = ToldPieces()
-        payloads = [payload]
-        self.tell_pieces(payloads, heard)
-        return heard.events if not payloads else self._feed_any(payload)
+        event = self.piece(payload)
+        return self._feed_any(payload) if event is None else [event]
+
+    def piece(self, payload: bytes) -> StreamEvent | None:
+        """Read a mere piece; see `shim.wire.bodies.PieceTeller`."""
+        hot = self._hot
+        if hot is None or self._left <= 0:
+            return None
+        event = hot.piece(payload)
+        if event is not None:
+            self._left -= 1
+        return event
 
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
         """Read what is mere pieces; see `shim.wire.bodies.PieceTeller`."""
@@ -284,8 +292,11 @@ class StreamDecoder:
 
     def _done(self) -> list[StreamEvent]:
         events: list[StreamEvent] = [] if self._started else [self._start()]
-        for piece in self._lone_halves():
-            events.extend(self._choices[piece.choice].add(piece))
+        try:
+            for piece in self._lone_halves():
+                events.extend(self._choices[piece.choice].add(piece))
+        except (TooManyCallsError, LateArgumentsError) as error:
+            return events + self._fail(ErrorCategory.PROTOCOL, f"payload {self._position} of the stream has {error}")
         for choice in self._choices.values():
             events.extend(choice.end())
         self._end()

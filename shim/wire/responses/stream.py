@@ -27,7 +27,7 @@ from shim.model import (
 )
 from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.wire.arguments import LateArgumentsError
-from shim.wire.bodies import Listener, ToldPieces
+from shim.wire.bodies import Listener, tell_one_by_one
 from shim.wire.capping import CapCounter, ShortText, ended_badly, without_end
 from shim.wire.failure import error_in
 from shim.wire.json_text import HalfCharacters, UnreadableJsonError, read_with_halves, without_halves
@@ -128,21 +128,20 @@ class StreamDecoder:
             Its events, often one, sometimes none. A payload that is not JSON or not an event, an error event and a failed
             response are a `StreamError`, with what had arrived as `error.partial`; nothing is skipped. It raises nothing.
         """
-        heard = ToldPieces()
-        payloads = [payload]
-        self.tell_pieces(payloads, heard)
-        return heard.events if not payloads else self._feed_general(payload)
+        event = self.piece(payload)
+        return self._feed_general(payload) if event is None else [event]
+
+    def piece(self, payload: bytes) -> StreamEvent | None:
+        """Read a mere piece; see `shim.wire.bodies.PieceTeller`."""
+        if self._left <= 0:
+            return None
+        if self._text is not None:
+            return self._piece_of_text(payload, self._text)
+        return None if self._call is None else self._piece_of_arguments(payload, self._call)
 
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
         """Read what is mere pieces; see `shim.wire.bodies.PieceTeller`."""
-        before = len(payloads)
-        try:
-            if self._text is not None:
-                self._tell_text(payloads, listener, text=self._text)
-            elif self._call is not None:
-                self._tell_arguments(payloads, listener, call=self._call)
-        finally:
-            self._left += len(payloads) - before
+        tell_one_by_one(self, payloads, listener)
 
     def finish(self) -> list[StreamEvent]:
         """Tell that the body has ended: the last event, unless it was given before."""
@@ -151,50 +150,36 @@ class StreamDecoder:
         where = f"after {self._position} payloads" if self._position else "before its first payload"
         return self._fail(ErrorCategory.TRUNCATED, f"the stream ended {where}, without a terminal event")
 
-    def _tell_text(self, payloads: list[bytes], listener: Listener, *, text: StreamedText) -> None:
-        """Tell more pieces of the text the last event was a piece of; what may be anything else is left."""
-        on_event, kind, at = listener.on_event, self._text_type, self._text_at
-        make, index, pieces = text.form.event, text.index, text.pieces
-        most = self._left
-        while payloads and most > 0:
-            try:
-                event = _decode_delta(payloads[-1])
-            except _OTHER:
-                return
-            delta = event.delta
-            if (
-                not delta
-                or event.type != kind
-                or event.logprobs
-                or (event.output_index, event.content_index, event.summary_index) != at
-            ):
-                return
-            payloads.pop()
-            pieces.append(delta)
-            on_event(make(delta, index))
-            if listener.over:
-                return
-            most -= 1
+    def _piece_of_text(self, payload: bytes, text: StreamedText) -> StreamEvent | None:
+        """One more piece of the text the last event was a piece of; None where it may be anything else."""
+        try:
+            event = _decode_delta(payload)
+        except _OTHER:
+            return None
+        delta = event.delta
+        if (
+            not delta
+            or event.type != self._text_type
+            or event.logprobs
+            or (event.output_index, event.content_index, event.summary_index) != self._text_at
+        ):
+            return None
+        self._left -= 1
+        text.pieces.append(delta)
+        return text.form.event(delta, text.index)
 
-    def _tell_arguments(self, payloads: list[bytes], listener: Listener, *, call: ResponsesCall) -> None:
-        """Tell more pieces of the arguments the last event was a piece of, likewise."""
-        on_event, at = listener.on_event, self._call_at
-        index, pieces = call.index, call.pieces
-        most = self._left
-        while payloads and most > 0:
-            try:
-                event = _decode_arguments(payloads[-1])
-            except _OTHER:
-                return
-            delta = event.delta
-            if not delta or (event.type, event.item_id, event.output_index) != at:
-                return
-            payloads.pop()
-            pieces.append(delta)
-            on_event(ToolCallDelta(index, delta))
-            if listener.over:
-                return
-            most -= 1
+    def _piece_of_arguments(self, payload: bytes, call: ResponsesCall) -> ToolCallDelta | None:
+        """One more piece of the arguments the last event was a piece of, likewise."""
+        try:
+            event = _decode_arguments(payload)
+        except _OTHER:
+            return None
+        delta = event.delta
+        if not delta or (event.type, event.item_id, event.output_index) != self._call_at:
+            return None
+        self._left -= 1
+        call.pieces.append(delta)
+        return ToolCallDelta(call.index, delta)
 
     def _feed_general(self, payload: bytes) -> list[StreamEvent]:
         """Read any payload, and count it and what went by on the hot path before it."""

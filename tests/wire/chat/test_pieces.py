@@ -39,6 +39,9 @@ class Thorough(StreamDecoder):
 
     __slots__ = ()
 
+    def piece(self, _payload: bytes) -> None:
+        """Take none for one."""
+
     def tell_pieces(self, *_given: Any) -> None:
         """Tell none."""
 

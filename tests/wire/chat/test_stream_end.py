@@ -237,6 +237,14 @@ def test_late_arguments_are_an_error() -> None:
     assert "payload 6 of the stream has arguments for tool call 0" in error.message
 
 
+def test_half_a_character_that_is_late_and_stays_alone_is_an_error() -> None:
+    """Half a character of arguments, behind a call that was complete, is late arguments when the stream has ended."""
+    for end in ([DONE], []):
+        error = fail(*LOOK[:5], chunk({"tool_calls": [call(0, "\ud83d")]}), *end)
+        assert error.category is ErrorCategory.PROTOCOL
+        assert "after it was complete" in error.message
+
+
 def test_late_arguments_in_the_first_payload() -> None:
     """Late arguments in the very payload that begins a stream still come after its start."""
     whole = choice({"tool_calls": [call(0, "{}", id="call_1", name="look")]}, finish="tool_calls")
