@@ -32,7 +32,7 @@ demo: $(STAMP)
 # The programs that tests start would compile every module again where Python may not keep what it compiled.
 test test-slow test-again: export PYTHONDONTWRITEBYTECODE =
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m "not slow" --ignore tests/house
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m slow
@@ -54,6 +54,7 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/house
 
 bench: $(STAMP)
 	$(BIN)/python -m bench

@@ -146,7 +146,7 @@ class PieceTeller(Decoder, Protocol):
         ...
 
 
-def tell_one_by_one(decoder: PieceTeller, payloads: list[bytes], listener: Listener) -> None:
+def tell_one_by_one(decoder: PieceTeller, payloads: list[bytes], *, listener: Listener) -> None:
     """Be `PieceTeller.tell_pieces` of a decoder that gains nothing from many at once."""
     piece, on_event = decoder.piece, listener.on_event
     while payloads and not listener.over:

@@ -73,12 +73,14 @@ def check_that_the_server_is_held_back(kind: Any) -> None:
         asyncio.run(ask(server.url))
 
 
+@pytest.mark.slow
 @kinds
 def test_a_slow_reader_holds_the_server_back(kind: str) -> None:
     """While nobody reads, the server can send a few megabytes and no more; read at last, every piece is there, in order."""
     check_that_the_server_is_held_back(kind)
 
 
+@pytest.mark.slow
 @kinds
 def test_a_migrating_provider_holds_the_server_back(kind: str) -> None:
     """A rollout between client and provider changes nothing of that, whatever client is its control."""

@@ -71,6 +71,7 @@ class TestOverScripts(LayeredContract, ProviderContract):
         return self.stack(ScriptedProvider(lambda _request: PLAYS[behaviour], remember=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["all"])
 class TestOverLegacy(LayeredContract, ServedContract):
     """What the contract promises, over the legacy adapter."""

@@ -115,18 +115,21 @@ class TestScriptedInOff(ScriptedContract):
     policy = Policy()
 
 
+@pytest.mark.slow
 class TestScriptedInWire(ScriptedContract):
     """Control serves everything, and its requests would be compared."""
 
     policy = Policy(stage="wire")  # type: ignore[arg-type]  # a stage's own value is taken
 
 
+@pytest.mark.slow
 class TestScriptedInTee(ScriptedContract):
     """Control serves everything, and would be compared."""
 
     policy = Policy(stage="tee")  # type: ignore[arg-type]  # a stage's own value is taken
 
 
+@pytest.mark.slow
 class TestScriptedInShadow(ScriptedContract):
     """Control serves everything, and the candidate is asked a second time, behind it and within its budget."""
 

@@ -160,6 +160,7 @@ def test_a_stream_that_has_had_its_end_keeps_its_outcome(make: Make, end: Callab
         assert stage.heard.kinds == ["StreamStart", "TextDelta", "StreamDone"]
 
 
+@pytest.mark.slow
 def test_a_server_that_never_closes_after_done_delays_the_completion_a_little(make: Make) -> None:
     """A body that goes on after `[DONE]` is given up after two seconds, and the response is whole."""
     with after_stream_done(make) as stage:

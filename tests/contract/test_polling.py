@@ -58,6 +58,7 @@ class TestLegacy(PolledContract):
         return LegacyProvider(api_key="sk-test", base_url=base_url)
 
 
+@pytest.mark.slow
 class TestPlainFdset(PolledContract):
     """The native provider where there is neither epoll nor kqueue: it waits for its sockets, as promptly as elsewhere."""
 
@@ -66,6 +67,7 @@ class TestPlainFdset(PolledContract):
         return NativeProvider(api_key="sk-test", base_url=base_url, plain_fdset=True)
 
 
+@pytest.mark.slow
 class TestLayered(PolledContract):
     """Every layer over the native provider."""
 
@@ -74,6 +76,7 @@ class TestLayered(PolledContract):
         return with_all(NativeProvider(api_key="sk-test", base_url=base_url))
 
 
+@pytest.mark.slow
 class TestMigrating(PolledContract):
     """A migrating provider, which waits for both arms itself, whatever they wait by."""
 

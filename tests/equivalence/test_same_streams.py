@@ -89,6 +89,7 @@ def test_any_stream_that_breaks_off_is_told_the_same(
     assert pair.differences.keys() <= {"error.message"}
 
 
+@pytest.mark.slow
 @modest
 @given(payloads=st.lists(garbage(wild_answers), max_size=5), places=cuts)
 def test_any_payloads_are_told_the_same(

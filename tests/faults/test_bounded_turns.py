@@ -171,6 +171,7 @@ def drip(connection: Connection) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_body_that_drips_on_after_the_last_event_is_ended(make: Make) -> None:
     """A server that goes on with comments after `[DONE]` does not keep the completion back."""
     with RawServer([[read, SSE, chunk(PIECE + ENDING), drip]]) as server, make(server.url) as provider:

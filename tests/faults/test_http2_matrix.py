@@ -56,6 +56,7 @@ def test_a_fault_of_one_stream_leaves_its_connection(key: str) -> None:
         assert matrix.connections == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "category"),
     [

@@ -83,6 +83,7 @@ def test_requests_that_wait_for_a_stream_go_out_when_one_has_ended(matrix: Http2
     assert [each.response.text for each in waiting] == ["mark-2", "mark-3", "mark-4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [b"", frame(PING, 0, bytes(8)) * 3], ids=["no frame", "PING alone"])
 def test_what_goes_to_a_silent_connection_ends_by_its_own_limit(matrix: Http2Matrix, said: bytes) -> None:
     """Each request that is put on it ends in time, and once its last stream has ended the next goes to another connection."""

@@ -81,6 +81,7 @@ def test_a_handshake_that_stalls_is_a_timeout(make: Make, server: FakeOpenAI) ->
         assert LIMIT <= time.monotonic() - began < LIMIT + LATE
 
 
+@pytest.mark.slow
 def test_the_read_limit_counts_silence_and_not_the_whole(make: Make, server: FakeOpenAI) -> None:
     """An answer that keeps coming may take longer than `read_timeout`."""
     server.plan(Paced(events=10, per_second=20), Drip(size=500, delay=0.05))

@@ -170,6 +170,7 @@ def test_a_request_is_a_snapshot() -> None:
     assert b'["x"]' in server.requests[0]
 
 
+@pytest.mark.slow
 def test_two_hundred_streams_at_once() -> None:
     """Two hundred concurrent streams are each delivered whole and in order."""
     found: dict[int, list[bytes]] = {}

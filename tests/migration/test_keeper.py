@@ -39,6 +39,7 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
+@pytest.mark.slow
 def test_the_stores_switch_is_followed(tmp_path: Path, stack: ExitStack) -> None:
     """A switch thrown in the store reaches each process within a second, and holds over a restart."""
     store, _ = switchable(tmp_path / "store")
@@ -59,6 +60,7 @@ def test_the_stores_switch_is_followed(tmp_path: Path, stack: ExitStack) -> None
     wait_until(lambda: {rollout.decide(CANDIDATE).arm for rollout in rollouts} == {"candidate"})
 
 
+@pytest.mark.slow
 def test_every_worker_of_a_prefork_server_follows(tmp_path: Path, stack: ExitStack) -> None:
     """Children that were forked from a process which had decided already follow file and store within a second."""
     store = SqliteStore(tmp_path / "store")
@@ -105,6 +107,7 @@ def test_evidence_of_all_processes_counts(tmp_path: Path, stack: ExitStack) -> N
     assert set(arms) == {"control", "candidate"}
 
 
+@pytest.mark.slow
 def test_a_reset_reaches_all_processes(tmp_path: Path, stack: ExitStack) -> None:
     """What somebody resets in one process goes on in all of them, with fresh tests: none trips again at once."""
     store, _ = switchable(tmp_path / "store")
@@ -143,6 +146,7 @@ def test_requests_are_counted_over_processes(tmp_path: Path, stack: ExitStack) -
     assert arms["control"].seconds + arms["candidate"].seconds == pytest.approx(15.0)
 
 
+@pytest.mark.slow
 def test_a_store_that_is_down_blocks_and_promotes_nothing(tmp_path: Path, stack: ExitStack) -> None:
     """While the store is away calls go by the last policy, the guard is blind, nothing is promoted; later it is caught up."""
     store, switch = switchable(tmp_path / "store")

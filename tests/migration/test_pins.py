@@ -115,6 +115,7 @@ def test_pins_reach_other_processes(tmp_path: Path) -> None:
         assert (decision.arm, decision.reason, decision.share) == ("control", "pinned", 0.05)
 
 
+@pytest.mark.slow
 def test_a_conversation_that_is_not_told_yet_stays_too(tmp_path: Path) -> None:
     """Right after the share has grown a process takes units it does not know for running ones, as pins may be on their way."""
     store, _ = switchable(tmp_path / "store")

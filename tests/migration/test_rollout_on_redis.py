@@ -42,6 +42,7 @@ def start(stack: ExitStack, server: RedisProcess) -> Rollout:
     return stack.enter_context(Rollout(StorePolicy(store), store=store, guard=quick_guard(), pin=60))
 
 
+@pytest.mark.slow
 def test_hosts_share_policy_switch_pins_and_latch(server: RedisProcess, stack: ExitStack) -> None:
     """What one host sees or is told, the others follow: the share, running conversations, the switch, a rollback and a reset."""
     store = stack.enter_context(RedisStore(server.url))

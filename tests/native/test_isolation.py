@@ -52,6 +52,7 @@ class Handshakes:
                 secure.sendall(json_answer(BODY))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0, 4], ids=["unlimited", "limited"])
 def test_a_handshake_that_stalls_harms_no_other_request(make: Make, limit: int) -> None:
     """A handshake that hangs is a timeout of its own; those that hoped to share its connection go on after a second."""

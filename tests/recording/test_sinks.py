@@ -309,6 +309,7 @@ def test_a_queue_that_fills_is_written_at_once(
     sink.close()
 
 
+@pytest.mark.slow
 def test_what_is_queued_is_written_when_a_signal_ends_the_program(tmp_path: Path) -> None:
     """A program whose handler of SIGTERM ends it has written all that was queued, what was still gathering too."""
     program = (

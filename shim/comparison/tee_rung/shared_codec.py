@@ -120,7 +120,7 @@ class _NotingDecoder:
         return event
 
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
-        tell_one_by_one(self, payloads, listener)
+        tell_one_by_one(self, payloads, listener=listener)
 
     def finish(self) -> list[StreamEvent]:
         return self._decoder.finish()
@@ -165,7 +165,7 @@ class _RecallingDecoder:
         return None
 
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
-        tell_one_by_one(self, payloads, listener)
+        tell_one_by_one(self, payloads, listener=listener)
 
     def finish(self) -> list[StreamEvent]:
         return self._own().finish()

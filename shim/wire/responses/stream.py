@@ -141,7 +141,7 @@ class StreamDecoder:
 
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
         """Read what is mere pieces; see `shim.wire.bodies.PieceTeller`."""
-        tell_one_by_one(self, payloads, listener)
+        tell_one_by_one(self, payloads, listener=listener)
 
     def finish(self) -> list[StreamEvent]:
         """Tell that the body has ended: the last event, unless it was given before."""

@@ -240,6 +240,7 @@ def test_what_a_candidate_keeps_is_little() -> None:
         check_sum(shadow)
 
 
+@pytest.mark.slow
 def test_a_spinning_candidate_leaves_the_time_to_others() -> None:
     """A provider that always wants its turn gets a share of the time and no more."""
     provider_turns = 0

@@ -130,6 +130,7 @@ def test_generated_streams_are_told_the_same(
     assert same.read(recorded) == threaded.read(recorded)
 
 
+@pytest.mark.slow
 def test_more_than_a_client_buffers_is_told_the_same(same: SessionReader, threaded: SessionReader) -> None:
     """A stream of more than the megabyte at which a client's thread stops reading, in one piece or in three, is told alike."""
     large = sse(*(CHUNKS[1] for _ in range(12_000)), CHUNKS[3])

@@ -99,6 +99,7 @@ def test_several_processes_find_what_one_finds(sides: dict[str, Any]) -> None:
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow
 def test_the_function_takes_workers(sides: dict[str, Any]) -> None:
     """`compare_recordings` compares in several processes, too."""
     seen: dict[int, list[Verdict]] = {1: [], 2: []}

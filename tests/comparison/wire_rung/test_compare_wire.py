@@ -290,6 +290,7 @@ def test_no_key_is_told() -> None:
         assert secret not in repr(verdict)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.binary(max_size=40) | requests.map(lambda made: json.dumps(made).encode()), st.text(max_size=10))
 def test_nothing_is_raised_for_data(data: bytes, tail: str) -> None:

@@ -13,6 +13,7 @@ from shim.migration.report import render_report, write_report
 from tests.migration.report.made import EVIL, MADE_AT, hostile, served
 
 
+@pytest.mark.slow
 def test_it_holds_all_it_needs(tmp_path: Path) -> None:
     """The page loads nothing from anywhere, runs no script, and names its one style by its hash."""
     with Operator(served(tmp_path)) as operator:

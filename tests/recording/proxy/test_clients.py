@@ -112,6 +112,7 @@ def test_a_request_that_does_not_go_on_is_ended(half: bytes, answer: bytes, coun
     assert all(each.ended == "aborted" for each in exchanges)
 
 
+@pytest.mark.slow
 def test_an_upload_that_goes_on_is_not_ended() -> None:
     """A body that keeps coming, and a connection that rests between requests, are given all the time they need."""
     go = threading.Event()

@@ -7,6 +7,8 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from shim.testing.fake_openai import Behaviour, Cut, Drip, FakeOpenAI, Garbage, Reset, Stall, Where
 from tests.recording.proxy.connections import dial, port_of, proxied, read_all, read_head, reset, wait_until
 from tests.testing.fake_openai.asking import chat, request_bytes
@@ -22,6 +24,7 @@ FAULTS: tuple[Behaviour, ...] = (
 ROUNDS = 20
 
 
+@pytest.mark.slow
 def test_a_crowd_of_faults_leaves_nothing_behind() -> None:
     """Of many clients that meet faults or leave at once every exchange is recorded, and no connection or thread stays."""
     before = threading.active_count()

@@ -46,6 +46,7 @@ def shared() -> Iterator[FakeOpenAI]:
         yield running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ENDPOINTS)
 @given(data=st.data())
 @settings(max_examples=40)

@@ -135,6 +135,7 @@ def test_a_client_that_leaves_is_noticed(server: FakeOpenAI) -> None:
     server.wait_for_open_connections(0)
 
 
+@pytest.mark.slow
 def test_a_slow_reader_gets_everything(server: FakeOpenAI) -> None:
     """A long stream waits for its reader and is not lost."""
     with connect(server) as sock:

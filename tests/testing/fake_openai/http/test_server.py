@@ -62,6 +62,7 @@ def test_requests_can_talk_to_it(server: FakeOpenAI) -> None:
     assert server.connections_opened == 1
 
 
+@pytest.mark.slow
 def test_many_paced_streams_run_at_once(server: FakeOpenAI) -> None:
     """Two hundred paced streams are all complete, on one thread of the server."""
     threads = threading.active_count()
