@@ -38,7 +38,10 @@ ODD_WORKER = {"DASK_DISTRIBUTED__WORKER__PRELOAD": str(Path(__file__).with_name(
         (["--scheduler", ADDRESS, "--parts", "P", "--workers", "2", "a"], "--workers goes without --scheduler"),
         (["--scheduler", ADDRESS, "--parts", "P", "--limit", "2", "a"], "--limit goes without --scheduler"),
         (["--scheduler", ADDRESS, "--shard", "0/2", "--parts", "P", "a"], "--shard goes without --scheduler"),
-        (["--scheduler", ADDRESS, "--candidate", "b", "a"], "--scheduler shares files out, and the partner of an exchange may stand in any file"),
+        (
+            ["--scheduler", ADDRESS, "--candidate", "b", "a"],
+            "--scheduler shares files out, and the partner of an exchange may",
+        ),
         (["--patience", "3", "a"], "--patience is for a cluster; give --scheduler ADDRESS, too"),
         (["--scheduler", ADDRESS, "--parts", "P", "s3://u:secret@b/a"], "FILE s3://b/a holds what may be a credential"),
         (["--scheduler", ADDRESS, "--parts", "s3://b/p?X-Signature=secret", "a"], "--parts s3://b/p holds what may be"),
