@@ -148,12 +148,13 @@ class StreamReader(AnswerReader):
             payloads, too_large = self._cut(segments)
         else:  # nearly always
             self.fed = len(segments[0]) + PAYLOAD * len(payloads)
-        payloads.reverse()
-        if self._payloads:
-            payloads += self._payloads
-        self._payloads = payloads
         try:
-            has_ended = self._call.feed_all(payloads)
+            if len(payloads) == 1 and not self._payloads:
+                has_ended = self._call.feed(payloads[0])
+            else:
+                payloads.reverse()
+                self._payloads = payloads = payloads + self._payloads
+                has_ended = self._call.feed_all(payloads)
         except Exception as raised:  # whatever on_event raises ends its own stream, not the others
             if self._call.over:  # it has ended its call besides, whose completion can no longer carry this
                 raise

@@ -236,34 +236,41 @@ class StreamCall(Call):
         """Whether its last event was a `StreamError`: nothing more of the stream is wanted."""
         return isinstance(self._end, ProviderError)
 
-    def feed(self, payload: bytes) -> None:
-        """Take one payload and deliver its events; what `on_event` raises leaves, and the stream is aborted."""
-        self.feed_all([payload])
-
-    def feed_all(self, payloads: list[bytes]) -> bool:
-        """Take payloads from the end of a list, where the first stands, as `feed` does each.
+    def feed(self, payload: bytes) -> bool:
+        """Take one payload and deliver its events; what `on_event` raises leaves, and the stream is aborted.
 
         Returns:
             Whether the stream has had its last event.
         """
+        if self.first_byte is None:
+            self.first_byte = time.monotonic()
+        if self._end is not None or self.over:
+            return self._end is not None
+        event = self._decoder.piece(payload) if self._owed is None else None
+        if event is None:
+            self._deliver(self._decoder.feed(payload))
+            return self._end is not None
+        try:  # the hot path: nothing to note
+            self.on_event(event)
+        except Exception:
+            self._aborted = True
+            raise
+        return False
+
+    def feed_all(self, payloads: list[bytes]) -> bool:
+        """Take payloads from the end of a list, where the first stands, as `feed` does each, and return what it does."""
         if payloads and self.first_byte is None:
             self.first_byte = time.monotonic()
-        decoder = self._decoder
         while payloads and self._end is None and not self.over:
-            if self._owed is None:  # the hot path: nothing to note
+            if self._owed is None:
                 try:
-                    if len(payloads) > 1:
-                        decoder.tell_pieces(payloads, self)
-                        if not payloads or self.over:
-                            break
-                    elif (event := decoder.piece(payloads[0])) is not None:
-                        payloads.pop()
-                        self.on_event(event)
-                        break
+                    self._decoder.tell_pieces(payloads, self)
                 except Exception:
                     self._aborted = True
                     raise
-            self._deliver(decoder.feed(payloads.pop()))
+                if not payloads or self.over:
+                    break
+            self._deliver(self._decoder.feed(payloads.pop()))
         return self._end is not None
 
     def _deliver(self, events: Sequence[StreamEvent]) -> None:
