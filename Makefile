@@ -5,15 +5,16 @@ BIN := $(VENV)/bin
 LOWEST := .lowest
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-again lowest check bench soak fuzz parity programs clean
+.PHONY: help demo test test-slow test-beside test-again lowest check bench soak fuzz parity programs clean
 
 help:
 	@echo "make demo    watch the legacy client answer through the shim (no network, no key)"
 	@echo "make test    run the test suite but for what takes long"
-	@echo "make test-slow  run what takes long: many thousands, processes, browsers, the real openai 0.28.1 where it can be installed"
+	@echo "make test-slow  run what takes long: many thousands, processes, browsers"
+	@echo "make test-beside  run what needs the real openai 0.28.1, where that can be installed"
 	@echo "make test-again  run what failed last, one after the other"
 	@echo "make lowest  test what stands on requests with the lowest versions allowed (installs them into .lowest/)"
-	@echo "make check   lint, format and type checks"
+	@echo "make check   lint, format, types and the rules of the house"
 	@echo "make bench   measure against peers (installs them into .bench/)"
 	@echo "make soak    both providers under load and faults for ten minutes: nothing lost, nothing piling up"
 	@echo "make fuzz    coverage-guided fuzzing of what reads bytes of others (SECONDS=60; installs Atheris into .bench/)"
@@ -30,12 +31,14 @@ demo: $(STAMP)
 	$(BIN)/python examples/migrate
 
 # The programs that tests start would compile every module again where Python may not keep what it compiled.
-test test-slow test-again: export PYTHONDONTWRITEBYTECODE =
+test test-slow test-beside test-again: export PYTHONDONTWRITEBYTECODE =
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m "not slow" --ignore tests/house
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m slow
+
+test-beside: $(STAMP)
 	@if $(BIN)/python -m bench.v0_environment; then .bench/openai_v0_tests/bin/python -m pytest tests/compat/openai_v0/beside; fi
 
 test-again: $(STAMP)

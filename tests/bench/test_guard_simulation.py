@@ -149,6 +149,7 @@ def test_what_cannot_be_run_is_refused(asked: list[str], capsys: pytest.CaptureF
     assert "--only is part of a scenario's name" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_command() -> None:
     """`python -m bench.guard_simulation` prints a row for each scenario and nothing else."""
     command = [sys.executable, "-m", "bench.guard_simulation", "--runs", "1", "--requests", "200", "--workers", "1"]

@@ -38,6 +38,7 @@ def test_the_address_option_wins(run_shim: RunShim, server: FakeOpenAI, monkeypa
     assert run_shim("chat", "Hi", "--base-url", server.base_url).status == 0
 
 
+@pytest.mark.slow
 def test_the_answer_arrives_in_pieces(server: FakeOpenAI) -> None:
     """Each piece is on the screen before the next one has come."""
     server.plan(Stall(after_events=3))

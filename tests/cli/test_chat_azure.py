@@ -17,6 +17,7 @@ def asked(server: FakeOpenAI, *arguments: str, **variables: str) -> tuple[int, s
     return ran.returncode, ran.stderr
 
 
+@pytest.mark.slow
 def test_a_deployment_is_asked_with_azures_key() -> None:
     """The deployment's address is asked, with the key of AZURE_OPENAI_API_KEY in Azure's header, and no model in the body."""
     with FakeOpenAI() as server:
@@ -30,6 +31,7 @@ def test_a_deployment_is_asked_with_azures_key() -> None:
     assert "model" not in request.json
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -28,6 +28,7 @@ def test_the_question_comes_from_standard_input(run_shim: RunShim, server: FakeO
     assert server.requests[0].json["messages"] == [{"role": "user", "content": "first\nsecond\n"}]
 
 
+@pytest.mark.slow
 def test_a_question_is_typed(server: FakeOpenAI) -> None:
     """On a terminal it says how to end the question, and asks it after Ctrl-D."""
     with Running(shim_command("chat"), environment(server.base_url), terminal=True) as chat:

@@ -36,6 +36,7 @@ def test_the_version_is_cheap() -> None:
     assert ran.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.slow
 def test_interrupt_ends_with_what_had_arrived(server: FakeOpenAI) -> None:
     """Ctrl-C ends with status 130, keeps what had arrived on the screen, and shows no traceback."""
     server.plan(Stall(after_events=4))
@@ -70,6 +71,7 @@ def test_an_output_that_takes_nothing(server: FakeOpenAI, *, redirect: str, stat
     assert ran.stderr == said if said else "[gpt-4o-mini: " in ran.stderr
 
 
+@pytest.mark.slow
 def test_closed_standard_error_costs_no_answer(server: FakeOpenAI) -> None:
     """Where standard error was closed from the start the answer is printed all the same."""
     command = 'exec "$0" -m shim.cli chat "Count to 3" 2>&-'
@@ -77,6 +79,7 @@ def test_closed_standard_error_costs_no_answer(server: FakeOpenAI) -> None:
     assert (ran.returncode, ran.stdout) == (0, "1, 2, 3.\n")
 
 
+@pytest.mark.slow
 def test_a_letter_the_terminal_lacks_is_written_out(server: FakeOpenAI) -> None:
     """An encoding that lacks a character gets its escape, and the answer goes on."""
     env = environment(server.base_url, PYTHONIOENCODING="ascii", LC_ALL="C.UTF-8")

@@ -26,6 +26,7 @@ def ask(base_url: str, path: str = "/models") -> int:
         return session.get(f"{base_url}{path}?secret=1", headers={"Authorization": f"Bearer {KEY}"}).status_code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_records_until_it_is_told_to_end(number: signal.Signals, tmp_path: Path, server: FakeOpenAI) -> None:
     """It prints the base URL to use, a line per exchange on standard error, a count at the end, and ends with status 0."""
@@ -99,6 +100,7 @@ def test_quiet_prints_no_lines(tmp_path: Path, server: FakeOpenAI) -> None:
         assert len(list(read_exchanges(file))) == count
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told(server: FakeOpenAI) -> None:
     """What could not be written is counted with the reason, the traffic goes on, and the status is 1."""
     if not Path("/dev/full").exists():

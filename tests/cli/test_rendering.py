@@ -51,6 +51,7 @@ def test_without_rich_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     assert printed() == "word\n"
 
 
+@pytest.mark.slow
 def test_pipes_get_the_answer_byte_for_byte(server: FakeOpenAI) -> None:
     """A pipe gets no control code of ours, and those of the answer as they came."""
     server.plan(Respond(lambda _: json_answer(completion(f"{ESCAPE}[31mred\r\n"))))
@@ -59,6 +60,7 @@ def test_pipes_get_the_answer_byte_for_byte(server: FakeOpenAI) -> None:
     assert ESCAPE not in ran.stderr
 
 
+@pytest.mark.slow
 def test_terminals_see_controls_written_out(server: FakeOpenAI) -> None:
     """On a terminal the control characters of an answer are seen and do nothing."""
     server.plan(Respond(lambda _: json_answer(completion(f"{ESCAPE}]0;title\x07 a\tb"))))

@@ -207,6 +207,7 @@ def test_watching_once_shows_status_and_plan(run_shim: RunShim, folder: Path) ->
     assert json.loads((folder / "samples.jsonl").read_text())["stage"] == "off"
 
 
+@pytest.mark.slow
 def test_watching_ends_with_ctrl_c(folder: Path) -> None:
     """Without a terminal it prints a line each time, and Ctrl-C ends it well."""
     command = shim_command("rollout", "watch", "--every", "0.1", "--config", str(folder / "shim-rollout.toml"))

@@ -58,6 +58,7 @@ def server() -> Iterator[FakeOpenAI]:
         yield running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", KINDS)
 def test_one_turn_of_the_client_brings_the_events_of_many(make: Make, server: FakeOpenAI) -> None:
     """With `gather_ms=` each turn that brings events has waited for more, and every stream is whole."""
@@ -73,6 +74,7 @@ def test_one_turn_of_the_client_brings_the_events_of_many(make: Make, server: Fa
     assert len(middle.moments) <= 1.5 * middle.most_turns()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", KINDS)
 def test_the_client_lets_nothing_wait_unless_told(make: Make, server: FakeOpenAI) -> None:
     """Without `gather_ms=` no provider is even asked whether events may gather."""

@@ -140,6 +140,7 @@ def test_a_parents_streams_go_on_whole_while_children_come_and_go(form: str) -> 
         assert server.connections_opened == (1 if "HTTP/2" in form else streams)
 
 
+@pytest.mark.slow
 def test_a_socket_a_child_still_holds_spins_no_loop(server: FakeOpenAI) -> None:
     """Where a child holds a copy of a connection that the parent has cut, the parent's descriptor grows quiet."""
     server.plan(Drip(size=20, delay=0.005))

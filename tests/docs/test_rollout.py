@@ -17,6 +17,7 @@ from tests.docs.blocks import Block, blocks_of
 RUNBOOK = "docs/rollout.md"
 
 
+@pytest.mark.slow
 def test_the_runbook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every block of the runbook does what it says: files are written, the service serves, each command prints its lines."""
     monkeypatch.chdir(tmp_path)

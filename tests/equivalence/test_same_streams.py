@@ -56,6 +56,7 @@ def answering(pieces: tuple[bytes, ...]) -> Behaviour:
     return Respond(lambda _request: Answer(200, HEADERS, pieces))
 
 
+@pytest.mark.slow
 @modest
 @given(plan=plans(), end=ends, places=cuts)
 def test_any_stream_is_told_the_same(
@@ -72,6 +73,7 @@ def test_any_stream_is_told_the_same(
     assert pair.native.response == replace(last.response, request_id="req_1")
 
 
+@pytest.mark.slow
 @modest
 @given(plan=plans(), places=cuts, cut=st.integers(0, 4000))
 def test_any_stream_that_breaks_off_is_told_the_same(

@@ -74,6 +74,7 @@ def test_a_connection_that_is_lost_is_lost_to_all(key: str, category: ErrorCateg
         assert matrix.connections == 2
 
 
+@pytest.mark.slow
 def test_a_window_that_does_not_open_ends_in_the_read_timeout() -> None:
     """A request that a server never lets out ends in time, and the next one goes out on another connection."""
     opening = settings((4, 0))  # SETTINGS_INITIAL_WINDOW_SIZE

@@ -47,6 +47,7 @@ def begin_beside(provider: NativeProvider, *, silence: float = 10.0) -> Heard:
     return beside
 
 
+@pytest.mark.slow
 def test_a_server_that_overruns_the_window_of_a_held_stream_loses_its_connection(matrix: Http2Matrix) -> None:
     """What is held back in memory ends at our window: more is a breach of the protocol, told to all on the connection."""
 
@@ -70,6 +71,7 @@ def test_a_server_that_overruns_the_window_of_a_held_stream_loses_its_connection
     assert matrix.connections == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 0])
 def test_requests_that_wait_for_a_stream_go_out_when_one_has_ended(matrix: Http2Matrix, most: int) -> None:
     """Where a server allows fewer streams and there may be one connection, the others wait for the one, and are answered."""

@@ -75,6 +75,7 @@ def test_what_is_no_content_moves_no_limit(
     assert heard.error.partial is None or heard.error.partial.text == heard.text
 
 
+@pytest.mark.slow
 def test_a_stream_that_keeps_coming_is_left_alone(make: Make, server: FakeOpenAI) -> None:
     """Content that comes faster than its limit goes on for longer than that."""
     server.plan(Paced(events=10, per_second=20))
@@ -99,6 +100,7 @@ def test_those_beside_it_go_on(make: Make, server: FakeOpenAI) -> None:
     assert stalled.error.category is ErrorCategory.TIMEOUT
 
 
+@pytest.mark.slow
 def test_many_run_out_at_once(make: Make, server: FakeOpenAI) -> None:
     """Sixty stalled calls end at their limit side by side."""
     server.plan(*[Stall(Where.BEFORE_HEADERS)] * 60)

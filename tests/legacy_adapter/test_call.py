@@ -163,6 +163,7 @@ def test_the_request_id_and_headers_are_handed_on(
     assert all(name == name.lower() for name in heard.completion.headers)
 
 
+@pytest.mark.slow
 def test_the_times_of_a_stream_are_in_order(provider: LegacyProvider, server: FakeOpenAI) -> None:
     """A late stream has its first byte and event after the wait, and its end after those."""
     server.plan((Slow(0.1), Drip(size=100, delay=0.01)))

@@ -113,6 +113,7 @@ def test_a_callers_session_is_cut_once_headers_are_there(phase: str) -> None:
         assert session.post(server.url, data=b"{}").json() == {}
 
 
+@pytest.mark.slow
 def test_a_callers_session_is_waited_for_with_a_limit() -> None:
     """With a session of the caller's that waits for headers, close waits for the connect timeout and a second."""
     with RawServer([[read, stall]]) as server, requests.Session() as session:
@@ -159,6 +160,7 @@ def test_a_cut_before_the_connection_refuses_the_socket() -> None:
             cutoff.watch(left)
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_after_close_even_when_the_connect_ends_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connect that outlives close() sends no byte and calls nothing back."""
     import threading

@@ -100,6 +100,7 @@ def test_a_slow_consumer_stops_the_reading() -> None:
         assert eventually(lambda: threads() == 0)
 
 
+@pytest.mark.slow
 def test_a_long_stream_through_the_bounded_buffer_arrives_whole() -> None:
     """50 MiB pass through the bounded buffer, nothing lost, nothing stalled."""
     with RawServer([[read, SSE, flood, END]]) as server, MultiClient() as client:

@@ -102,6 +102,7 @@ def test_milliseconds_are_taken(given: float, seconds: float) -> None:
     assert gather_seconds(given) == seconds
 
 
+@pytest.mark.slow
 def test_one_turn_brings_the_events_of_many(provider: AnyProvider) -> None:
     """While streams are all that runs, each turn that brings events has waited for more, and no event is lost."""
     middle, done = Middle(20 * 40), list[Completion]()
@@ -118,6 +119,7 @@ def test_one_turn_brings_the_events_of_many(provider: AnyProvider) -> None:
     assert len(middle.moments) <= middle.most_turns()
 
 
+@pytest.mark.slow
 def test_several_providers_gather_together(server: FakeOpenAI) -> None:
     """Two providers are waited for together, and what comes of both gathers."""
     with MakeNative()(server.base_url) as one, MakeLegacy()(server.base_url) as other:
@@ -133,6 +135,7 @@ def test_several_providers_gather_together(server: FakeOpenAI) -> None:
         assert len(middle.moments) <= middle.most_turns()
 
 
+@pytest.mark.slow
 def test_whole_answers_never_wait(provider: AnyProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside a stream that gathers, no turn waits for more from the start of a whole answer to its completion."""
     whole = Heard()
@@ -239,6 +242,7 @@ def test_whoever_lets_events_gather_is_hurried_once(provider: AnyProvider) -> No
     assert hurried == [1]
 
 
+@pytest.mark.slow
 def test_on_asyncio_one_turn_brings_the_events_of_many(provider: AnyProvider) -> None:
     """The driver looks away from the descriptor while events gather, and no event is lost."""
     middle, done = Middle(20 * 40), list[Completion]()

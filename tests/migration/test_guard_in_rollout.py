@@ -72,6 +72,7 @@ def test_without_a_choice_of_arms_there_is_nothing_to_say(stage: Any) -> None:
         assert (rollout.status().stage, rollout.status().answer) == (stage, "hold")
 
 
+@pytest.mark.slow
 def test_two_processes_find_together_what_neither_finds_alone(tmp_path: Path) -> None:
     """Rollouts that share a store go back together, and one made afterwards begins there, until a person resets."""
 

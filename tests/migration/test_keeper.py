@@ -177,6 +177,7 @@ def counted(store: Store, epoch: str) -> float:
     return sums.get("control.requests", 0) + sums.get("candidate.requests", 0)
 
 
+@pytest.mark.slow
 def test_a_store_that_hangs_promotes_nothing(tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store whose answer does not come is taken for one that cannot be read, and no call waits for it."""
     monkeypatch.setattr("shim.migration.refresher.SILENT_SECONDS", 0.6)

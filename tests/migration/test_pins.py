@@ -101,6 +101,7 @@ def test_what_waits_for_the_store_is_bounded() -> None:
     assert pins.take_unsent() == {}
 
 
+@pytest.mark.slow
 def test_pins_reach_other_processes(tmp_path: Path) -> None:
     """A conversation that began in one process stays in its arm in another that never saw it, when the share has grown."""
     store, _ = switchable(tmp_path / "store")
@@ -127,6 +128,7 @@ def test_a_conversation_that_is_not_told_yet_stays_too(tmp_path: Path) -> None:
         wait_until(lambda: rollout.decide(next(fresh)).arm == "candidate", seconds=5)
 
 
+@pytest.mark.slow
 def test_a_forked_worker_knows_the_pins(tmp_path: Path) -> None:
     """A worker that is forked from a process which decides on nothing knows at its first request what is pinned elsewhere."""
     store, _ = switchable(tmp_path / "store")

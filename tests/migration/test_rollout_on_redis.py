@@ -77,6 +77,7 @@ def test_hosts_share_policy_switch_pins_and_latch(server: RedisProcess, stack: E
     assert events.count("reset") == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_and_comes_back_empty(server: RedisProcess, stack: ExitStack) -> None:
     """While it is away calls go on at once and nothing is promoted; an empty server that comes back is off."""
     store = stack.enter_context(RedisStore(server.url))

@@ -108,6 +108,7 @@ def test_no_event_raises_the_evidence_on_average(
     assert mean <= evidence() * (1 + 1e-9)
 
 
+@pytest.mark.slow
 def test_false_trips_are_rarer_than_alpha() -> None:
     """Of many runs without a difference, looked at after each event, at most alpha trip."""
     chance = random.Random(11)  # noqa: S311 - chance, not secrets

@@ -74,6 +74,7 @@ def test_transfers_over_the_limit_wait_their_turn(server: FakeOpenAI, limit: int
     assert [each.ends for each in recorders] == [[None]] * 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [True, False], ids=["connection kept", "connection new"])
 def test_waiting_for_a_turn_counts_for_no_limit(server: FakeOpenAI, *, kept: bool) -> None:
     """A transfer that waits longer than `connect_timeout` for its turn has its own time to connect afterwards."""
@@ -102,6 +103,7 @@ def test_the_limit_of_connecting_is_kept(limit: int) -> None:
         multi.close()
 
 
+@pytest.mark.slow
 def test_silence_is_counted_from_when_the_request_has_left(server: FakeOpenAI) -> None:
     """Neither time before the first `perform()` nor a turn that comes late is taken for the server's silence."""
     multi = limited(read_timeout=TICK)
@@ -122,6 +124,7 @@ def test_silence_is_counted_from_when_the_request_has_left(server: FakeOpenAI) -
     multi.close()
 
 
+@pytest.mark.slow
 def test_a_loop_that_waits_as_told_takes_few_turns(server: FakeOpenAI) -> None:
     """Through a second of silence and a timeout at their end a loop takes a handful of turns, and is not late."""
     multi = limited(read_timeout=1.0)
@@ -136,6 +139,7 @@ def test_a_loop_that_waits_as_told_takes_few_turns(server: FakeOpenAI) -> None:
     multi.close()
 
 
+@pytest.mark.slow
 def test_a_wait_ends_with_what_comes_and_with_its_limits(server: FakeOpenAI) -> None:
     """Waiting inside takes few turns through silence, wakes for each limit, and is not late; a wait may be cut short."""
     multi = limited(read_timeout=1.0)
@@ -312,6 +316,7 @@ def test_what_was_sent_is_let_go_with_the_transfer(server: FakeOpenAI) -> None:
     multi.close()
 
 
+@pytest.mark.slow
 def test_what_was_sent_is_let_go_when_the_answer_begins(multi: HttpMulti, server: FakeOpenAI) -> None:
     """The body of a request, however long, is not kept while its answer streams."""
     server.plan(RawResponse((b"HTTP/1.1 200 OK\r\n\r\n", b"x", b"y"), gap=0.5))

@@ -255,6 +255,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         NativeProvider(api_key=KEY, ca_file=str(file))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["pycurl", "certifi"])
 @pytest.mark.parametrize("how", ["import shim.native", "import shim; shim.create_provider('native')"])
 def test_a_missing_package_says_what_to_install(package: str, how: str) -> None:

@@ -118,6 +118,7 @@ def test_http2_carries_many_streams_on_a_connection(make: Make, settings: dict[s
     assert many(make, offered=True, wanted=True, **settings) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("offered", "wanted"), [(False, True), (True, False)], ids=["not offered", "not wanted"])
 def test_without_http2_each_stream_has_its_connection(make: Make, *, offered: bool, wanted: bool) -> None:
     """Where HTTP/2 is not offered, or turned off, each stream has a connection, but for one that began when another ended."""
@@ -151,6 +152,7 @@ select_loop.run(provider)
 """
 
 
+@pytest.mark.slow
 def test_an_encrypted_key_asks_nobody(tmp_path: Path) -> None:
     """A client key that needs a passphrase is an error; no terminal is asked for it."""
     pytest.importorskip("cryptography", reason="makes the key")

@@ -38,6 +38,7 @@ def _written(codec: Any, made: ModelRequest) -> tuple[str, object]:
         return str(error), error.field
 
 
+@pytest.mark.slow
 @given(requests)
 @example(CONVERSATION)
 def test_a_body_is_written_as_the_standard_library_writes_it(body: dict[str, Any]) -> None:
@@ -56,6 +57,7 @@ def test_a_body_is_written_as_the_standard_library_writes_it(body: dict[str, Any
             assert (str(caught.value), caught.value.field) == (kind, written)
 
 
+@pytest.mark.slow
 @given(requests)
 def test_a_plain_message_is_written_as_any_message(body: dict[str, Any]) -> None:
     """A request says the same, in bytes or in the words of an error, and chooses the same API, if no message counts as plain."""
@@ -70,6 +72,7 @@ def test_a_plain_message_is_written_as_any_message(body: dict[str, Any]) -> None
         assert select_api(made) == chosen
 
 
+@pytest.mark.slow
 @given(requests)
 def test_the_short_forms_are_the_long_ones(body: dict[str, Any]) -> None:
     """Any plain message is, in its short form, what the whole writer makes of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from shim.model import InvalidRequestError, ModelRequest
@@ -12,6 +13,7 @@ from shim.wire import chat
 from tests.properties.strategies import canonical, garbage, requests
 
 
+@pytest.mark.slow
 @given(requests)
 def test_a_body_survives_an_import(body: dict[str, Any]) -> None:
     """Any body, imported and written again, is the same JSON."""
@@ -19,6 +21,7 @@ def test_a_body_survives_an_import(body: dict[str, Any]) -> None:
     assert canonical(json.loads(written)) == canonical(body)
 
 
+@pytest.mark.slow
 @given(requests)
 def test_an_import_is_stable(body: dict[str, Any]) -> None:
     """Importing what was written from an import gives the same request again."""
@@ -28,6 +31,7 @@ def test_an_import_is_stable(body: dict[str, Any]) -> None:
     assert again == first
 
 
+@pytest.mark.slow
 @given(garbage(requests))
 def test_garbage_is_named(raw: bytes) -> None:
     """Any bytes are a request or an error of ours that names the place, when read and when written."""

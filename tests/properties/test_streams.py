@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -53,6 +54,7 @@ def unmarked(response: ModelResponse) -> ModelResponse:
     return structs.replace(response, choices=choices, extra=rid(response.extra))
 
 
+@pytest.mark.slow
 @given(plans(), st.sampled_from(["chunk", "choice", "delta"]))
 def test_typed_and_lenient_readings_agree(plan: Plan, place: str) -> None:
     """A field no one knows changes how a chunk is read and nothing of what is read."""
@@ -107,6 +109,7 @@ def test_a_cut_stream_is_no_success(plan: Plan, data: st.DataObject) -> None:
         assert all(text.startswith(begun) for begun, text in zip(words(partial), words(complete), strict=True))
 
 
+@pytest.mark.slow
 @given(st.lists(garbage(wild_answers), max_size=6))
 def test_no_bytes_break_a_stream(payloads: list[bytes]) -> None:
     """Any payloads are a stream in good order, and none raises."""

@@ -56,6 +56,7 @@ def test_other_encodings_are_refused_by_name(encoding: str) -> None:
     assert is_undone_here("x-gzip")
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused() -> None:
     """A body that grows beyond the limit, or beyond its ratio, is an error and not as much memory."""
     for body, limit in ((gzip.compress(TEXT), 100), (gzip.compress(b"\n" * (32 << 20)), 64 << 20)):

@@ -251,6 +251,7 @@ def test_standard_input_is_read() -> None:
         assert done.stdout == b"['p9']\n"
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path: Path) -> None:
     """Reading a file holds one exchange at a time, however many there are."""
     path = tmp_path / "a.jsonl.gz"
@@ -264,6 +265,7 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that share a file")
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_several_processes_may_write(tmp_path: Path, name: str) -> None:

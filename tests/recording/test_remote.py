@@ -65,6 +65,7 @@ def test_without_fsspec_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         folder_of("s3://bucket/parts").names()
 
 
+@pytest.mark.slow
 def test_fsspec_is_imported_for_a_url_alone() -> None:
     """Reading files on the disk imports no fsspec."""
     import subprocess

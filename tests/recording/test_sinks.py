@@ -138,6 +138,7 @@ def test_a_disk_that_fails_is_told(tmp_path: Path) -> None:
     assert not writers()
 
 
+@pytest.mark.slow
 def test_what_is_queued_is_written_at_exit(tmp_path: Path) -> None:
     """A program that ends without closing anything has written what was queued, and ends soon."""
     program = (
@@ -150,6 +151,7 @@ def test_what_is_queued_is_written_at_exit(tmp_path: Path) -> None:
     assert len(list(read_exchanges(tmp_path / "a"))) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_a_fork_goes_on_by_itself(tmp_path: Path, name: str) -> None:

@@ -105,6 +105,7 @@ def test_the_loop_of_the_package_carries_a_conversation(provider: AnyProvider) -
     assert all(each.completion.ok for each in heard)
 
 
+@pytest.mark.slow
 def test_asyncio_drives_the_provider(make: Make, server: FakeOpenAI) -> None:
     """On an asyncio loop fifty streams run side by side while other tasks go on, and the loop is never blocked."""
     server.plan(*[Paced(events=10, per_second=100)] * 50)

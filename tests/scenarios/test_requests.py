@@ -138,6 +138,7 @@ def test_perform_moves_the_data(provider: AnyProvider, server: FakeOpenAI) -> No
     assert provider.perform() == 0
 
 
+@pytest.mark.slow
 def test_a_loop_that_waits_for_timeout_never_stalls(provider: AnyProvider) -> None:
     """A loop that waits on the descriptor for `timeout()` and not longer delivers a hundred requests without a pause."""
     heard = [start(provider, stream=number % 2 == 0) for number in range(100)]

@@ -95,6 +95,7 @@ TEXT = "Zürich — 日本 🌧"
 STREAM = sse(ROLE) + sse(delta(content=TEXT)) + sse(FINISH) + DONE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
 def test_lines_may_be_split_anywhere(provider: AnyProvider, server: FakeOpenAI, line_end: bytes) -> None:
     """Wherever the bytes are split, inside a character or a line end too, the events are the same."""

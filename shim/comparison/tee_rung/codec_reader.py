@@ -63,12 +63,14 @@ class CodecReader:
         api = api_of(exchange)
         if api is None:
             raise UnreadableExchangeError("it is neither Chat Completions nor Responses; only those are read")
-        answer = (None if other is None else other.answer) or presented(exchange)
+        kept = None if other is None else other.answer
+        # A reader may have told of another than the recorded one: what its library made of it.
+        answer = kept[1] if kept is not None and kept[0] is exchange else presented(exchange)
         events: list[StreamEvent] | None = [] if answer.streamed else None
         codec, noted = _CODECS[api], None if other is None else other.noted
         if noted is not None and noted.codec is codec:
             codec = RecallingCodec(noted)
-        return Heard(_completion(_call(codec, events), answer, pieces=answer.pieces), events, answer)
+        return Heard(_completion(_call(codec, events), answer, pieces=answer.pieces), events, (exchange, answer))
 
     def hear_timed(self, exchange: Exchange) -> Completion:
         """What a caller would get, timed as recorded: from the request to the end, and to the first event of a stream.

@@ -31,7 +31,7 @@ from shim.model import (
     ToolCallPart,
 )
 from shim.provider import Completion
-from shim.recording.exchange import UnreadableExchangeError
+from shim.recording.exchange import Exchange, UnreadableExchangeError
 from shim.recording.reading import Reading
 from shim.recording.recorded_answer import Presented
 
@@ -67,13 +67,13 @@ class Heard(Struct, frozen=True):
     Attributes:
         completion: how the request ended.
         events: of a stream, None where none was asked for.
-        answer: the recorded answer it was told of, where the reader kept it.
+        answer: the exchange it was told of and its answer as it was presented, where the reader kept them.
         noted: what its codec was given of it, where that is known.
     """
 
     completion: Completion
     events: Sequence[StreamEvent] | None
-    answer: Presented | None = None
+    answer: tuple[Exchange, Presented] | None = None
     noted: Noted | None = None
 
     def reading(self) -> Reading:

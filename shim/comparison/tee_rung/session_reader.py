@@ -54,6 +54,7 @@ _HEAD_START = 0.2  # seconds for the requests of a batch to be asked for, before
 class _Replay(Struct):
     """One replay under way."""
 
+    exchange: Exchange
     answer: Presented
     events: list[StreamEvent]
     completion: Completion | None = None
@@ -131,7 +132,9 @@ class SessionReader:
         """What the provider's caller is told, many at a time; raises as `read_all` does."""
         heard: list[Heard] = []
         for start in range(0, len(exchanges), self.at_once):
-            replays = [_Replay(presented(exchange), []) for exchange in exchanges[start : start + self.at_once]]
+            replays = [
+                _Replay(exchange, presented(exchange), []) for exchange in exchanges[start : start + self.at_once]
+            ]
             try:
                 self._replay(replays)
             except BaseException:
@@ -230,7 +233,8 @@ def _heard(replay: _Replay) -> Heard:
     if replay.completion is None:
         raise UnreadableExchangeError("the provider gave no completion")
     answer = replay.answer
-    return Heard(replay.completion, replay.events if answer.streamed else None, answer, replay.noted)
+    kept = (replay.exchange, answer)
+    return Heard(replay.completion, replay.events if answer.streamed else None, kept, replay.noted)
 
 
 def _weight(replay: _Replay) -> int:

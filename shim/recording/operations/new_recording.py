@@ -9,6 +9,7 @@ import errno
 import gzip
 import os
 import secrets
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, final
 
@@ -48,6 +49,8 @@ class NewRecording:
         self._check_place()
         self._compresses = self.path.suffix == ".gz" if compresses is None else compresses
         self._part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(6)}.part")
+        # Before it is made: what a signal raises may come before any `with` has it. It is taken away at exit, too.
+        self._taken_away = weakref.finalize(self, _take_away, self._part, os.getpid())
         self._file: int | None = self._opened()
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
@@ -103,11 +106,12 @@ class NewRecording:
         self.finish()
         self._check_place()
         self._part.replace(self.path)
+        self._taken_away.detach()
 
     def discard(self) -> None:
         """Leave nothing behind; does nothing to what was committed."""
         self._close()
-        self._part.unlink(missing_ok=True)
+        self._taken_away()
 
     def __enter__(self) -> Self:
         return self
@@ -143,3 +147,8 @@ class NewRecording:
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
+
+
+def _take_away(part: Path, process: int) -> None:
+    if os.getpid() == process:  # a forked child's end is not the end of it
+        part.unlink(missing_ok=True)

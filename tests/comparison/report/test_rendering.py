@@ -150,6 +150,7 @@ def test_the_page_says_all() -> None:
         assert words in text
 
 
+@pytest.mark.slow
 def test_identifiers_are_unique() -> None:
     """No identifier is on the page twice, even where numbers repeat."""
     page = Elements(rendered([detail(TEXT), detail(TEXT), *details()]))
@@ -171,6 +172,7 @@ def test_large_recordings_make_no_large_page() -> None:
     assert "not shown on this page" in text
 
 
+@pytest.mark.slow
 def test_nothing_to_look_at_is_said() -> None:
     """A run where all match says so, and one where nothing was compared does not claim a match."""
     assert "Nothing to look at: no verdict needs a person." in rendered([])

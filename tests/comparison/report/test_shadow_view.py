@@ -70,6 +70,7 @@ def test_the_page_says_what_the_report_says() -> None:
     assert "Nothing was compared" not in text
 
 
+@pytest.mark.slow
 def test_a_shadow_stands_beside_a_run() -> None:
     """With a run on the same page both have their sections, and the headline is the exact rungs'."""
     text = render_html(tally_of(details()), details=details(), made_at=MADE_AT, shadow=report())

@@ -60,6 +60,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
 def test_a_bad_line_is_one_line(name: str, tmp_path: Path) -> None:
     """Whatever one line holds, the lines around it are compared, and the page shows what was found."""

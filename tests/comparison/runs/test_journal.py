@@ -70,6 +70,7 @@ def test_a_torn_end_is_cut_off(path: Path, lost: int) -> None:
     assert recalled(path, *lines) == [what for _, what in FOUND]
 
 
+@pytest.mark.slow
 def test_every_cut_can_be_continued(path: Path) -> None:
     """Wherever a crash cut a journal, it can be opened, and continued to the whole."""
     whole = path.read_bytes()

@@ -77,6 +77,7 @@ def told(run: Run, source: Source) -> tuple[bytes, bytes, str]:
     return json_form.getvalue(), junit_form.getvalue(), page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
 def test_merged_shards_are_one_run(files: list[str], tmp_path: Path, count: int) -> None:
     """Tally, details, faults, JSON, JUnit and page of merged shards are those of one run over everything, byte for byte."""

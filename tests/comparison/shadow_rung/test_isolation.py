@@ -148,6 +148,7 @@ def test_a_candidate_that_never_answers_ends_at_its_deadline() -> None:
         assert shadow.counts.faults == {}
 
 
+@pytest.mark.slow
 def test_a_candidate_that_hangs_costs_no_memory() -> None:
     """While it does not return the queue fills to its bound and the rest is dropped; once noticed, nothing is handed over."""
     with shadow_of(Blocking, max_queue=5) as shadow:
@@ -199,6 +200,7 @@ def test_a_candidate_without_a_key_is_given_up() -> None:
         assert shadow.counts.compared == shadow_calls.MOST_FAILURES + 1
 
 
+@pytest.mark.slow
 def test_a_flood_is_ended_and_slowed() -> None:
     """What sends without end is ended at the bound, and then has to wait for each further event."""
     made: list[Flooding] = []
@@ -219,6 +221,7 @@ def test_a_flood_is_ended_and_slowed() -> None:
         assert [pair.candidate.ending for pair in shadow.pairs] == ["flood"]
 
 
+@pytest.mark.slow
 def test_what_a_candidate_keeps_is_little() -> None:
     """A provider that keeps every callback keeps neither the control's answer nor the pair, and is replaced and then given up."""
     made: list[Deaf] = []

@@ -67,6 +67,7 @@ def test_pairs_that_agree_match() -> None:
     assert {row.outcome for row in report.rows} == {"match"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("chances", "row", "better"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 
+import pytest
 from msgspec.structs import replace
 
 from shim.comparison.tee_rung.variants import ALL_OFFSETS, Variant, body_of, offsets, variants_of
@@ -88,6 +89,7 @@ def test_of_a_longer_body_the_offsets_are_chosen_where_readers_fail() -> None:
     assert {1, 2, len(body) - 1} <= {*chosen}
 
 
+@pytest.mark.slow
 def test_the_work_is_bounded_however_long_the_body_is() -> None:
     """The bytes read again for a body of megabytes are not more than for one at the limit, about."""
     body = b"data: {}\n\n" * 100_000

@@ -247,6 +247,7 @@ def lenient(completion: Any, events: Any) -> Any:
     return replace(completion, response=error.partial, error=None), events
 
 
+@pytest.mark.slow
 def test_the_known_quirk_hides_no_fault(legacy: SessionReader) -> None:
     """A candidate that errs only where a cut leaves an event without its end is still a mismatch."""
     body = sse(*SHORT)
@@ -276,6 +277,7 @@ def test_a_difference_that_is_ignored_stays_ignored_in_every_presentation(legacy
     assert verdict.variants == 2 + len(exchange().response.body or b"") - 1  # type: ignore[union-attr]  # it has one
 
 
+@pytest.mark.slow
 def test_a_long_body_is_compared_at_as_many_offsets_as_the_verdict_says(legacy: SessionReader) -> None:
     """Over the limit the offsets are chosen, and their number is told."""
     body = sse(*SHORT[:1], done=False) + b": " + b"x" * (4 * ALL_OFFSETS) + b"\n\n" + sse(SHORT[1])

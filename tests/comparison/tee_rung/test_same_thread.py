@@ -101,6 +101,7 @@ def test_every_split_and_cut_is_told_the_same(recorded: Exchange, same: SessionR
     assert same.read_all(cases) == threaded.read_all(cases)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     told=st.lists(events, max_size=6),

@@ -206,6 +206,7 @@ def test_a_batch_needs_one_thread(maker: Any, is_calling: bool, monkeypatch: pyt
     assert (seen[0] is threading.current_thread()) is is_calling
 
 
+@pytest.mark.slow
 def test_what_overfills_a_client_s_buffer_is_read_all_the_same(legacy: SessionReader) -> None:
     """A stream of more than a client reads ahead is delivered as it comes, among others that are short."""
     large = sse(*(CHUNKS[1] for _ in range(12_000)), CHUNKS[3])

@@ -61,7 +61,7 @@ def control() -> Iterator[SessionReader]:
 
 def beside(recorded: Exchange, other: Heard) -> Heard:
     """What the codecs tell of an exchange where another side was told what `other` was."""
-    return CodecReader().hear_beside(recorded, replace(other, answer=presented(recorded)))
+    return CodecReader().hear_beside(recorded, replace(other, answer=(recorded, presented(recorded))))
 
 
 @pytest.mark.parametrize("name", CHAT)
@@ -194,3 +194,19 @@ def test_a_reader_of_its_own_way_is_asked_for_it(control: SessionReader) -> None
     """A reader that inherits from the codecs' and hears otherwise is never passed by."""
     verdicts = compare_tee_all([streamed(WHOLE)] * 3, control=control, candidate=Deaf())
     assert [verdict.outcome for verdict in verdicts] == [Outcome.MISMATCH] * 3
+
+
+class MakesMore(CodecReader):
+    """A control whose library takes for whole what was cut: it is told of another answer than the recorded one."""
+
+    def hear(self, exchange: Exchange) -> Heard:
+        """What the codecs make of the answer it had made of that."""
+        return super().hear(streamed(WHOLE))
+
+
+def test_a_control_that_tells_of_another_answer_lends_the_candidate_none() -> None:
+    """What a control made of a cut answer before it was read is not what the candidate reads: they differ, as they do."""
+    cut = OTHERS["less"]
+    for verdict in (compare_tee(cut, MakesMore()), *compare_tee_all([cut], control=MakesMore())):
+        assert verdict.outcome is Outcome.MISMATCH
+        assert verdict.mismatches[0].path == "outcome"

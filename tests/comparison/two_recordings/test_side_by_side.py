@@ -90,6 +90,7 @@ def compared(sides: dict[str, Any], **settings: Any) -> Found:
         return found_by(run)
 
 
+@pytest.mark.slow
 def test_several_processes_find_what_one_finds(sides: dict[str, Any]) -> None:
     """Lines, verdicts, tally, faults, details, pairing and answers are those of one process, in the same order."""
     one, several = compared(sides), compared(sides, workers=2)
@@ -201,6 +202,7 @@ class Counting(PairComparer):
         return super().compare(pair)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_it_ended(sides: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an interruption only what was not compared is, and all that is found is what one run finds, answers too."""
     expected = compared(sides)
@@ -216,6 +218,7 @@ def test_a_run_goes_on_where_it_ended(sides: dict[str, Any], tmp_path: Path, mon
         assert resumed.rest[4:] == expected.rest[4:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["control", "candidate", "baseline"])
 def test_a_journal_of_other_recordings_is_refused(sides: dict[str, Any], tmp_path: Path, side: str) -> None:
     """A journal is refused by the name of the recording that is another: one more exchange, another order, or none at all."""

@@ -173,6 +173,7 @@ def test_importing_shim_loads_none_of_it() -> None:
     assert ran.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_environment_is_read_at_import() -> None:
     """Key, base, type and version come from the variables of 0.28, and Azure has its default version."""
     probe = "from shim.compat import openai_v0 as o; print(o.api_key, o.api_base, o.api_type, o.api_version, o.organization)"

@@ -48,6 +48,7 @@ def installed(openai: Any, fake: FakeOpenAI, recorded: list[Exchange]) -> Iterat
 HALF = Policy(stage=Stage.RAMP, percent=50)
 
 
+@pytest.mark.slow
 def test_all_calls_of_a_user_go_one_way(openai: Any, installed: Install, recorded: list[Exchange]) -> None:
     """At half the traffic some users move and some do not, and none is served by both, blocking or async."""
     installed(HALF)

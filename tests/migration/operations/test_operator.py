@@ -77,6 +77,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
         yield Service(tmp_path, stack)
 
 
+@pytest.mark.slow
 def test_a_rollout_goes_through_its_plan(service: Service) -> None:
     """Each step begins when it has what it needs, not before, and the history tells who did it on what evidence."""
     operator = service.operator()
@@ -145,6 +146,7 @@ def test_going_back_needs_nothing(service: Service) -> None:
     service.reach("off@0")
 
 
+@pytest.mark.slow
 def test_a_rollback_takes_approvals_back_until_a_reset_and_a_new_one(service: Service) -> None:
     """After the guard has gone back nothing goes forward before a reset, nor on an approval of before."""
     operator = service.operator()
@@ -281,6 +283,7 @@ def test_two_who_set_at_once_do_not_write_over_each_other(service: Service, monk
     assert stored.mapping["stage"] == "off"
 
 
+@pytest.mark.slow
 @needs_redis
 def test_many_hosts_are_seen_through_redis(tmp_path: Path) -> None:
     """Over a real Redis an operator sees what is served, sets the stage, switches off, and is told when the server is gone."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from shim.migration import Policy, Rollout, Stage
 from shim.migration.operations.operator import Operator
 from shim.migration.operations.samples import read_samples
@@ -12,6 +14,7 @@ from shim.migration.report.page import page_of
 from tests.migration.report.made import MADE_AT, served
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_rollout(tmp_path: Path) -> None:
     """Arms, evidence, verdicts, needs and history are all there, and add up to what was served."""
     place = served(tmp_path)

@@ -38,6 +38,20 @@ def test_nothing_stays_of_one_that_was_given_up(tmp_path: Path, name: str) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_nothing_stays_of_one_that_nobody_took_up(tmp_path: Path) -> None:
+    """One that was never given to a `with`, as when a signal comes between, leaves nothing; a child takes nothing away."""
+    made = NewRecording(tmp_path / "a.jsonl")
+    child = os.fork()
+    if not child:
+        made._taken_away()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert list(tmp_path.iterdir())
+    made.finish()
+    del made
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
     """A file that is there, or has come there meanwhile, is kept, and named."""
     path = tmp_path / "a.jsonl"

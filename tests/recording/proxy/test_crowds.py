@@ -52,6 +52,7 @@ def test_a_crowd_of_faults_leaves_nothing_behind() -> None:
     wait_until(lambda: threading.active_count() == before)
 
 
+@pytest.mark.slow
 def test_clients_are_served_side_by_side() -> None:
     """Streams that stall keep no other waiting: each waits for its own upstream alone."""
     with FakeOpenAI() as server, proxied(server.base_url) as (proxy, exchanges):

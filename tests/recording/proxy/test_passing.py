@@ -317,6 +317,7 @@ def test_an_upload_is_held_back_by_a_slow_upstream() -> None:
     assert request.sha256 is not None
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_and_a_slow_client_holds_the_upstream_back() -> None:
     """A body of 100 MB passes whole while the process grows by far less; the upstream waits for a client that does not read."""
     size, block, sent = 100_000_000, bytes(1_000_000), []

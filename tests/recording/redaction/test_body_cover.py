@@ -76,6 +76,7 @@ def _both(cover: BodyCover, body: bytes, paths: list[BodyPath], *, is_stream: bo
     assert quick == slow
 
 
+@pytest.mark.slow
 @given(payloads(), st.integers(0, 40))
 @example([b'{"a": "Ann"}'] * 5 + [b'{"a": "Ann'], 0)
 @example([b'{"a": "Ann"}'] * 5 + [b'{"a": "A\\"}'], 3)

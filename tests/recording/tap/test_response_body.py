@@ -127,6 +127,7 @@ def test_every_way_of_reading_is_the_same(answer: str, way: str, road: Road) -> 
     assert exchanges[0].response.decoded is (noted != SQUEEZED)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.binary(min_size=1, max_size=30), max_size=8),

@@ -152,6 +152,7 @@ FAULTS: list[tuple[Any, str, str, int]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fault", "ended", "stage", "events"), FAULTS, ids=lambda value: str(value)[:40])
 def test_faults_are_the_same_and_recorded(
     server: FakeOpenAI, fault: Any, ended: str, *, stage: str, events: int

@@ -72,6 +72,7 @@ BEHAVIOURS: list[Any] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize("make", [legacy, native])
 def test_a_provider_notices_nothing(server: FakeOpenAI, behaviour: Any, make: Any) -> None:

@@ -137,6 +137,7 @@ def test_what_a_call_holds_besides_goes_back_with_it() -> None:
     assert found.extra == {"id": 7, "type": "builtin_function", "function": {"note": "n"}}
 
 
+@pytest.mark.slow
 def test_a_call_too_many_is_an_error() -> None:
     """An answer with more calls than any has is refused by name, streamed or whole, and soon."""
     many = [call(number, "{}", id=f"c{number}", name="f") for number in range(MAX_CALLS + 1)]

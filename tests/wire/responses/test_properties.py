@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -185,6 +186,7 @@ def test_any_answer_is_read_or_an_error_of_ours(body: bytes) -> None:
     assert isinstance(responses.events_of(response)[-1], StreamDone)
 
 
+@pytest.mark.slow
 @given(OBJECTS.map(lambda fields: answer() | fields))
 def test_any_output_can_be_sent_back(fields: dict[str, Any]) -> None:
     """Whatever an answer holds, it can be sent back or is refused by name."""
@@ -193,6 +195,7 @@ def test_any_output_can_be_sent_back(fields: dict[str, Any]) -> None:
         responses.serialize(ModelRequest("m", [user("hi"), response.message]), stream=False)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=60) | OBJECTS.map(lambda fields: payload({"model": "m", "input": [], **fields})))
 def test_any_request_is_read_or_refused_by_name(body: bytes) -> None:
     """Whatever bytes are imported as a request, only an invalid-request error ever leaves."""
@@ -200,6 +203,7 @@ def test_any_request_is_read_or_refused_by_name(body: bytes) -> None:
         assert responses.parse_request(body).messages
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.sampled_from([*FIELDS, "type"]), ANYTHING, max_size=6), min_size=1, max_size=3))
 def test_what_is_imported_comes_back(items: list[dict[str, Any]]) -> None:
     """Whatever items are imported, the same items are written again."""
@@ -211,6 +215,7 @@ def test_what_is_imported_comes_back(items: list[dict[str, Any]]) -> None:
     assert responses.to_body(imported, stream=False) == body
 
 
+@pytest.mark.slow
 @given(st.lists(EVENTS.map(payload) | st.binary(max_size=10), max_size=10))
 def test_any_stream_ends_once_and_in_order(payloads: list[bytes]) -> None:
     """Whatever payloads come, nothing is raised, and the stream ends once: calls in order, the start first."""
@@ -222,6 +227,7 @@ def test_any_stream_ends_once_and_in_order(payloads: list[bytes]) -> None:
     assert decoder.feed(b"{}") == decoder.finish() == []
 
 
+@pytest.mark.slow
 @given(streams(), st.sampled_from([b"\n", b"\r\n"]))
 def test_a_stream_says_what_the_whole_answer_says(told: tuple[Any, Any], end: bytes) -> None:
     """A stream, however its texts are cut and its bytes are split, makes the response the whole answer is."""

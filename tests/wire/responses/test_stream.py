@@ -321,6 +321,7 @@ def _stream_of(count: int) -> list[bytes]:
     return [*payloads, payload(ended(*items))]
 
 
+@pytest.mark.slow
 def test_the_work_for_a_call_is_the_same_among_many() -> None:
     """A stream of ten times the calls runs ten times the lines."""
 

@@ -1,1 +1,1 @@
-"""Tests of what stands beside the real openai 0.28, which `make test-slow` runs where that is."""
+"""Tests of what stands beside the real openai 0.28, which `make test-beside` runs where that is."""

@@ -1,6 +1,6 @@
 """What the tests beside the real openai 0.28 have: the library itself, in a clean state, and a fake API.
 
-They run in an environment of its own, which `make test-slow` builds and uses; elsewhere they are skipped.
+They run in an environment of its own, which `make test-beside` builds and uses; elsewhere they are skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shim.testing.fake_openai import FakeOpenAI
 
 KEY = "sk-test-key-0001"
 ASKED = {"model": "gpt-3.5-turbo", "messages": [{"role": "user", "content": "Count to 5"}]}
-_ELSEWHERE = "the real openai 0.28 is not in this environment; `make test-slow` runs these in one of its own"
+_ELSEWHERE = "the real openai 0.28 is not in this environment; `make test-beside` runs these in one of its own"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

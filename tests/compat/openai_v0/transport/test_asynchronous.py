@@ -147,6 +147,7 @@ def test_coroutines_are_known_as_such(openai: Any) -> None:
     assert str(inspect.signature(openai.ChatCompletion.create)) == "(*args, **kwargs)"
 
 
+@pytest.mark.slow
 def test_a_broken_stream_satisfies_the_catchers_of_aiohttp(
     openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def legacy_threads() -> list[str]:
     return [each.name for each in threading.enumerate() if each.name.startswith(("legacy-openai", "shim-"))]
 
 
+@pytest.mark.slow
 def test_calls_of_many_threads_are_kept_apart(carried: Any, fake: FakeOpenAI) -> None:
     """Each of many threads gets its own answers, whole and streamed."""
 

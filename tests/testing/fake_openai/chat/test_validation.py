@@ -164,6 +164,7 @@ _MESSAGES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(fields=st.dictionaries(st.sampled_from(sorted(PARAMETERS)), _VALUES, max_size=4), messages=_MESSAGES | _VALUES)
 def test_no_json_whatever_breaks_the_server(shared: FakeOpenAI, fields: dict[str, Any], messages: Any) -> None:
     """Any JSON body is either answered or refused; none makes the server fail."""

@@ -179,6 +179,7 @@ def test_an_error_in_the_block_is_not_replaced() -> None:
         fail()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_in_a_process_of_its_own(number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
     """`serve` tells its URL, answers until SIGINT or SIGTERM, returns, and prints nothing."""
