@@ -119,17 +119,6 @@ class Listener(Protocol):
         ...
 
 
-class ToldPieces:
-    """A listener that keeps what it is told."""
-
-    __slots__ = ("events", "on_event", "over")
-
-    def __init__(self) -> None:
-        self.events: list[StreamEvent] = []
-        self.on_event = self.events.append
-        self.over = False
-
-
 class PieceTeller(Decoder, Protocol):
     """A decoder that reads quickly what nearly all payloads are, one more piece of what came before: one, or many at once."""
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from shim.model import StreamError, StreamEvent, TextDelta, ToolCallDelta
 from shim.model.caps import Caps
-from shim.wire.bodies import ToldPieces
 from shim.wire.chat import StreamDecoder
 from tests.helpers.counting import lines_run
 from tests.wire.chat.chunks import DONE, call, choice, chunk, envelope, raw
+from tests.wire.told_pieces import ToldPieces
 
 ODD = ["a", "{", '"', "\\", "é", "😀", "", '","', "\ud83d", "}", "b" * 600]
 OPEN = chunk({"tool_calls": [call(0, "", id="call_1", type="function", name="look")]})

@@ -24,7 +24,6 @@ from shim.model import (
     ToolCallStart,
 )
 from shim.wire import responses
-from shim.wire.bodies import ToldPieces
 from tests.helpers.counting import assert_linear, lines_run
 from tests.wire.responses.answers import (
     CREATED,
@@ -43,6 +42,7 @@ from tests.wire.responses.answers import (
     stream,
     text,
 )
+from tests.wire.told_pieces import ToldPieces
 
 START = StreamStart("resp_1", "gpt-4o-mini")
 OPEN = message(status="in_progress")
