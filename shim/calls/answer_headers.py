@@ -6,12 +6,18 @@ or two of a dozen headers, and those are found without reading the others. Sourc
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from shim.model.headers import Headers
 from shim.wire.masking import Secret
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")  # RFC 9110 5.1; no longer ones are looked for
+_BLANK: Final = rb"[\t\v\f\r\x1c-\x1f \x85\xa0]*"  # what `str.strip` takes away of latin-1, but for the end of a line
+_MOST_KEPT: Final = 64  # names are the program's, which has a few
 
 
 class _ReadWhenAsked(Mapping[str, str]):
@@ -42,45 +48,40 @@ class _ReadWhenAsked(Mapping[str, str]):
 class AnswerHeaders(_ReadWhenAsked):
     """The fields of a head as it came, by name in any case; iterating gives names in lower case. Shown without them: unmasked."""
 
-    __slots__ = ("_raw", "_values")
+    __slots__ = ("_head", "_values")
 
-    def __init__(self, raw: bytes) -> None:
-        """Take the lines of the head that follow the status line."""
-        self._raw = b"\n" + raw
+    def __init__(self, head: bytes) -> None:
+        """Take a head, its status line first."""
+        self._head = head
         self._values: dict[str, str] | None = None
 
     def get(self, name: str, /, default: Any = None) -> Any:
         """The value of a field, repeated ones joined by a comma (RFC 9110 5.3)."""
-        value = self._found(name) if self._values is None and name.isascii() else self._all().get(name.lower())
-        return default if value is None else value
+        if self._values is not None or not _TOKEN.fullmatch(name):
+            return self._all().get(name.lower(), default)
+        found = _finder(name).findall(self._head)
+        return ", ".join([value.decode("latin-1").strip() for value in found]) if found else default
 
     def __repr__(self) -> str:
-        return f"<AnswerHeaders, {len(self._raw)} bytes>"  # a server may repeat the key in them
-
-    def _found(self, name: str) -> str | None:
-        """Look for one field; where its name stands anywhere but once at the beginning of a line, all are read."""
-        lowered = self._raw.lower()  # made anew: kept it would be half of what the headers of an open stream hold
-        key = name.lower().encode()
-        at = lowered.find(key)
-        if at < 0:
-            return None
-        begin = at + len(key) + 1
-        if lowered[at - 1 : begin] != b"\n%b:" % key or lowered.find(key, begin - 1) >= 0:
-            return self._all().get(name.lower())
-        end = lowered.find(b"\n", begin)
-        return self._raw[begin : end if end >= 0 else None].decode("latin-1").strip()
+        return f"<AnswerHeaders, {len(self._head)} bytes>"  # a server may repeat the key in them
 
     def _all(self) -> dict[str, str]:
         values = self._values
         if values is None:
             values = {}
-            for line in self._raw.decode("latin-1").split("\n"):
+            for line in self._head.decode("latin-1").split("\n")[1:]:
                 name, colon, value = line.partition(":")
                 if colon:
                     name, value = name.strip().lower(), value.strip()
                     values[name] = f"{values[name]}, {value}" if name in values else value
             self._values = values
         return values
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _finder(name: str) -> re.Pattern[bytes]:
+    """What finds the values of a field, in any head: as `_all` would."""
+    return re.compile(rb"\n%b%b%b:([^\n]*)" % (_BLANK, re.escape(name.encode()), _BLANK), re.IGNORECASE)
 
 
 class MaskedHeaders(_ReadWhenAsked):

@@ -93,7 +93,13 @@ class AnswerReader:
         Args:
             fault: why the answer did not come whole, None where it did.
         """
-        return self._concluded(self._stopped or fault)
+        fault = self._stopped or fault
+        told = None if fault is None else (fault.category, fault.message)
+        body = b"".join(self._body)
+        ending = Ending(status=self._status, headers=self._headers, body=body, fault=told, raised=self._raised)
+        completion = self._call.conclude(ending)
+        self._raised = None  # its traceback leads back here: it would keep what the stream held alive
+        return completion
 
     def _collect(self, segments: Sequence[bytes]) -> Wanted:
         self.fed = len(segments[0]) if len(segments) == 1 else sum(map(len, segments))
@@ -102,14 +108,6 @@ class AnswerReader:
             return self.stop(AnswerFault(ErrorCategory.PROTOCOL, f"the body is longer than {BODY_LIMIT} bytes"))
         self._body += segments
         return "more"
-
-    def _concluded(self, fault: AnswerFault | None) -> Completion:
-        told = None if fault is None else (fault.category, fault.message)
-        body = b"".join(self._body)
-        ending = Ending(status=self._status, headers=self._headers, body=body, fault=told, raised=self._raised)
-        completion = self._call.conclude(ending)
-        self._raised = None  # its traceback leads back here: it would keep what the stream held alive
-        return completion
 
 
 class StreamReader(AnswerReader):
@@ -142,19 +140,16 @@ class StreamReader(AnswerReader):
             self._is_stream = kind == "event_stream"
         if not self._is_stream:
             return self._collect(segments)  # an error: no byte of the stream has come
-        payloads = self._sse.usual_payloads(segments[0]) if len(segments) == 1 else None
+        lone = self._sse.usual_payload(segments[0]) if len(segments) == 1 and not self._payloads else None
         too_large = None
-        if payloads is None:
+        if lone is not None:  # nearly always
+            self.fed = len(segments[0]) + PAYLOAD
+        else:
             payloads, too_large = self._cut(segments)
-        else:  # nearly always
-            self.fed = len(segments[0]) + PAYLOAD * len(payloads)
+            payloads.reverse()
+            self._payloads = payloads + self._payloads
         try:
-            if len(payloads) == 1 and not self._payloads:
-                has_ended = self._call.feed(payloads[0])
-            else:
-                payloads.reverse()
-                self._payloads = payloads = payloads + self._payloads
-                has_ended = self._call.feed_all(payloads)
+            has_ended = self._call.feed_all(self._payloads) if lone is None else self._call.feed(lone)
         except Exception as raised:  # whatever on_event raises ends its own stream, not the others
             if self._call.over:  # it has ended its call besides, whose completion can no longer carry this
                 raise

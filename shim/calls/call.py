@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
@@ -82,13 +82,19 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 
 class Call:
-    """A request answered whole. `over`: its caller gets nothing more but, perhaps, its completion.
+    """A request answered whole.
+
+    Attributes:
+        wants_whole: whether its answer is wanted whole, and not as a stream.
+        over: its caller gets nothing more but, perhaps, its completion.
 
     The key, and the credentials among the request's `extra_headers`, are masked in all that is told of it; what masks them may be
     given as `api_key`, made for several calls.
     """
 
     __slots__ = ("_codec", "_first_event", "_secret", "_started", "first_byte", "handle", "on_completion", "over")
+
+    wants_whole: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -210,6 +216,8 @@ class StreamCall(Call):
 
     __slots__ = ("_aborted", "_decoder", "_end", "_late", "_owed", "on_event")
 
+    wants_whole: ClassVar[bool] = False
+
     def __init__(
         self,
         handle: RequestHandle,
@@ -242,12 +250,12 @@ class StreamCall(Call):
         Returns:
             Whether the stream has had its last event.
         """
-        if self.first_byte is None:
-            self.first_byte = time.monotonic()
         if self._end is not None or self.over:
             return self._end is not None
         event = self._decoder.piece(payload) if self._owed is None else None
         if event is None:
+            if self.first_byte is None:
+                self.first_byte = time.monotonic()
             self._deliver(self._decoder.feed(payload))
             return self._end is not None
         try:  # the hot path: nothing to note

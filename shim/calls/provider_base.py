@@ -110,7 +110,8 @@ class ProviderBase:
 
     def _key(self, options: CallOptions, *, endpoint: Endpoint) -> str:
         """The key of a call, once it is known that it may go where the call goes: there, or else to `endpoint`."""
-        self._check_open()
+        if self._closed or os.getpid() != self._process:
+            self._check_open()
         check_address((options.endpoint or endpoint).base_url, insecure_hosts=self._insecure_hosts)
         return find_key(self._api_key if options.api_key is None else options.api_key)
 

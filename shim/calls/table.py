@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from shim.calls.call import Call, StreamCall
+from shim.calls.call import Call
 from shim.provider import Completion, OnCompletion, RequestHandle
 
 
@@ -38,7 +38,7 @@ class CallTable:
     def add(self, call: Call) -> None:
         """Hold an accepted call."""
         self.open[call.handle.id] = call
-        self._whole += not isinstance(call, StreamCall)
+        self._whole += call.wants_whole
         hurry, self._hurry = self._hurry, None
         if hurry is not None:
             hurry()
@@ -55,7 +55,7 @@ class CallTable:
     def end(self, call: Call, completion: Completion) -> None:
         """Queue the completion of an open call; of one that a callback has ended meanwhile it is dropped."""
         if self.open.pop(call.handle.id, None) is not None:
-            self._whole -= not isinstance(call, StreamCall)
+            self._whole -= call.wants_whole
             self.completed.append((call.on_completion, completion))
 
     def chosen(self, handle: RequestHandle | None) -> Iterator[Call]:

@@ -88,10 +88,10 @@ def to_legacy(request: ModelRequest, settings: Settings, *, api_key: str, stream
     Raises:
         InvalidRequestError, UnsupportedFeatureError: as `shim.wire.chat.to_body` does.
     """
-    check_request(request)
+    all_plain = check_request(request)
     check_extra_headers(request.extra_headers, url=settings.endpoint.base_url)
     request = _with_default_temperature(request, settings.default_temperature)
-    body = chat.to_body(request, stream=stream, checked=True)
+    body = chat.to_body(request, stream=stream, all_plain=all_plain)
     endpoint, headers = settings.endpoint, dict(request.extra_headers)
     if settings.idempotency_key is not None:
         headers.setdefault("Idempotency-Key", settings.idempotency_key)

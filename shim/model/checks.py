@@ -100,8 +100,12 @@ _STRINGS_OF_PART: dict[type, tuple[str, ...]] = {
 }
 
 
-def check_request(request: ModelRequest) -> None:
-    """Raise `InvalidRequestError` for the first field whose value is not of its kind, or for a request without messages."""
+def check_request(request: ModelRequest) -> bool:
+    """Raise `InvalidRequestError` for the first field whose value is not of its kind, or for a request without messages.
+
+    Returns:
+        Whether all its messages are plain (`shim.model.plain`), so that who writes it need not look at each again.
+    """
     if not isinstance(request, ModelRequest):
         raise InvalidRequestError(f"the request is {kind_of(request)}; give a shim.ModelRequest", field="request")
     if request.model is not UNSET and (not isinstance(request.model, str) or not request.model):
@@ -110,9 +114,10 @@ def check_request(request: ModelRequest) -> None:
             request.model,
             remedy="give the model's name, such as 'gpt-4o-mini', or UNSET where the address has it",
         )
-    _check_messages(request.messages)
+    all_plain = _check_messages(request.messages)
     if not _is_all_said(request):
         _check_fields(request)
+    return all_plain
 
 
 def _is_all_said(request: ModelRequest) -> bool:
@@ -162,16 +167,20 @@ def _check_choice_and_format(request: ModelRequest) -> None:
             _check_kind(f"{field}.data", value.data, kinds=(dict,), remedy="give the whole object as a dict")
 
 
-def _check_messages(messages: object) -> None:
+def _check_messages(messages: object) -> bool:
+    """Check each; return whether all are plain."""
     if not isinstance(messages, tuple):
         raise _wrong("messages", messages, remedy="give a list of shim.Message, such as [shim.user('Hello')]")
     if not messages:
         raise InvalidRequestError(
             "messages is empty; give at least one, such as [shim.user('Hello')]", field="messages"
         )
+    all_plain = True
     for position, message in enumerate(messages):
         if not is_plain(message):
+            all_plain = False
             _check_message(f"messages[{position}]", message)
+    return all_plain
 
 
 def _check_message(place: str, message: object) -> None:

@@ -107,7 +107,10 @@ class ModelResponse(BoundedRepr, Struct, frozen=True, kw_only=True, repr_omit_de
     @property
     def text(self) -> str:
         """The answer's text, "" where there is none."""
-        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+        parts = self.parts
+        if len(parts) == 1 and type(parts[0]) is TextPart:  # nearly always
+            return parts[0].text
+        return "".join([part.text for part in parts if isinstance(part, TextPart)])
 
     @property
     def reasoning_text(self) -> str:

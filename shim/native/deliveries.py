@@ -60,6 +60,10 @@ class Deliveries:
                 raise
             if transfer.segments or transfer.is_behind:
                 touched.append(transfer)
+        if self.ended:
+            self._tell_ends()
+
+    def _tell_ends(self) -> None:
         left = TURN
         for _ in range(len(self.ended)):
             if left <= 0 or not self.ended:  # a receiver may have closed the client

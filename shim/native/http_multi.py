@@ -13,9 +13,9 @@ meanwhile (`backpressure`).
 
 from __future__ import annotations
 
+import io
 import math
 import os
-import threading
 import time
 import weakref
 from collections import deque
@@ -32,7 +32,7 @@ except ModuleNotFoundError as missing:
     ) from None
 
 from shim.fork import never_free
-from shim.native.at_rest import ignore_socket, ignore_timer
+from shim.native.at_rest import close_beside_lookup, ignore_socket, ignore_timer
 from shim.native.backpressure import Backpressure
 from shim.native.curl_faults import NO_HEAD, fault_of
 from shim.native.curl_options import connect_ms, options_of, plain_http_proxy
@@ -43,11 +43,10 @@ from shim.native.sockets import Sockets
 from shim.native.time_limits import first_look, is_sent_off, review, waits_for_connection
 from shim.native.timers import Appointments
 from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
-from shim.poller import READ
+from shim.poller import LONGEST_WAIT, READ
 
 _MOST_IDLE_HANDLES = 64
 _SEGMENTS_A_TURN = 256  # of body, of 16 KiB at most each; the sockets that are left are read in the next turn
-_LOOKUP_SECONDS = 0.2  # how long closing waits for a name lookup that hangs
 
 
 class HttpMulti:
@@ -99,7 +98,7 @@ class HttpMulti:
         if self._deliveries or self._ready or self._fresh:
             return 0
         look_at = self._sockets.look_at if self._active else math.inf
-        moment = min(self._timer_at, self._appointments.next(), look_at)
+        moment = min(self._timer_at, self._appointments.soonest, look_at)
         return -1 if moment == math.inf else max(0, math.ceil((moment - time.monotonic()) * 1000))
 
     def wait(self, at_most_ms: int) -> bool:
@@ -108,9 +107,9 @@ class HttpMulti:
             raise RuntimeError("poll() was called from inside perform(): a callback must not call it")
         if self._deliveries.touched or self._deliveries.ended or self._ready:  # left of the last turn
             return True
-        limit = math.inf if at_most_ms < 0 else at_most_ms / 1000
-        moment = min(self._timer_at, self._appointments.next())
-        return self._sockets.wait(limit if moment == math.inf else max(0.0, min(limit, moment - time.monotonic())))
+        moment = min(self._timer_at, self._appointments.soonest)
+        seconds = LONGEST_WAIT if moment == math.inf else max(0.0, moment - time.monotonic())
+        return self._sockets.wait(seconds if at_most_ms < 0 else min(seconds, at_most_ms / 1000))
 
     def wakeup(self) -> None:
         """End a `wait()`, or the next one, from any thread."""
@@ -122,42 +121,41 @@ class HttpMulti:
 
     def submit(self, request: HttpRequest, receiver: Receiver) -> Transfer:
         """Start a transfer; nothing is sent before `perform()`, and never twice."""
-        settings = self._settings
+        settings, body, now = self._settings, request.body, time.monotonic()
         read = settings.read_timeout if request.read_timeout is None else request.read_timeout
         patience = None if read == math.inf else read
-        transfer = Transfer(request.body, receiver, patience=patience)
-        connect = settings.connect_timeout if request.connect_timeout is None else request.connect_timeout
+        sent = io.BytesIO(body)
+        transfer = Transfer(body=sent, receiver=receiver, size=len(body), patience=patience, started=now, since=now)
+        proxy, connect, limit = settings.proxy or None, settings.connect_timeout, self._connect_ms
+        if request.connect_timeout is not None:
+            connect, limit = request.connect_timeout, connect_ms(request.connect_timeout, settings)
         if settings.max_connections:
             # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
             transfer.connect_limit = connect or math.inf
-        if settings.http2 and request.url.startswith("https:"):
-            # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
-            transfer.shares = True
-            # The first that finds no room on a connection makes one: those of a burst are then made side by side.
-            transfer.alone = len(self._active) % self._most_streams == 0 and bool(self._active)
-        proxy = settings.proxy or (self._plain_http_proxy(request.url) if settings.proxy is None else None)
-        limit = self._connect_ms if request.connect_timeout is None else connect_ms(connect, settings)
-        handle = self._idle.pop() if self._idle else self._make_handle()
+        if request.url.startswith("https:"):
+            if settings.http2:
+                # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
+                transfer.shares = True
+                # The first that finds no room on a connection makes one: those of a burst are then made side by side.
+                transfer.alone = len(self._active) % self._most_streams == 0 and bool(self._active)
+        elif settings.proxy is None:
+            # What the environment says, asked once a turn: that costs as much as all else a handle is told.
+            if self._environment is None:
+                self._environment = (plain_http_proxy(),)
+            proxy = self._environment[0]
+        if self._idle:
+            handle = self._idle.pop()
+        else:
+            touched, full = self._deliveries.touched, self._backpressure.full
+            handle = Handle(self._options, curl=pycurl, made=self._sockets.made, touched=touched, full=full)
         handle.carry(transfer, request, connect_ms=limit, proxy=proxy)
         self._active[handle.easy] = handle
         self._fresh.append(transfer)
         self._multi.add_handle(handle.easy)
-        self._appointments.make(transfer.started + first_look(transfer), transfer)
+        self._appointments.make(now + first_look(transfer), transfer)
         if not self._sockets.quiet:
             self._sockets.ring()
         return transfer
-
-    def _plain_http_proxy(self, url: str) -> str | None:
-        """What the environment says, asked once a turn: that costs as much as all else a handle is told."""
-        if not url.startswith("http:"):
-            return None
-        if self._environment is None:
-            self._environment = (plain_http_proxy(),)
-        return self._environment[0]
-
-    def _make_handle(self) -> Handle:
-        touched, full = self._deliveries.touched, self._backpressure.full
-        return Handle(self._options, curl=pycurl, made=self._sockets.made, touched=touched, full=full)
 
     def wake(self) -> None:
         """Make the descriptor readable until the next `perform()`."""
@@ -204,15 +202,15 @@ class HttpMulti:
         if self._performing:
             raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
         self._performing = self._sockets.quiet = True
-        self._environment = None
         try:
             deliveries, backpressure = self._deliveries, self._backpressure
-            self._move()
+            running = self._move()
             if backpressure.full:
                 backpressure.take_full()
-            self._collect_ended()
+            if running < len(self._active):
+                self._collect_ended()
             now = time.monotonic()
-            if self._appointments.next() <= now:
+            if self._appointments.soonest <= now:
                 self._review_due(now)
             deliveries.deliver(now)
             if deliveries.touched or backpressure.slowed:
@@ -235,7 +233,10 @@ class HttpMulti:
             pending.clear()
         for each in (self._backpressure, self._deliveries, self._appointments):
             each.clear()
-        self._close_multi()
+        if self._lookup_abandoned:
+            close_beside_lookup(self._multi, curl=pycurl)
+        else:
+            self._multi.close()
         for idle in self._idle:
             idle.easy.close()
         self._idle.clear()
@@ -261,41 +262,41 @@ class HttpMulti:
             one.clear()
         self._sockets.forget()
 
-    def _close_multi(self) -> None:
-        """Libcurl waits for a name lookup to end, however long that hangs; such a wait is left to a thread that ends with it."""
-        if not self._lookup_abandoned:
-            self._multi.close()
-            return
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, ignore_socket)
-        closing = threading.Thread(target=self._multi.close, name="shim-native-lookup", daemon=True)
-        closing.start()
-        closing.join(_LOOKUP_SECONDS)
-
-    def _move(self) -> None:
-        ready = self._ready  # those of an earlier turn first: epoll would name the same ones again
-        if not ready:
+    def _move(self) -> int:
+        """Have libcurl read and write what can be; return how many of its transfers go on, -1 where it was not asked."""
+        ready, act = self._ready, self._multi.socket_action
+        if not ready:  # else those of an earlier turn first: epoll would name the same ones again
             ready.extend(self._sockets.ready())
         elif self._fresh:
             ready.extend(each for each in self._sockets.ready() if each not in ready)
-        while self._looked_at:  # before new ones may be put on a connection that is given up
-            self._multi.socket_action(self._looked_at.pop(), READ)
-        if self._fresh:
-            for transfer in self._fresh:
-                transfer.begin()
-            self._fresh.clear()
-            # Now, while the kept connections have just been looked at: a socket handed over below may end its transfer, and
-            # libcurl would give that connection to a new one in the same breath, though its server may have closed it.
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        touched, taken, act = self._deliveries.touched, 0, self._multi.socket_action
+        if self._looked_at or self._fresh:
+            self._begin_fresh()
+        running, taken, touched = -1, 0, self._deliveries.touched
         while ready and taken < _SEGMENTS_A_TURN:
-            act(*ready.popleft())
+            fd, interest = ready.popleft()
+            _, running = act(fd, interest)
             if touched:  # of a socket that brought nothing the one before counts again: a turn may end early
                 taken += len(touched[-1].segments)
         due = self._timer_at
         if due < math.inf and time.monotonic() >= due:
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            _, running = act(pycurl.SOCKET_TIMEOUT, 0)
             if self._timer_at is due:  # libcurl has set no other
                 self._timer_at = math.inf
+        return running
+
+    def _begin_fresh(self) -> None:
+        """Have libcurl look at connections that may be given up, and begin new transfers: they are not to be put on those."""
+        while self._looked_at:
+            self._multi.socket_action(self._looked_at.pop(), READ)
+        if not self._fresh:
+            return
+        for transfer in self._fresh:
+            transfer.begin()
+        self._fresh.clear()
+        self._environment = None
+        # Now, while the kept connections have just been looked at: a socket handed over below may end its transfer, and
+        # libcurl would give that connection to a new one in the same breath, though its server may have closed it.
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def _on_timer(self, milliseconds: int) -> None:
         self._timer_at = math.inf if milliseconds < 0 else time.monotonic() + milliseconds / 1000
@@ -385,6 +386,7 @@ class HttpMulti:
             self._backpressure.let_go(transfer)
         self._multi.remove_handle(easy)
         transfer.let_go()
+        self._appointments.forget_ended()
         handle.rest()
         if len(self._idle) < _MOST_IDLE_HANDLES:
             self._idle.append(handle)

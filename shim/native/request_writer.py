@@ -63,10 +63,10 @@ class RequestWriter:
         Raises:
             InvalidRequestError, UnsupportedFeatureError: it cannot be sent; the message names the field.
         """
-        check_request(request)
+        all_plain = check_request(request)
         if self._default_temperature is not None:
             request = self._with_default_temperature(request)
-        api = select_api(request, api=self._api, checked=True).api
+        api = select_api(request, api=self._api, all_plain=all_plain).api
         endpoint = options.endpoint or self.endpoint
         url = self._addresses[api] if endpoint is self.endpoint else endpoint.url(api)
         lines: Sequence[str]
@@ -86,7 +86,7 @@ class RequestWriter:
             request = without_state(request)
         if endpoint.deployment is not None:  # the address names the model; the Responses API has no such address
             request = replace(request, model=UNSET if api == "chat_completions" else endpoint.deployment)
-        body = codec.serialize(request, stream=stream, checked=True)
+        body = codec.serialize(request, stream=stream, all_plain=all_plain)
         limits = deadlines_of(options)
         return codec, HttpRequest(
             url=url, headers=lines, body=body, connect_timeout=limits.connect, read_timeout=limits.read

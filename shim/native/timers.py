@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator
 
 from shim.native.transfer import Transfer
 
@@ -15,9 +14,14 @@ _MOST_STALE = 64  # beside as many as are running
 
 
 class Appointments:
-    """Moments in monotonic seconds, each with a transfer; an ended transfer's are skipped."""
+    """Moments in monotonic seconds, each with a transfer; an ended transfer's are skipped.
+
+    Attributes:
+        soonest: the first moment, infinity for none.
+    """
 
     def __init__(self) -> None:
+        self.soonest = math.inf
         self._heap: list[tuple[float, int, Transfer]] = []
         self._made = 0
         self._most = (
@@ -34,19 +38,24 @@ class Appointments:
             heapq.heappush(self._heap, (moment, self._made, transfer))
             if len(self._heap) > self._most:
                 self._tidy()
+            self.soonest = self._heap[0][0]
 
-    def next(self) -> float:
-        """The first moment, infinity for none."""
-        while self._heap and self._heap[0][2].easy is None:
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else math.inf
+    def forget_ended(self) -> None:
+        """Take it that a transfer has ended, whose moment may be the soonest."""
+        heap = self._heap
+        while heap and heap[0][2].easy is None:
+            heapq.heappop(heap)
+        self.soonest = heap[0][0] if heap else math.inf
 
-    def due(self, now: float) -> Iterator[Transfer]:
+    def due(self, now: float) -> list[Transfer]:
         """Take those that have fallen due by now."""
-        while self._heap and self._heap[0][0] <= now:
-            transfer = heapq.heappop(self._heap)[2]
+        heap, due = self._heap, []
+        while heap and heap[0][0] <= now:
+            transfer = heapq.heappop(heap)[2]
             if transfer.easy is not None:
-                yield transfer
+                due.append(transfer)
+        self.forget_ended()
+        return due
 
     def _tidy(self) -> None:
         """Forget the ended; when next depends on how many are left, so that each appointment pays for a few."""
@@ -57,3 +66,4 @@ class Appointments:
     def clear(self) -> None:
         """Forget all."""
         self._heap.clear()
+        self.soonest = math.inf

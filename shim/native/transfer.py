@@ -76,75 +76,58 @@ class Receiver(Protocol):
         ...
 
 
-class Transfer:
+class Transfer(Struct, eq=False):
     """One exchange under way.
 
     Attributes:
+        body: what is sent; its position is how much of it libcurl has taken. Empty once the answer's head was read.
+        size: bytes of it.
+        receiver: None once it is cancelled or has ended, and nothing more is delivered.
+        patience: seconds of silence it is allowed, None for no limit.
+        started: when libcurl first had it, monotonic seconds; its own times count from there.
+        since: the last sign of life.
         head: lines of heads as libcurl has handed them on, not read yet; of its handle.
         status, headers, first_byte: there before the first segment; headers as they came, monotonic seconds.
-        receiver: None once it is cancelled or has ended, and nothing more is delivered.
         odd_status: of a head that can be no answer's, where one came.
-        patience: seconds of silence it is allowed, None for no limit.
         end_by: when it is ended, monotonic seconds: all there was to tell has been told; infinity before.
         connect_limit: seconds it may take to connect, where libcurl does not keep that limit; infinity where it does.
-        body: what is sent; its position is how much of it libcurl has taken. Empty once the answer's head was read.
         held: the socket it was paused on, None while it is not paused.
         is_paused, is_slowed: why it is: its caller wants no more for now; what it has received waits to be delivered.
         is_behind: its receiver has not delivered all it was given, and is called again.
-        started: when libcurl first had it; its own times count from there.
-        since: the last sign of life.
         easy, segments, looked_up, shares, alone, taken, started_over: the handle, what waits to be delivered, whether the lookup
             of its name has begun, whether others may be on its connection (HTTP/2), whether it makes one of its own, how much
             was taken when last asked, whether it was lost on a dead connection once; `HttpMulti`'s own.
     """
 
-    __slots__ = (
-        "_size",
-        "alone",
-        "body",
-        "connect_limit",
-        "easy",
-        "end_by",
-        "first_byte",
-        "head",
-        "headers",
-        "held",
-        "is_behind",
-        "is_paused",
-        "is_slowed",
-        "looked_up",
-        "odd_status",
-        "patience",
-        "receiver",
-        "segments",
-        "shares",
-        "since",
-        "started",
-        "started_over",
-        "status",
-        "taken",
-    )
+    body: io.BytesIO
+    receiver: Receiver | None
+    size: int
+    patience: float | None
+    started: float
+    since: float
+    head: list[bytes] = []
+    status: int = 0
+    headers: Mapping[str, str] = _NO_HEADERS
+    first_byte: float | None = None
+    odd_status: int | None = None
+    end_by: float = math.inf
+    connect_limit: float = math.inf
+    held: int | None = None
+    is_paused: bool = False
+    is_slowed: bool = False
+    is_behind: bool = False
+    easy: Any = None
+    segments: list[bytes] = []
+    looked_up: bool = False
+    shares: bool = False
+    alone: bool = True
+    taken: int = 0
+    started_over: bool = False
 
-    def __init__(self, body: bytes, receiver: Receiver, *, patience: float | None) -> None:
-        self.body = io.BytesIO(body)
-        self.receiver: Receiver | None = receiver
-        self.status = 0
-        self.headers: Mapping[str, str] = _NO_HEADERS
-        self.head: list[bytes] = []
-        self.first_byte: float | None = None
-        self.patience = patience
-        self.connect_limit = self.end_by = math.inf
-        self.easy: Any = None
-        self.held: int | None = None
-        self.is_behind = self.is_paused = self.is_slowed = False
-        self.looked_up = False
-        self.odd_status: int | None = None
-        self.alone, self.shares = True, False
-        self.taken = 0
-        self.started_over = False
-        self.segments: list[bytes] = []
-        self.since = self.started = time.monotonic()
-        self._size = len(body)
+    def __repr__(self) -> str:
+        return (
+            f"<Transfer, status {self.status}, {self.size} bytes sent>"  # its headers, as they came, may hold the key
+        )
 
     @property
     def is_waiting(self) -> bool:
@@ -162,23 +145,23 @@ class Transfer:
                 end = next((place for place, line in enumerate(lines, 1) if len(line) <= _END_OF_HEAD), 0)
             if not end:  # the rest is still to come
                 return
-            self._take_head(lines[0], b"".join(lines[1:end]), is_first=is_first)
+            self._take_head(b"".join(lines[:end]), is_first=is_first)
             is_first = False
             del lines[:end]
 
-    def _take_head(self, status_line: bytes, fields: bytes, *, is_first: bool) -> None:
-        version_status = status_line.split(None, 2)
-        status = int(version_status[1]) if len(version_status) > 1 and version_status[1].isdigit() else 0
-        if status == _SWITCHING_PROTOCOLS or not 100 <= status <= 999:
-            self.odd_status = status
-        elif status >= 200:
+    def _take_head(self, head: bytes, *, is_first: bool) -> None:
+        words = head[: head.find(b"\n")].split(None, 2)
+        status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+        if 200 <= status <= 999:
             self.status = status
-            self.headers = AnswerHeaders(fields)
+            self.headers = AnswerHeaders(head)
             # Of a stream the head may have come long ago. Behind an interim one libcurl tells the time of that.
             after = self.easy.getinfo(_STARTTRANSFER_TIME) if is_first else 0
             self.first_byte = self.started + after if after else time.monotonic()
-            if self.body.tell() == self._size:  # libcurl has all, and sends no request again whose answer has come
-                self.let_go()
+            if self.body.tell() == self.size:  # libcurl has all, and sends no request again whose answer has come
+                self.body = _NO_BODY
+        elif status == _SWITCHING_PROTOCOLS or not 100 <= status < 200:
+            self.odd_status = status
 
     def begin(self) -> None:
         """Note that libcurl has it now, from its first byte."""

@@ -81,7 +81,7 @@ class Selection(Struct, frozen=True):
     reason: str
 
 
-def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto", checked: bool = False) -> Selection:
+def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto", all_plain: bool | None = None) -> Selection:
     """Choose the API for a request.
 
     What neither API can express is not this function's to refuse: the codec of the chosen one does, and names the field.
@@ -89,13 +89,13 @@ def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto", checked:
     Args:
         request: the request.
         api: `auto` to choose by its model and content; `chat_completions` or `responses` to force one.
-        checked: the request has passed `check_request`, which is not repeated then.
+        all_plain: what `check_request` has said of it, which is not asked again then.
 
     Raises:
         InvalidRequestError: (a ValueError) `api` is any other word, or a field of the request is not of its kind.
     """
-    if not checked:
-        check_request(request)
+    if all_plain is None:
+        all_plain = check_request(request)
     if api == "chat_completions":
         return Selection("chat_completions", "The caller asked for Chat Completions.")
     if api == "responses":
@@ -103,13 +103,17 @@ def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto", checked:
     if api != "auto":
         shown = repr(api) if isinstance(api, str) else kind_of(api)
         raise InvalidRequestError(f"api is {shown}; give one of {', '.join(get_args(ApiChoice))}", field="api")
-    return _chosen(request)
+    return _chosen(request, all_plain=all_plain)
 
 
-def _chosen(request: ModelRequest) -> Selection:
+def _chosen(request: ModelRequest, *, all_plain: bool) -> Selection:
     model = "The model" if request.model is UNSET else request.model
     # A plain message tells nothing of either API: any other is looked through, again and again.
-    telling = [(position, message) for position, message in enumerate(request.messages) if not is_plain(message)]
+    telling = (
+        []
+        if all_plain
+        else [(position, message) for position, message in enumerate(request.messages) if not is_plain(message)]
+    )
     if not telling and not request.extra_body and all_unset(_look(request)):  # by its model alone
         return (_kept_choice if type(model) is str and len(model) <= _LONGEST_KEPT else _of_model)(model)
     only_responses = next(_only_responses_has(request, telling), None)

@@ -46,7 +46,7 @@ def decoder_of(encoding: str | None, *, limit: int | None = None) -> ContentDeco
     Raises:
         ProviderError: an encoding, or a combination, that is not undone here; category protocol, the header named.
     """
-    names = [name for name in _names(encoding or "") if name not in _IDENTITY]
+    names = [name for name in _names(encoding) if name not in _IDENTITY] if encoding else None
     if not names:
         return None
     if len(names) > 1 or names[0] not in _GZIP | {"deflate"}:

@@ -124,7 +124,7 @@ class Secret:
         """Whether a text may hold a key; one of letters, digits and the like has but one spelling."""
         if self._has_one_spelling is None:
             self._has_one_spelling = all(map(_ONE_SPELLING.fullmatch, self._keys))
-        return not self._has_one_spelling or any(key in text for key in self._keys)
+        return not self._has_one_spelling or any(map(text.__contains__, self._keys))
 
     def mask_error(self, error: ProviderError) -> None:
         """Mask this key in everything an error shows, and in the unmodelled fields of what had arrived."""

@@ -8,7 +8,7 @@ Theory of operation. Line ends are made LF first: CR, LF and CRLF mean the same,
 line at once (to wait for a possible LF would hold back the last event of a quiet stream). Then two readers share the rules:
 
 - `_read_lines` is the standard, a line at a time. It takes what is not yet a whole event, and whatever is unusual.
-- `_read_events` takes the whole events of a feed. Model servers send two shapes, `data: {json}` alone and after an
+- `_usual_events` takes the whole events of a feed. Model servers send two shapes, `data: {json}` alone and after an
   `event: name`; either is cut out of the feed by a split. Any other event goes through the line reader.
 
 The tests hold the two to the same answer for any stream and any split.
@@ -21,6 +21,21 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from shim.model.errors import ErrorCategory, ProviderError
+from shim.wire.event_shapes import (
+    AFTER_DATA,
+    AFTER_EVENT,
+    BLANK_LINE,
+    CR,
+    DATA,
+    DATA_LINE,
+    EVENT,
+    LF,
+    NEXT_DATA,
+    NEXT_EVENT,
+    as_utf8,
+    is_utf8,
+    several_payloads,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,14 +44,6 @@ DEFAULT_MAX_EVENT_BYTES: Final = 32 * 1024 * 1024
 """The default limit: an image in base64 inside one Responses event fits several times over."""
 
 _BOM: Final = b"\xef\xbb\xbf"
-_LF: Final = 0x0A  # as integers: `in` then is one memchr
-_CR: Final = 0x0D
-_BLANK_LINE: Final = b"\n\n"
-_DATA: Final = b"data: "
-_EVENT: Final = b"event: "
-_NEXT_DATA: Final = b"\n\ndata: "
-_NEXT_EVENT: Final = b"\n\nevent: "
-_DATA_LINE: Final = b"\ndata: "
 
 # CPython converts this many decimal digits whatever limit the process has set (sys.int_info.str_digits_check_threshold).
 _MAX_RETRY_DIGITS: Final = 640
@@ -71,6 +78,7 @@ class SSEDecoder:
 
     __slots__ = (
         "_after_cr",
+        "_between_events",
         "_data",
         "_ended",
         "_event",
@@ -113,6 +121,7 @@ class SSEDecoder:
         self._held = b""  # its bytes so far
         self._after_cr = False  # the last line ended in CR: an LF that follows belongs to it
         self._in_event = False  # the line reader has read some lines of an event
+        self._between_events = False  # surely: nothing is held, and the next byte begins one
         self._line = bytearray()  # the unfinished line
         self._data: bytes | bytearray | None = None  # lines joined by LF; None: no data field yet
         self._event = ""
@@ -132,13 +141,14 @@ class SSEDecoder:
             raise self._ended
         if not isinstance(data, bytes):
             raise TypeError(f"feed() takes data as bytes, not {type(data).__name__}: pass the body as received")
+        self._between_events = False
         if self._start:
             data = self._skip_bom(data)
-        if self._after_cr or _CR in data:
+        if self._after_cr or CR in data:
             data = self._with_lf(data)
-        if not self._in_event and not self._line and data.endswith(_BLANK_LINE) and len(data) <= self._max_event_bytes:
+        if not self._in_event and not self._line and data.endswith(BLANK_LINE) and len(data) <= self._max_event_bytes:
             usual = self._usual_events(
-                data, len(data) - len(_BLANK_LINE)
+                data, len(data) - len(BLANK_LINE)
             )  # a feed of whole events, as servers flush them
             if usual is not None:
                 return usual
@@ -162,23 +172,43 @@ class SSEDecoder:
         Returns:
             None where `data` may be anything else; nothing is taken then.
         """
-        if self._in_event or self._after_cr or self._start or self._ended or not isinstance(data, bytes) or _CR in data:
+        if self._in_event or self._after_cr or self._start or self._ended or not isinstance(data, bytes) or CR in data:
             return None
         if self._line:
-            if _BLANK_LINE not in data:
+            if BLANK_LINE not in data:
                 return None  # joined once a line, so a long line costs linear time
             data = b"".join((self._line, data))
         whole, rest = data, b""
-        if not data.endswith(_BLANK_LINE):
-            end = data.rfind(_BLANK_LINE) + len(_BLANK_LINE)
+        if not data.endswith(BLANK_LINE):
+            end = data.rfind(BLANK_LINE) + len(BLANK_LINE)
             whole, rest = data[:end], data[end:]
-        if len(data) > self._max_event_bytes or _LF in rest or not (whole.isascii() or _is_utf8(whole)):
+        if len(data) > self._max_event_bytes or LF in rest or not (whole.isascii() or is_utf8(whole)):
             return None
-        first = whole[len(_DATA) : -len(_BLANK_LINE)]
-        payloads = [first] if _LF not in first and whole.startswith(_DATA) else _several_payloads(whole)
-        if payloads is not None and (rest or self._line):
-            self._line[:] = rest
+        first = whole[AFTER_DATA]
+        payloads = [first] if LF not in first and whole.startswith(DATA) else several_payloads(whole)
+        if payloads is not None:
+            if rest or self._line:
+                self._line[:] = rest
+            self._between_events = not rest
         return payloads
+
+    def usual_payload(self, data: bytes) -> bytes | None:
+        """Do what `payloads` does with one whole event of one `data` line, perhaps named, as a server sends a lone one.
+
+        Returns:
+            None where `data` may be anything else; nothing is taken then.
+        """
+        if not (self._between_events and data.endswith(BLANK_LINE)) or len(data) > self._max_event_bytes:
+            return None
+        if data.startswith(DATA):
+            payload = data[AFTER_DATA]
+        elif data.startswith(EVENT):
+            name, _, payload = data[AFTER_EVENT].partition(DATA_LINE)
+            if LF in name or not payload:
+                return None
+        else:
+            return None
+        return None if LF in payload or CR in data or not (data.isascii() or is_utf8(data)) else payload
 
     def finish(self) -> list[ServerSentEvent]:
         """End the stream; an event without its blank line is dropped, as the standard says, so the list is empty.
@@ -221,20 +251,20 @@ class SSEDecoder:
             return
         if self._in_event:
             text = self._read_open_event(text, events)
-        end = text.rfind(_BLANK_LINE)
+        end = text.rfind(BLANK_LINE)
         if end >= 0:
             usual = self._usual_events(text, end)
             if usual is None:
-                self._read_lines(text[: end + len(_BLANK_LINE)], events)
+                self._read_lines(text[: end + len(BLANK_LINE)], events)
             else:
                 events += usual
-            text = text[end + len(_BLANK_LINE) :]
+            text = text[end + len(BLANK_LINE) :]
         if text:
             self._read_lines(text, events)
 
     def _with_unfinished_line(self, text: bytes) -> bytes:
         """Put the unfinished line before the text that ends it; joined once a line, so a long line costs linear time."""
-        if _LF not in text:
+        if LF not in text:
             self._keep(text)
             return b""
         text = b"".join((self._line, text))
@@ -246,44 +276,44 @@ class SSEDecoder:
         if text.startswith(b"\n"):
             self._dispatch(events)
             return text[1:]
-        found = text.find(_BLANK_LINE)
-        end = len(text) if found < 0 else found + len(_BLANK_LINE)
+        found = text.find(BLANK_LINE)
+        end = len(text) if found < 0 else found + len(BLANK_LINE)
         self._read_lines(text[:end], events)
         return text[end:]
 
     def _usual_events(self, text: bytes, end: int) -> list[ServerSentEvent] | None:
         """Cut whole events of one of the usual shapes out of `text`, up to its last blank line at `end`; None for any other."""
-        if text.startswith(_DATA):
-            first = text[len(_DATA) : end]
-            if not (first.isascii() or _is_utf8(first)):
+        if text.startswith(DATA):
+            first = text[len(DATA) : end]
+            if not (first.isascii() or is_utf8(first)):
                 return None
-            if _LF not in first:
+            if LF not in first:
                 return [ServerSentEvent("message", first, self._id)]
             return self._unnamed_events(first)
-        if text.startswith(_EVENT):
-            return self._named_events(text[len(_EVENT) : end])
+        if text.startswith(EVENT):
+            return self._named_events(text[len(EVENT) : end])
         return None
 
     def _unnamed_events(self, text: bytes) -> list[ServerSentEvent] | None:
         """Cut events that are one data line each, without the first field name; None where any is not."""
-        payloads = text.split(_NEXT_DATA)
-        if _LF in b"".join(payloads):
+        payloads = text.split(NEXT_DATA)
+        if LF in b"".join(payloads):
             return None
         last_id = self._id
         return [ServerSentEvent("message", payload, last_id) for payload in payloads]
 
     def _named_events(self, text: bytes) -> list[ServerSentEvent] | None:
         """Cut events that are an event line and a data line each, without the first field name; None where any is not."""
-        if not (text.isascii() or _is_utf8(text)):
+        if not (text.isascii() or is_utf8(text)):
             return None
         last_id = self._id
-        name, found, data = text.partition(_DATA_LINE)
-        if found and _LF not in data and _LF not in name:
+        name, found, data = text.partition(DATA_LINE)
+        if found and LF not in data and LF not in name:
             return [ServerSentEvent(name.decode() or "message", data, last_id)]
         events = []
-        for block in text.split(_NEXT_EVENT):
-            name, found, data = block.partition(_DATA_LINE)
-            if not found or _LF in data or _LF in name:
+        for block in text.split(NEXT_EVENT):
+            name, found, data = block.partition(DATA_LINE)
+            if not found or LF in data or LF in name:
                 return None
             events.append(ServerSentEvent(name.decode() or "message", data, last_id))
         return events
@@ -341,7 +371,7 @@ class SSEDecoder:
         """End the event: hand it over if it has data, and reset everything but the last event ID."""
         self.last_event_id = self._id
         if self._data is not None:
-            events.append(ServerSentEvent(self._event or "message", _as_utf8(bytes(self._data)), self._id))
+            events.append(ServerSentEvent(self._event or "message", as_utf8(bytes(self._data)), self._id))
         self._data = None
         self._event = ""
         self._in_event = False
@@ -349,7 +379,7 @@ class SSEDecoder:
     def _check_line(self, length: int) -> None:
         """Bound what is kept of an event: its data so far, and a line of `length` bytes, field name included."""
         kept = length if self._data is None else length + len(self._data)
-        if kept > self._max_event_bytes + len(_DATA):
+        if kept > self._max_event_bytes + len(DATA):
             raise _EventTooLargeError
 
     def _too_large(self) -> ProviderError:
@@ -363,38 +393,6 @@ class SSEDecoder:
     def _end(self, reason: Exception) -> None:
         """Let every later call raise `reason`, and drop the event that will not be dispatched."""
         self._ended = reason
+        self._between_events = False
         self._data = None
         self._line = bytearray()
-
-
-def _several_payloads(text: bytes) -> list[bytes] | None:
-    """Cut the data out of whole events of one of the usual shapes; None for any other."""
-    if text.startswith(_DATA):
-        payloads = text[len(_DATA) : -len(_BLANK_LINE)].split(_NEXT_DATA)
-        return None if _LF in b"".join(payloads) else payloads
-    if text.startswith(_EVENT):
-        return _named_payloads(text[len(_EVENT) : -len(_BLANK_LINE)])
-    return None
-
-
-def _named_payloads(text: bytes) -> list[bytes] | None:
-    """Cut the data out of events that are an event line and a data line each; None where any is not."""
-    blocks = [block.partition(_DATA_LINE) for block in text.split(_NEXT_EVENT)]
-    names_and_payloads = [piece for name, _, payload in blocks for piece in (name, payload)]
-    usual = b"" not in [found for _, found, _ in blocks] and _LF not in b"".join(names_and_payloads)
-    return names_and_payloads[1::2] if usual else None
-
-
-def _is_utf8(text: bytes) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _as_utf8(data: bytes) -> bytes:
-    """Replace what is not UTF-8 as the standard's decoder does; line ends are ASCII, so a line can be decoded by itself."""
-    return data if _is_utf8(data) else data.decode("utf-8", "replace").encode()

@@ -14,6 +14,7 @@ from shim.model.headers import Headers
 from shim.wire.masking import MASK, Secret
 
 KEY = "sk-test-do-not-show"
+STATUS = b"HTTP/1.1 200 OK: fine\r\n"
 RAW = (
     b"Content-Type: text/event-stream\r\nX-Request-Id: req_1 \r\nVary: a\r\nvary: b\r\nX-Echo: is sk-test-do-not-show\r\n"
     b"Set-Cookie: session=hidden\r\nEmpty:\r\nSpaced : yes\r\nno field\r\n\r\n"
@@ -44,6 +45,8 @@ _PARTS = st.sampled_from(
         b"\xc4",
         b"\xa0",
         b"\x85",
+        b"\x0b",
+        b"\x1c",
         b"",
     ]
 )
@@ -51,7 +54,7 @@ _PARTS = st.sampled_from(
 
 def masked() -> MaskedHeaders:
     """The headers above as a caller is told them, none of them read yet."""
-    return MaskedHeaders(AnswerHeaders(RAW), Secret(KEY))
+    return MaskedHeaders(AnswerHeaders(STATUS + RAW), Secret(KEY))
 
 
 def plainly_read(raw: bytes) -> dict[str, str]:
@@ -67,7 +70,7 @@ def plainly_read(raw: bytes) -> dict[str, str]:
 @pytest.mark.parametrize("name", [*READ, *(name.title() for name in READ)])
 def test_a_field_is_found_whatever_the_case_of_its_name(name: str) -> None:
     """Each field is found by its name in any case, with repeated ones joined, before and after all are read."""
-    headers = AnswerHeaders(RAW)
+    headers = AnswerHeaders(STATUS + RAW)
     assert headers[name] == READ[name.lower()]
     assert dict(headers) == READ
     assert headers[name] == READ[name.lower()]
@@ -76,7 +79,7 @@ def test_a_field_is_found_whatever_the_case_of_its_name(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["absent", "", "no field", "session", "Ä", "content-type: text/event-stream\r\nx-request-id"]
 )
-@pytest.mark.parametrize("headers", [AnswerHeaders(RAW), masked()], ids=["as they came", "masked"])
+@pytest.mark.parametrize("headers", [AnswerHeaders(STATUS + RAW), masked()], ids=["as they came", "masked"])
 def test_what_is_no_field_is_not_found(headers: Mapping[str, str], name: str) -> None:
     """A name that no field has gives the default, and by index a KeyError."""
     assert headers.get(name, "none") == "none"
@@ -90,8 +93,8 @@ def test_a_field_looked_for_is_the_field_read(raw: bytes) -> None:
     """Whatever a head holds, looking for one field gives what reading it line by line does."""
     expected = plainly_read(raw)
     for name in ("vary", "x-vary", "b", "varyb", "b vary"):
-        assert AnswerHeaders(raw).get(name) == expected.get(name)
-    assert dict(AnswerHeaders(raw)) == expected
+        assert AnswerHeaders(STATUS + raw).get(name) == expected.get(name)
+    assert dict(AnswerHeaders(STATUS + raw)) == expected
 
 
 @pytest.mark.parametrize("name", READ)
@@ -106,7 +109,7 @@ def test_a_caller_gets_each_field_masked(name: str) -> None:
 
 def test_headers_are_shown_and_pickled_without_credentials() -> None:
     """Neither a repr nor a pickle of headers has the key, masked or as they came, read before or not."""
-    for headers in (masked(), AnswerHeaders(RAW)):
+    for headers in (masked(), AnswerHeaders(STATUS + RAW)):
         assert KEY not in repr(headers)
     assert KEY.encode() not in pickle.dumps(masked())
     again = pickle.loads(pickle.dumps(masked()))  # noqa: S301 - our own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,8 @@ SEGMENT = b"x" * 16 * 1024
 
 def transfer(receiver: Recorder) -> Transfer:
     """A transfer that libcurl has handed nothing yet."""
-    made = Transfer(b"", receiver, patience=None)
-    made.status = 200
-    return made
+    now = time.monotonic()
+    return Transfer(body=io.BytesIO(), receiver=receiver, size=0, patience=None, started=now, since=now, status=200)
 
 
 def receive(into: Transfer, size: int, *, of: Deliveries) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import time
 from collections import deque
 from typing import Any
 
@@ -58,7 +60,8 @@ def new_handle(curl: StandIn, *, full: list[Transfer] | None = None) -> Handle:
 
 def transfer_of(body: bytes = b"") -> Transfer:
     """A transfer to carry."""
-    return Transfer(body, Recorder(), patience=None)
+    now = time.monotonic()
+    return Transfer(body=io.BytesIO(body), receiver=Recorder(), size=len(body), patience=None, started=now, since=now)
 
 
 def carried(

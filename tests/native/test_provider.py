@@ -292,8 +292,13 @@ def test_a_stalled_request_is_cancelled_by_its_own_last_event(provider: AnyProvi
 def test_a_request_is_checked_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its way through the choice of the API and the writing of the body does not check a request again."""
     checks: list[ModelRequest] = []
+
+    def check(request: ModelRequest) -> bool:
+        checks.append(request)
+        return True
+
     for room in (request_writer, api_selection, chat.request, responses.request):
-        monkeypatch.setattr(room, "check_request", checks.append)
+        monkeypatch.setattr(room, "check_request", check)
     with make("http://127.0.0.1:9/v1", api="auto") as provider:
         for number, model in enumerate(("gpt-4o", "o1"), 1):
             start(provider, ModelRequest(model, (user("Hello"),)), stream=True)

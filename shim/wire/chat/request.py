@@ -22,47 +22,49 @@ from shim.model import (
     ToolDefinition,
     check_request,
 )
-from shim.model.plain import all_unset, holds_strings, is_plain
+from shim.model.plain import holds_strings, is_plain
 from shim.wire.chat.messages import message_to_wire, plain_to_wire, unsupported
 from shim.wire.json_text import Listed, encode_body, merged
 
 
-def serialize(request: ModelRequest, *, stream: bool, checked: bool = False) -> bytes:
-    """Write the JSON body of a request, UTF-8; `checked`: it has passed `check_request`, which is not repeated then.
+def serialize(request: ModelRequest, *, stream: bool, all_plain: bool | None = None) -> bytes:
+    """Write the JSON body of a request, UTF-8.
+
+    Args:
+        request: the request.
+        stream: whether it asks for a stream.
+        all_plain: what `check_request` has said of it, which is not asked again then.
 
     Raises:
         InvalidRequestError: a field is not of its kind, or holds what JSON cannot carry.
         UnsupportedFeatureError: Chat Completions has no place for a field; nothing is dropped silently.
     """
-    body, listed = _made(request, stream=stream, checked=checked)
+    body, listed = _made(request, stream=stream, all_plain=all_plain)
     return encode_body(body, listed=listed)
 
 
-def to_body(request: ModelRequest, *, stream: bool, checked: bool = False) -> dict[str, Any]:
+def to_body(request: ModelRequest, *, stream: bool, all_plain: bool | None = None) -> dict[str, Any]:
     """Make the body of a request as a dict; what `serialize` writes. Takes and raises what it does.
 
     A stream asks for `stream_options.include_usage`, so that its usage is known. `extra_body` is laid over the rest and
     wins; a value of `msgspec.UNSET` in it takes a field away.
     """
-    return _made(request, stream=stream, checked=checked)[0]
+    return _made(request, stream=stream, all_plain=all_plain)[0]
 
 
-def _made(request: ModelRequest, *, stream: bool, checked: bool) -> tuple[dict[str, Any], Listed | None]:
+def _made(request: ModelRequest, *, stream: bool, all_plain: bool | None) -> tuple[dict[str, Any], Listed | None]:
     """Make the body, and tell which of its messages may hold more than strings; None where all may."""
-    if not checked:
-        check_request(request)
-    _refuse_unsupported(request)
-    messages, odd = _messages(request)
+    if all_plain is None:
+        all_plain = check_request(request)
+    says_more = _look(request) != _NOTHING
+    if says_more:
+        _refuse_unsupported(request)
+    messages, odd = _messages(request, all_plain=all_plain)
     body: dict[str, Any] = (
         {"messages": messages} if request.model is UNSET else {"model": request.model, "messages": messages}
     )
-    values = _look(request)
-    if values != _NOTHING:
-        for (name, write), value in zip(_FIELDS.values(), values, strict=True):
-            if value is not UNSET:
-                body[name] = None if value is None else write(value)
-    if isinstance(request.reasoning, Reasoning) and request.reasoning.effort is not UNSET:
-        body["reasoning_effort"] = request.reasoning.effort
+    if says_more:
+        _add_fields(request, body)
     if stream:
         body["stream_options"] = {"include_usage": True}
     if request.extra_body:
@@ -82,17 +84,22 @@ _RESPONSES_ONLY: dict[str, str] = {
 }
 
 
-_look_responses_only = attrgetter(*_RESPONSES_ONLY, "reasoning")
-
-
 def _refuse_unsupported(request: ModelRequest) -> None:
-    if all_unset(_look_responses_only(request)):
-        return
     for field, remedy in _RESPONSES_ONLY.items():
         if getattr(request, field) is not UNSET:
             raise unsupported(field, remedy)
     if isinstance(request.reasoning, Reasoning) and request.reasoning.summary is not UNSET:
         raise unsupported("reasoning.summary", "leave it out, or use the Responses API")
+
+
+def _add_fields(request: ModelRequest, body: dict[str, Any]) -> None:
+    """Write what is said beside the model and the messages, but for `extra_body`."""
+    for field, (name, write) in _FIELDS.items():
+        value = getattr(request, field)
+        if value is not UNSET:
+            body[name] = None if value is None else write(value)
+    if isinstance(request.reasoning, Reasoning) and request.reasoning.effort is not UNSET:
+        body["reasoning_effort"] = request.reasoning.effort
 
 
 def _check_stream(extra_body: dict[str, Any], *, stream: bool) -> None:
@@ -115,14 +122,14 @@ def _check_overlaid(body: dict[str, Any]) -> None:
             raise InvalidRequestError(f"{place} has no role after extra was laid over; give it one", field=place)
 
 
-def _messages(request: ModelRequest) -> tuple[list[dict[str, Any]], list[int]]:
+def _messages(request: ModelRequest, *, all_plain: bool) -> tuple[list[dict[str, Any]], list[int]]:
     """Write the conversation; with it, the positions of what may hold more than strings."""
     wire: list[dict[str, Any]] = []
     odd: list[int] = []
     if request.system_prompt is not UNSET:
         wire.append({"role": "system", "content": request.system_prompt})
     for position, message in enumerate(request.messages):
-        if is_plain(message):
+        if all_plain or is_plain(message):
             parts = message.parts
             if len(parts) == 1 and type(parts[0]) is TextPart and message.content_form != "list":  # nearly always
                 wire.append({"role": message.role, "content": parts[0].text})
@@ -199,5 +206,6 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "service_tier": ("service_tier", _as_is),
     "store": ("store", _as_is),
 }
-_look = attrgetter(*_FIELDS)
-_NOTHING = (UNSET,) * len(_FIELDS)
+_MORE = (*_FIELDS, *_RESPONSES_ONLY, "reasoning")
+_look = attrgetter(*_MORE)
+_NOTHING = (UNSET,) * len(_MORE)

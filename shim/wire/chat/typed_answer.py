@@ -75,14 +75,16 @@ def read_typed(body: bytes) -> ModelResponse | None:
         answer = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if _may_be_deep(answer) and body.count(b"{") + body.count(b"[") > MAX_DEPTH:  # it may be too deep, which is told
-        return None
+    may_be_deep = bool(answer.prompt_filter_results)
     choices: list[Choice] = []
     for each in answer.choices:
+        may_be_deep = may_be_deep or bool(each.logprobs or each.content_filter_results or each.message.annotations)
         choice = _choice(each)
         if choice is None:
             return None
         choices.append(choice)
+    if may_be_deep and body.count(b"{") + body.count(b"[") > MAX_DEPTH:  # of a field of any kind: it is told there
+        return None
     if len(choices) > 1 and len({choice.index for choice in choices}) < len(choices):
         return None
     return ModelResponse(
@@ -93,13 +95,6 @@ def read_typed(body: bytes) -> ModelResponse | None:
         service_tier=answer.service_tier or None,
         raw=body,
         extra=_further(answer),
-    )
-
-
-def _may_be_deep(answer: _Answer) -> bool:
-    """Whether it has anything in a field of any kind."""
-    return bool(answer.prompt_filter_results) or any(
-        each.logprobs or each.content_filter_results or each.message.annotations for each in answer.choices
     )
 
 
@@ -117,7 +112,8 @@ def _further(answer: _Answer) -> dict[str, Any]:
 
 
 def _call(call: _Call) -> ToolCallPart:
-    return ToolCallPart(call.id or "", call.function.name or "", call.function.arguments or "")
+    function = call.function
+    return ToolCallPart(call.id or "", function.name or "", function.arguments or "")
 
 
 def _choice(choice: _Choice) -> Choice | None:
@@ -137,11 +133,7 @@ def _choice(choice: _Choice) -> Choice | None:
     if message.refusal:
         parts.append(RefusalPart(message.refusal))
     if calls:
-        parts += [
-            ToolCallPart(call.id or "", each.name or "", each.arguments or "")
-            for call in calls
-            for each in (call.function,)
-        ]
+        parts += map(_call, calls)
     filtered, annotations = choice.content_filter_results, message.annotations
     return Choice(
         choice.index,

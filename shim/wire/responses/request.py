@@ -30,30 +30,35 @@ LOGPROBS = "message.output_text.logprobs"
 """What `include` names to get logprobs."""
 
 
-def serialize(request: ModelRequest, *, stream: bool, checked: bool = False) -> bytes:
-    """Write the JSON body of a request, UTF-8; `checked`: it has passed `check_request`, which is not repeated then.
+def serialize(request: ModelRequest, *, stream: bool, all_plain: bool | None = None) -> bytes:
+    """Write the JSON body of a request, UTF-8.
+
+    Args:
+        request: the request.
+        stream: whether it asks for a stream.
+        all_plain: what `check_request` has said of it, which is not asked again then.
 
     Raises:
         InvalidRequestError: a field is not of its kind, or holds what JSON cannot carry.
         UnsupportedFeatureError: the Responses API has no place for a field; nothing is dropped silently.
     """
-    body, listed = _made(request, stream=stream, checked=checked)
+    body, listed = _made(request, stream=stream, all_plain=all_plain)
     return encode_body(body, listed=listed)
 
 
-def to_body(request: ModelRequest, *, stream: bool, checked: bool = False) -> dict[str, Any]:
+def to_body(request: ModelRequest, *, stream: bool, all_plain: bool | None = None) -> dict[str, Any]:
     """Make the body of a request as a dict; what `serialize` writes. Takes and raises what it does.
 
     `extra_body` is laid over the rest and wins, in `text` and `reasoning` field by field; a value of `msgspec.UNSET` in it
     takes a field away. A limit in it by its Chat Completions name is translated; what only Chat Completions has is refused,
     unless it is null, which asks for nothing.
     """
-    return _made(request, stream=stream, checked=checked)[0]
+    return _made(request, stream=stream, all_plain=all_plain)[0]
 
 
-def _made(request: ModelRequest, *, stream: bool, checked: bool) -> tuple[dict[str, Any], Listed | None]:
+def _made(request: ModelRequest, *, stream: bool, all_plain: bool | None) -> tuple[dict[str, Any], Listed | None]:
     """Make the body, and tell which of its items may hold more than strings; None where all may."""
-    if not checked:
+    if all_plain is None:
         check_request(request)
     _refuse_chat_only(request)
     conversation, odd = _input(request)
