@@ -75,8 +75,7 @@ class HttpMulti:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._sockets.watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, settings.max_connections)
-        self._most_streams = settings.most_streams
-        self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, self._most_streams)
+        self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, settings.most_streams)
         # At the interpreter's end libcurl would be freed, and end its connections: in a forked child the parent's.
         self._at_exit = weakref.finalize(self, _forget_if_parents, weakref.ref(self))
 
@@ -123,8 +122,7 @@ class HttpMulti:
         """Start a transfer; nothing is sent before `perform()`, and never twice."""
         settings, body, now = self._settings, request.body, time.monotonic()
         read = settings.read_timeout if request.read_timeout is None else request.read_timeout
-        patience = None if read == math.inf else read
-        sent = io.BytesIO(body)
+        sent, patience = io.BytesIO(body), None if read == math.inf else read
         transfer = Transfer(body=sent, receiver=receiver, size=len(body), patience=patience, started=now, since=now)
         proxy, connect, limit = settings.proxy or None, settings.connect_timeout, self._connect_ms
         if request.connect_timeout is not None:
@@ -137,7 +135,7 @@ class HttpMulti:
                 # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
                 transfer.shares = True
                 # The first that finds no room on a connection makes one: those of a burst are then made side by side.
-                transfer.alone = len(self._active) % self._most_streams == 0 and bool(self._active)
+                transfer.alone = len(self._active) % settings.most_streams == 0 and bool(self._active)
         elif settings.proxy is None:
             # What the environment says, asked once a turn: that costs as much as all else a handle is told.
             if self._environment is None:
@@ -182,6 +180,7 @@ class HttpMulti:
         transfer.segments, transfer.is_behind = [], False
         if transfer.easy is not None:
             self._release(transfer)
+            self._appointments.forget_ended()
         if receiver is not None:
             receiver.on_cancel(transfer)
 
@@ -319,6 +318,7 @@ class HttpMulti:
                     self._look_at_connection(easy)
                     answered = bool(transfer.status or easy.getinfo(pycurl.RESPONSE_CODE))
                     self._end(transfer, fault_of(code, message, answered=answered, odd_status=transfer.odd_status))
+        self._appointments.forget_ended()
 
     def _look_at_connection(self, easy: Any) -> None:
         """Have libcurl look at whose connection that is: where HTTP/2 has given one up, it tells them only when more comes."""
@@ -355,6 +355,7 @@ class HttpMulti:
             self._appointments.make(outcome, transfer)
             if transfer.shares:
                 self._review_shared(transfer)
+        self._appointments.forget_ended()
 
     def _review_shared(self, transfer: Transfer) -> None:
         if is_sent_off(transfer, curl=pycurl):
@@ -386,7 +387,6 @@ class HttpMulti:
             self._backpressure.let_go(transfer)
         self._multi.remove_handle(easy)
         transfer.let_go()
-        self._appointments.forget_ended()
         handle.rest()
         if len(self._idle) < _MOST_IDLE_HANDLES:
             self._idle.append(handle)

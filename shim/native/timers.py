@@ -34,14 +34,15 @@ class Appointments:
     def make(self, moment: float, transfer: Transfer) -> None:
         """Look at a transfer at a moment; infinity is never."""
         if moment < math.inf:
-            self._made += 1  # tells apart two at the same moment, so that no transfers are compared
-            heapq.heappush(self._heap, (moment, self._made, transfer))
+            self._made = made = self._made + 1  # tells apart two at the same moment, so that no transfers are compared
+            heapq.heappush(self._heap, (moment, made, transfer))
+            if moment < self.soonest:
+                self.soonest = moment
             if len(self._heap) > self._most:
                 self._tidy()
-            self.soonest = self._heap[0][0]
 
     def forget_ended(self) -> None:
-        """Take it that a transfer has ended, whose moment may be the soonest."""
+        """Take it that transfers have ended, whose moments may be the soonest."""
         heap = self._heap
         while heap and heap[0][2].easy is None:
             heapq.heappop(heap)
@@ -54,7 +55,7 @@ class Appointments:
             transfer = heapq.heappop(heap)[2]
             if transfer.easy is not None:
                 due.append(transfer)
-        self.forget_ended()
+        self.soonest = heap[0][0] if heap else math.inf
         return due
 
     def _tidy(self) -> None:
@@ -62,6 +63,7 @@ class Appointments:
         self._heap = [entry for entry in self._heap if entry[2].easy is not None]
         heapq.heapify(self._heap)
         self._most = 2 * len(self._heap) + _MOST_STALE
+        self.forget_ended()
 
     def clear(self) -> None:
         """Forget all."""

@@ -9,6 +9,7 @@ import io
 import math
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -24,6 +25,8 @@ _STARTTRANSFER_TIME: Final = (
     0x300011  # CURLINFO_STARTTRANSFER_TIME(3): seconds from the start to the first byte received
 )
 _NO_HEADERS: Final = AnswerHeaders(b"")
+_MOST_KEPT: Final = 32  # status lines: a server says few
+_LONGEST_KEPT: Final = 64
 _NO_BODY: Final = io.BytesIO()  # shared: nothing is written to it
 
 
@@ -137,24 +140,27 @@ class Transfer(Struct, eq=False):
     def read_head(self) -> None:
         """Read the heads that are complete; interim ones (1xx) may come before the final one, and no other is waited for."""
         lines = self.head
+        if self.status:  # what follows are trailers
+            return
+        if lines and len(lines[-1]) <= _END_OF_HEAD and lines.count(lines[-1]) == 1:  # nearly always
+            self._take_head(lines, is_first=True)
+            lines.clear()
+            return
         is_first = True
         while lines and not self.status:
-            if len(lines[-1]) <= _END_OF_HEAD and lines.count(lines[-1]) == 1:  # nearly always
-                end = len(lines)
-            else:
-                end = next((place for place, line in enumerate(lines, 1) if len(line) <= _END_OF_HEAD), 0)
+            end = next((place for place, line in enumerate(lines, 1) if len(line) <= _END_OF_HEAD), 0)
             if not end:  # the rest is still to come
                 return
-            self._take_head(b"".join(lines[:end]), is_first=is_first)
+            self._take_head(lines[:end], is_first=is_first)
             is_first = False
             del lines[:end]
 
-    def _take_head(self, head: bytes, *, is_first: bool) -> None:
-        words = head[: head.find(b"\n")].split(None, 2)
-        status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+    def _take_head(self, lines: list[bytes], *, is_first: bool) -> None:
+        first = lines[0]
+        status = _kept_status(first) if len(first) <= _LONGEST_KEPT else _status(first)
         if 200 <= status <= 999:
             self.status = status
-            self.headers = AnswerHeaders(head)
+            self.headers = AnswerHeaders(b"".join(lines))
             # Of a stream the head may have come long ago. Behind an interim one libcurl tells the time of that.
             after = self.easy.getinfo(_STARTTRANSFER_TIME) if is_first else 0
             self.first_byte = self.started + after if after else time.monotonic()
@@ -179,6 +185,15 @@ class Transfer(Struct, eq=False):
     def let_go(self) -> None:
         """Keep nothing that is large: a stream is open for long, and a list may hold this transfer for a while after."""
         self.body = _NO_BODY
+
+
+def _status(line: bytes) -> int:
+    """What a status line says; 0 where it says no number."""
+    words = line.split(None, 2)
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+
+
+_kept_status = lru_cache(maxsize=_MOST_KEPT)(_status)
 
 
 def _header(line: str) -> tuple[str, str]:

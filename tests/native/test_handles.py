@@ -198,3 +198,14 @@ def test_more_short_segments_than_may_wait_pause_the_transfer(curl: StandIn) -> 
     assert answers.count(None) == len(one.segments) == 2048
     assert set(answers) == {None, PAUSE_RECEIVING}
     assert full[0] is one
+
+
+def test_trailers_are_no_second_head() -> None:
+    """Lines that libcurl hands on after the head, of a trailer section, leave status and headers as they were."""
+    handle = new_handle(StandIn())
+    transfer = carried(handle)
+    transfer.head.extend([b"HTTP/1.1 200 OK\r\n", b"X-A: 1\r\n", b"\r\n"])
+    transfer.read_head()
+    transfer.head.extend([b"X-A: 2\r\n", b"\r\n"])
+    transfer.read_head()
+    assert (transfer.status, dict(transfer.headers)) == (200, {"x-a": "1"})
