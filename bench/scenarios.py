@@ -120,12 +120,32 @@ MEMORY: tuple[Scenario, ...] = (
     Scenario("memory", "200 open streams", (ADAPTER,), Load("fake-paced-4x16", 200, 1, 3_200)),
 )
 
-GATHERING = Scenario(
-    "gathering",
-    "200 streams of 20 events a second, 2 ms gathered",
+# A server whose own pace does not show, against the bare loop: of events that come in bursts who is faster takes smaller ones.
+LEAN_BURST = Scenario(
+    "lean",
+    "8 streams of 1,000 events, a lean server",
+    (NATIVE, BARE_LOOP),
+    Load("fake-burst-1000", 8, 6, 48_000, passes=5),
+    Load("fake-burst-1000", 8, 2, 16_000),
+    server="lean",
+)
+LEAN_PACED = Scenario(
+    "lean",
+    "200 streams of 20 events a second, each at a moment of its own",
     (NATIVE_GATHERING, NATIVE, BARE_LOOP),
-    Load("fake-paced-20x100", 200, 1, 20_000, passes=2),
+    Load("fake-paced-20x100", 200, 1, 20_000, passes=3),
     Load("fake-paced-20x40", 200, 1, 8_000),
+    server="lean",
+)
+LEAN_ANSWERS = Scenario(
+    "lean",
+    "2,048 whole answers, 16 at a time, a lean server",
+    (NATIVE, BARE_LOOP),
+    Load("gpt-4o", 16, 128, 2_048, passes=5),
+    Load("gpt-4o", 16, 25, 400),
+    task="ask",
+    unit="answer",
+    server="lean",
 )
 HTTP2 = Scenario(
     "http2",
@@ -221,7 +241,8 @@ COMPARISON = Scenario(
 
 # The first peer of each is what it is about; the last is what the others are held against.
 FURTHER: tuple[Scenario, ...] = (
-    GATHERING, HTTP2, TEXTS, TOOLS, LARGE, WRITING, CLIENTS, TAP_STREAMS, TAP_ANSWERS, LAYER, DECISION, COMPARISON,
+    LEAN_BURST, LEAN_PACED, LEAN_ANSWERS,
+    HTTP2, TEXTS, TOOLS, LARGE, WRITING, CLIENTS, TAP_STREAMS, TAP_ANSWERS, LAYER, DECISION, COMPARISON,
 )  # fmt: skip
 
 SCENARIOS: tuple[Scenario, ...] = (BURST, PACED, ASK, FIRST, *FLAT, *MEMORY, *FURTHER)

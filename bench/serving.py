@@ -1,4 +1,4 @@
-"""The servers of the bench, each in a process of its own: plain, over HTTP/2 with TLS, or one that answers by calls.
+"""The servers of the bench, each in a process of its own: plain, over HTTP/2 with TLS, by calls, or as lean as can be.
 
 Not the fake API itself (`shim.testing.fake_openai`), nor who is measured against it (`bench.run`). It ends when its standard
 input does, and so takes its certificates along.
@@ -15,10 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from bench.lean_server import LeanServer
 from bench.peers import ROOT
+from shim.testing.fake_openai import FakeOpenAI, Respond, stream_answer
 
-ServerKind: TypeAlias = Literal["plain", "http2", "tools"]
-"""plain: HTTP/1.1. http2: over TLS. tools: HTTP/1.1, each answer a stream of `TOOL_DELTAS` pieces of one call's arguments."""
+ServerKind: TypeAlias = Literal["plain", "http2", "tools", "lean"]
+"""plain: HTTP/1.1. http2: over TLS. tools: HTTP/1.1, each answer a stream of `TOOL_DELTAS` pieces of one call's arguments.
+lean: HTTP/1.1, prepared bytes, each event at a moment of its own (`bench.lean_server`)."""
 
 TOOL_DELTAS = 1000
 _MOST_ANSWERS = 1000  # of one server: each is planned
@@ -81,18 +84,22 @@ def tool_payloads(*, deltas: int) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Serve until standard input ends; print the address as one line of JSON."""
-    from shim.testing.fake_openai import FakeOpenAI, Respond, stream_answer
-
     parser = argparse.ArgumentParser()
     parser.add_argument("kind", choices=get_args(ServerKind))
     kind: ServerKind = parser.parse_args().kind
-    is_secure = kind == "http2"
-    with FakeOpenAI(tls=is_secure, http2=is_secure) as server:
-        if kind == "tools":
-            answer = stream_answer(tool_payloads(deltas=TOOL_DELTAS), shared=True)
-            server.plan(*[Respond(lambda _request: answer)] * _MOST_ANSWERS)
-        print(json.dumps({"base_url": server.base_url, "ca_file": server.ca_file if is_secure else None}), flush=True)
+    with LeanServer() if kind == "lean" else _fake_api(kind) as server:
+        ca_file = getattr(server, "ca_file", None) if kind == "http2" else None
+        print(json.dumps({"base_url": server.base_url, "ca_file": ca_file}), flush=True)
         sys.stdin.read()
+
+
+def _fake_api(kind: ServerKind) -> FakeOpenAI:
+    is_secure = kind == "http2"
+    server = FakeOpenAI(tls=is_secure, http2=is_secure)
+    if kind == "tools":
+        answer = stream_answer(tool_payloads(deltas=TOOL_DELTAS), shared=True)
+        server.plan(*[Respond(lambda _request: answer)] * _MOST_ANSWERS)
+    return server
 
 
 if __name__ == "__main__":

@@ -28,7 +28,13 @@ def test_the_pieces_of_a_call_are_json() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "model", "events"),
-    [("plain", "fake-burst-50", 50), ("http2", "fake-burst-50", 50), ("tools", "any", TOOL_DELTAS)],
+    [
+        ("plain", "fake-burst-50", 50),
+        ("http2", "fake-burst-50", 50),
+        ("tools", "any", TOOL_DELTAS),
+        ("lean", "fake-burst-50", 50),
+        ("lean", "fake-paced-500x50", 50),
+    ],
 )
 def test_a_server_answers_the_native_provider(kind: ServerKind, model: str, events: int) -> None:
     """Each kind of server streams as many events as its scenario expects, and its certificates go with it."""
