@@ -15,7 +15,7 @@ from typing import Any, Final
 from shim.model.headers import Headers
 from shim.wire.masking import Secret
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")  # RFC 9110 5.1; no longer ones are looked for
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.1
 _BLANK: Final = rb"[\t\v\f\r\x1c-\x1f \x85\xa0]*"  # what `str.strip` takes away of latin-1, but for the end of a line
 _MOST_KEPT: Final = 64  # names are the program's, which has a few
 
@@ -57,9 +57,12 @@ class AnswerHeaders(_ReadWhenAsked):
 
     def get(self, name: str, /, default: Any = None) -> Any:
         """The value of a field, repeated ones joined by a comma (RFC 9110 5.3)."""
-        if self._values is not None or not _TOKEN.fullmatch(name):
+        finder = _finder(name) if self._values is None else None
+        if finder is None:
             return self._all().get(name.lower(), default)
-        found = _finder(name).findall(self._head)
+        found = finder.findall(self._head)
+        if len(found) == 1:
+            return found[0].decode("latin-1").strip()
         return ", ".join([value.decode("latin-1").strip() for value in found]) if found else default
 
     def __repr__(self) -> str:
@@ -79,8 +82,10 @@ class AnswerHeaders(_ReadWhenAsked):
 
 
 @lru_cache(maxsize=_MOST_KEPT)
-def _finder(name: str) -> re.Pattern[bytes]:
-    """What finds the values of a field, in any head: as `_all` would."""
+def _finder(name: str) -> re.Pattern[bytes] | None:
+    """What finds the values of a field, in any head: as `_all` would. None for what is no name of a field."""
+    if not _TOKEN.fullmatch(name):
+        return None
     return re.compile(rb"\n%b%b%b:([^\n]*)" % (_BLANK, re.escape(name.encode()), _BLANK), re.IGNORECASE)
 
 

@@ -28,7 +28,7 @@ from shim.model.parts import (
     ToolCallPart,
     ToolCallResponsePart,
 )
-from shim.model.plain import all_unset, is_plain
+from shim.model.plain import Look, all_unset, is_plain
 from shim.model.request import Message, ModelRequest, Reasoning, ResponseFormat, ToolChoice, ToolDefinition
 
 Kinds = tuple[type, ...]
@@ -100,12 +100,8 @@ _STRINGS_OF_PART: dict[type, tuple[str, ...]] = {
 }
 
 
-def check_request(request: ModelRequest) -> bool:
-    """Raise `InvalidRequestError` for the first field whose value is not of its kind, or for a request without messages.
-
-    Returns:
-        Whether all its messages are plain (`shim.model.plain`), so that who writes it need not look at each again.
-    """
+def check_request(request: ModelRequest) -> Look:
+    """Raise `InvalidRequestError` for the first field whose value is not of its kind, or for a request without messages."""
     if not isinstance(request, ModelRequest):
         raise InvalidRequestError(f"the request is {kind_of(request)}; give a shim.ModelRequest", field="request")
     if request.model is not UNSET and (not isinstance(request.model, str) or not request.model):
@@ -115,13 +111,14 @@ def check_request(request: ModelRequest) -> bool:
             remedy="give the model's name, such as 'gpt-4o-mini', or UNSET where the address has it",
         )
     all_plain = _check_messages(request.messages)
-    if not _is_all_said(request):
+    says_no_more = _says_no_more(request)
+    if not says_no_more:
         _check_fields(request)
-    return all_plain
+    return Look(all_plain=all_plain, says_no_more=says_no_more)
 
 
-def _is_all_said(request: ModelRequest) -> bool:
-    """Whether a request says nothing beside its model and messages. One look."""
+def _says_no_more(request: ModelRequest) -> bool:
+    """Whether a request says nothing beside its model and messages, by one look."""
     if type(request) is not ModelRequest:
         return False
     values = astuple(request)

@@ -16,8 +16,10 @@ _SHARING_SECONDS: Final = 1.0  # how long a transfer waits for another's connect
 
 def first_look(transfer: Transfer) -> float:
     """Seconds until a new transfer may need attention."""
-    sharing = _SHARING_SECONDS if transfer.shares else math.inf
-    return min(sharing, transfer.connect_limit, math.inf if transfer.patience is None else transfer.patience)
+    soonest = math.inf if transfer.patience is None else transfer.patience
+    if transfer.shares and soonest > _SHARING_SECONDS:
+        soonest = _SHARING_SECONDS
+    return min(transfer.connect_limit, soonest)
 
 
 def is_sent_off(transfer: Transfer, *, curl: Any) -> bool:

@@ -34,7 +34,7 @@ from shim.model import (
     check_request,
 )
 from shim.model.checks import kind_of
-from shim.model.plain import all_unset, is_plain
+from shim.model.plain import Look, all_unset, is_plain
 from shim.model.response import Api
 from shim.wire.model_names import is_o_series, is_only_on_responses, refuses_tools_with_reasoning
 from shim.wire.responses.request import CHAT_ONLY_FIELDS, CHAT_ONLY_NAMES
@@ -68,7 +68,7 @@ _BLOCKS_OF_BOTH = frozenset({"message", "reasoning", "output_text"})
 _CHAT_TOOLS = frozenset({"function", "custom", "allowed_tools"})
 # The fields that may tell, beside the messages.
 _TELLING = ("previous_response_id", "include", "reasoning", "tools", "tool_choice", *CHAT_ONLY_FIELDS)
-_look = attrgetter(*_TELLING)
+_telling = attrgetter(*_TELLING)
 # Names of models, of which a program has a few.
 _MOST_KEPT = 256
 _LONGEST_KEPT = 64
@@ -81,7 +81,7 @@ class Selection(Struct, frozen=True):
     reason: str
 
 
-def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto", all_plain: bool | None = None) -> Selection:
+def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto", look: Look | None = None) -> Selection:
     """Choose the API for a request.
 
     What neither API can express is not this function's to refuse: the codec of the chosen one does, and names the field.
@@ -89,13 +89,13 @@ def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto", all_plai
     Args:
         request: the request.
         api: `auto` to choose by its model and content; `chat_completions` or `responses` to force one.
-        all_plain: what `check_request` has said of it, which is not asked again then.
+        look: what `check_request` has said of it, which is not asked again then.
 
     Raises:
         InvalidRequestError: (a ValueError) `api` is any other word, or a field of the request is not of its kind.
     """
-    if all_plain is None:
-        all_plain = check_request(request)
+    if look is None:
+        look = check_request(request)
     if api == "chat_completions":
         return Selection("chat_completions", "The caller asked for Chat Completions.")
     if api == "responses":
@@ -103,18 +103,20 @@ def select_api(request: ModelRequest, *, api: ApiChoice | str = "auto", all_plai
     if api != "auto":
         shown = repr(api) if isinstance(api, str) else kind_of(api)
         raise InvalidRequestError(f"api is {shown}; give one of {', '.join(get_args(ApiChoice))}", field="api")
-    return _chosen(request, all_plain=all_plain)
+    return _chosen(request, look)
 
 
-def _chosen(request: ModelRequest, *, all_plain: bool) -> Selection:
+def _chosen(request: ModelRequest, look: Look) -> Selection:
     model = "The model" if request.model is UNSET else request.model
     # A plain message tells nothing of either API: any other is looked through, again and again.
     telling = (
         []
-        if all_plain
+        if look.all_plain
         else [(position, message) for position, message in enumerate(request.messages) if not is_plain(message)]
     )
-    if not telling and not request.extra_body and all_unset(_look(request)):  # by its model alone
+    if not telling and (
+        look.says_no_more or (not request.extra_body and all_unset(_telling(request)))
+    ):  # by its model alone
         return (_kept_choice if type(model) is str and len(model) <= _LONGEST_KEPT else _of_model)(model)
     only_responses = next(_only_responses_has(request, telling), None)
     only_chat = next(_only_chat_has(request, telling), None)

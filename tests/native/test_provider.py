@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from shim.model import ErrorCategory, InvalidRequestError, ModelRequest, UnsupportedFeatureError, user
+from shim.model.plain import Look
 from shim.native import NativeProvider, request_writer
 from shim.provider import Completion
 from shim.testing.fake_openai import Cut, FakeOpenAI, JsonToStream, Respond, Slow, Stall, Status, Where, json_answer
@@ -293,9 +294,9 @@ def test_a_request_is_checked_once(make: Make, monkeypatch: pytest.MonkeyPatch) 
     """Its way through the choice of the API and the writing of the body does not check a request again."""
     checks: list[ModelRequest] = []
 
-    def check(request: ModelRequest) -> bool:
+    def check(request: ModelRequest) -> Look:
         checks.append(request)
-        return True
+        return Look(all_plain=True, says_no_more=True)
 
     for room in (request_writer, api_selection, chat.request, responses.request):
         monkeypatch.setattr(room, "check_request", check)

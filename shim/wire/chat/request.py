@@ -22,48 +22,47 @@ from shim.model import (
     ToolDefinition,
     check_request,
 )
-from shim.model.plain import holds_strings, is_plain
+from shim.model.plain import Look, holds_strings, is_plain
 from shim.wire.chat.messages import message_to_wire, plain_to_wire, unsupported
 from shim.wire.json_text import Listed, encode_body, merged
 
 
-def serialize(request: ModelRequest, *, stream: bool, all_plain: bool | None = None) -> bytes:
+def serialize(request: ModelRequest, *, stream: bool, look: Look | None = None) -> bytes:
     """Write the JSON body of a request, UTF-8.
 
     Args:
         request: the request.
         stream: whether it asks for a stream.
-        all_plain: what `check_request` has said of it, which is not asked again then.
+        look: what `check_request` has said of it, which is not asked again then.
 
     Raises:
         InvalidRequestError: a field is not of its kind, or holds what JSON cannot carry.
         UnsupportedFeatureError: Chat Completions has no place for a field; nothing is dropped silently.
     """
-    body, listed = _made(request, stream=stream, all_plain=all_plain)
+    body, listed = _made(request, stream=stream, look=look)
     return encode_body(body, listed=listed)
 
 
-def to_body(request: ModelRequest, *, stream: bool, all_plain: bool | None = None) -> dict[str, Any]:
+def to_body(request: ModelRequest, *, stream: bool, look: Look | None = None) -> dict[str, Any]:
     """Make the body of a request as a dict; what `serialize` writes. Takes and raises what it does.
 
     A stream asks for `stream_options.include_usage`, so that its usage is known. `extra_body` is laid over the rest and
     wins; a value of `msgspec.UNSET` in it takes a field away.
     """
-    return _made(request, stream=stream, all_plain=all_plain)[0]
+    return _made(request, stream=stream, look=look)[0]
 
 
-def _made(request: ModelRequest, *, stream: bool, all_plain: bool | None) -> tuple[dict[str, Any], Listed | None]:
+def _made(request: ModelRequest, *, stream: bool, look: Look | None) -> tuple[dict[str, Any], Listed | None]:
     """Make the body, and tell which of its messages may hold more than strings; None where all may."""
-    if all_plain is None:
-        all_plain = check_request(request)
-    says_more = _look(request) != _NOTHING
-    if says_more:
+    if look is None:
+        look = check_request(request)
+    if not look.says_no_more:
         _refuse_unsupported(request)
-    messages, odd = _messages(request, all_plain=all_plain)
+    messages, odd = _messages(request, all_plain=look.all_plain)
     body: dict[str, Any] = (
         {"messages": messages} if request.model is UNSET else {"model": request.model, "messages": messages}
     )
-    if says_more:
+    if not look.says_no_more:
         _add_fields(request, body)
     if stream:
         body["stream_options"] = {"include_usage": True}
@@ -94,8 +93,7 @@ def _refuse_unsupported(request: ModelRequest) -> None:
 
 def _add_fields(request: ModelRequest, body: dict[str, Any]) -> None:
     """Write what is said beside the model and the messages, but for `extra_body`."""
-    for field, (name, write) in _FIELDS.items():
-        value = getattr(request, field)
+    for (name, write), value in zip(_FIELDS.values(), _values(request), strict=True):
         if value is not UNSET:
             body[name] = None if value is None else write(value)
     if isinstance(request.reasoning, Reasoning) and request.reasoning.effort is not UNSET:
@@ -206,6 +204,4 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "service_tier": ("service_tier", _as_is),
     "store": ("store", _as_is),
 }
-_MORE = (*_FIELDS, *_RESPONSES_ONLY, "reasoning")
-_look = attrgetter(*_MORE)
-_NOTHING = (UNSET,) * len(_MORE)
+_values = attrgetter(*_FIELDS)

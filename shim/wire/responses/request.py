@@ -22,6 +22,7 @@ from shim.model import (
     ToolDefinition,
     check_request,
 )
+from shim.model.plain import Look
 from shim.wire.json_text import Listed, encode_body, merged
 from shim.wire.responses.input_items import items_with_odd
 from shim.wire.responses.vocabulary import unsupported
@@ -30,56 +31,61 @@ LOGPROBS = "message.output_text.logprobs"
 """What `include` names to get logprobs."""
 
 
-def serialize(request: ModelRequest, *, stream: bool, all_plain: bool | None = None) -> bytes:
+def serialize(request: ModelRequest, *, stream: bool, look: Look | None = None) -> bytes:
     """Write the JSON body of a request, UTF-8.
 
     Args:
         request: the request.
         stream: whether it asks for a stream.
-        all_plain: what `check_request` has said of it, which is not asked again then.
+        look: what `check_request` has said of it, which is not asked again then.
 
     Raises:
         InvalidRequestError: a field is not of its kind, or holds what JSON cannot carry.
         UnsupportedFeatureError: the Responses API has no place for a field; nothing is dropped silently.
     """
-    body, listed = _made(request, stream=stream, all_plain=all_plain)
+    body, listed = _made(request, stream=stream, look=look)
     return encode_body(body, listed=listed)
 
 
-def to_body(request: ModelRequest, *, stream: bool, all_plain: bool | None = None) -> dict[str, Any]:
+def to_body(request: ModelRequest, *, stream: bool, look: Look | None = None) -> dict[str, Any]:
     """Make the body of a request as a dict; what `serialize` writes. Takes and raises what it does.
 
     `extra_body` is laid over the rest and wins, in `text` and `reasoning` field by field; a value of `msgspec.UNSET` in it
     takes a field away. A limit in it by its Chat Completions name is translated; what only Chat Completions has is refused,
     unless it is null, which asks for nothing.
     """
-    return _made(request, stream=stream, all_plain=all_plain)[0]
+    return _made(request, stream=stream, look=look)[0]
 
 
-def _made(request: ModelRequest, *, stream: bool, all_plain: bool | None) -> tuple[dict[str, Any], Listed | None]:
+def _made(request: ModelRequest, *, stream: bool, look: Look | None) -> tuple[dict[str, Any], Listed | None]:
     """Make the body, and tell which of its items may hold more than strings; None where all may."""
-    if all_plain is None:
-        check_request(request)
-    _refuse_chat_only(request)
+    if look is None:
+        look = check_request(request)
+    if not look.says_no_more:
+        _refuse_chat_only(request)
     conversation, odd = _input(request)
     body: dict[str, Any] = {"input": conversation}
     if request.model is not UNSET:
         body = {"model": request.model} | body
-    values = _look(request)
-    if values != _NOTHING:
-        for (name, write), value in zip(_FIELDS.values(), values, strict=True):
-            if value is not UNSET:
-                body[name] = None if value is None else write(value)
-    body |= {name: fields for name, fields in (("text", _text(request)), ("reasoning", _reasoning(request))) if fields}
-    if request.logprobs is True:
-        included = body.get("include") or []
-        body["include"] = included if LOGPROBS in included else [*included, LOGPROBS]
+    if not look.says_no_more:
+        _add_fields(request, body)
     if request.extra_body:
         body = merged(body, _extra(request.extra_body, body, stream=stream))
         _check_overlaid(body)
     if stream:
         body["stream"] = True
     return body, Listed("input", odd) if body.get("input") is conversation else None
+
+
+def _add_fields(request: ModelRequest, body: dict[str, Any]) -> None:
+    """Write what is said beside the model and the messages, but for `extra_body`."""
+    for (name, write), value in zip(_FIELDS.values(), _values(request), strict=True):
+        if value is not UNSET:
+            body[name] = None if value is None else write(value)
+    body |= {name: fields for name, fields in (("text", _text(request)), ("reasoning", _reasoning(request))) if fields}
+    if request.logprobs is True:
+        included = body.get("include") or []
+        body["include"] = included if LOGPROBS in included else [*included, LOGPROBS]
 
 
 _OR_CHAT = "leave it out, or use Chat Completions"
@@ -116,11 +122,9 @@ _LIMITS = ("max_completion_tokens", "max_tokens")
 
 
 def _refuse_chat_only(request: ModelRequest) -> None:
-    values = _look_chat_only(request)
-    if values != _NOTHING_CHAT_ONLY:
-        for (field, remedy), value in zip(_CHAT_ONLY.items(), values, strict=True):
-            if value not in (UNSET, None):
-                raise unsupported(field, remedy)
+    for field, remedy in _CHAT_ONLY.items():
+        if getattr(request, field) not in (UNSET, None):
+            raise unsupported(field, remedy)
     for name, remedy in _CHAT_ONLY_IN_BODY.items() if request.extra_body else ():
         if request.extra_body.get(name, UNSET) not in (UNSET, None):
             raise unsupported(f"extra_body.{name}", remedy)
@@ -274,7 +278,4 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "previous_response_id": ("previous_response_id", _as_is),
     "include": ("include", list),
 }
-_look = attrgetter(*_FIELDS)
-_look_chat_only = attrgetter(*_CHAT_ONLY)
-_NOTHING = (UNSET,) * len(_FIELDS)
-_NOTHING_CHAT_ONLY = (UNSET,) * len(_CHAT_ONLY)
+_values = attrgetter(*_FIELDS)
