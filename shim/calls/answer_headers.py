@@ -7,7 +7,7 @@ or two of a dozen headers, and those are found without reading the others. Sourc
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from typing import Any
 
 from shim.model.headers import Headers
@@ -30,6 +30,10 @@ class _ReadWhenAsked(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._all())
+
+    def items(self) -> ItemsView[str, str]:
+        """All fields, read once: a mapping's own way would look each of them up."""
+        return self._all().items()
 
     @abstractmethod
     def get(self, name: str, /, default: Any = None) -> Any:

@@ -42,7 +42,7 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
 
     def as_sent(self) -> SentRequest:
         """What libcurl sends for it, its own headers (host, content-length, …) aside; `Name:` has it leave one out."""
-        headers = tuple(_header(line) for line in self.headers if line.partition(":")[1:] != (":", ""))
+        headers = tuple([_header(line) for line in self.headers if not line.endswith(":") or line.count(":") > 1])
         return SentRequest(method="POST", url=self.url, headers=headers, body=self.body)
 
 
