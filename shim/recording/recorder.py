@@ -33,7 +33,7 @@ from shim.recording.exchange import (
 )
 from shim.recording.exchange_builder import OnKept, Recording, SentBody
 from shim.recording.finished_exchange import Finished
-from shim.recording.redaction.redaction import Redaction
+from shim.recording.redaction.redaction import Redaction, Redactor
 from shim.transfer_observer import SentRequest, TransferObserver
 
 MAX_BODY: Final = 16 * 1024 * 1024
@@ -112,7 +112,7 @@ class Recorder:
         if isinstance(max_body, bool) or not isinstance(max_body, int) or max_body < 1:
             raise ValueError(f"max_body is {max_body!r}; give a positive number of bytes")
         self._sink = sink
-        self._redaction = Redaction() if redaction is None else redaction
+        self._redactor = Redactor(Redaction() if redaction is None else redaction)
         self.max_body = max_body
         self._context = context
         self._on_error = on_error
@@ -159,7 +159,7 @@ class Recorder:
             self.tally.count("recorded" if taken else "dropped")
 
     def _redacted(self, finished: Finished) -> Exchange:
-        return self._redaction.apply(finished.exchange())
+        return self._redactor.redacted(finished.exchange())
 
     def failed(self, error: Exception) -> None:
         """Count an exception of ours, say so once in the log, and tell who asked to be told. Never raises."""

@@ -7,9 +7,9 @@ a body, its times and its lengths stay exactly as they were.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import translate
-from itertools import accumulate, islice, pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Final, Literal, TypeAlias, final, get_args
 
 import msgspec
@@ -79,7 +79,6 @@ _MOST_NAMES: Final = 512  # of headers, whose rule is remembered
 # A compressed body is looked into up to this size; one that is larger is left out.
 _MOST_PLAIN: Final = 64 * 1024 * 1024
 _SHORT: Final = 16 * 1024  # a body of more bytes is looked through by itself
-_LENGTHS: Final = (len("content-type"), len("content-encoding"))
 
 
 @final
@@ -136,7 +135,7 @@ class Redaction:
 
     def apply(self, exchange: Exchange) -> Exchange:
         """Give the exchange without its secrets; the same again if it is applied again."""
-        return _Redacting(self, exchange).result()
+        return _Redacting(self, exchange, head=_AskedHead(self, exchange.request)).result()
 
     def allows(self, name: str, *, side: Side) -> bool:
         """Whether a header of that name is kept."""
@@ -156,9 +155,17 @@ class Redaction:
             known[name] = rule
         return rule
 
-    def known_rules(self, side: Side) -> Mapping[str, HeaderRule]:
-        """What `header_rule` has said before, some of it: to look here first is cheaper."""
-        return self._names[side]
+    def kept(self, headers: Headers, *, side: Side) -> tuple[Sequence[str], Sequence[str]]:
+        """The names of the headers that stay, and what of their values; keys in these are not masked yet."""
+        names: list[str] = []
+        values: list[str] = []
+        known = self._names[side]
+        for name, value in headers:
+            rule = known.get(name) or self.header_rule(name, side=side)
+            if rule != "drop":
+                names.append(name)
+                values.append(value if rule == "keep" else _shown(name.lower(), value))
+        return names, values
 
     def paths(self, side: Side) -> Sequence[BodyPath]:
         """The places of that side's body."""
@@ -173,41 +180,83 @@ class Redaction:
         return self._drops[side]
 
 
+class _AskedHead:
+    """What is left of a request's URL and headers; and the mask of its keys, so it is not shown."""
+
+    __slots__ = ("_asked", "content_encoding", "content_type", "headers", "mask", "url")
+
+    def __init__(self, rules: Redaction, request: RecordedRequest) -> None:
+        self._asked = (request.url, request.headers)
+        self.mask = KeyMask(secrets_of(*self._asked))
+        names, values = rules.kept(request.headers, side="request")
+        self.url, *masked = self.mask.texts([without_parameters(request.url), *values])
+        self.headers: Headers = tuple(zip(names, masked, strict=True))
+        self.content_type = _header(request.headers, "content-type") or ""
+        self.content_encoding = _header(request.headers, "content-encoding")
+
+    def is_of(self, request: RecordedRequest) -> bool:
+        """Whether it is all the same for this request."""
+        url, headers = self._asked
+        return headers == request.headers and url == request.url
+
+
+@final
+class Redactor:
+    """Redacts exchanges by the same rules, one after the other: requests are often alike but for their bodies.
+
+    For any number of threads. It remembers the last request's keys, so it is not shared any wider than they are.
+    """
+
+    __slots__ = ("_head", "_rules")
+
+    def __init__(self, rules: Redaction) -> None:
+        self._rules = rules
+        self._head: _AskedHead | None = None
+
+    def __reduce__(self) -> tuple[type[Redactor], tuple[Redaction]]:
+        return Redactor, (self._rules,)
+
+    def redacted(self, exchange: Exchange) -> Exchange:
+        """Give what `Redaction.apply` gives."""
+        head = self._head
+        if head is None or not head.is_of(exchange.request):
+            head = self._head = _AskedHead(self._rules, exchange.request)
+        return _Redacting(self._rules, exchange, head=head).result()
+
+
 class _Redacting:
     """The redaction of one exchange."""
 
-    def __init__(self, rules: Redaction, exchange: Exchange) -> None:
+    def __init__(self, rules: Redaction, exchange: Exchange, *, head: _AskedHead) -> None:
         self._rules = rules
         self._exchange = exchange
-        self._mask = KeyMask(secrets_of(exchange.request.url, exchange.request.headers))
+        self._head = head
+        self._mask = head.mask
         self._answer = None if exchange.response is None else exchange.response.body
         self._clean: Sequence[bytes] = ()  # bodies that were looked through already, and hold no key
         self._places: list[str] = []
 
     def result(self) -> Exchange:
         exchange = self._exchange
-        request, response, fault = exchange.request, exchange.response, exchange.fault
-        names, values = self._kept(request.headers, side="request")
-        texts = [exchange.pair_id, without_parameters(request.url), *values]
-        told: Sequence[str] = ()
+        response, fault = exchange.response, exchange.fault
+        texts = [exchange.pair_id]
+        names: Sequence[str] = ()
         if response is not None:
-            told, values = self._kept(response.headers, side="response")
+            names, values = self._rules.kept(response.headers, side="response")
             texts += (response.reason, *values)
         if fault is not None:
             texts += (fault.kind, without_parameters(fault.message))
-        masked = iter(self._masked(texts))
-        pair_id, url = next(masked), next(masked)
-        request = self._request(request, url=url, headers=tuple(zip(names, islice(masked, len(names)), strict=True)))
+        masked = self._masked(texts)
+        request = self._request(exchange.request)
         if response is not None:
-            reason = next(masked)
-            headers = tuple(zip(told, islice(masked, len(told)), strict=True))
-            response = self._response(response, reason=reason, headers=headers)
+            headers = tuple(zip(names, masked[2 : 2 + len(names)], strict=True))
+            response = self._response(response, reason=masked[1], headers=headers)
         if fault is not None:
-            fault = replace(fault, kind=next(masked), message=next(masked))
+            fault = replace(fault, kind=masked[-2], message=masked[-1])
         made, context = self._made(exchange.made), self._context(exchange.context)
         return replace(
             exchange,
-            pair_id=pair_id,
+            pair_id=masked[0],
             request=request,
             response=response,
             fault=fault,
@@ -224,50 +273,42 @@ class _Redacting:
         self._clean = bodies
         return texts
 
-    def _request(self, request: RecordedRequest, *, url: str, headers: Headers) -> RecordedRequest:
-        if url != request.url:
+    def _request(self, request: RecordedRequest) -> RecordedRequest:
+        head = self._head
+        if head.url != request.url:
             self._places.append("request.url")
         if request.body is None:
             if request.sha256 is not None:  # longer than is kept
                 self._places.append("request.body")
-            return replace(request, url=url, headers=headers)
-        body, sha256 = self._body(request.body, side="request", headers=request.headers, is_encoded=True)
-        return replace(request, url=url, headers=headers, body=body, sha256=sha256)
+            return replace(request, url=head.url, headers=head.headers)
+        body, sha256 = self._body(
+            request.body, side="request", content_type=head.content_type, encoding=head.content_encoding
+        )
+        return replace(request, url=head.url, headers=head.headers, body=body, sha256=sha256)
 
     def _response(self, response: RecordedResponse, *, reason: str, headers: Headers) -> RecordedResponse:
         before = self._answer
         if before is None or not response.segments:
             return replace(response, reason=reason, headers=headers)
-        body, sha256 = self._body(before, side="response", headers=response.headers, is_encoded=not response.decoded)
+        content_type = _header(response.headers, "content-type") or ""
+        encoding = None if response.decoded else _header(response.headers, "content-encoding")
+        body, sha256 = self._body(before, side="response", content_type=content_type, encoding=encoding)
         segments = response.segments if body is before else _resplit(response.segments, body)
         return replace(response, reason=reason, headers=headers, segments=segments, sha256=sha256)
 
-    def _kept(self, headers: Headers, *, side: Side) -> tuple[Sequence[str], Sequence[str]]:
-        """The names of the headers that stay, and what of their values; keys in these are not masked yet."""
-        names: list[str] = []
-        values: list[str] = []
-        known = self._rules.known_rules(side)
-        for name, value in headers:
-            rule = known.get(name) or self._rules.header_rule(name, side=side)
-            if rule != "drop":
-                names.append(name)
-                values.append(value if rule == "keep" else _shown(name.lower(), value))
-        return names, values
-
-    def _body(self, body: bytes, *, side: Side, headers: Headers, is_encoded: bool) -> tuple[bytes | None, str | None]:
+    def _body(
+        self, body: bytes, *, side: Side, content_type: str, encoding: str | None
+    ) -> tuple[bytes | None, str | None]:
         """What is kept of a body, and the hash where that is nothing."""
-        cleaned = self._readable(body, side=side, headers=headers, is_encoded=is_encoded)
+        cleaned = self._readable(body, side=side, content_type=content_type, encoding=encoding)
         if cleaned is None or self._rules.drops(side):
             self._places.append(f"{side}.body")
             return None, sha256_of(body if cleaned is None else cleaned)
         return cleaned, None
 
-    def _readable(self, body: bytes, *, side: Side, headers: Headers, is_encoded: bool) -> bytes | None:
+    def _readable(self, body: bytes, *, side: Side, content_type: str, encoding: str | None) -> bytes | None:
         """The body without keys and chosen places; None where they cannot be told."""
-        headers = tuple([each for each in headers if len(each[0]) in _LENGTHS])  # the rest need not be looked at twice
-        encoding = header_of(headers, "content-encoding") if is_encoded else None
         try:
-            content_type = header_of(headers, "content-type") or ""
             plain = body if encoding is None else undone_bytes(body, encoding, limit=_MOST_PLAIN)
             if plain == body:  # not encoded, whatever the header says
                 return self._cleaned(body, side=side, content_type=content_type)
@@ -288,9 +329,9 @@ class _Redacting:
 
     def _is_clean(self, body: bytes, *, is_stream: bool) -> bool:
         """Whether one look tells that no key is in a body."""
-        response = self._exchange.response
-        if any(body is each for each in self._clean):
+        if body in self._clean:
             return True
+        response = self._exchange.response
         if not is_stream or response is None or body is not self._answer:
             return False
         return self._mask.is_clean_stream(body, [segment.data or b"" for segment in response.segments])
@@ -312,6 +353,13 @@ class _Redacting:
             return context
         decoded: dict[str, Any] = msgspec.json.decode(self._mask.masked(msgspec.json.encode(context)))
         return decoded
+
+
+def _header(headers: Headers, name: str) -> str | None:
+    """The value of a header, as `header_of` gives it; those whose names are not as long need not be looked at twice."""
+    length = len(name)
+    named = tuple([each for each in headers if len(each[0]) == length])
+    return header_of(named, name) if named else None
 
 
 def _is_hidden(name: str) -> bool:
