@@ -51,7 +51,7 @@ class Segment(Struct, frozen=True, gc=False):
         return cls(data, at, len(data))
 
 
-class RecordedRequest(Struct, frozen=True, kw_only=True):
+class RecordedRequest(Struct, frozen=True, kw_only=True, gc=False):
     """The request as it was sent.
 
     Attributes:
@@ -70,7 +70,7 @@ class RecordedRequest(Struct, frozen=True, kw_only=True):
     sha256: str | None = None
 
 
-class RecordedResponse(Struct, frozen=True, kw_only=True):
+class RecordedResponse(Struct, frozen=True, kw_only=True, gc=False):
     """The response as it was read.
 
     Attributes:

@@ -117,14 +117,14 @@ class Finished(Struct, frozen=True, kw_only=True):
             segments, cut = _bounded(pieces, most=self.max_body, started=self.started)
             overflowed = overflowed or cut
             # Of the beginning of an encoded body nothing is undone: it is not compared, and may be anything.
-            plain = None if overflowed else self._undone(segments)
+            plain = None if overflowed or not self.encoding else self._undone(segments)
             if plain is not None:
                 segments = plain.segments
                 damage = plain.damage or self._misnamed(plain)
                 if damage:
                     ended, fault = "failed", fault or self._fault(_DAMAGED, damage)
-            is_plain = response.decoded and (plain is not None or is_identity(self.encoding))
-            response = replace(response, segments=segments, decoded=is_plain)
+            is_plain = not self.encoding or plain is not None or is_identity(self.encoding)
+            response = replace(response, segments=segments, decoded=response.decoded and is_plain)
         return Exchange(
             pair_id=self.pair_id,
             role=self.role,

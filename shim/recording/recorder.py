@@ -30,8 +30,9 @@ from shim.recording.exchange import (
     Role,
     TransportFault,
     error_type,
+    sha256_of,
 )
-from shim.recording.exchange_builder import OnKept, Recording, SentBody
+from shim.recording.exchange_builder import OnKept, Recording
 from shim.recording.finished_exchange import Finished
 from shim.recording.redaction.redaction import Redaction, Redactor
 from shim.transfer_observer import SentRequest, TransferObserver
@@ -131,9 +132,9 @@ class Recorder:
     ) -> Recording | None:
         """Begin to record a request that is about to be sent; None where that failed."""
         try:
-            request = RecordedRequest(method=method, url=url, headers=headers)
-            sent = _sent_body(body, most=self.max_body)
-            return Recording(self, request=request, body=sent, pair_id=pair_id, context=self._told_context())
+            kept, length, sha256 = _kept_body(body, most=self.max_body)
+            request = RecordedRequest(method=method, url=url, headers=headers, body=kept, length=length, sha256=sha256)
+            return Recording(self, request=request, pair_id=pair_id, context=self._told_context())
         except Exception as error:  # noqa: BLE001 - whatever it is, the request is sent
             self.failed(error)
             return None
@@ -236,17 +237,13 @@ _NOT_CONNECTED = re.compile(
 )
 
 
-def _sent_body(body: object, *, most: int) -> SentBody | None:
-    """The body as it is sent; None for a file or a generator, which to read would be to consume."""
+def _kept_body(body: object, *, most: int) -> tuple[bytes | None, int, str | None]:
+    """What is kept of a body, its length and, of one that is too long, its hash; a file or a generator is not read."""
     if body is None:
-        data = b""
-    elif isinstance(body, str):
-        data = body.encode()
-    elif isinstance(body, bytes | bytearray | memoryview):
-        data = bytes(body)
-    else:
-        return None
-    sent = SentBody(most=most)
-    sent.add((data,))
-    sent.is_whole = True
-    return sent
+        return b"", 0, None
+    if isinstance(body, str):
+        body = body.encode()
+    elif not isinstance(body, bytes | bytearray | memoryview):
+        return None, -1, None
+    data = bytes(body)
+    return (data, len(data), None) if len(data) <= most else (None, len(data), sha256_of(data))
