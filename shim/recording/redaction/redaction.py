@@ -124,9 +124,12 @@ class Redaction:
         self._paths: dict[Side, tuple[BodyPath, ...]] = {
             side: tuple(path for path in paths if path.side == side) for side in get_args(Side)
         }
-        self._covers: dict[Side, BodyCover] = {side: BodyCover(of_side) for side, of_side in self._paths.items()}
         self._drops: dict[Side, bool] = {
             side: bodies == "drop" or not all(path.steps for path in of_side) for side, of_side in self._paths.items()
+        }
+        self._covers: dict[Side, BodyCover | None] = {
+            side: BodyCover(of_side) if of_side and not self._drops[side] else None
+            for side, of_side in self._paths.items()
         }
 
     def __repr__(self) -> str:
@@ -171,8 +174,8 @@ class Redaction:
         """The places of that side's body."""
         return self._paths[side]
 
-    def cover(self, side: Side) -> BodyCover:
-        """What covers the places of that side's body."""
+    def cover(self, side: Side) -> BodyCover | None:
+        """What covers the places of that side's body; None where none are covered, or the body is left out."""
         return self._covers[side]
 
     def drops(self, side: Side) -> bool:
@@ -191,8 +194,8 @@ class _AskedHead:
         names, values = rules.kept(request.headers, side="request")
         self.url, *masked = self.mask.texts([without_parameters(request.url), *values])
         self.headers: Headers = tuple(zip(names, masked, strict=True))
-        self.content_type = _header(request.headers, "content-type") or ""
-        self.content_encoding = _header(request.headers, "content-encoding")
+        self.content_type = header_of(request.headers, "content-type") or ""
+        self.content_encoding = header_of(request.headers, "content-encoding")
 
     def is_of(self, request: RecordedRequest) -> bool:
         """Whether it is all the same for this request."""
@@ -290,8 +293,8 @@ class _Redacting:
         before = self._answer
         if before is None or not response.segments:
             return replace(response, reason=reason, headers=headers)
-        content_type = _header(response.headers, "content-type") or ""
-        encoding = None if response.decoded else _header(response.headers, "content-encoding")
+        content_type = header_of(response.headers, "content-type") or ""
+        encoding = None if response.decoded else header_of(response.headers, "content-encoding")
         body, sha256 = self._body(before, side="response", content_type=content_type, encoding=encoding)
         segments = response.segments if body is before else _resplit(response.segments, body)
         return replace(response, reason=reason, headers=headers, segments=segments, sha256=sha256)
@@ -321,9 +324,10 @@ class _Redacting:
         masked = body if self._is_clean(body, is_stream=is_stream) else self._mask.masked(body, named=not is_stream)
         if masked is not body:
             self._places.append(f"{side}.body (keys)")
-        if not self._rules.paths(side) or self._rules.drops(side):
+        cover = self._rules.cover(side)
+        if cover is None:
             return masked
-        cleaned, places = self._rules.cover(side).covered(masked, is_stream=is_stream)
+        cleaned, places = cover.covered(masked, is_stream=is_stream)
         self._places += places
         return cleaned if places else masked
 
@@ -355,13 +359,6 @@ class _Redacting:
         return decoded
 
 
-def _header(headers: Headers, name: str) -> str | None:
-    """The value of a header, as `header_of` gives it; those whose names are not as long need not be looked at twice."""
-    length = len(name)
-    named = tuple([each for each in headers if len(each[0]) == length])
-    return header_of(named, name) if named else None
-
-
 def _is_hidden(name: str) -> bool:
     """Whether a header's value is a credential; `name` in lower case."""
     # An idempotency key is none, but made up anew for each request: that it was there says all.
@@ -378,6 +375,8 @@ def _resplit(segments: Sequence[Segment], body: bytes | None) -> tuple[Segment, 
     """The same segments with other bytes, or none."""
     if body is None:
         return tuple([Segment(None, segment.at, segment.length) for segment in segments])
+    if len(segments) == 1:
+        return (Segment.of(body, segments[0].at),)
     lengths = [segment.length for segment in segments]
     pieces = [body[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
     return tuple(map(Segment, pieces, [segment.at for segment in segments], lengths))
