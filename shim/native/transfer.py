@@ -42,8 +42,15 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
 
     def as_sent(self) -> SentRequest:
         """What libcurl sends for it, its own headers (host, content-length, …) aside; `Name:` has it leave one out."""
-        headers = tuple([_header(line) for line in self.headers if not line.endswith(":") or line.count(":") > 1])
-        return SentRequest(method="POST", url=self.url, headers=headers, body=self.body)
+        parts = [line.partition(":") for line in self.headers]
+        headers = [
+            (name, value.strip())
+            if colon
+            else (name.removesuffix(";"), "")  # libcurl sends an empty header for `Name;`
+            for name, colon, value in parts
+            if value or not colon
+        ]
+        return SentRequest(method="POST", url=self.url, headers=tuple(headers), body=self.body)
 
 
 class TransferFault(Struct, frozen=True):
@@ -196,9 +203,3 @@ class Transfer:
     def let_go(self) -> None:
         """Keep nothing that is large: a stream is open for long, and a list may hold this transfer for a while after."""
         self.body = _NO_BODY
-
-
-def _header(line: str) -> tuple[str, str]:
-    """Read a line as libcurl does: `Name;` is an empty header."""
-    name, colon, value = line.partition(":")
-    return (name, value.strip()) if colon else (name.removesuffix(";"), "")
