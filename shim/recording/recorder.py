@@ -34,12 +34,15 @@ from shim.recording.exchange import (
 )
 from shim.recording.exchange_builder import OnKept, Recording
 from shim.recording.finished_exchange import Finished
-from shim.recording.redaction.redaction import Redaction, Redactor
+from shim.recording.redaction.redaction import Redaction
+from shim.recording.redaction.redactor import Redactor
 from shim.transfer_observer import SentRequest, TransferObserver
 
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of a body that are kept unless told otherwise; longer than any answer in text."""
 _MOST_ABANDONED = 100
+_PAIR_NAME: Final = PAIR_HEADER.lower()
+_PAIR_LENGTH: Final = len(_PAIR_NAME)
 
 Context: TypeAlias = "Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None"
 OnError: TypeAlias = Callable[[Exception], object]
@@ -143,7 +146,7 @@ class Recorder:
         """Begin to record a request of a transport that tells by itself: an `Observe`."""
         given = None
         for name, value in sent.headers:
-            if len(name) == len(PAIR_HEADER) and name.lower() == PAIR_HEADER.lower():
+            if len(name) == _PAIR_LENGTH and name.lower() == _PAIR_NAME:
                 given = value
                 break
         recording = self.begin(method=sent.method, url=sent.url, headers=sent.headers, body=sent.body, pair_id=given)
