@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from shim.recording.exchange import Exchange, RecordedRequest, TransportFault, sha256_of
 from shim.recording.reading import Reading
-from shim.recording.redaction.redaction import CONVERSATION_PATHS, Redaction, Redactor
+from shim.recording.redaction.redaction import CONVERSATION_PATHS, Redaction
+from shim.recording.redaction.redactor import Redactor
 from tests.helpers.exchanges import ANSWER, ASKED, CHUNKS, exchange, sse, streamed
 
 KEY = "sk-test-0123-key"
