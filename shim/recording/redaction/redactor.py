@@ -59,8 +59,9 @@ class _AskedHead:
     __slots__ = ("_asked", "content_encoding", "content_type", "headers", "mask", "url")
 
     def __init__(self, rules: Rules, request: RecordedRequest) -> None:
-        self._asked = (request.url, request.headers)
-        self.mask = KeyMask(secrets_of(*self._asked))
+        # Of a list that its owner goes on with, what it was: such a one is never taken for the same.
+        self._asked = (request.url, tuple(map(tuple, request.headers)))
+        self.mask = KeyMask(secrets_of(request.url, request.headers))
         kept = rules.kept(request.headers, side="request")
         self.url, *values = self.mask.texts([without_parameters(request.url), *_values(kept)])
         self.headers = _with_values(kept, values)

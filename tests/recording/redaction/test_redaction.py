@@ -356,6 +356,18 @@ def test_one_after_the_other_is_redacted_as_alone() -> None:
         assert redactor.redacted(each) == rules.apply(each)
 
 
+def test_headers_that_changed_in_place_are_not_taken_for_the_same() -> None:
+    """Whoever gives a list of headers, and puts another key into it for the next request, has that key masked too."""
+    headers: Any = [("Authorization", "Bearer first-key-0")]
+    redactor = Redactor(Redaction())
+    for key in ("first-key-0", "second-key"):
+        headers[0] = ("Authorization", f"Bearer {key}")
+        made = replace(
+            streamed(sse({"a": key})), request=RecordedRequest(method="POST", url="http://h/v1", headers=headers)
+        )
+        assert key.encode() not in body_of(redactor.redacted(made))
+
+
 def test_a_key_does_not_leave_by_what_is_remembered() -> None:
     """What remembers a request's keys shows none, and is pickled without them."""
     redactor = Redactor(Redaction())
