@@ -16,7 +16,9 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, TypeAlias, final
+from typing import Final, Protocol, TypeAlias, final
+
+from msgspec import Struct
 
 from shim.per_process import PerProcess
 from shim.recording.exchange import Exchange
@@ -211,7 +213,7 @@ class _Calls:
     def close(self) -> None: ...
 
 
-class _Waiting(NamedTuple):
+class _Waiting(Struct, frozen=True):
     make: Callable[[], Exchange]
     on_kept: IsKept | None
 
