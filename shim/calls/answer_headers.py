@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -36,6 +36,10 @@ class _ReadWhenAsked(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._all())
+
+    def items(self) -> ItemsView[str, str]:
+        """All fields, read once: a mapping's own way would look each of them up."""
+        return self._all().items()
 
     @abstractmethod
     def get(self, name: str, /, default: Any = None) -> Any:

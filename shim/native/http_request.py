@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from shim.calls import check_extra_headers
 from shim.endpoint import Endpoint, can_be_sent
 from shim.model import InvalidRequestError
+from shim.native.transfer import SharedLines
 from shim.wire.content_encoding import ACCEPTED
 
 _KEY = re.compile(r"[\x21-\x7e]+")
@@ -38,7 +39,7 @@ class HeaderLines:
         """The lines, as `header_lines` makes them."""
         made = self._made.get(stream)
         if made is None or made[0] != api_key or made[1] is not endpoint:
-            lines = tuple(header_lines(endpoint, api_key, url="", stream=stream, extra={}))
+            lines = SharedLines(header_lines(endpoint, api_key, url="", stream=stream, extra={}))
             made = self._made[stream] = (api_key, endpoint, lines)
         return made[2]
 

@@ -9,7 +9,7 @@ import io
 import math
 import time
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -30,6 +30,27 @@ _LONGEST_KEPT: Final = 64
 _NO_BODY: Final = io.BytesIO()  # shared: nothing is written to it
 
 
+def _pairs(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Read header lines as libcurl does: `Name;` is an empty header, `Name:` none."""
+    parts = [line.partition(":") for line in lines]
+    return tuple(
+        [
+            (name, value.strip()) if colon else (name.removesuffix(";"), "")
+            for name, colon, value in parts
+            if value or not colon
+        ]
+    )
+
+
+class SharedLines(tuple[str, ...]):
+    """Header lines that many requests have in common: for those who watch them they are read once."""
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Their names and values."""
+        return _pairs(self)
+
+
 class HttpRequest(Struct, frozen=True, kw_only=True):
     """What is sent: `headers` as "Name: value" lines. Time limits in seconds; None leaves each to the client's settings."""
 
@@ -45,7 +66,7 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
 
     def as_sent(self) -> SentRequest:
         """What libcurl sends for it, its own headers (host, content-length, …) aside; `Name:` has it leave one out."""
-        headers = tuple(_header(line) for line in self.headers if line.partition(":")[1:] != (":", ""))
+        headers = self.headers.pairs if isinstance(self.headers, SharedLines) else _pairs(self.headers)
         return SentRequest(method="POST", url=self.url, headers=headers, body=self.body)
 
 
@@ -194,9 +215,3 @@ def _status(line: bytes) -> int:
 
 
 _kept_status = lru_cache(maxsize=_MOST_KEPT)(_status)
-
-
-def _header(line: str) -> tuple[str, str]:
-    """Read a line as libcurl does: `Name;` is an empty header."""
-    name, colon, value = line.partition(":")
-    return (name, value.strip()) if colon else (name.removesuffix(";"), "")

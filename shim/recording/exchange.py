@@ -51,7 +51,7 @@ class Segment(Struct, frozen=True, gc=False):
         return cls(data, at, len(data))
 
 
-class RecordedRequest(Struct, frozen=True, kw_only=True):
+class RecordedRequest(Struct, frozen=True, kw_only=True, gc=False):
     """The request as it was sent.
 
     Attributes:
@@ -70,7 +70,7 @@ class RecordedRequest(Struct, frozen=True, kw_only=True):
     sha256: str | None = None
 
 
-class RecordedResponse(Struct, frozen=True, kw_only=True):
+class RecordedResponse(Struct, frozen=True, kw_only=True, gc=False):
     """The response as it was read.
 
     Attributes:
@@ -231,8 +231,8 @@ def is_streamed(exchange: Exchange) -> bool:
 
 def header_of(headers: Headers, name: str) -> str | None:
     """The value of a header whatever its case, repeated ones joined by a comma (RFC 9110 5.3); None where there is none."""
-    wanted = name.lower()
-    values = [value for each, value in headers if each.lower() == wanted]
+    wanted, length = name.lower(), len(name)
+    values = [value for each, value in headers if len(each) == length and each.lower() == wanted]
     return ", ".join(values) if values else None
 
 

@@ -98,8 +98,8 @@ class Recording:
 
     Args:
         owner: who began it, and takes it over.
-        request: without its body.
-        body: of the request, or None where it cannot be known (a file, a generator).
+        request: with its body, as far as that is known.
+        body: of a request whose body is sent bit by bit.
         pair_id: None makes one.
         context: what the application adds.
         on_kept: is told whether it was kept, where it goes to be written in the background.
@@ -136,7 +136,7 @@ class Recording:
         owner: RecordingOwner,
         *,
         request: RecordedRequest,
-        body: SentBody | None,
+        body: SentBody | None = None,
         pair_id: str | None = None,
         context: dict[str, Any] | None = None,
         on_kept: OnKept | None = None,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 LONGEST_LINE: Final = 1 << 28
 """Bytes of a line that is read; a recorder keeps bodies of a few megabytes."""
 STDIN: Final = "-"
+_BLOCK: Final = 1 << 16  # bytes of lines that are written at once: a write of each costs as much as to make it
 
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 2.3.1: files are known by their content, as standard input has no name
 
@@ -160,9 +161,9 @@ class _GzipFile(gzip.GzipFile):
 class ExchangeWriter:
     """Appends exchanges to a file, at once and on the calling thread; for one thread at a time. A context manager.
 
-    A line is one write to the end of the file, so that several processes may append to the same one. Of a name that ends
-    in `.gz` each write is a whole gzip member: what was written before a crash stays readable. The file is readable
-    by its owner alone, also one that was there before and was not.
+    Each write is of whole lines, to the end of the file, so that several processes may append to the same one. Of a name that
+    ends in `.gz` each is a whole gzip member: what was written before a crash stays readable. The file is readable by its owner
+    alone, also one that was there before and was not.
 
     Raises:
         OSError: the file cannot be opened for writing.
@@ -172,7 +173,8 @@ class ExchangeWriter:
         self.path = Path(path)
         self._compresses = self.path.suffix == ".gz"
         self._file: int | None = open_private(self.path, os.O_WRONLY | os.O_APPEND)
-        self._is_torn = not self._compresses and _ends_inside_a_line(self.path)
+        self._is_regular = self.path.is_file()  # a pipe has no end, and takes a line at once only if that is short
+        self._is_torn = self._is_regular and not self._compresses and _ends_inside_a_line(self.path)
 
     def __repr__(self) -> str:
         return f"<ExchangeWriter {str(self.path)!r}{'' if self._file is not None else ', closed'}>"
@@ -192,11 +194,14 @@ class ExchangeWriter:
         Raises:
             OSError, ValueError: as `write`.
         """
-        for data in (gzip.compress(b"".join(lines), 6),) if self._compresses else lines:
-            self.append(data)
+        if self._compresses:
+            self.append(gzip.compress(b"".join(lines), 6))
+            return
+        for block in joined(lines, most=_BLOCK if self._is_regular else 0):
+            self.append(block)
 
     def append(self, data: bytes) -> None:
-        """Append what is written at once: a line, or a whole gzip member of lines.
+        """Append what is written at once: whole lines, or a gzip member of them.
 
         Raises:
             OSError, ValueError: as `write`.
@@ -212,7 +217,8 @@ class ExchangeWriter:
             try:
                 written = os.write(file, left)
             except OSError:
-                self._is_torn = not self._compresses and len(left) != len(data)
+                if len(left) < len(data):
+                    self._is_torn = not self._compresses and not data.endswith(b"\n", 0, len(data) - len(left))
                 raise
             left = left[written:]
         self._is_torn = False
@@ -232,11 +238,24 @@ class ExchangeWriter:
 
 def _ends_inside_a_line(path: Path) -> bool:
     """Whether a crashed recorder left half a line, to which a new one must not be joined."""
-    if path.is_file():  # a pipe has no end to look at
-        with suppress(OSError), path.open("rb") as file:  # it is empty, or may only be appended to
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) != b"\n"
+    with suppress(OSError), path.open("rb") as file:  # it is empty, or may only be appended to
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
     return False
+
+
+def joined(lines: Iterable[bytes], *, most: int) -> Iterator[bytes]:
+    """Lines that follow each other as one, of so many bytes at most; one that is longer alone."""
+    together: list[bytes] = []
+    held = 0
+    for line in lines:
+        if together and held + len(line) > most:
+            yield b"".join(together)
+            together, held = [], 0
+        together.append(line)
+        held += len(line)
+    if together:
+        yield b"".join(together)
 
 
 __all__ = [
@@ -250,6 +269,7 @@ __all__ = [
     "decode_exchange",
     "decode_line",
     "encode_exchange",
+    "joined",
     "read_exchanges",
     "read_lines",
 ]

@@ -117,14 +117,14 @@ class Finished(Struct, frozen=True, kw_only=True):
             segments, cut = _bounded(pieces, most=self.max_body, started=self.started)
             overflowed = overflowed or cut
             # Of the beginning of an encoded body nothing is undone: it is not compared, and may be anything.
-            plain = None if overflowed else self._undone(segments)
+            plain = None if overflowed or not self.encoding else self._undone(segments)
             if plain is not None:
                 segments = plain.segments
                 damage = plain.damage or self._misnamed(plain)
                 if damage:
                     ended, fault = "failed", fault or self._fault(_DAMAGED, damage)
-            is_plain = response.decoded and (plain is not None or is_identity(self.encoding))
-            response = replace(response, segments=segments, decoded=is_plain)
+            is_plain = not self.encoding or plain is not None or is_identity(self.encoding)
+            response = replace(response, segments=segments, decoded=response.decoded and is_plain)
         return Exchange(
             pair_id=self.pair_id,
             role=self.role,
@@ -155,12 +155,16 @@ _DAMAGED: Final = "urllib3.exceptions.DecodeError"  # what its reader meets, and
 _CUT: Final = "the connection ended before the body did"
 
 
+def _in_microseconds(seconds: float) -> float:
+    return int(seconds * 1e6 + 0.5) / 1e6  # a third of the time of `round`
+
+
 def _since(started: float, times: Iterable[float]) -> Iterator[float]:
     """Each as seconds from the start, in whole microseconds; many stand there often, since they were read together."""
     before, seconds = started, 0.0
     for at in times:
         if at != before:
-            before, seconds = at, int((at - started) * 1e6 + 0.5) / 1e6  # a third of the time of `round`
+            before, seconds = at, _in_microseconds(at - started)
         yield seconds
 
 
@@ -168,6 +172,9 @@ def _bounded(pieces: Sequence[Piece], *, most: int, started: float) -> tuple[tup
     """The first so many bytes as segments, and whether there were more."""
     if not pieces:
         return (), False
+    if len(pieces) == 1 and len(pieces[0][0]) <= most:  # nearly every whole answer
+        data, at = pieces[0]
+        return (Segment.of(bytes(data), _in_microseconds(at - started)),), False
     datas, times = zip(*pieces, strict=True)
     lengths = [*map(len, datas)]
     if sum(lengths) <= most:

@@ -30,15 +30,19 @@ from shim.recording.exchange import (
     Role,
     TransportFault,
     error_type,
+    sha256_of,
 )
-from shim.recording.exchange_builder import OnKept, Recording, SentBody
+from shim.recording.exchange_builder import OnKept, Recording
 from shim.recording.finished_exchange import Finished
 from shim.recording.redaction.redaction import Redaction
+from shim.recording.redaction.redactor import Redactor
 from shim.transfer_observer import SentRequest, TransferObserver
 
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of a body that are kept unless told otherwise; longer than any answer in text."""
 _MOST_ABANDONED = 100
+_PAIR_NAME: Final = PAIR_HEADER.lower()
+_PAIR_LENGTH: Final = len(_PAIR_NAME)
 
 Context: TypeAlias = "Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None"
 OnError: TypeAlias = Callable[[Exception], object]
@@ -112,7 +116,7 @@ class Recorder:
         if isinstance(max_body, bool) or not isinstance(max_body, int) or max_body < 1:
             raise ValueError(f"max_body is {max_body!r}; give a positive number of bytes")
         self._sink = sink
-        self._redaction = Redaction() if redaction is None else redaction
+        self._redactor = Redactor(Redaction() if redaction is None else redaction)
         self.max_body = max_body
         self._context = context
         self._on_error = on_error
@@ -131,9 +135,9 @@ class Recorder:
     ) -> Recording | None:
         """Begin to record a request that is about to be sent; None where that failed."""
         try:
-            request = RecordedRequest(method=method, url=url, headers=headers)
-            sent = _sent_body(body, most=self.max_body)
-            return Recording(self, request=request, body=sent, pair_id=pair_id, context=self._told_context())
+            kept, length, sha256 = _kept_body(body, most=self.max_body)
+            request = RecordedRequest(method=method, url=url, headers=headers, body=kept, length=length, sha256=sha256)
+            return Recording(self, request=request, pair_id=pair_id, context=self._told_context())
         except Exception as error:  # noqa: BLE001 - whatever it is, the request is sent
             self.failed(error)
             return None
@@ -142,7 +146,7 @@ class Recorder:
         """Begin to record a request of a transport that tells by itself: an `Observe`."""
         given = None
         for name, value in sent.headers:
-            if len(name) == len(PAIR_HEADER) and name.lower() == PAIR_HEADER.lower():
+            if len(name) == _PAIR_LENGTH and name.lower() == _PAIR_NAME:
                 given = value
                 break
         recording = self.begin(method=sent.method, url=sent.url, headers=sent.headers, body=sent.body, pair_id=given)
@@ -159,7 +163,7 @@ class Recorder:
             self.tally.count("recorded" if taken else "dropped")
 
     def _redacted(self, finished: Finished) -> Exchange:
-        return self._redaction.apply(finished.exchange())
+        return self._redactor.redacted(finished.exchange())
 
     def failed(self, error: Exception) -> None:
         """Count an exception of ours, say so once in the log, and tell who asked to be told. Never raises."""
@@ -236,17 +240,13 @@ _NOT_CONNECTED = re.compile(
 )
 
 
-def _sent_body(body: object, *, most: int) -> SentBody | None:
-    """The body as it is sent; None for a file or a generator, which to read would be to consume."""
+def _kept_body(body: object, *, most: int) -> tuple[bytes | None, int, str | None]:
+    """What is kept of a body, its length and, of one that is too long, its hash; a file or a generator is not read."""
     if body is None:
-        data = b""
-    elif isinstance(body, str):
-        data = body.encode()
-    elif isinstance(body, bytes | bytearray | memoryview):
-        data = bytes(body)
-    else:
-        return None
-    sent = SentBody(most=most)
-    sent.add((data,))
-    sent.is_whole = True
-    return sent
+        return b"", 0, None
+    if isinstance(body, str):
+        body = body.encode()
+    elif not isinstance(body, bytes | bytearray | memoryview):
+        return None, -1, None
+    data = bytes(body)
+    return (data, len(data), None) if len(data) <= most else (None, len(data), sha256_of(data))

@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
-from shim.recording.files import ExchangeWriter, encode_exchange
+from shim.recording.files import ExchangeWriter, encode_exchange, joined
 from shim.recording.private_file import open_private
 
 if TYPE_CHECKING:
@@ -163,16 +163,8 @@ class RotatingWriter:
         if not self._compresses:
             yield from lines
             return
-        together: list[bytes] = []
-        most, held = min(_MEMBER, self._file.rotate_bytes or _MEMBER), 0
-        for line in lines:
-            if together and held + len(line) > most:
-                yield gzip.compress(b"".join(together), 6)
-                together, held = [], 0
-            together.append(line)
-            held += len(line)
-        if together:
-            yield gzip.compress(b"".join(together), 6)
+        for block in joined(lines, most=min(_MEMBER, self._file.rotate_bytes or _MEMBER)):
+            yield gzip.compress(block, 6)
 
     def _writer_for(self, size: int) -> ExchangeWriter:
         """The writer of the file to which so many bytes go."""

@@ -16,7 +16,9 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, TypeAlias, final
+from typing import Final, Protocol, TypeAlias, final
+
+from msgspec import Struct
 
 from shim.per_process import PerProcess
 from shim.recording.exchange import Exchange
@@ -211,7 +213,7 @@ class _Calls:
     def close(self) -> None: ...
 
 
-class _Waiting(NamedTuple):
+class _Waiting(Struct, frozen=True):
     make: Callable[[], Exchange]
     on_kept: IsKept | None
 
@@ -223,7 +225,8 @@ class _Queue:
         self._open = open_output
         self._on_error = on_error
         self._gather = gather
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._is_idle = False  # the thread waits for the first exchange, not for more
@@ -234,7 +237,7 @@ class _Queue:
         self._linger = LINGER_SECONDS
 
     def put(self, waiting: _Waiting, weight: int, *, most: int, most_bytes: int) -> bool:
-        with self._changed:
+        with self._lock:
             # One alone always fits, however large it is: else a large `max_body` would record nothing.
             has_room = len(self._waiting) < most and (not self._waiting or self._bytes + weight <= most_bytes)
             if has_room:

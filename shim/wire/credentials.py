@@ -127,7 +127,13 @@ _NAME_SIGNS: Final = (
 )  # fmt: skip
 _NAMED: Final = b"="  # what each of these ends with
 _ALL_SIGNS: Final = (*_SIGNS, *_NAME_SIGNS)
+# What they have in common, to look for less: where none of these stands, none of those does.
+_COMMON_SIGNS: Final = (
+    *_SIGNS, b"key=", b"token=", b"secret=", b"pass", b"authorization=", b"assertion=", b"credential", b"cookie=", b"jwt=",
+    b"sig=", b"signature=",
+)  # fmt: skip
 _FOLDED: Final = bytes.maketrans(string.ascii_uppercase.encode() + b'_"\\', string.ascii_lowercase.encode() + b"-==")
+_IN_NO_SIGN: Final = bytes([byte for byte in range(256) if _FOLDED[byte] not in b"".join(_ALL_SIGNS)])
 _LONGEST_NAME: Final = 64
 
 _IS_FIELD = re.compile(FIELD.encode(), re.IGNORECASE)
@@ -172,8 +178,12 @@ def credential_spans(data: bytes, *, named: bool = True) -> list[Span]:
 
 def may_hold_credentials(data: bytes) -> bool:
     """Whether there is a sign of what `credential_spans` looks for: where there is none, it finds nothing, in no part of it."""
-    folded = data.translate(_FOLDED)
-    return any(sign in folded for sign in _ALL_SIGNS)
+    letters = data.translate(_FOLDED, _IN_NO_SIGN)  # a third shorter mostly, and every sign that stood there still does
+    for sign in _COMMON_SIGNS:
+        if sign in letters:
+            folded = data.translate(_FOLDED)
+            return any(sign in folded for sign in _ALL_SIGNS)
+    return False
 
 
 def _places(folded: bytes, sign: bytes) -> Iterator[int]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from shim.model import ModelRequest, UnsupportedFeatureError, user
 from shim.native import NativeProvider
-from shim.native.transfer import HttpRequest
+from shim.native.transfer import HttpRequest, SharedLines
 from shim.testing.fake_openai import Cut, FakeOpenAI, Stall, rate_limited
 from shim.transfer_observer import SentRequest
 from tests.helpers.driving import ask
@@ -142,8 +142,9 @@ def test_what_would_be_sent_is_what_is_sent(server: FakeOpenAI, provider: Native
             chat_only.sent_request(asked, stream=False)
 
 
-def test_header_lines_are_read_as_libcurl_reads_them() -> None:
+@pytest.mark.parametrize("held", [list, SharedLines])
+def test_header_lines_are_read_as_libcurl_reads_them(held: Callable[[list[str]], Sequence[str]]) -> None:
     """A line without a value leaves the header out, a semicolon sends it empty, a colon in a value is part of it."""
-    lines = ["Expect:", "X-Empty;", "X-Url: http://a:1/:"]
+    lines = held(["Expect:", "X-Empty;", "X-Url: http://a:1/:"])
     sent = HttpRequest(url="http://h/", headers=lines, body=b"").as_sent()
     assert sent.headers == (("X-Empty", ""), ("X-Url", "http://a:1/:"))

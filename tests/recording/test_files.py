@@ -207,6 +207,54 @@ def test_a_half_written_line_spoils_no_other(tmp_path: Path) -> None:
     assert [(error.path, error.line) for error in errors] == [(str(path), 2)]
 
 
+@pytest.mark.parametrize("written", ["a line", "half a line", "a line and a half"])
+def test_what_a_full_disk_cut_off_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    """Lines that a full disk took some of, then nothing of, leave what is written later whole and apart."""
+    path = tmp_path / "a.jsonl"
+    line = encode_exchange(exchange(pair_id="1"))
+    room = {"a line": len(line), "half a line": len(line) // 2, "a line and a half": len(line) * 3 // 2}[written]
+    left = [room, 0, 0]
+    write = os.write
+
+    def fill(file: int, data: memoryview) -> int:
+        if left and not left[0]:
+            left.pop(0)
+            raise OSError(28, "No space left on device")
+        return write(file, data[: left.pop(0)] if left else data)
+
+    with ExchangeWriter(path) as writer:
+        monkeypatch.setattr(os, "write", fill)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                writer.write_lines([line, line])
+        writer.write_lines([line])
+    cut = written != "a line"
+    assert path.read_bytes() == (line + line)[:room] + b"\n" * cut + line
+
+
+def test_lines_are_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many lines go into a file in few writes, each of whole lines; into a pipe each line goes by itself."""
+    line = encode_exchange(exchange())
+    written: list[bytes] = []
+
+    def take(_file: int, data: memoryview) -> int:
+        written.append(bytes(data))
+        return len(data)
+
+    monkeypatch.setattr(os, "write", take)
+    with ExchangeWriter(tmp_path / "a.jsonl") as writer:
+        writer.write_lines([line] * 1000)
+    assert b"".join(written) == line * 1000
+    assert all(each.endswith(b"\n") for each in written)
+    assert len(written) <= len(line) * 1000 // 30_000
+    written.clear()
+    with ExchangeWriter(os.devnull) as writer:
+        writer.write_lines([line] * 3)
+    assert written == [line] * 3
+
+
 @pytest.mark.parametrize("cut", [1, 40])
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_a_file_that_ends_early(tmp_path: Path, name: str, cut: int) -> None:

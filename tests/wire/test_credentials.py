@@ -202,3 +202,28 @@ def test_without_a_sign_there_is_no_credential(before: str, secret: str, after: 
     if credential_spans(part):
         assert may_hold_credentials(part)
         assert may_hold_credentials(b"x\n" + part + b"\ny")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "api_key", "id-token", "secret", "password", "passwd", "passphrase", "authorization", "client_assertion",
+        "credential", "credentials", "Cookie", "JWT", "sig", "X-Amz-Signature",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "form", ['{{"{name}": "abc-0123"}}', "https://host/?{name}=abc-0123", '"{{\\"{name}\\":\\"abc-0123\\"}}"']
+)
+def test_every_name_of_a_credential_is_a_sign(name: str, form: str) -> None:
+    """No name under which a credential is found, in any form, is without a sign."""
+    text = form.format(name=name).encode()
+    assert may_hold_credentials(text)
+
+
+@pytest.mark.parametrize(
+    "look",
+    ["sk-0123456789", "ek_0123456789", "gsk_0123456789", "xai-0123456789", "pplx-0123456789", "BEARER a1b2c3d4", JWT],
+)
+def test_every_look_of_a_credential_is_a_sign(look: str) -> None:
+    """No credential that is found by its looks is without a sign."""
+    assert may_hold_credentials(f"7 {look}".encode())

@@ -49,17 +49,21 @@ class BodyCover:
             UnreadableBodyError: it is neither.
         """
         text = bytearray(body)
-        hits: set[str] = set()
-        if is_stream:
-            self._cover_stream(body, text=text, hits=hits)
-        elif body.strip():
-            self._cover_body(body, text=text, hits=hits)
-        return bytes(text), [path.text for path in self._paths if path.text in hits]
+        if not is_stream:
+            hits = self._cover_body(body, text=text)
+        else:
+            found: set[str] = set()
+            self._cover_stream(body, text=text, hits=found)
+            hits = self._in_order(found)
+        return bytes(text), list(hits)
+
+    def _in_order(self, hits: set[str]) -> tuple[str, ...]:
+        return tuple([path.text for path in self._paths if path.text in hits])
 
     def _cover_stream(self, body: bytes, *, text: bytearray, hits: set[str]) -> None:
-        position, length, shapes = 0, len(body), self._stream_shapes
+        position, length = 0, len(body)
         while position < length:
-            end = self._by_shape(body, position, text=text, hits=hits, shapes=shapes)
+            end = self._by_shape(body, position, text=text, hits=hits)
             if end > position:
                 position = end
                 continue
@@ -69,21 +73,30 @@ class BodyCover:
             hits |= here
             if walk is not None and walk.is_whole and len(event) == 1:
                 start, end = event[0]
-                shapes.sight(body[start:end], walk.values, texts=frozenset(here))
+                self._stream_shapes.sight(body[start:end], walk.values, texts=self._in_order(here))
 
-    def _cover_body(self, body: bytes, *, text: bytearray, hits: set[str]) -> None:
-        if self._by_shape(body, 0, text=text, hits=hits, shapes=self._shapes):
-            return
-        walk = Walk(text, root=self._in_body, hits=hits).run()
+    def _cover_body(self, body: bytes, *, text: bytearray) -> tuple[str, ...]:
+        shapes = self._shapes
+        for shape in shapes.known:
+            if shape.cover(body, 0, text=text):
+                shapes.served(shape)
+                return shape.texts
+        if not body.strip():
+            return ()
+        found: set[str] = set()
+        walk = Walk(text, root=self._in_body, hits=found).run()
+        hits = self._in_order(found)
         if walk.is_whole and len(body) <= _WHOLE:
-            self._shapes.sight(body, walk.values, texts=frozenset(hits))
+            shapes.sight(body, walk.values, texts=hits)
+        return hits
 
-    def _by_shape(self, body: bytes, position: int, *, text: bytearray, hits: set[str], shapes: PayloadShapes) -> int:
-        """Cover what begins here by a shape that fits, as often as it does; where that ends: here, where none fits."""
+    def _by_shape(self, body: bytes, position: int, *, text: bytearray, hits: set[str]) -> int:
+        """Cover the events that begin here by a shape that fits, as often as it does; where that ends: here, where none fits."""
+        shapes = self._stream_shapes
         for shape in shapes.known:
             end = shape.cover(body, position, text=text)
             if end > position:
-                hits |= shape.texts
+                hits.update(shape.texts)
                 shapes.served(shape)
                 return end
         return position

@@ -99,12 +99,12 @@ class KeyMask:
 
     def are_clean(self, texts: Sequence[str], *, beside: Sequence[bytes] = ()) -> bool:
         """Whether it is certain that `text` would change none of the texts, and `masked` none of what is beside them."""
-        without = [text for text in texts if text != _WITHOUT_TOKEN]
+        without = [text for text in texts if text != _WITHOUT_TOKEN] if _WITHOUT_TOKEN in texts else texts
         try:
             looked_at = b"\n".join(("\n".join(without).encode(), *beside))
         except UnicodeEncodeError:
             return False
-        data = looked_at if len(without) == len(texts) else looked_at + _LEFT_OUT
+        data = looked_at if without is texts else looked_at + _LEFT_OUT
         return not any(secret in data for secret in self._secrets) and not may_hold_credentials(looked_at)
 
     def is_clean_stream(self, body: bytes, pieces: Sequence[bytes]) -> bool:

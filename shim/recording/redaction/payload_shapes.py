@@ -53,7 +53,7 @@ class PayloadShape:
 
     __slots__ = ("_insides", "_match", "_match_rest", "_tokens", "texts")
 
-    def __init__(self, source: tuple[bytes, bytes], *, kinds: Sequence[Value | None], texts: frozenset[str]) -> None:
+    def __init__(self, source: tuple[bytes, bytes], *, kinds: Sequence[Value | None], texts: tuple[str, ...]) -> None:
         self._match = re.compile(b"".join(source)).match
         # A shape whose first covered value is a string is matched again from inside of that alone.
         self._match_rest = re.compile(source[1]).match if kinds and kinds[0] is None else None
@@ -71,9 +71,9 @@ class PayloadShape:
             if match is None:
                 break
             self._cover_groups(match, text=text)
-            position = (
-                match.end() if self._match_rest is None else self._cover_alike(match, self._match_rest, text=text)
-            )
+            position = match.end()
+            if self._match_rest is not None and position < len(body):
+                position = self._cover_alike(match, self._match_rest, text=text)
         return position
 
     def _cover_groups(self, match: re.Match[bytes], *, text: bytearray) -> None:
@@ -82,8 +82,9 @@ class PayloadShape:
             length = end - start
             text[start:end] = _FILLINGS[length] if length < len(_FILLINGS) else filling(length, _WORDS)
         for number, keeps_words in self._tokens:
-            start, end = match.span(number)
-            text[start:end] = cover_of(match[number], keeps_words=keeps_words)
+            if match[number] != b"null":  # which stays
+                start, end = match.span(number)
+                text[start:end] = cover_of(match[number], keeps_words=keeps_words)
 
     def _cover_alike(self, match: re.Match[bytes], match_rest: _MatchAt, *, text: bytearray) -> int:
         """Cover what stands behind a match and has the same bytes up to the first covered value; where that ends.
@@ -141,7 +142,7 @@ class PayloadShapes:
         if known and known[0] is not shape:
             self.known = (shape, *[each for each in known if each is not shape])[:MOST_SHAPES]
 
-    def sight(self, payload: bytes, values: Sequence[Value], *, texts: frozenset[str]) -> None:
+    def sight(self, payload: bytes, values: Sequence[Value], *, texts: tuple[str, ...]) -> None:
         """Note what a walk over a whole payload has met, and learn its shape when it was met often enough.
 
         Args:

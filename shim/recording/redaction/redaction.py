@@ -1,35 +1,21 @@
 """What is taken out of an exchange before it is written or handed on: an allow-list of headers, keys, chosen places.
 
-Not the looks of a key (`key_mask`) nor the places of a body (`body_paths`). What is covered keeps its length: the split of
-a body, its times and its lengths stay exactly as they were.
+Not the taking out (`redactor`), the looks of a key (`key_mask`) nor the places of a body (`body_paths`). What is covered
+keeps its length: the split of a body, its times and its lengths stay exactly as they were.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import translate
-from itertools import accumulate, islice, pairwise
-from typing import Any, Final, Literal, TypeAlias, final, get_args
+from typing import Final, Literal, TypeAlias, final, get_args
 
-import msgspec
-from msgspec.structs import replace
-
-from shim.recording.content_encoding import undone_bytes
-from shim.recording.exchange import (
-    Exchange,
-    Headers,
-    RecordedRequest,
-    RecordedResponse,
-    Segment,
-    UnreadableExchangeError,
-    header_of,
-    sha256_of,
-)
-from shim.recording.reading import Reading
+from shim.recording.exchange import Exchange, Headers
 from shim.recording.redaction.body_cover import BodyCover
-from shim.recording.redaction.body_paths import BodyPath, Side, UnreadableBodyError
-from shim.recording.redaction.key_mask import REMOVED, KeyMask, secrets_of, without_parameters
+from shim.recording.redaction.body_paths import BodyPath, Side
+from shim.recording.redaction.key_mask import REMOVED
+from shim.recording.redaction.redactor import Redactor
 from shim.wire.credentials import SCHEMED_HEADERS, is_secret_header
 
 ALLOWED_HEADERS: Final = (
@@ -76,10 +62,6 @@ HeaderRule: TypeAlias = Literal["drop", "keep", "hide"]
 # The account's name: needed to compare two requests, of no use in an answer.
 _REQUEST_ONLY: Final = frozenset({"openai-organization", "openai-project"})
 _MOST_NAMES: Final = 512  # of headers, whose rule is remembered
-# A compressed body is looked into up to this size; one that is larger is left out.
-_MOST_PLAIN: Final = 64 * 1024 * 1024
-_SHORT: Final = 16 * 1024  # a body of more bytes is looked through by itself
-_LENGTHS: Final = (len("content-type"), len("content-encoding"))
 
 
 @final
@@ -125,9 +107,12 @@ class Redaction:
         self._paths: dict[Side, tuple[BodyPath, ...]] = {
             side: tuple(path for path in paths if path.side == side) for side in get_args(Side)
         }
-        self._covers: dict[Side, BodyCover] = {side: BodyCover(of_side) for side, of_side in self._paths.items()}
         self._drops: dict[Side, bool] = {
             side: bodies == "drop" or not all(path.steps for path in of_side) for side, of_side in self._paths.items()
+        }
+        self._covers: dict[Side, BodyCover | None] = {
+            side: BodyCover(of_side) if of_side and not self._drops[side] else None
+            for side, of_side in self._paths.items()
         }
 
     def __repr__(self) -> str:
@@ -136,7 +121,7 @@ class Redaction:
 
     def apply(self, exchange: Exchange) -> Exchange:
         """Give the exchange without its secrets; the same again if it is applied again."""
-        return _Redacting(self, exchange).result()
+        return Redactor(self).redacted(exchange)
 
     def allows(self, name: str, *, side: Side) -> bool:
         """Whether a header of that name is kept."""
@@ -156,162 +141,28 @@ class Redaction:
             known[name] = rule
         return rule
 
-    def known_rules(self, side: Side) -> Mapping[str, HeaderRule]:
-        """What `header_rule` has said before, some of it: to look here first is cheaper."""
-        return self._names[side]
+    def kept(self, headers: Headers, *, side: Side) -> Headers:
+        """The headers that stay, and what of their values; keys in these are not masked yet."""
+        known = self._names[side]
+        return tuple(
+            [
+                (name, value if rule == "keep" else _shown(name.lower(), value))
+                for name, value in headers
+                if (rule := known.get(name) or self.header_rule(name, side=side)) != "drop"
+            ]
+        )
 
     def paths(self, side: Side) -> Sequence[BodyPath]:
         """The places of that side's body."""
         return self._paths[side]
 
-    def cover(self, side: Side) -> BodyCover:
-        """What covers the places of that side's body."""
+    def cover(self, side: Side) -> BodyCover | None:
+        """What covers the places of that side's body; None where none are covered, or the body is left out."""
         return self._covers[side]
 
     def drops(self, side: Side) -> bool:
         """Whether that side's body is left out."""
         return self._drops[side]
-
-
-class _Redacting:
-    """The redaction of one exchange."""
-
-    def __init__(self, rules: Redaction, exchange: Exchange) -> None:
-        self._rules = rules
-        self._exchange = exchange
-        self._mask = KeyMask(secrets_of(exchange.request.url, exchange.request.headers))
-        self._answer = None if exchange.response is None else exchange.response.body
-        self._clean: Sequence[bytes] = ()  # bodies that were looked through already, and hold no key
-        self._places: list[str] = []
-
-    def result(self) -> Exchange:
-        exchange = self._exchange
-        request, response, fault = exchange.request, exchange.response, exchange.fault
-        names, values = self._kept(request.headers, side="request")
-        texts = [exchange.pair_id, without_parameters(request.url), *values]
-        told: Sequence[str] = ()
-        if response is not None:
-            told, values = self._kept(response.headers, side="response")
-            texts += (response.reason, *values)
-        if fault is not None:
-            texts += (fault.kind, without_parameters(fault.message))
-        masked = iter(self._masked(texts))
-        pair_id, url = next(masked), next(masked)
-        request = self._request(request, url=url, headers=tuple(zip(names, islice(masked, len(names)), strict=True)))
-        if response is not None:
-            reason = next(masked)
-            headers = tuple(zip(told, islice(masked, len(told)), strict=True))
-            response = self._response(response, reason=reason, headers=headers)
-        if fault is not None:
-            fault = replace(fault, kind=next(masked), message=next(masked))
-        made, context = self._made(exchange.made), self._context(exchange.context)
-        return replace(
-            exchange,
-            pair_id=pair_id,
-            request=request,
-            response=response,
-            fault=fault,
-            made=made,
-            context=context,
-            redacted=tuple(dict.fromkeys((*exchange.redacted, *self._places))),
-        )
-
-    def _masked(self, texts: Sequence[str]) -> Sequence[str]:
-        """The texts without keys. Mostly none has one, nor has a body: one look at all of them together tells."""
-        bodies = [body for body in (self._exchange.request.body, self._answer) if body and len(body) <= _SHORT]
-        if not self._mask.are_clean(texts, beside=bodies):
-            return self._mask.texts(texts)
-        self._clean = bodies
-        return texts
-
-    def _request(self, request: RecordedRequest, *, url: str, headers: Headers) -> RecordedRequest:
-        if url != request.url:
-            self._places.append("request.url")
-        if request.body is None:
-            if request.sha256 is not None:  # longer than is kept
-                self._places.append("request.body")
-            return replace(request, url=url, headers=headers)
-        body, sha256 = self._body(request.body, side="request", headers=request.headers, is_encoded=True)
-        return replace(request, url=url, headers=headers, body=body, sha256=sha256)
-
-    def _response(self, response: RecordedResponse, *, reason: str, headers: Headers) -> RecordedResponse:
-        before = self._answer
-        if before is None or not response.segments:
-            return replace(response, reason=reason, headers=headers)
-        body, sha256 = self._body(before, side="response", headers=response.headers, is_encoded=not response.decoded)
-        segments = response.segments if body is before else _resplit(response.segments, body)
-        return replace(response, reason=reason, headers=headers, segments=segments, sha256=sha256)
-
-    def _kept(self, headers: Headers, *, side: Side) -> tuple[Sequence[str], Sequence[str]]:
-        """The names of the headers that stay, and what of their values; keys in these are not masked yet."""
-        names: list[str] = []
-        values: list[str] = []
-        known = self._rules.known_rules(side)
-        for name, value in headers:
-            rule = known.get(name) or self._rules.header_rule(name, side=side)
-            if rule != "drop":
-                names.append(name)
-                values.append(value if rule == "keep" else _shown(name.lower(), value))
-        return names, values
-
-    def _body(self, body: bytes, *, side: Side, headers: Headers, is_encoded: bool) -> tuple[bytes | None, str | None]:
-        """What is kept of a body, and the hash where that is nothing."""
-        cleaned = self._readable(body, side=side, headers=headers, is_encoded=is_encoded)
-        if cleaned is None or self._rules.drops(side):
-            self._places.append(f"{side}.body")
-            return None, sha256_of(body if cleaned is None else cleaned)
-        return cleaned, None
-
-    def _readable(self, body: bytes, *, side: Side, headers: Headers, is_encoded: bool) -> bytes | None:
-        """The body without keys and chosen places; None where they cannot be told."""
-        headers = tuple([each for each in headers if len(each[0]) in _LENGTHS])  # the rest need not be looked at twice
-        encoding = header_of(headers, "content-encoding") if is_encoded else None
-        try:
-            content_type = header_of(headers, "content-type") or ""
-            plain = body if encoding is None else undone_bytes(body, encoding, limit=_MOST_PLAIN)
-            if plain == body:  # not encoded, whatever the header says
-                return self._cleaned(body, side=side, content_type=content_type)
-            return body if self._cleaned(plain, side=side, content_type=content_type) is plain else None
-        except (UnreadableBodyError, UnreadableExchangeError):
-            return None
-
-    def _cleaned(self, body: bytes, *, side: Side, content_type: str) -> bytes:
-        is_stream = _is_stream(content_type, body)
-        masked = body if self._is_clean(body, is_stream=is_stream) else self._mask.masked(body, named=not is_stream)
-        if masked is not body:
-            self._places.append(f"{side}.body (keys)")
-        if not self._rules.paths(side) or self._rules.drops(side):
-            return masked
-        cleaned, places = self._rules.cover(side).covered(masked, is_stream=is_stream)
-        self._places += places
-        return cleaned if places else masked
-
-    def _is_clean(self, body: bytes, *, is_stream: bool) -> bool:
-        """Whether one look tells that no key is in a body."""
-        response = self._exchange.response
-        if any(body is each for each in self._clean):
-            return True
-        if not is_stream or response is None or body is not self._answer:
-            return False
-        return self._mask.is_clean_stream(body, [segment.data or b"" for segment in response.segments])
-
-    def _made(self, made: Reading | None) -> Reading | None:
-        """What the control made of it holds the answer in other words: it goes where any of the answer goes."""
-        if made is None:
-            return None
-        if self._rules.drops("response") or self._rules.paths("response"):
-            self._places.append("made")
-            return None
-        text = msgspec.json.encode(made)
-        masked = self._mask.masked(text)
-        return made if masked is text else msgspec.json.decode(masked, type=Reading)
-
-    def _context(self, context: dict[str, Any]) -> dict[str, Any]:
-        """Plain JSON; a context that is none is refused by `msgspec.json.encode`'s TypeError."""
-        if not context:
-            return context
-        decoded: dict[str, Any] = msgspec.json.decode(self._mask.masked(msgspec.json.encode(context)))
-        return decoded
 
 
 def _is_hidden(name: str) -> bool:
@@ -324,18 +175,3 @@ def _shown(name: str, value: str) -> str:
     """What stays of a credential's value; `name` in lower case."""
     scheme, space, _ = value.strip().partition(" ")
     return f"{scheme} {REMOVED}" if space and name in SCHEMED_HEADERS else REMOVED
-
-
-def _resplit(segments: Sequence[Segment], body: bytes | None) -> tuple[Segment, ...]:
-    """The same segments with other bytes, or none."""
-    if body is None:
-        return tuple([Segment(None, segment.at, segment.length) for segment in segments])
-    lengths = [segment.length for segment in segments]
-    pieces = [body[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
-    return tuple(map(Segment, pieces, [segment.at for segment in segments], lengths))
-
-
-def _is_stream(content_type: str, body: bytes) -> bool:
-    """Whether a body is an event stream; some servers forget to say so."""
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == "text/event-stream" or body.lstrip(b"\xef\xbb\xbf\r\n").startswith((b"data:", b"event:", b":"))

@@ -17,7 +17,7 @@ def sight(shapes: PayloadShapes, payload: bytes, *, times: int = SIGHTS) -> None
     for _ in range(times):
         hits: set[str] = set()
         walk = Walk(bytearray(payload), root=path_tree([PATH], is_stream=False), hits=hits).run()
-        shapes.sight(payload, walk.values, texts=frozenset(hits))
+        shapes.sight(payload, walk.values, texts=tuple(hits))
 
 
 def covers(shapes: PayloadShapes, body: bytes) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 from base64 import b64encode
 from itertools import pairwise
 from typing import Any
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from shim.recording.exchange import Exchange, RecordedRequest, TransportFault, sha256_of
 from shim.recording.reading import Reading
 from shim.recording.redaction.redaction import CONVERSATION_PATHS, Redaction
+from shim.recording.redaction.redactor import Redactor
 from tests.helpers.exchanges import ANSWER, ASKED, CHUNKS, exchange, sse, streamed
 
 KEY = "sk-test-0123-key"
@@ -331,3 +333,44 @@ def test_a_stream_that_names_a_field_is_kept() -> None:
     """The words of a model that name a credential's field, in an event stream, stay as they were."""
     body = b'data: {"delta": "say", "password": "is a word"}\n\n'
     assert body_of(Redaction().apply(streamed(body))) == body
+
+
+def test_one_after_the_other_is_redacted_as_alone() -> None:
+    """Whatever an exchange follows, it is redacted as by itself: by its own keys, its own headers and its own address."""
+    rules = Redaction(body_paths=["request.body.user"])
+    redactor = Redactor(rules)
+    heads = [
+        (("Authorization", f"Bearer {key}"), ("Content-Type", kind))
+        for key in ("first-key-0", "second-key")
+        for kind in ("application/json", "text/event-stream")
+    ]
+    told = sse({"a": "first-key-0"}, {"b": "second-key"})
+    made = [
+        replace(
+            streamed(told), request=RecordedRequest(method="POST", url=url, headers=head, body=told, length=len(told))
+        )
+        for head in heads
+        for url in ("http://h/v1", "http://h/v1?key=second-key")
+    ]
+    for each in [*made, *made[::-1], *made[::3] * 2]:
+        assert redactor.redacted(each) == rules.apply(each)
+
+
+def test_headers_that_changed_in_place_are_not_taken_for_the_same() -> None:
+    """Whoever gives a list of headers, and puts another key into it for the next request, has that key masked too."""
+    headers: Any = [("Authorization", "Bearer first-key-0")]
+    redactor = Redactor(Redaction())
+    for key in ("first-key-0", "second-key"):
+        headers[0] = ("Authorization", f"Bearer {key}")
+        made = replace(
+            streamed(sse({"a": key})), request=RecordedRequest(method="POST", url="http://h/v1", headers=headers)
+        )
+        assert key.encode() not in body_of(redactor.redacted(made))
+
+
+def test_a_key_does_not_leave_by_what_is_remembered() -> None:
+    """What remembers a request's keys shows none, and is pickled without them."""
+    redactor = Redactor(Redaction())
+    redactor.redacted(keyed(exchange()))
+    assert KEY not in repr(redactor)
+    assert KEY.encode() not in pickle.dumps(redactor)

@@ -284,7 +284,7 @@ def broken(*_given: Any, **_named: Any) -> Any:
         "recorder.Recorder.begin",
         "exchange_builder.Recording._finished",
         "exchange_builder.Finished.exchange",
-        "redaction.redaction._Redacting.result",
+        "redaction.redactor._Redacting.result",
         "tap.tap_adapter._watch",
     ],
 )
