@@ -64,7 +64,10 @@ def as_wait(milliseconds: int) -> float:
 
 def wait_for(descriptor: int, *limits_ms: int) -> bool:
     """Wait until one descriptor is readable, no longer than each limit says, of which -1 is none; return whether it is."""
-    milliseconds = min((each for each in limits_ms if each >= 0), default=-1)
+    milliseconds = -1
+    for limit in limits_ms:
+        if limit >= 0 and not 0 <= milliseconds <= limit:
+            milliseconds = limit
     if not hasattr(_select, "poll"):
         return bool(select.select([descriptor], [], [], as_wait(milliseconds))[0])
     poll = _select.poll()

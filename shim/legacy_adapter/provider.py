@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import re
 import sys
 from collections import deque
@@ -171,14 +172,16 @@ class LegacyProvider(ProviderBase):
 
     def timeout(self) -> int:
         """Milliseconds until `perform()` wants to be called; see `Provider`."""
-        self._check_process()
+        if os.getpid() != self._process:
+            self._check_process()
         if self._closed:
             return -1
-        return 0 if self._calls.waiting or self._ended else self._client.timeout()
+        return 0 if self._calls.completed or self._ended else self._client.timeout()
 
     def perform(self) -> int:
         """Deliver stream events, take in what has ended; see `Provider`."""
-        self._check_process()
+        if os.getpid() != self._process:
+            self._check_process()
         if self._performing:
             raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
         self._performing = True
@@ -192,7 +195,7 @@ class LegacyProvider(ProviderBase):
                 left -= self._conclude(self._ended[0])
         finally:
             self._performing = False
-        return len(self._calls)
+        return len(self._calls.open)
 
     def poll(self, timeout_ms: int = -1) -> int:
         """Wait on the one descriptor itself, then perform; see `Polling`."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 from legacy_openai.mailbox import Letter, Mailbox
 from legacy_openai.transfer import PAYLOAD_OVERHEAD, Transfer
@@ -21,9 +20,12 @@ class SharedMailbox:
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
         self._left: dict[Transfer, deque[Letter]] = {}  # collected, and of no turn yet; the next to be served first
+        self.fileno, self.wake, self.keep_awake = mailbox.fileno, mailbox.wake, mailbox.keep_awake
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["_mailbox"], name)
+    @property
+    def is_signalled(self) -> bool:
+        """Whether there is something to do."""
+        return self._mailbox.is_signalled
 
     def collect(self) -> list[Letter]:
         """Take what there is, a turn of it at most; of the rest each request in its turn."""
