@@ -43,6 +43,17 @@ def stream_callback(call: StreamCall) -> Callable[[bytes], None]:
     return on_payload
 
 
+def letter_callback(call: StreamCall) -> Callable[[list[bytes]], None]:
+    """Make the same of payloads that came together, for a call whose events are only kept: they are read as a whole."""
+
+    def on_payloads(payloads: list[bytes]) -> None:
+        call.feed_all([each for each in reversed(payloads) if len(each) >= _DONE_BYTES or each not in _CUT_DONE])
+        if call.failed and not call.over:
+            raise StreamEndedSignal
+
+    return on_payloads
+
+
 def ending_of(http: HttpCompletion) -> Ending:
     """Transform the legacy completion."""
     fault = (category_of(http), _message_of(http)) if http.type is CompletionType.NETWORK_ERROR else None

@@ -5,26 +5,27 @@ that answer from memory, as a replay does: there is nothing to wait for, so a th
 
 Theory of operation. The legacy client's `Transfer.run` does a whole exchange and leaves what it reads in the mailbox it is given.
 Given this one, each letter is delivered at once, by the client's own `_deliver`, before the next byte is read: the same code
-reads, cuts, bounds, aborts and words the answer, in the same order.
+reads, cuts, bounds, aborts and words the answer, in the same order. Where events are only kept, nobody can tell whether payloads
+were delivered one by one: then the client delivers what it has read at once as one.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from legacy_openai.body_reader import READ_SIZE
 from legacy_openai.delivery import Entry
 from legacy_openai.transfer import Transfer
 from shim.calls import Call, Codec, StreamCall
-from shim.legacy_adapter.call import EndedCall, stream_callback
+from shim.legacy_adapter.call import EndedCall, letter_callback, stream_callback
 from shim.legacy_adapter.session_check import check_session
 from shim.provider import Completion, OnEvent, ProviderClosedError, RequestHandle
 from shim.wire import chat
 from shim.wire.masking import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     import requests
 
@@ -59,7 +60,7 @@ class RepeatedRequest:
         self._name = name
         self._caps = caps
         self._secret = Secret(http.api_key)
-        self._mailbox = _SameThread(client)
+        self._one_by_one, self._together = (_SameThread(client, together=together) for together in (False, True))
 
     def joined(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """Join pieces of a body where the legacy client cannot tell: up to what it reads at once, those that each end a line.
@@ -81,12 +82,15 @@ class RepeatedRequest:
         if lines:
             yield b"".join(lines)
 
-    def run(self, on_event: OnEvent | None = None, *, codec: Codec | None = None) -> Completion:
+    def run(
+        self, on_event: OnEvent | None = None, *, codec: Codec | None = None, only_keeps: bool = False
+    ) -> Completion:
         """Send it and read the answer to its end; blocks as long as the session does.
 
         Args:
             on_event: gets the events as they are read; given exactly where the request asks for a stream.
             codec: reads this answer; one that does as `codec` does.
+            only_keeps: `on_event` does nothing but keep what it is told: it neither raises nor closes the provider.
 
         Raises:
             UnsupportedFeatureError: the session has got what the legacy client cannot honour.
@@ -96,21 +100,23 @@ class RepeatedRequest:
         if client._closed:  # noqa: SLF001 - it has no public way to be asked
             raise ProviderClosedError(f"provider {self._name!r}")
         check_session(self._session)
-        call, stream_cb = self._call(on_event, codec or self.codec)
+        call, stream_cb = self._call(on_event, codec or self.codec, together=only_keeps)
         transfer = Transfer(next(client._ids), self._http)  # noqa: SLF001 - as its `add_request` does
         call.handle.id = transfer.request_id
         ended: list[HttpCompletion] = []
         entry = Entry(transfer, stream_cb=stream_cb, completion_cb=ended.append, logger=None)
         client._entries[transfer.request_id] = entry  # noqa: SLF001 - as its `add_request` does
-        transfer.run(client._session, self._mailbox)  # type: ignore[arg-type]  # noqa: SLF001 - it asks a mailbox for `post` alone
+        mailbox: Any = self._together if only_keeps else self._one_by_one  # the client asks one for `post` alone
+        transfer.run(client._session, mailbox)  # noqa: SLF001 - as its threads do
         return self._concluded(EndedCall(call, self._taken(entry)))
 
-    def _call(self, on_event: OnEvent | None, codec: Codec) -> tuple[Call, Callable[[bytes], None] | None]:
+    def _call(self, on_event: OnEvent | None, codec: Codec, *, together: bool) -> tuple[Call, Any]:
+        """The call, and what the client calls back with payloads."""
         handle, secret = RequestHandle(self._name, 0), self._secret
         if on_event is None:
             return Call(handle, _ignore, codec=codec, api_key=secret), None
         call = StreamCall(handle, _ignore, on_event=on_event, codec=codec, api_key=secret, caps=self._caps)
-        return call, stream_callback(call)
+        return call, letter_callback(call) if together else stream_callback(call)
 
     def _taken(self, entry: Entry) -> HttpCompletion:
         """The completion of a request that has ended, out of those that wait for `info_read`."""
@@ -133,11 +139,15 @@ class RepeatedRequest:
 class _SameThread:
     """Stands for the mailbox: what is left in it is delivered before the one who left it goes on."""
 
-    def __init__(self, client: MultiClient) -> None:
+    def __init__(self, client: MultiClient, *, together: bool) -> None:
         self._client = client
+        self._together = together
 
     def post(self, letter: Letter) -> None:
         """Deliver a letter; what an interrupt leaves of it is of no use to anyone."""
+        payloads: Any = letter.payloads
+        if self._together and payloads:
+            letter = letter._replace(payloads=[payloads])
         self._client._deliver(letter, deque())  # noqa: SLF001 - what its `perform` does with each letter
 
 

@@ -263,7 +263,8 @@ def _response_of(read: _Response) -> RecordedResponse:
 
 def _segment_of(read: _Segment) -> Segment:
     if read.text is not None:
-        return Segment.of(read.text.encode(), read.at)
+        data = read.text.encode()
+        return Segment(data, read.at, len(data))
     return Segment(None, read.at, read.length) if read.binary is None else Segment.of(read.binary, read.at)
 
 

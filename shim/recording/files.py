@@ -37,6 +37,8 @@ LONGEST_LINE: Final = 1 << 28
 STDIN: Final = "-"
 _BLOCK: Final = 1 << 16  # bytes of lines that are written at once: a write of each costs as much as to make it
 
+_BUFFER = 1 << 18  # bytes: a line that is whole in the buffer is found at a fraction of the cost
+
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 2.3.1: files are known by their content, as standard input has no name
 
 
@@ -139,11 +141,12 @@ def _opened(path: str | Path) -> IO[bytes]:
 def _raw(path: str | Path) -> io.BufferedReader:
     if isinstance(path, str) and is_url(path):
         return open_url(path)
-    return _standard_input() if str(path) == STDIN else Path(path).open("rb")
+    return _buffered(sys.stdin.fileno() if str(path) == STDIN else os.fspath(path))
 
 
-def _standard_input() -> io.BufferedReader:
-    return open(sys.stdin.fileno(), "rb", closefd=False)  # the caller closes it
+def _buffered(file: str | int) -> io.BufferedReader:
+    """Open a file by its path, or one that is open, which stays so."""
+    return io.BufferedReader(io.FileIO(file, closefd=isinstance(file, str)), _BUFFER)
 
 
 class _GzipFile(gzip.GzipFile):

@@ -76,10 +76,13 @@ def told(completion: Completion | None) -> Any:
     )
 
 
-def repeated(provider: LegacyProvider, *, stream: bool) -> tuple[Completion, list[StreamEvent]]:
+def repeated(
+    provider: LegacyProvider, *, stream: bool, only_keeps: bool = False
+) -> tuple[Completion, list[StreamEvent]]:
     """The request made in this thread."""
     events: list[StreamEvent] = []
-    return provider.repeated(HELLO, stream=stream).run(events.append if stream else None), events
+    request = provider.repeated(HELLO, stream=stream)
+    return request.run(events.append if stream else None, only_keeps=only_keeps), events
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -89,9 +92,10 @@ def test_it_is_answered_as_one_that_is_started(name: str, session: requests.Sess
     for stream in (True, False):
         heard = start(provider, stream=stream)
         drive(provider, heard.completions.copy)
-        completion, events = repeated(provider, stream=stream)
-        assert told(completion) == told(heard.completions[0])
-        assert list(map(str, events)) == list(map(str, heard.events))
+        for only_keeps in (False, True):
+            completion, events = repeated(provider, stream=stream, only_keeps=only_keeps)
+            assert told(completion) == told(heard.completions[0])
+            assert list(map(str, events)) == list(map(str, heard.events))
 
 
 def test_it_is_made_as_often_as_it_is_run(session: requests.Session, provider: LegacyProvider) -> None:
@@ -122,7 +126,7 @@ def test_a_run_reads_by_the_codec_it_is_given(session: requests.Session, provide
     completion = request.run(events.append, codec=codec)
     assert told(completion) == told(request.run(others.append))
     assert events == others
-    assert [json.loads(payload) for payload, _ in codec.noted.read[:-1]] == list(CHUNKS)
+    assert [json.loads(payload) for payload in codec.noted.payloads[:-1]] == list(CHUNKS)
 
 
 def test_what_on_event_raises_ends_the_stream(session: requests.Session, provider: LegacyProvider) -> None:

@@ -7,6 +7,7 @@ that is tried alone is answered twice: first what is known of it before it is co
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import threading
 import time
@@ -178,6 +179,7 @@ def _work(pipe: Pipe, at: Any, *, settings: JudgeSettings) -> None:
     except Exception as error:  # noqa: BLE001 - told to the parent, which ends the run with it
         pipe.send(f"{type(error).__name__}: {error}")
         return
+    gc.freeze()  # what is there by now stays until this process ends: to look through it again and again finds nothing
     with contextlib.closing(judge), contextlib.suppress(EOFError, OSError):  # the parent has closed, or is gone
         while True:
             lines, alone = pipe.recv()

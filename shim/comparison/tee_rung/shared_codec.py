@@ -6,6 +6,7 @@ Theory of operation. What a codec makes of a body is a function of the body; wha
 its caps and of the payloads so far: it knows no time and no chance. So where the second side gives the very bytes that the first
 one gave, it gets what was made of those. Where it gives anything else, the codec itself is given all that this side gave so far,
 and goes on from there, as if there were no other side. What comes of an error is not recalled: its objects are filled in later.
+The first side only keeps what it is told, so what it has at hand is read as a whole before any of it is told.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from msgspec import Struct, field
 
 from shim.model import StreamError, TextDelta, ToolCallDelta
 from shim.model.caps import DEFAULT_CAPS, Caps
-from shim.wire.bodies import tell_one_by_one
 
 if TYPE_CHECKING:
     from shim.calls import CallDecoder, Codec
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shim.wire.bodies import Listener
 
 _PIECES = frozenset({TextDelta, ToolCallDelta})  # which need nothing noted, and after which nothing is over
+_AT_ONCE = 64  # payloads that are read as a whole
 
 
 class Noted(Struct, kw_only=True):
@@ -34,21 +35,22 @@ class Noted(Struct, kw_only=True):
         body: of an answer that was read whole, and no error; None where there was none.
         response: what was made of the body.
         caps: of the stream.
-        read: each payload of the stream, and the events that were made of it.
+        payloads: of the stream, as far as they were read.
+        told: what was made of each: the one event of a mere piece, or a list of events.
     """
 
     codec: Codec
     body: bytes | None = None
     response: ModelResponse | None = None
     caps: Caps = DEFAULT_CAPS
-    read: list[tuple[bytes, list[StreamEvent]]] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+    told: list[StreamEvent | list[StreamEvent]] = field(default_factory=list)
 
-    def without_error(self) -> list[tuple[bytes, list[StreamEvent]]]:
-        """The payloads up to the error that ended the stream; nothing was made of those behind it."""
-        last = next((place for place in reversed(range(len(self.read))) if self.read[place][1]), None)
-        if last is not None and isinstance(self.read[last][1][-1], StreamError):
-            return self.read[:last]
-        return self.read
+    def without_error(self) -> int:
+        """How many payloads come before the error that ended the stream; nothing was made of those behind it."""
+        last = next((place for place in reversed(range(len(self.told))) if self.told[place]), 0)
+        events = self.told[last] if self.told else None
+        return last if isinstance(events, list) and events and isinstance(events[-1], StreamError) else len(self.told)
 
 
 class NotingCodec:
@@ -94,33 +96,43 @@ class RecallingCodec:
     def StreamDecoder(self, *, caps: Caps = DEFAULT_CAPS) -> CallDecoder:  # noqa: N802 - as the codec's class is called
         """Make the reader of the stream; under other caps it is the codec's."""
         noted = self._noted
-        return _RecallingDecoder(noted) if noted.read and noted.caps == caps else noted.codec.StreamDecoder(caps=caps)
+        return _RecallingDecoder(noted) if noted.told and noted.caps == caps else noted.codec.StreamDecoder(caps=caps)
 
 
 class _NotingDecoder:
     """The codec's decoder, whose payloads and events are noted."""
 
-    __slots__ = ("_decoder", "_feed", "_note", "_piece")
+    __slots__ = ("_decoder", "_noted")
 
     def __init__(self, noted: Noted) -> None:
         self._decoder = noted.codec.StreamDecoder(caps=noted.caps)
-        self._feed = self._decoder.feed
-        self._piece = self._decoder.piece
-        self._note = noted.read.append
+        self._noted = noted
 
     def feed(self, payload: bytes) -> list[StreamEvent]:
-        events = self._feed(payload)
-        self._note((payload, events))
+        events = self._decoder.feed(payload)
+        self._noted.payloads.append(payload)
+        self._noted.told.append(events[0] if len(events) == 1 and type(events[0]) in _PIECES else events)
         return events
 
     def piece(self, payload: bytes) -> StreamEvent | None:
-        event = self._piece(payload)
+        event = self._decoder.piece(payload)
         if event is not None:
-            self._note((payload, [event]))
+            self._noted.payloads.append(payload)
+            self._noted.told.append(event)
         return event
 
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
-        tell_one_by_one(self, payloads, listener=listener)
+        ahead = _Ahead()
+        at_hand = payloads[-_AT_ONCE:]
+        self._decoder.tell_pieces(at_hand, ahead)
+        if not ahead.events:
+            return
+        taken = len(ahead.events)
+        self._noted.payloads += reversed(payloads[len(payloads) - taken :])
+        self._noted.told += ahead.events
+        del payloads[len(payloads) - taken :]
+        for event in ahead.events:
+            listener.on_event(event)
 
     def finish(self) -> list[StreamEvent]:
         return self._decoder.finish()
@@ -134,38 +146,60 @@ class _NotingDecoder:
         return self._decoder.ended
 
 
+class _Ahead:
+    """Keeps what a decoder tells."""
+
+    over = False
+
+    def __init__(self) -> None:
+        self.events: list[StreamEvent] = []
+        self.on_event = self.events.append
+
+
 class _RecallingDecoder:
     """Gives what was noted for as long as it is given what was noted; then it is the codec's decoder."""
 
-    __slots__ = ("_decoder", "_noted", "_reached", "_read")
+    __slots__ = ("_decoder", "_end", "_noted", "_payloads", "_reached", "_told")
 
     def __init__(self, noted: Noted) -> None:
         self._noted = noted
-        self._read = noted.without_error()
+        self._payloads = noted.payloads
+        self._told = noted.told
+        self._end = noted.without_error()
         self._reached = 0  # payloads that both have given
         self._decoder: CallDecoder | None = None
 
     def feed(self, payload: bytes) -> list[StreamEvent]:
         reached = self._reached
-        if self._decoder is None and reached < len(self._read):
-            noted, events = self._read[reached]
-            if noted == payload:
-                self._reached = reached + 1
-                return events
+        if self._decoder is None and reached < self._end and self._payloads[reached] == payload:
+            self._reached = reached + 1
+            told = self._told[reached]
+            return told if isinstance(told, list) else [told]
         return self._own().feed(payload)
 
     def piece(self, payload: bytes) -> StreamEvent | None:
         if self._decoder is not None:
             return self._decoder.piece(payload)
-        if self._reached < len(self._read):
-            noted, events = self._read[self._reached]
-            if noted == payload and len(events) == 1 and type(events[0]) in _PIECES:
-                self._reached += 1
-                return events[0]
+        reached = self._reached
+        if reached < self._end and self._payloads[reached] == payload:
+            told = self._told[reached]
+            if not isinstance(told, list):
+                self._reached = reached + 1
+                return told
         return None
 
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
-        tell_one_by_one(self, payloads, listener=listener)
+        if self._decoder is not None:
+            self._decoder.tell_pieces(payloads, listener)
+            return
+        on_event, noted, made = listener.on_event, self._payloads, self._told
+        for reached in range(self._reached, min(self._end, self._reached + len(payloads))):
+            told = made[reached]
+            if isinstance(told, list) or noted[reached] != payloads[-1] or listener.over:
+                return
+            payloads.pop()
+            self._reached = reached + 1
+            on_event(told)
 
     def finish(self) -> list[StreamEvent]:
         return self._own().finish()
@@ -183,6 +217,6 @@ class _RecallingDecoder:
         decoder = self._decoder
         if decoder is None:
             decoder = self._decoder = self._noted.codec.StreamDecoder(caps=self._noted.caps)
-            for payload, _events in self._read[: self._reached]:
+            for payload in self._payloads[: self._reached]:
                 decoder.feed(payload)
         return decoder

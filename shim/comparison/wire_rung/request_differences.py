@@ -111,8 +111,6 @@ def _headers(control: Sent, candidate: Sent) -> Iterator[Mismatch]:
     parted = [name for name, value in first.items() if second.get(name) != value]
     for name in sorted(parted + [name for name in second if name not in first]):
         row = header_form(name)
-        if row is not None and row.form is None:
-            continue
         pair = Difference(f"header.{name}", *(_form(each.get(name), row) for each in (first, second)))
         if pair.control != pair.candidate and not _is_hidden(pair) and _can_be_judged(pair, candidate, name=name):
             yield _mismatch(pair, rule="wire.header")
@@ -124,11 +122,14 @@ def _can_be_judged(pair: Difference, candidate: Sent, *, name: str) -> bool:
 
 
 def _by_name(headers: Headers) -> dict[str, str]:
-    """The fields by name in lower case, the values of a repeated one joined by a comma (RFC 9110 5.3)."""
+    """Those that are compared, by name in lower case, the values of a repeated one joined by a comma (RFC 9110 5.3)."""
     told: dict[str, str] = {}
     for name, value in headers:
-        lowered, said = name.lower(), value.strip()
-        told[lowered] = f"{told[lowered]}, {said}" if lowered in told else said
+        lowered = name.lower()
+        row = header_form(lowered)
+        if row is None or row.form is not None:
+            said = value.strip()
+            told[lowered] = f"{told[lowered]}, {said}" if lowered in told else said
     return told
 
 

@@ -18,9 +18,16 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _read_string = msgspec.json.Decoder(str).decode
 _read_short = msgspec.json.Decoder(ShortText).decode
 _read_strings = msgspec.json.Decoder(list[ShortText]).decode  # what is longer is to be counted
-_read_paddings = msgspec.json.Decoder(list[str]).decode
 _PADDING = b'"obfuscation":'
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+class _Padded(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    words: ShortText
+    padding: str
+
+
+_read_padded = msgspec.json.Decoder(list[_Padded]).decode
 
 
 class Frame:
@@ -34,6 +41,10 @@ class Frame:
         self._words = slice(len(before), -len(after))  # nothing of a payload that is shorter than both
         self._between = b"%b\n%b" % (after, before)
 
+    def may_hold(self, payload: bytes) -> bool:
+        """Whether a payload begins and ends as the frame does."""
+        return payload.startswith(self._before) and payload.endswith(self._after)
+
     def words_of_one(self, payload: bytes) -> str:
         """The words of one payload; "" where it is not in the frame, or has none."""
         if payload.startswith(self._before) and payload.endswith(self._after):
@@ -45,8 +56,6 @@ class Frame:
 
     def words_of(self, payloads: list[bytes]) -> list[str]:
         """The words of each of these payloads; empty where any is not surely in the frame."""
-        if not (payloads[-1].startswith(self._before) and payloads[-1].endswith(self._after)):
-            return []  # as most that are not: all have something of their own
         place = self._words
         literals = [payload[place] for payload in payloads]
         if self._before + self._between.join(literals) + self._after != b"\n".join(payloads):
@@ -83,10 +92,9 @@ class PaddedFrame(Frame):
             return ""
 
     def _strings_of(self, literals: list[bytes]) -> list[str]:
-        pairs = [literal.partition(self._to_padding) for literal in literals]
-        if len(_read_paddings(b"[%b]" % b",\n".join([padding for _, _, padding in pairs]))) != len(literals):
-            return []
-        return super()._strings_of([words for words, _, _ in pairs])
+        # The padding's name stands in quotes, so it is not found within a string, where those are escaped.
+        pairs = b"],\n[".join(literals).replace(self._to_padding, b",")
+        return [each.words for each in _read_padded(b"[[%b]]" % pairs)]
 
 
 def frame_of(payload: bytes, words: str, *, name: bytes) -> Frame | None:

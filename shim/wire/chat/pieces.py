@@ -81,8 +81,10 @@ class _Framed(ABC):
 
     def _words_in_frame(self, frame: Frame, payloads: list[bytes], *, most: int) -> list[str]:
         """The words of the first of these payloads, which stand last: of as many as are tried, if all are in the frame."""
-        size = min(len(payloads), most, self._at_once)
-        words = frame.words_of(payloads[-size:])
+        size = min(len(payloads), most, self._at_once) if frame.may_hold(payloads[-1]) else 0
+        while size > 1 and not frame.may_hold(payloads[-size]):  # the end of the stream, which has something of its own
+            size -= 1
+        words = frame.words_of(payloads[-size:]) if size else []
         if words:
             self._at_once = min(2 * self._at_once, _MOST_AT_ONCE)
         else:
