@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from msgspec import Struct
@@ -214,7 +214,7 @@ class Call:
 class StreamCall(Call):
     """A request answered as a stream."""
 
-    __slots__ = ("_aborted", "_decoder", "_end", "_late", "_owed", "on_event")
+    __slots__ = ("_aborted", "_decoder", "_end", "_late", "_owed", "on_event", "on_events")
 
     wants_whole: ClassVar[bool] = False
 
@@ -228,10 +228,12 @@ class StreamCall(Call):
         api_key: str | Secret,
         extra_headers: object = None,
         caps: Caps = DEFAULT_CAPS,
+        on_events: Callable[[list[StreamEvent]], object] | None = None,
     ) -> None:
         check_callback("on_event", on_event)
         super().__init__(handle, on_completion, codec=codec, api_key=api_key, extra_headers=extra_headers)
         self.on_event = on_event
+        self.on_events = on_events  # as `shim.wire.bodies.Listener` has it
         self._decoder = codec.StreamDecoder(caps=caps)
         self._end: ModelResponse | ProviderError | None = None
         # Read, and not yet delivered: an interrupt came between. None nearly always: an empty one is as large as for sixty.

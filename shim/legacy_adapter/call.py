@@ -47,7 +47,9 @@ def letter_callback(call: StreamCall) -> Callable[[list[bytes]], None]:
     """Make the same of payloads that came together, for a call whose events are only kept: they are read as a whole."""
 
     def on_payloads(payloads: list[bytes]) -> None:
-        call.feed_all([each for each in reversed(payloads) if len(each) >= _DONE_BYTES or each not in _CUT_DONE])
+        if min(map(len, payloads)) < _DONE_BYTES:
+            payloads = [each for each in payloads if each not in _CUT_DONE]
+        call.feed_all(payloads[::-1])
         if call.failed and not call.over:
             raise StreamEndedSignal
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from legacy_openai import HttpCompletion, MultiClient
     from legacy_openai.http_request import HttpRequest
     from legacy_openai.mailbox import Letter
+    from shim.model import StreamEvent
     from shim.model.caps import Caps
 
 
@@ -83,14 +84,14 @@ class RepeatedRequest:
             yield b"".join(lines)
 
     def run(
-        self, on_event: OnEvent | None = None, *, codec: Codec | None = None, only_keeps: bool = False
+        self, on_event: OnEvent | None = None, *, codec: Codec | None = None, keep: list[StreamEvent] | None = None
     ) -> Completion:
         """Send it and read the answer to its end; blocks as long as the session does.
 
         Args:
-            on_event: gets the events as they are read; given exactly where the request asks for a stream.
+            on_event: gets the events as they are read; it or `keep` is given exactly where the request asks for a stream.
             codec: reads this answer; one that does as `codec` does.
-            only_keeps: `on_event` does nothing but keep what it is told: it neither raises nor closes the provider.
+            keep: where the events go in place of that, several at once.
 
         Raises:
             UnsupportedFeatureError: the session has got what the legacy client cannot honour.
@@ -100,23 +101,34 @@ class RepeatedRequest:
         if client._closed:  # noqa: SLF001 - it has no public way to be asked
             raise ProviderClosedError(f"provider {self._name!r}")
         check_session(self._session)
-        call, stream_cb = self._call(on_event, codec or self.codec, together=only_keeps)
+        call, stream_cb = self._call(on_event, codec or self.codec, keep=keep)
         transfer = Transfer(next(client._ids), self._http)  # noqa: SLF001 - as its `add_request` does
         call.handle.id = transfer.request_id
         ended: list[HttpCompletion] = []
         entry = Entry(transfer, stream_cb=stream_cb, completion_cb=ended.append, logger=None)
         client._entries[transfer.request_id] = entry  # noqa: SLF001 - as its `add_request` does
-        mailbox: Any = self._together if only_keeps else self._one_by_one  # the client asks one for `post` alone
+        mailbox: Any = self._one_by_one if keep is None else self._together  # the client asks one for `post` alone
         transfer.run(client._session, mailbox)  # noqa: SLF001 - as its threads do
         return self._concluded(EndedCall(call, self._taken(entry)))
 
-    def _call(self, on_event: OnEvent | None, codec: Codec, *, together: bool) -> tuple[Call, Any]:
+    def _call(self, on_event: OnEvent | None, codec: Codec, *, keep: list[StreamEvent] | None) -> tuple[Call, Any]:
         """The call, and what the client calls back with payloads."""
-        handle, secret = RequestHandle(self._name, 0), self._secret
+        handle, secret, caps = RequestHandle(self._name, 0), self._secret, self._caps
+        if keep is not None:
+            call = StreamCall(
+                handle,
+                _ignore,
+                on_event=keep.append,
+                on_events=keep.extend,
+                codec=codec,
+                api_key=secret,
+                caps=caps,
+            )
+            return call, letter_callback(call)
         if on_event is None:
             return Call(handle, _ignore, codec=codec, api_key=secret), None
-        call = StreamCall(handle, _ignore, on_event=on_event, codec=codec, api_key=secret, caps=self._caps)
-        return call, letter_callback(call) if together else stream_callback(call)
+        call = StreamCall(handle, _ignore, on_event=on_event, codec=codec, api_key=secret, caps=caps)
+        return call, stream_callback(call)
 
     def _taken(self, entry: Entry) -> HttpCompletion:
         """The completion of a request that has ended, out of those that wait for `info_read`."""

@@ -132,10 +132,10 @@ def _says_no_more(request: ModelRequest) -> bool:
 
 
 def _check_fields(request: ModelRequest) -> None:
-    for (field, (kinds, remedy)), value in zip(_FIELDS.items(), _look(request), strict=True):
-        if value is UNSET or (value is None and field not in _NEVER_NONE):
-            continue
-        _check_kind(field, value, kinds=kinds, remedy=remedy)
+    for field, value in [each for each in zip(_FIELDS, _look(request), strict=True) if each[1] is not UNSET]:
+        if value is not None or field in _NEVER_NONE:
+            kinds, remedy = _FIELDS[field]
+            _check_kind(field, value, kinds=kinds, remedy=remedy)
     if isinstance(request.reasoning, Reasoning) and not isinstance(
         request.reasoning.effort, (str, UnsetType, type(None))
     ):

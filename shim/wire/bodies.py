@@ -106,16 +106,28 @@ class Decoder(Protocol):
 
 
 class Listener(Protocol):
-    """Who is told the pieces of a stream. `over`: it wants no more."""
+    """Who is told the pieces of a stream.
+
+    Attributes:
+        over: it wants no more.
+        on_event: called with each.
+        on_events: called with several in place of that, where who listens only keeps them: it raises nothing, and is over in
+            none of them. None where they are wanted one by one.
+    """
 
     @property
     def over(self) -> bool:
-        """Asked again after each event."""
+        """See above."""
         ...
 
     @property
     def on_event(self) -> Callable[[StreamEvent], object]:
-        """Called with each."""
+        """See above."""
+        ...
+
+    @property
+    def on_events(self) -> Callable[[list[StreamEvent]], object] | None:
+        """See above."""
         ...
 
 

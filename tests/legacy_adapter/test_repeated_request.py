@@ -76,13 +76,13 @@ def told(completion: Completion | None) -> Any:
     )
 
 
-def repeated(
-    provider: LegacyProvider, *, stream: bool, only_keeps: bool = False
-) -> tuple[Completion, list[StreamEvent]]:
+def repeated(provider: LegacyProvider, *, stream: bool, keeps: bool = False) -> tuple[Completion, list[StreamEvent]]:
     """The request made in this thread."""
     events: list[StreamEvent] = []
     request = provider.repeated(HELLO, stream=stream)
-    return request.run(events.append if stream else None, only_keeps=only_keeps), events
+    if stream and keeps:
+        return request.run(keep=events), events
+    return request.run(events.append if stream else None), events
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -92,8 +92,8 @@ def test_it_is_answered_as_one_that_is_started(name: str, session: requests.Sess
     for stream in (True, False):
         heard = start(provider, stream=stream)
         drive(provider, heard.completions.copy)
-        for only_keeps in (False, True):
-            completion, events = repeated(provider, stream=stream, only_keeps=only_keeps)
+        for keeps in (False, True):
+            completion, events = repeated(provider, stream=stream, keeps=keeps)
             assert told(completion) == told(heard.completions[0])
             assert list(map(str, events)) == list(map(str, heard.events))
 

@@ -16,4 +16,5 @@ class ToldPieces:
     def __init__(self) -> None:
         self.events: list[StreamEvent] = []
         self.on_event: Callable[[StreamEvent], object] = self.events.append
+        self.on_events: Callable[[list[StreamEvent]], object] | None = None
         self.over = False

@@ -134,7 +134,7 @@ def _call(codec: Any, events: list[StreamEvent] | None) -> Call:
     handle = RequestHandle(CodecReader.name, 0)
     if events is None:
         return Call(handle, _ignore, codec=codec, api_key=_SECRET)
-    return StreamCall(handle, _ignore, on_event=events.append, codec=codec, api_key=_SECRET)
+    return StreamCall(handle, _ignore, on_event=events.append, on_events=events.extend, codec=codec, api_key=_SECRET)
 
 
 def _fault(broken: Break) -> AnswerFault:

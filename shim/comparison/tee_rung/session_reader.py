@@ -67,9 +67,9 @@ class _Repeated(Protocol):
     codec: Codec
 
     def run(
-        self, on_event: OnEvent | None = None, *, codec: Codec | None = None, only_keeps: bool = False
+        self, on_event: OnEvent | None = None, *, codec: Codec | None = None, keep: list[StreamEvent] | None = None
     ) -> Completion:
-        """Make it, and read the answer to its end, by a codec that does as its own does."""
+        """Make it, and read the answer to its end, by a codec that does as its own does; the events of a stream are kept."""
         ...
 
     def joined(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
@@ -171,7 +171,7 @@ class SessionReader:
         several = len(answer.pieces) > 1
         self._desk.lay_only(replace(answer, pieces=tuple(request.joined(answer.pieces))) if several else answer)
         codec = NotingCodec(request.codec)
-        replay.completion = request.run(replay.events.append if stream else None, codec=codec, only_keeps=True)
+        replay.completion = request.run(keep=replay.events if stream else None, codec=codec)
         replay.noted = codec.noted
         if not self._desk.lay_only(None):
             raise UnreadableExchangeError(f"{self.name} {_NOT_ASKED}")

@@ -11,7 +11,8 @@ The first side only keeps what it is told, so what it has at hand is read as a w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
@@ -19,6 +20,8 @@ from shim.model import StreamError, TextDelta, ToolCallDelta
 from shim.model.caps import DEFAULT_CAPS, Caps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shim.calls import CallDecoder, Codec
     from shim.model import ModelResponse, StreamEvent
     from shim.wire.bodies import Listener
@@ -37,6 +40,7 @@ class Noted(Struct, kw_only=True):
         caps: of the stream.
         payloads: of the stream, as far as they were read.
         told: what was made of each: the one event of a mere piece, or a list of events.
+        others: the places of those lists.
     """
 
     codec: Codec
@@ -45,6 +49,7 @@ class Noted(Struct, kw_only=True):
     caps: Caps = DEFAULT_CAPS
     payloads: list[bytes] = field(default_factory=list)
     told: list[StreamEvent | list[StreamEvent]] = field(default_factory=list)
+    others: list[int] = field(default_factory=list)
 
     def without_error(self) -> int:
         """How many payloads come before the error that ended the stream; nothing was made of those behind it."""
@@ -109,9 +114,13 @@ class _NotingDecoder:
         self._noted = noted
 
     def feed(self, payload: bytes) -> list[StreamEvent]:
-        events = self._decoder.feed(payload)
-        self._noted.payloads.append(payload)
-        self._noted.told.append(events[0] if len(events) == 1 and type(events[0]) in _PIECES else events)
+        events, noted = self._decoder.feed(payload), self._noted
+        noted.payloads.append(payload)
+        if len(events) == 1 and type(events[0]) in _PIECES:
+            noted.told.append(events[0])
+        else:
+            noted.others.append(len(noted.told))
+            noted.told.append(events)
         return events
 
     def piece(self, payload: bytes) -> StreamEvent | None:
@@ -131,6 +140,9 @@ class _NotingDecoder:
         self._noted.payloads += reversed(payloads[len(payloads) - taken :])
         self._noted.told += ahead.events
         del payloads[len(payloads) - taken :]
+        if listener.on_events is not None:
+            listener.on_events(ahead.events)
+            return
         for event in ahead.events:
             listener.on_event(event)
 
@@ -153,7 +165,7 @@ class _Ahead:
 
     def __init__(self) -> None:
         self.events: list[StreamEvent] = []
-        self.on_event = self.events.append
+        self.on_event, self.on_events = self.events.append, self.events.extend
 
 
 class _RecallingDecoder:
@@ -192,6 +204,8 @@ class _RecallingDecoder:
         if self._decoder is not None:
             self._decoder.tell_pieces(payloads, listener)
             return
+        if listener.on_events is not None and self._recall(payloads, listener.on_events):
+            return
         on_event, noted, made = listener.on_event, self._payloads, self._told
         for reached in range(self._reached, min(self._end, self._reached + len(payloads))):
             told = made[reached]
@@ -200,6 +214,22 @@ class _RecallingDecoder:
             payloads.pop()
             self._reached = reached + 1
             on_event(told)
+
+    def _recall(self, payloads: list[bytes], on_events: Callable[[list[Any]], object]) -> bool:
+        """Tell as many pieces as were noted in a row; whether these payloads are those."""
+        reached, others = self._reached, self._noted.others
+        place = bisect_left(others, reached)
+        end = min(self._end, others[place] if place < len(others) else self._end, reached + len(payloads))
+        if end == reached:
+            return True
+        given = payloads[reached - end :]
+        given.reverse()
+        if given != self._payloads[reached:end]:
+            return False
+        del payloads[reached - end :]
+        self._reached = end
+        on_events(self._told[reached:end])
+        return True
 
     def finish(self) -> list[StreamEvent]:
         return self._own().finish()

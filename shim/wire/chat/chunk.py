@@ -189,8 +189,13 @@ decode_arguments_chunk = msgspec.json.Decoder(ArgumentsChunk).decode
 
 def typed_head(chunk: Chunk) -> Head:
     """Read what a typed chunk says of the whole response."""
-    told = {"object": chunk.object, "created": chunk.created, "system_fingerprint": chunk.system_fingerprint}
-    extra = {key: value for key, value in told.items() if value is not None}
+    extra: dict[str, Any] = {}
+    if chunk.object is not None:
+        extra["object"] = chunk.object
+    if chunk.created is not None:
+        extra["created"] = chunk.created
+    if chunk.system_fingerprint is not None:
+        extra["system_fingerprint"] = chunk.system_fingerprint
     return Head(chunk.id or "", chunk.model or "", chunk.usage, chunk.service_tier, extra)
 
 

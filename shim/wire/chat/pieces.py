@@ -153,8 +153,14 @@ class TextPieces(_Framed):
         return TextDelta(text, 0, choice.index)
 
     def _tell_words(self, words: list[str], payloads: list[bytes], *, listener: Listener) -> bool:
-        choice, on_event = self._framed, listener.on_event
+        choice, on_event, on_events = self._framed, listener.on_event, listener.on_events
         pieces, take = self._texts[choice], payloads.pop
+        if on_events is not None and "" not in words:
+            words.reverse()
+            pieces += words
+            del payloads[-len(words) :]
+            on_events([TextDelta(text, 0, choice) for text in words])
+            return True
         for text in reversed(words):
             if not text:
                 return False

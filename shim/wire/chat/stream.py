@@ -79,6 +79,7 @@ class StreamDecoder:
         "_left",
         "_lenient_left",
         "_model",
+        "_said",
         "_service_tier",
         "_started",
         "_usage",
@@ -93,6 +94,7 @@ class StreamDecoder:
         self._usage: dict[str, Any] | None = None
         self._service_tier: str | None = None
         self._extra = Fields(CHUNK)
+        self._said: dict[str, Any] = {}  # of it, by the last chunk
         self._halves = HalfCharacters()
         self._hot: Pieces | None = None  # after text comes text, nearly always, and after arguments more of them
         self._in_vain = 0
@@ -284,7 +286,9 @@ class StreamDecoder:
         self._service_tier = head.service_tier or self._service_tier
         if head.usage is not None:
             self._usage = with_usage(self._usage, head.usage)
-        self._extra.add(head.extra)
+        if head.extra != self._said or not _GROWING.isdisjoint(head.extra):  # else it changes nothing
+            self._said = head.extra
+            self._extra.add(head.extra)
 
     def _start(self) -> StreamStart:
         self._started = True
