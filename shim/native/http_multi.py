@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 import time
 import weakref
 from collections import deque
@@ -32,13 +31,14 @@ except ModuleNotFoundError as missing:
     ) from None
 
 from shim.fork import never_free
-from shim.native.at_rest import ignore_socket, ignore_timer
+from shim.native.at_rest import call_back_no_more, close_beside
 from shim.native.backpressure import Backpressure
 from shim.native.curl_faults import NO_HEAD, fault_of
 from shim.native.curl_options import connect_ms, options_of, plain_http_proxy
 from shim.native.deliveries import Deliveries
 from shim.native.handles import Handle
 from shim.native.settings import HttpSettings
+from shim.native.shared_connections import SharedConnections
 from shim.native.sockets import Sockets
 from shim.native.time_limits import first_look, is_sent_off, review, waits_for_connection
 from shim.native.timers import Appointments
@@ -47,7 +47,6 @@ from shim.poller import READ
 
 _MOST_IDLE_HANDLES = 64
 _SEGMENTS_A_TURN = 256  # of body, of 16 KiB at most each; the sockets that are left are read in the next turn
-_LOOKUP_SECONDS = 0.2  # how long closing waits for a name lookup that hangs
 
 
 class HttpMulti:
@@ -58,6 +57,7 @@ class HttpMulti:
         self._holds_nothing = False
         self._settings = settings
         self._options = options_of(settings, curl=pycurl, ca_file=certifi.where())
+        self._shared = SharedConnections(self._options[pycurl.CAINFO], settings=settings, curl=pycurl)
         self._sockets = Sockets(plain=settings.plain_fdset, queued=settings.max_connections > 0)
         self._active: dict[Any, Handle] = {}
         self._fresh: list[Transfer] = []
@@ -157,7 +157,8 @@ class HttpMulti:
 
     def _make_handle(self) -> Handle:
         touched, full = self._deliveries.touched, self._backpressure.full
-        return Handle(self._options, curl=pycurl, made=self._sockets.made, touched=touched, full=full)
+        made, shared = self._sockets.made, self._shared
+        return Handle(self._options, curl=pycurl, made=made, touched=touched, full=full, shared=shared)
 
     def wake(self) -> None:
         """Make the descriptor readable until the next `perform()`."""
@@ -180,6 +181,8 @@ class HttpMulti:
 
     def cancel(self, transfer: Transfer) -> None:
         """Stop a transfer at once, wherever it is; nothing more is delivered of it."""
+        if transfer.easy is not None:
+            self._shared.heed_silence(transfer, time.monotonic())
         receiver, transfer.receiver = transfer.receiver, None
         transfer.segments, transfer.is_behind = [], False
         if transfer.easy is not None:
@@ -233,9 +236,12 @@ class HttpMulti:
                 self.cancel(handle.transfer)
         for pending in (self._fresh, self._ready, self._looked_at):
             pending.clear()
-        for each in (self._backpressure, self._deliveries, self._appointments):
+        for each in (self._backpressure, self._deliveries, self._appointments, self._shared):
             each.clear()
-        self._close_multi()
+        if self._lookup_abandoned:
+            close_beside(self._multi, curl=pycurl)
+        else:
+            self._multi.close()
         for idle in self._idle:
             idle.easy.close()
         self._idle.clear()
@@ -251,25 +257,14 @@ class HttpMulti:
             return
         self._holds_nothing = True
         never_free(self._multi, *self._active)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, ignore_socket)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, ignore_timer)
+        call_back_no_more(self._multi, curl=pycurl)
         for handle in self._active.values():
             handle.rest()
         for each in (self._active, self._fresh, self._ready, self._looked_at, self._idle):
             each.clear()
-        for one in (self._backpressure, self._deliveries, self._appointments):
+        for one in (self._backpressure, self._deliveries, self._appointments, self._shared):
             one.clear()
         self._sockets.forget()
-
-    def _close_multi(self) -> None:
-        """Libcurl waits for a name lookup to end, however long that hangs; such a wait is left to a thread that ends with it."""
-        if not self._lookup_abandoned:
-            self._multi.close()
-            return
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, ignore_socket)
-        closing = threading.Thread(target=self._multi.close, name="shim-native-lookup", daemon=True)
-        closing.start()
-        closing.join(_LOOKUP_SECONDS)
 
     def _move(self) -> None:
         ready = self._ready  # those of an earlier turn first: epoll would name the same ones again
@@ -349,6 +344,7 @@ class HttpMulti:
             if isinstance(outcome, TransferFault):
                 # Over HTTP/2 libcurl would keep its connection, dead as that may be, and put the next request on it.
                 self._active[transfer.easy].forbid_reuse()
+                self._shared.heed_silence(transfer, now)
                 self._end(transfer, outcome)
                 continue
             self._appointments.make(outcome, transfer)
@@ -383,6 +379,7 @@ class HttpMulti:
             self._lookup_abandoned = True
         if transfer.held is not None:
             self._backpressure.let_go(transfer)
+        self._shared.leave(transfer)
         self._multi.remove_handle(easy)
         transfer.let_go()
         handle.rest()

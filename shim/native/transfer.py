@@ -76,6 +76,23 @@ class Receiver(Protocol):
         ...
 
 
+class SharedConnection:
+    """A connection that several transfers may be on.
+
+    Attributes:
+        ca_file: how its requests name the certificates.
+        streams: how many are on it.
+        heard: when it last brought something for one of them, monotonic seconds.
+    """
+
+    __slots__ = ("ca_file", "heard", "streams")
+
+    def __init__(self, ca_file: str) -> None:
+        self.ca_file = ca_file
+        self.streams = 0
+        self.heard = 0.0
+
+
 class Transfer:
     """One exchange under way.
 
@@ -93,6 +110,7 @@ class Transfer:
         is_behind: its receiver has not delivered all it was given, and is called again.
         started: when libcurl first had it; its own times count from there.
         since: the last sign of life.
+        connection, ends: the one it is or was on, where others may be too, and what that is known by while it is on it.
         easy, segments, looked_up, shares, alone, taken, started_over: the handle, what waits to be delivered, whether the lookup
             of its name has begun, whether others may be on its connection (HTTP/2), whether it makes one of its own, how much
             was taken when last asked, whether it was lost on a dead connection once; `HttpMulti`'s own.
@@ -103,8 +121,10 @@ class Transfer:
         "alone",
         "body",
         "connect_limit",
+        "connection",
         "easy",
         "end_by",
+        "ends",
         "first_byte",
         "head",
         "headers",
@@ -135,6 +155,8 @@ class Transfer:
         self.patience = patience
         self.connect_limit = self.end_by = math.inf
         self.easy: Any = None
+        self.connection: SharedConnection | None = None
+        self.ends: tuple[str, str, int, int] | None = None
         self.held: int | None = None
         self.is_behind = self.is_paused = self.is_slowed = False
         self.looked_up = False

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from shim.native.handles import PAUSE_RECEIVING, Handle
+from shim.native.settings import HttpSettings
+from shim.native.shared_connections import SharedConnections
 from shim.native.transfer import HttpRequest, Transfer
 from tests.native.recording import Recorder
 
@@ -53,7 +55,14 @@ def handle_of(curl: StandIn) -> Handle:
 
 def new_handle(curl: StandIn, *, full: list[Transfer] | None = None) -> Handle:
     """A handle that is told now what never changes."""
-    return Handle({}, curl=curl, made=lambda _fd, _purpose: 0, touched=deque(), full=[] if full is None else full)
+    return Handle(
+        {},
+        curl=curl,
+        made=lambda _fd, _purpose: 0,
+        touched=deque(),
+        full=[] if full is None else full,
+        shared=SharedConnections("ca.pem", settings=HttpSettings(), curl=curl),
+    )
 
 
 def transfer_of(body: bytes = b"") -> Transfer:
@@ -87,6 +96,7 @@ def test_a_like_request_costs_no_option(curl: StandIn) -> None:
         "HTTPHEADER",
         "POSTFIELDSIZE",
         "CONNECTTIMEOUT_MS",
+        "CAINFO",
     }
     handle.rest()
     curl.told.clear()
