@@ -64,8 +64,14 @@ PLACES: dict[tuple[type, str], list[Callable[[Any], ModelRequest]]] = {
         lambda fields: said(ReasoningPart("hm", extra=fields), TextPart("a")),
         lambda fields: said(ReasoningPart("hm", wire_field="thinking", extra=fields), TextPart("a")),
         lambda fields: said(ReasoningPart("hm", wire_field="reasoning_content", extra=fields), TextPart("a")),
+        lambda fields: said(ReasoningPart("hm", wire_field="content", extra=fields), TextPart("a")),
     ],
-    (ToolCallPart, "extra"): [lambda fields: said(ToolCallPart("call_1", "look", "{}", extra=fields))],
+    (ToolCallPart, "extra"): [
+        lambda fields: said(ToolCallPart("call_1", "look", "{}", extra=fields)),
+        lambda fields: said(ToolCallPart("call_1", "look", "{}", kind="custom", extra=fields)),
+        lambda fields: said(ToolCallPart("", "look", "{}", kind="function_call", extra=fields)),
+        lambda fields: said(ToolCallPart("call_1", "", "{}", kind="shell_call", data={"type": "s"}, extra=fields)),
+    ],
     (ToolCallPart, "data"): [lambda fields: said(ToolCallPart("call_1", "look", "{}", data=fields))],
     (OpaquePart, "data"): [
         lambda fields: said(OpaquePart("video", fields), role="user"),
@@ -80,8 +86,8 @@ PLACES: dict[tuple[type, str], list[Callable[[Any], ModelRequest]]] = {
     (ModelRequest, "logit_bias"): [lambda fields: asked(logit_bias=fields)],
     (ModelRequest, "extra_body"): [lambda fields: asked(extra_body=fields)],
 }
-# Places whose value an API leaves out, as a part of an answer that it does not take back.
-NOT_SENT = {(ReasoningPart, "extra"), (ToolCallPart, "data")}
+# Places whose value an API leaves out: the item of a call that Chat Completions has in its own words.
+NOT_SENT = {(ToolCallPart, "data")}
 
 
 def nested() -> dict[str, Any]:

@@ -16,7 +16,14 @@ from shim.model.parts import ToolCallKind
 from shim.wire.capping import ShortText
 from shim.wire.chat.content import content_blocks
 from shim.wire.chat.response import BODY_FIELDS, further_of_choice, further_of_message, message_of
-from shim.wire.chat.vocabulary import call_kind, further_of_call, raw_finish_reason, reasoning_of, usage_of
+from shim.wire.chat.vocabulary import (
+    call_kind,
+    further_of_call,
+    further_of_function_call,
+    raw_finish_reason,
+    reasoning_of,
+    usage_of,
+)
 from shim.wire.json_text import HalfCharacters, without_halves
 from shim.wire.lenient import Kinds, arguments_of, dicts_in, index_of, text_of, unmodelled, words_in
 
@@ -261,9 +268,12 @@ def _lenient_piece(choice: dict[str, Any], position: int) -> Piece:
 def _lenient_calls(delta: dict[str, Any]) -> list[CallPiece]:
     pieces = [_lenient_call(call) for call in dicts_in(delta.get("tool_calls"))]
     legacy = delta.get("function_call")
-    if isinstance(legacy, dict) and (legacy.get("name") or legacy.get("arguments")):
-        name, arguments = text_of(legacy.get("name")), arguments_of(legacy.get("arguments"))
-        pieces.append(CallPiece(None, "", name, arguments, "function_call"))
+    if not isinstance(legacy, dict):
+        return pieces
+    name, arguments = text_of(legacy.get("name")), arguments_of(legacy.get("arguments"))
+    extra = further_of_function_call(legacy)
+    if legacy.get("name") or legacy.get("arguments") or extra:
+        pieces.append(CallPiece(None, "", name, arguments, "function_call", extra))
     return pieces
 
 

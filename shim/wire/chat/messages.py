@@ -106,7 +106,8 @@ def _add_call(part: ToolCallPart, *, body: dict[str, Any], calls: list[dict[str,
     elif part.kind == "function_call":
         if "function_call" in body:
             raise unsupported(place, "a message holds one function_call; make the calls of kind 'function'")
-        body["function_call"] = {"name": part.name, "arguments": part.arguments}
+        named = {"name": part.name, "arguments": part.arguments}
+        body["function_call"] = merged(named, _without_item(part.extra))
     else:
         raise unsupported(place, f"leave the {part.kind} out, or use the Responses API, whose item it is")
 
@@ -123,11 +124,16 @@ def _call(part: ToolCallPart, named: dict[str, Any]) -> dict[str, Any]:
 def _add_reasoning(part: ReasoningPart, *, body: dict[str, Any], content: list[Part], place: str) -> None:
     if part.wire_field is None:
         raise unsupported(place, "leave the reasoning part out, or use the Responses API, which takes it back")
+    extra = _without_item(part.extra)
     if part.wire_field == "content":
+        if not extra:
+            raise unsupported(f"{place}.extra", "give the content block there that the reasoning is")
         content.append(OpaquePart(str(part.extra.get("type")), part.extra))
     elif part.wire_field == "thinking":
         block = {"type": "thinking", "thinking": [{"type": "text", "text": part.text}]}
-        content.append(OpaquePart("thinking", merged(block, part.extra)))
+        content.append(OpaquePart("thinking", merged(block, extra)))
+    elif extra:
+        raise unsupported(f"{place}.extra", f"leave it out: {part.wire_field} is a plain text there")
     else:
         body[part.wire_field] = body.get(part.wire_field, "") + part.text
 

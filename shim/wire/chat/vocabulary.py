@@ -135,6 +135,7 @@ def read_call(call: dict[str, Any]) -> ToolCallPart:
 
 _CALL_KINDS: dict[str, Kinds] = {"id": (str,), "index": (), "type": (), "function": (), "custom": ()}
 _NAMED_KINDS: dict[str, Kinds] = {"name": (str,), "arguments": (), "input": ()}
+_FUNCTION_CALL_KINDS: dict[str, Kinds] = {"name": (str,), "arguments": ()}
 
 
 def further_of_call(call: dict[str, Any]) -> dict[str, Any]:
@@ -152,6 +153,14 @@ def further_of_call(call: dict[str, Any]) -> dict[str, Any]:
 
 def read_function_call(call: Any) -> ToolCallPart | None:
     """Read the field that preceded tool calls; all empty (Snowflake) means there was none."""
-    if not isinstance(call, dict) or not (text_of(call.get("name")) or call.get("arguments")):
+    if not isinstance(call, dict):
         return None
-    return ToolCallPart("", text_of(call.get("name")), arguments_of(call.get("arguments")), kind="function_call")
+    name, extra = text_of(call.get("name")), further_of_function_call(call)
+    if not (name or call.get("arguments") or extra):
+        return None
+    return ToolCallPart("", name, arguments_of(call.get("arguments")), kind="function_call", extra=extra)
+
+
+def further_of_function_call(call: dict[str, Any]) -> dict[str, Any]:
+    """Keep what that field holds beside a name and arguments."""
+    return unmodelled(call, _FUNCTION_CALL_KINDS)

@@ -220,7 +220,7 @@ _BLOCKS: dict[type, Callable[[Any, str], dict[str, Any]]] = {
 
 def _tool_call(part: ToolCallPart, place: str) -> dict[str, Any]:
     if part.data is not None:
-        return part.data
+        return _finished(part.data, part.extra, place=place)
     if part.kind == "function":
         item = {"type": "function_call", "call_id": part.id, "name": part.name, "arguments": part.arguments}
     elif part.kind == "custom":

@@ -315,8 +315,11 @@ def test_a_legacy_function_call() -> None:
     """The field that preceded tool calls is a call without an id, joined and ended like any other."""
     deltas = [{"role": "assistant", "content": None, "function_call": {"name": "look", "arguments": ""}}]
     deltas += [{"function_call": {"arguments": text}} for text in ('{"a"', ":1}")]
+    deltas += [{"function_call": {"arguments": "", "thought_signature": "s"}}, {"function_call": {"signed": "yes"}}]
     events = decode(*(chunk(delta) for delta in deltas), chunk({}, finish="function_call"), DONE)
-    assert response_of(events).tool_calls == (ToolCallPart("", "look", '{"a":1}', kind="function_call"),)
+    further = {"thought_signature": "s", "signed": "yes"}
+    call = ToolCallPart("", "look", '{"a":1}', kind="function_call", extra=further)
+    assert response_of(events).tool_calls == (call,)
     assert response_of(events).finish_reason is FinishReason.TOOL_CALL
     assert response_of(events).choices[0].raw_finish_reason == "function_call"
 

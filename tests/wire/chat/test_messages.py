@@ -88,6 +88,10 @@ BESIDE: dict[str, tuple[Any, dict[str, Any]]] = {
         ToolCallPart("", "look", "{}", kind="function_call"),
         {"function_call": {"name": "look", "arguments": "{}"}},
     ),
+    "function call with extra": (
+        ToolCallPart("", "look", "{}", kind="function_call", extra={"thought_signature": "s", "item": {"id": "fc_1"}}),
+        {"function_call": {"name": "look", "arguments": "{}", "thought_signature": "s"}},
+    ),
     "call with extra": (
         ToolCallPart("call_1", "look", "{}", extra={"extra_content": {"google": {"thought_signature": "s"}}}),
         {"tool_calls": [call_wire(extra_content={"google": {"thought_signature": "s"}})]},
@@ -172,6 +176,22 @@ def test_what_a_refusal_has_further_is_not_lost() -> None:
         one(assistant(RefusalPart("no", {"why": "policy"})))
 
 
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+def test_what_reasoning_has_further_is_not_lost(field: str) -> None:
+    """Reasoning in a field is a plain text there; a further field of its block is named, never dropped."""
+    assert one(assistant(ReasoningPart("hm", wire_field=field, extra={"item": {"id": "rs_1"}})))[field] == "hm"
+    with pytest.raises(
+        UnsupportedFeatureError, match=rf"messages\[0\]\.parts\[0\]\.extra cannot .*{field} is a plain text"
+    ):
+        one(assistant(ReasoningPart("hm", wire_field=field, extra={"signature": "c2ln"})))
+
+
+def test_reasoning_that_is_a_block_has_one() -> None:
+    """Where the block itself is missing that is said, and no empty one is sent."""
+    with pytest.raises(UnsupportedFeatureError, match=r"messages\[0\]\.parts\[0\]\.extra"):
+        one(assistant(ReasoningPart("hm", wire_field="content")))
+
+
 def test_pieces_of_a_refusal_and_of_reasoning_are_joined() -> None:
     """Several refusals, or pieces of reasoning of one field, are one text."""
     reasoning = [ReasoningPart(text, wire_field="reasoning") for text in ("h", "m")]
@@ -182,7 +202,10 @@ def test_pieces_of_a_refusal_and_of_reasoning_are_joined() -> None:
 def test_thinking_is_a_content_block() -> None:
     """Reasoning that came as a block of the content goes back as one, before the text."""
     message = assistant(ReasoningPart("hm", wire_field="thinking"), "hi")
-    assert one(message)["content"] == [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, TEXT_BLOCK]
+    block = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    assert one(message)["content"] == [block, TEXT_BLOCK]
+    signed = ReasoningPart("hm", wire_field="thinking", extra={"signature": "c2ln", "item": {"id": "rs_1"}})
+    assert one(assistant(signed))["content"] == [block | {"signature": "c2ln"}]
 
 
 def test_reasoning_without_a_place_is_refused() -> None:

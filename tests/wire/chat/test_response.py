@@ -122,6 +122,10 @@ MESSAGES: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
         {"function_call": CALL["function"]},
         (ToolCallPart("", "look", '{"deep":true}', kind="function_call"),),
     ),
+    "function call of Gemini": (
+        {"content": None, "function_call": {"name": "look", "arguments": '{"deep":true}', "thought_signature": "s"}},
+        (ToolCallPart("", "look", '{"deep":true}', kind="function_call", extra={"thought_signature": "s"}),),
+    ),
     "reasoning_content": ({"content": "a", "reasoning_content": "hm"}, (thought("reasoning_content"), A)),
     "reasoning": ({"content": "a", "reasoning": "hm"}, (thought("reasoning"), A)),
     "reasoning twice": (

@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from shim.model import (
     FinishReason,
     ItemDelta,
+    Message,
     ModelRequest,
     OpaquePart,
     StreamDone,
@@ -60,6 +62,8 @@ def test_what_waits_is_a_call(kind: str) -> None:
     assert (found.finish_reason, part.complete) == (FinishReason.TOOL_CALL, True)
     following = ModelRequest("m", [user("hi"), found.message])
     assert responses.to_body(following, stream=False)["input"][1:] == [item]
+    further = ModelRequest("m", [user("hi"), Message("assistant", [structs.replace(part, extra={"note": "n"})])])
+    assert responses.to_body(further, stream=False)["input"][1:] == [item | {"note": "n"}]
     with pytest.raises(Exception, match=kind):
         chat.to_body(following, stream=False)
 
