@@ -70,12 +70,10 @@ class Wakeup:
                 os.eventfd_write(self._descriptor, 1)
             self._was_rung = True  # last: what is readable is always going to be heard
 
-    def hear(self) -> bool:
-        """Make it quiet again; return whether its own thread had rung it."""
-        if not self.is_ringing:
-            return False
-        self.quiet()
-        return True
+    def hear(self) -> None:
+        """Make it quiet again, if its own thread has rung it."""
+        if self.is_ringing:
+            self.quiet()
 
     def hear_others(self) -> None:
         """Make it quiet if it was rung from anywhere since; what its own thread rang for, it rings for again."""
