@@ -188,6 +188,8 @@ class ScriptedProvider:
     def perform(self) -> int:
         """Take every step that is due."""
         self._check_process()
+        if self._performing:
+            raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
         now = self._clock()
         self._performing = True
         self._wakeup.hear_others()
@@ -232,8 +234,7 @@ class ScriptedProvider:
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all."""
         self._check_process()
-        chosen = list(self._running) if handle is None else [handle]
-        for each in chosen:
+        for each in list(self._running) if handle is None else [handle]:
             self._stop(each, category=ErrorCategory.CANCELLED, message="the request was cancelled")
         self._update_signal()
 

@@ -322,6 +322,19 @@ def test_an_interrupt_inside_on_event_leaves_and_ends_the_stream() -> None:
         assert completions[0].error.category is ErrorCategory.ABORTED
 
 
+def test_performing_inside_a_callback_is_refused() -> None:
+    """`perform()` inside `on_event` raises there, as on every provider, and its stream alone is aborted."""
+    with ScriptedProvider([text_stream("a"), text_stream("b")]) as provider:
+        completions: list[Completion] = []
+        provider.start_stream(REQUEST, lambda _event: provider.perform(), completions.append)
+        provider.start_stream(REQUEST, lambda _event: None, completions.append)
+        provider.perform()
+        provider.info_read()
+        assert completions[0].error is not None
+        assert isinstance(completions[0].error.__cause__, RuntimeError)
+        assert completions[1].ok
+
+
 def test_closing_calls_every_callback_though_some_raise() -> None:
     """When completions raise inside `close()`, the others are called, the descriptors released, and an exception leaves."""
     called: list[Completion] = []
