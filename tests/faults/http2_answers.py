@@ -54,7 +54,7 @@ class Http2Cell(Struct, frozen=True, kw_only=True):
         opening: sent in the place of the server's first SETTINGS, on a connection of its own; the request is then answered.
         windows: how its request is let in; None is as it comes.
         size: how many bytes that request has beside its words.
-        races: whether libcurl hears of the stream's end or of the connection's first, the system decides.
+        races: what it may come to where the system decides whether libcurl hears of the stream's end or the connection's first.
         harms_next: what is left of it may end the next request too; the one after that has its answer.
     """
 
@@ -68,7 +68,7 @@ class Http2Cell(Struct, frozen=True, kw_only=True):
     opening: bytes | None = None
     windows: Windows | None = None
     size: int = 0
-    races: bool = False
+    races: tuple[str, ...] = ()
     harms_next: bool = False
 
     @property
