@@ -11,16 +11,17 @@ from bench.rollout_load import Count, Row, _count, main, measure, table
 from bench.rollout_scene import Load, Pace
 from shim.testing.scripted import ScriptedProvider, answer
 
-# A dozen changes, each followed within half a second: ten seconds, but not on a machine that is busy.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+# A dozen changes, each followed within half a second: some fifteen seconds. On a machine that is busy a change may take up to
+# the bench's own patience, and what is more is a hang.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 LEGS = ["off", "wire", "tee", "ramp 5", "ramp 25", "kill switch thrown", "kill switch lifted", "ramp 50"]
 
 
 @pytest.fixture(scope="module")
 def measured() -> tuple[list[Row], Count, dict[str, float]]:
-    """Few requests, and a thousand or two that are sent while changes are awaited."""
-    return measure(200, tick=lambda _ended: None, pace=Pace(at_once=2, pause=0.01))
+    """A dozen conversations in each of the large legs, and a thousand or two requests that are sent while changes are awaited."""
+    return measure(600, tick=lambda _ended: None, pace=Pace(at_once=2, pause=0.01))
 
 
 @pytest.mark.slow
@@ -28,7 +29,7 @@ def test_no_request_is_lost_twice_served_or_moved(measured: tuple[list[Row], Cou
     """Through every stage, switch, trip and lost store each request ends once, where it began."""
     rows, count, _ = measured
     assert count.good, count
-    assert count.requests > 200
+    assert count.requests > 600
     assert [row.name for row in rows][: len(LEGS)] == LEGS
 
 
