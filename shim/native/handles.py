@@ -31,6 +31,7 @@ class Handle:
     Args:
         options: told to each handle of a client.
         curl: the module of pycurl.
+        easy: pycurl's, told nothing yet.
         made: libcurl's callback for a new socket.
         touched: where a transfer goes that has received something.
         full: where one goes that takes no more for now, and has libcurl wait.
@@ -48,6 +49,7 @@ class Handle:
         options: Mapping[int, Any],
         *,
         curl: Any,
+        easy: Any,
         made: Callable[[int, int], int],
         touched: deque[Transfer],
         full: list[Transfer],
@@ -61,7 +63,7 @@ class Handle:
         self._is_alone = self._is_last = False
         self._told: _Told = ("", (), -1, False, -1, None, "")  # libcurl's own are another matter: no PIPEWAIT, no proxy
         self.transfer: Transfer | None = None
-        self.easy = easy = curl.Curl()
+        self.easy = easy
         for option, value in options.items():
             easy.setopt(option, value)
         easy.setopt(curl.READFUNCTION, self._on_read)

@@ -30,7 +30,7 @@ except ModuleNotFoundError as missing:
         f"the native provider needs {missing.name}: pip install 'legacy-openai-shim[native]'", name=missing.name
     ) from None
 
-from shim.fork import never_free
+from shim.fork import never_free, of_one_process
 from shim.native.at_rest import call_back_no_more, close_beside
 from shim.native.backpressure import Backpressure
 from shim.native.curl_faults import NO_HEAD, fault_of
@@ -45,6 +45,7 @@ from shim.native.timers import Appointments
 from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
 from shim.poller import READ
 
+_Curl, _CurlMulti = of_one_process(pycurl.Curl), of_one_process(pycurl.CurlMulti)
 _MOST_IDLE_HANDLES = 64
 _SEGMENTS_A_TURN = 256  # of body, of 16 KiB at most each; the sockets that are left are read in the next turn
 
@@ -72,7 +73,7 @@ class HttpMulti:
         self._environment: tuple[str | None] | None = None  # what it says of a proxy, once it was asked in this turn
         self._performing = False
         self._lookup_abandoned = False
-        self._multi: Any = pycurl.CurlMulti()
+        self._multi = _CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._sockets.watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, settings.max_connections)
@@ -158,7 +159,7 @@ class HttpMulti:
     def _make_handle(self) -> Handle:
         touched, full = self._deliveries.touched, self._backpressure.full
         made, shared = self._sockets.made, self._shared
-        return Handle(self._options, curl=pycurl, made=made, touched=touched, full=full, shared=shared)
+        return Handle(self._options, curl=pycurl, easy=_Curl(), made=made, touched=touched, full=full, shared=shared)
 
     def wake(self) -> None:
         """Make the descriptor readable until the next `perform()`."""

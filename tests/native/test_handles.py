@@ -15,17 +15,13 @@ from tests.native.recording import Recorder
 
 
 class StandIn:
-    """Stands for the module of pycurl: an option is its name, and a handle notes what it is told."""
+    """Stands for the module of pycurl, where an option is its name, and for a handle, which notes what it is told."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, Any]] = []
 
     def __getattr__(self, name: str) -> Any:
         return name
-
-    def Curl(self) -> StandIn:  # noqa: N802 - pycurl's name
-        """Be the handle too."""
-        return self
 
     def setopt(self, option: str, value: Any) -> None:
         """Note it."""
@@ -58,6 +54,7 @@ def new_handle(curl: StandIn, *, full: list[Transfer] | None = None) -> Handle:
     return Handle(
         {},
         curl=curl,
+        easy=curl,
         made=lambda _fd, _purpose: 0,
         touched=deque(),
         full=[] if full is None else full,
