@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _TARGET: Final = "tfd:"
 _INODE: Final = "ino:"
@@ -20,6 +20,27 @@ def never_free(*objects: object) -> None:
     """Give objects a reference that nothing takes back, not even the end of the interpreter: their destructors never run."""
     for each in objects:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
+
+
+def of_one_process(kind: Any) -> Any:
+    """A subclass whose objects are freed in the process that made them alone, and stay in any other.
+
+    For what tells a peer when it is freed. Its owner's finalizer may come too late to prevent that: the collector calls those of
+    all that dies together, in any order, and leaves out none that has been given a reference meanwhile.
+    """
+
+    class OfOneProcess(kind):  # type: ignore[misc]  # pycurl ships no types
+        def __init__(self) -> None:
+            super().__init__()
+            self._process = os.getpid()
+
+        def __del__(self) -> None:
+            if os.getpid() != self._process:
+                never_free(self)
+            elif hasattr(kind, "__del__"):  # of pycurl's since 7.49
+                super().__del__()
+
+    return OfOneProcess
 
 
 def close_registered(epoll: int) -> None:

@@ -46,6 +46,8 @@ class Deliveries:
         while touched and left > 0:
             transfer = touched.popleft()
             transfer.since = now
+            if transfer.connection is not None:
+                transfer.connection.heard = now
             if not transfer.status:
                 transfer.read_head()
             segments, receiver = transfer.segments, transfer.receiver

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from shim.native.curl_options import upload_buffer
+from shim.native.shared_connections import SharedConnections
 from shim.native.transfer import HttpRequest, Transfer
 
 PAUSE_RECEIVING: Final = 0x10000001
@@ -19,8 +20,9 @@ _MOST_SEGMENTS: Final = 2048  # of one transfer that wait: a server may send eac
 _NO_LINES: Final[list[bytes]] = []  # of every transfer that is over: these lines are the next one's
 _GO_ON: Final = 0  # what libcurl takes for consent, from its callbacks that ask for it
 
-# The address, its headers, the body's length, PIPEWAIT, the limit to connect, the proxy: what differs between transfers.
-_Told: TypeAlias = tuple[str, object, int, bool, int, "str | None"]
+# The address, its headers, the body's length, PIPEWAIT, the limit to connect, the proxy, the certificates: what differs between
+# transfers.
+_Told: TypeAlias = tuple[str, object, int, bool, int, "str | None", str]
 
 
 class Handle:
@@ -29,34 +31,51 @@ class Handle:
     Args:
         options: told to each handle of a client.
         curl: the module of pycurl.
+        easy: pycurl's, told nothing yet.
         made: libcurl's callback for a new socket.
         touched: where a transfer goes that has received something.
         full: where one goes that takes no more for now, and has libcurl wait.
+        shared: the connections that transfers may share.
 
     Attributes:
         easy: pycurl's.
         transfer: None while it is idle, and nothing is received or sent.
     """
 
-    __slots__ = ("_curl", "_full", "_head", "_is_alone", "_is_last", "_told", "_touched", "easy", "transfer")
+    __slots__ = (
+        "_curl",
+        "_full",
+        "_head",
+        "_is_alone",
+        "_is_asked",
+        "_is_last",
+        "_shared",
+        "_told",
+        "_touched",
+        "easy",
+        "transfer",
+    )
 
     def __init__(
         self,
         options: Mapping[int, Any],
         *,
         curl: Any,
+        easy: Any,
         made: Callable[[int, int], int],
         touched: deque[Transfer],
         full: list[Transfer],
+        shared: SharedConnections,
     ) -> None:
         self._curl = curl
         self._touched = touched
         self._full = full
+        self._shared = shared
         self._head: list[bytes] = []  # libcurl takes 300 KiB of one at most
-        self._is_alone = self._is_last = False
-        self._told: _Told = ("", (), -1, False, -1, None)  # libcurl's own are another matter: no PIPEWAIT, no proxy
+        self._is_alone = self._is_last = self._is_asked = False
+        self._told: _Told = ("", (), -1, False, -1, None, "")  # libcurl's own are another matter: no PIPEWAIT, no proxy
         self.transfer: Transfer | None = None
-        self.easy = easy = curl.Curl()
+        self.easy = easy
         for option, value in options.items():
             easy.setopt(option, value)
         easy.setopt(curl.READFUNCTION, self._on_read)
@@ -70,14 +89,18 @@ class Handle:
         self.transfer = transfer
         transfer.easy = self.easy
         transfer.head = self._head
-        told: _Told = (request.url, request.headers, len(request.body), not transfer.alone, connect_ms, proxy)
+        pipewait, ca_file = not transfer.alone, self._shared.ca_file
+        told: _Told = (request.url, request.headers, len(request.body), pipewait, connect_ms, proxy, ca_file)
         if told != self._told:
             self._tell(told)
+        if transfer.shares and not self._is_asked:  # a call more for each transfer, of no use where none shares
+            self._is_asked = True
+            self.easy.setopt(self._curl.PREREQFUNCTION, self._on_connection)
 
     def _tell(self, told: _Told) -> None:
         curl, setopt = self._curl, self.easy.setopt
-        url, headers, size, pipewait, connect, proxy = told
-        url_before, headers_before, size_before, pipewait_before, connect_before, proxy_before = self._told
+        url, headers, size, pipewait, connect, proxy, ca_file = told
+        url_before, headers_before, size_before, pipewait_before, connect_before, proxy_before, ca_before = self._told
         self._told = told
         if url != url_before:
             setopt(curl.URL, url)
@@ -96,6 +119,8 @@ class Handle:
                 self.easy.unsetopt(curl.PROXY)
             else:
                 setopt(curl.PROXY, proxy)
+        if ca_file != ca_before:
+            setopt(curl.CAINFO, ca_file)
 
     def start_over(self) -> None:
         """Have its transfer begin again, on a connection of its own; nothing of it was read."""
@@ -150,4 +175,10 @@ class Handle:
         """Be its callback at the start of a name lookup."""
         if self.transfer is not None:
             self.transfer.looked_up = True
+        return _GO_ON
+
+    def _on_connection(self, *ends: Any) -> int:
+        """Be its callback when a transfer has its connection, whether new or kept."""
+        if self.transfer is not None and self.transfer.shares:
+            self._shared.join(self.transfer, ends, ca_file=self._told[6])
         return _GO_ON

@@ -19,8 +19,8 @@ import os
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 try:
@@ -31,20 +31,22 @@ except ModuleNotFoundError as missing:
         f"the native provider needs {missing.name}: pip install 'legacy-openai-shim[native]'", name=missing.name
     ) from None
 
-from shim.fork import never_free
-from shim.native.at_rest import close_beside_lookup, ignore_socket, ignore_timer
+from shim.fork import never_free, of_one_process
+from shim.native.at_rest import call_back_no_more, close_beside
 from shim.native.backpressure import Backpressure
 from shim.native.curl_faults import NO_HEAD, fault_of
 from shim.native.curl_options import connect_ms, options_of, plain_http_proxy
 from shim.native.deliveries import Deliveries
 from shim.native.handles import Handle
 from shim.native.settings import HttpSettings
+from shim.native.shared_connections import SharedConnections
 from shim.native.sockets import Sockets
 from shim.native.time_limits import first_look, is_sent_off, review, waits_for_connection
 from shim.native.timers import Appointments
 from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
 from shim.poller import LONGEST_WAIT, READ
 
+_Curl, _CurlMulti = of_one_process(pycurl.Curl), of_one_process(pycurl.CurlMulti)
 _MOST_IDLE_HANDLES = 64
 _SEGMENTS_A_TURN = 256  # of body, of 16 KiB at most each; the sockets that are left are read in the next turn
 
@@ -57,6 +59,7 @@ class HttpMulti:
         self._holds_nothing = False
         self._settings = settings
         self._options = options_of(settings, curl=pycurl, ca_file=certifi.where())
+        self._shared = SharedConnections(self._options[pycurl.CAINFO], settings=settings, curl=pycurl)
         self._sockets = Sockets(plain=settings.plain_fdset, queued=settings.max_connections > 0)
         self._active: dict[Any, Handle] = {}
         self._fresh: list[Transfer] = []
@@ -65,13 +68,17 @@ class HttpMulti:
         self._deliveries = Deliveries()
         self._backpressure = Backpressure(self._sockets, curl=pycurl)
         self._idle: list[Handle] = []
+        touched, full, shared = self._deliveries.touched, self._backpressure.full, self._shared
+        self._make_handle = partial(
+            Handle, self._options, curl=pycurl, made=self._sockets.made, touched=touched, full=full, shared=shared
+        )
         self._appointments = Appointments()
         self._timer_at = math.inf  # never
         self._connect_ms = connect_ms(settings.connect_timeout, settings)
         self._environment: tuple[str | None] | None = None  # what it says of a proxy, once it was asked in this turn
         self._performing = False
         self._lookup_abandoned = False
-        self._multi: Any = pycurl.CurlMulti()
+        self._multi = _CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._sockets.watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, settings.max_connections)
@@ -141,11 +148,7 @@ class HttpMulti:
             if self._environment is None:
                 self._environment = (plain_http_proxy(),)
             proxy = self._environment[0]
-        if self._idle:
-            handle = self._idle.pop()
-        else:
-            touched, full = self._deliveries.touched, self._backpressure.full
-            handle = Handle(self._options, curl=pycurl, made=self._sockets.made, touched=touched, full=full)
+        handle = self._idle.pop() if self._idle else self._make_handle(easy=_Curl())
         handle.carry(transfer, request, connect_ms=limit, proxy=proxy)
         self._active[handle.easy] = handle
         self._fresh.append(transfer)
@@ -159,14 +162,9 @@ class HttpMulti:
         """Make the descriptor readable until the next `perform()`."""
         self._sockets.ring()
 
-    @contextmanager
-    def quiet(self) -> Iterator[None]:
+    def quiet(self) -> AbstractContextManager[None]:
         """Have nothing wake the loop: it is awake, and asks `timeout()` when this is over."""
-        self._sockets.quiet = True
-        try:
-            yield
-        finally:
-            self._sockets.quiet = False
+        return self._sockets.hushed()
 
     def expect_end(self, transfer: Transfer, *, within: float) -> None:
         """Give a transfer that has told everything `within` seconds to end, whatever still comes on it."""
@@ -176,6 +174,8 @@ class HttpMulti:
 
     def cancel(self, transfer: Transfer) -> None:
         """Stop a transfer at once, wherever it is; nothing more is delivered of it."""
+        if transfer.easy is not None:
+            self._shared.heed_silence(transfer, time.monotonic())
         receiver, transfer.receiver = transfer.receiver, None
         transfer.segments, transfer.is_behind = [], False
         if transfer.easy is not None:
@@ -230,10 +230,10 @@ class HttpMulti:
                 self.cancel(handle.transfer)
         for pending in (self._fresh, self._ready, self._looked_at):
             pending.clear()
-        for each in (self._backpressure, self._deliveries, self._appointments):
+        for each in (self._backpressure, self._deliveries, self._appointments, self._shared):
             each.clear()
         if self._lookup_abandoned:
-            close_beside_lookup(self._multi, curl=pycurl)
+            close_beside(self._multi, curl=pycurl)
         else:
             self._multi.close()
         for idle in self._idle:
@@ -251,13 +251,12 @@ class HttpMulti:
             return
         self._holds_nothing = True
         never_free(self._multi, *self._active)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, ignore_socket)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, ignore_timer)
+        call_back_no_more(self._multi, curl=pycurl)
         for handle in self._active.values():
             handle.rest()
         for each in (self._active, self._fresh, self._ready, self._looked_at, self._idle):
             each.clear()
-        for one in (self._backpressure, self._deliveries, self._appointments):
+        for one in (self._backpressure, self._deliveries, self._appointments, self._shared):
             one.clear()
         self._sockets.forget()
 
@@ -305,11 +304,11 @@ class HttpMulti:
         while more:
             more, succeeded, failed = self._multi.info_read()
             for easy in succeeded:
-                transfer = self._of(easy)
+                transfer: Any = self._active[easy].transfer
                 self._release(transfer)
                 self._deliveries.ended.append((transfer, None if transfer.status else NO_HEAD))
             for easy, code, message in failed:
-                transfer = self._of(easy)
+                transfer = self._active[easy].transfer
                 transfer.read_head()
                 if self._is_unseen(transfer):
                     transfer.started_over = True
@@ -326,12 +325,6 @@ class HttpMulti:
         if fd >= 0:
             self._looked_at.append(fd)
             self._sockets.ring()
-
-    def _of(self, easy: Any) -> Transfer:
-        """The transfer that a handle of libcurl's carries."""
-        transfer = self._active[easy].transfer
-        assert transfer is not None  # noqa: S101 - an active handle has one; what has none is no longer active
-        return transfer
 
     def _is_unseen(self, transfer: Transfer) -> bool:
         """Whether the server has seen nothing of a transfer that failed: its connection was a kept one that had ended before."""
@@ -350,6 +343,7 @@ class HttpMulti:
             if isinstance(outcome, TransferFault):
                 # Over HTTP/2 libcurl would keep its connection, dead as that may be, and put the next request on it.
                 self._active[transfer.easy].forbid_reuse()
+                self._shared.heed_silence(transfer, now)
                 self._end(transfer, outcome)
                 continue
             self._appointments.make(outcome, transfer)
@@ -385,6 +379,7 @@ class HttpMulti:
             self._lookup_abandoned = True
         if transfer.held is not None:
             self._backpressure.let_go(transfer)
+        self._shared.leave(transfer)
         self._multi.remove_handle(easy)
         transfer.let_go()
         handle.rest()

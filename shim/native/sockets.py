@@ -21,6 +21,7 @@ import select
 import socket
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 from shim.poller import LONGEST_WAIT, READ, WRITE, PlainPoller, make_poller
 from shim.wakeup import Wakeup
@@ -78,6 +79,15 @@ class Sockets:
         """Make the descriptor readable until `ready()` is asked."""
         if not self.quiet:
             self._wakeup.ring()
+
+    @contextlib.contextmanager
+    def hushed(self) -> Iterator[None]:
+        """Be `quiet` for a while."""
+        self.quiet = True
+        try:
+            yield
+        finally:
+            self.quiet = False
 
     def made(self, fd: int, _purpose: int) -> int:
         """Be libcurl's callback for a socket it has made (CURLOPT_SOCKOPTFUNCTION(3)).

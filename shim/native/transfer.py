@@ -100,6 +100,23 @@ class Receiver(Protocol):
         ...
 
 
+class SharedConnection:
+    """A connection that several transfers may be on.
+
+    Attributes:
+        ca_file: how its requests name the certificates.
+        streams: how many are on it.
+        heard: when it last brought something for one of them, monotonic seconds.
+    """
+
+    __slots__ = ("ca_file", "heard", "streams")
+
+    def __init__(self, ca_file: str) -> None:
+        self.ca_file = ca_file
+        self.streams = 0
+        self.heard = 0.0
+
+
 class Transfer(Struct, eq=False):
     """One exchange under way.
 
@@ -118,6 +135,7 @@ class Transfer(Struct, eq=False):
         held: the socket it was paused on, None while it is not paused.
         is_paused, is_slowed: why it is: its caller wants no more for now; what it has received waits to be delivered.
         is_behind: its receiver has not delivered all it was given, and is called again.
+        connection, ends: the one it is or was on, where others may be too, and what that is known by while it is on it.
         easy, segments, looked_up, shares, alone, taken, started_over: the handle, what waits to be delivered, whether the lookup
             of its name has begun, whether others may be on its connection (HTTP/2), whether it makes one of its own, how much
             was taken when last asked, whether it was lost on a dead connection once; `HttpMulti`'s own.
@@ -136,6 +154,8 @@ class Transfer(Struct, eq=False):
     odd_status: int | None = None
     end_by: float = math.inf
     connect_limit: float = math.inf
+    connection: SharedConnection | None = None
+    ends: tuple[str, str, int, int] | None = None
     held: int | None = None
     is_paused: bool = False
     is_slowed: bool = False

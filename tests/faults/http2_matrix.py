@@ -266,7 +266,7 @@ KNOWN = (
     "Streams that GOAWAY says were not processed are errors of the network: to be tried again, and nothing is, unasked.",
     "A stream whose [DONE] had come has ended well, whatever its length said.",
     "An answer that is whole before its request has left ends once libcurl need not send the rest: NO_ERROR says so.",
-    "A connection that is silent takes further requests, each ended by its own limit, until its last stream has ended.",
+    "A connection on which nothing came, of any stream, until one was timed out takes no new requests; its streams stay on it.",
 )
 """What to know of them, told on the page."""
 

@@ -10,22 +10,20 @@ from typing import Any
 import pytest
 
 from shim.native.handles import PAUSE_RECEIVING, Handle
+from shim.native.settings import HttpSettings
+from shim.native.shared_connections import SharedConnections
 from shim.native.transfer import HttpRequest, Transfer
 from tests.native.recording import Recorder
 
 
 class StandIn:
-    """Stands for the module of pycurl: an option is its name, and a handle notes what it is told."""
+    """Stands for the module of pycurl, where an option is its name, and for a handle, which notes what it is told."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, Any]] = []
 
     def __getattr__(self, name: str) -> Any:
         return name
-
-    def Curl(self) -> StandIn:  # noqa: N802 - pycurl's name
-        """Be the handle too."""
-        return self
 
     def setopt(self, option: str, value: Any) -> None:
         """Note it."""
@@ -55,7 +53,15 @@ def handle_of(curl: StandIn) -> Handle:
 
 def new_handle(curl: StandIn, *, full: list[Transfer] | None = None) -> Handle:
     """A handle that is told now what never changes."""
-    return Handle({}, curl=curl, made=lambda _fd, _purpose: 0, touched=deque(), full=[] if full is None else full)
+    return Handle(
+        {},
+        curl=curl,
+        easy=curl,
+        made=lambda _fd, _purpose: 0,
+        touched=deque(),
+        full=[] if full is None else full,
+        shared=SharedConnections("ca.pem", settings=HttpSettings(), curl=curl),
+    )
 
 
 def transfer_of(body: bytes = b"") -> Transfer:
@@ -90,6 +96,7 @@ def test_a_like_request_costs_no_option(curl: StandIn) -> None:
         "HTTPHEADER",
         "POSTFIELDSIZE",
         "CONNECTTIMEOUT_MS",
+        "CAINFO",
     }
     handle.rest()
     curl.told.clear()

@@ -350,3 +350,18 @@ def test_what_was_closed_before_a_fork_is_nothing_to_let_go_of(monkeypatch: pyte
     monkeypatch.setattr(sockets, "forget", lambda: pytest.fail("it closed what may be another's by now"))
     multi._process = -1  # as a child sees it
     multi.__del__()
+
+
+def test_what_a_childs_collector_takes_first_touches_no_connection(server: FakeOpenAI) -> None:
+    """Handles of libcurl that are collected in a forked child before their client is are not freed there."""
+    server.plan(Slow(TICK))
+    multi = HttpMulti(HttpSettings())
+    recorder = Recorder()
+    multi.submit(post(server.base_url), recorder)
+    drive(multi, lambda: server.request_count == 1)
+    for each in (*multi._active, multi._multi):
+        each._process = -1  # as a child sees it
+        each.__del__()
+    drive(multi, lambda: recorder.done)
+    multi.close()
+    assert recorder.ends == [None]
