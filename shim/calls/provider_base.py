@@ -15,7 +15,7 @@ from shim.endpoint import DEFAULT_BASE_URL, Endpoint
 from shim.model import InvalidRequestError, MissingCredentialsError, UnsupportedFeatureError
 from shim.model.caps import Caps, checked_caps
 from shim.model.checks import kind_of
-from shim.plain_http import check_address, checked_hosts
+from shim.plain_http import check_address, checked_hosts, exposed_host
 from shim.provider import ForkedProviderError, ProviderClosedError
 from shim.wire.masking import Secret, credentials_in
 
@@ -62,6 +62,7 @@ class ProviderBase:
         self._closed = False
         self._process = os.getpid()
         self._masking = _Masking("")  # the last key's
+        self._safe: Endpoint | None = None  # where the provider's own key, which is a string, may go in any environment
 
     def info_read(self) -> int:
         """Deliver completions; see `Provider`."""
@@ -112,8 +113,14 @@ class ProviderBase:
         """The key of a call, once it is known that it may go where the call goes: there, or else to `endpoint`."""
         if self._closed or os.getpid() != self._process:
             self._check_open()
-        check_address((options.endpoint or endpoint).base_url, insecure_hosts=self._insecure_hosts)
-        return find_key(self._api_key if options.api_key is None else options.api_key)
+        if options is NO_OPTIONS and self._safe is endpoint and isinstance(self._api_key, str):
+            return self._api_key
+        address = (options.endpoint or endpoint).base_url
+        check_address(address, insecure_hosts=self._insecure_hosts)
+        key = find_key(self._api_key if options.api_key is None else options.api_key)
+        if options is NO_OPTIONS and key is self._api_key and exposed_host(address) is None:
+            self._safe = endpoint
+        return key
 
     def _secret(self, key: str, *, extra_headers: object) -> Secret:
         """What masks a call's key, and the credentials in its own headers; made once while it is the key alone, and the same."""

@@ -288,8 +288,9 @@ class HttpMulti:
             self._multi.socket_action(self._looked_at.pop(), READ)
         if not self._fresh:
             return
+        now = time.monotonic()
         for transfer in self._fresh:
-            transfer.begin()
+            transfer.begin(now)
         self._fresh.clear()
         self._environment = None
         # Now, while the kept connections have just been looked at: a socket handed over below may end its transfer, and
@@ -362,7 +363,7 @@ class HttpMulti:
     def _start_over(self, transfer: Transfer) -> None:
         """Begin again on another connection."""
         self._multi.remove_handle(transfer.easy)
-        transfer.begin()
+        transfer.begin(time.monotonic())
         self._active[transfer.easy].start_over()
         self._multi.add_handle(transfer.easy)
 
@@ -379,7 +380,8 @@ class HttpMulti:
             self._lookup_abandoned = True
         if transfer.held is not None:
             self._backpressure.let_go(transfer)
-        self._shared.leave(transfer)
+        if transfer.ends is not None:
+            self._shared.leave(transfer)
         self._multi.remove_handle(easy)
         transfer.let_go()
         handle.rest()

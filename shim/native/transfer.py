@@ -210,10 +210,10 @@ class Transfer(Struct, eq=False):
         elif status == _SWITCHING_PROTOCOLS or not 100 <= status < 200:
             self.odd_status = status
 
-    def begin(self) -> None:
+    def begin(self, now: float) -> None:
         """Note that libcurl has it now, from its first byte."""
         self.body.seek(0)
-        self.since = self.started = time.monotonic()
+        self.since = self.started = now
 
     def last_sign(self, now: float, *, sent_after: float) -> float:
         """When it last moved: bytes came, or the request left, `sent_after` seconds from its start (0: it is still leaving)."""

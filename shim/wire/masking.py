@@ -110,7 +110,7 @@ class Secret:
         masked = {}
         told = self._may_stand_in("\n".join(headers.values()))
         for name, value in headers.items():
-            lowered, is_secret = _known_name(name)
+            lowered, is_secret = _kept_name(name) if len(name) <= _LONGEST_KEPT else _name(name)
             masked[lowered] = MASK if is_secret else self._pattern.sub(MASK, value) if told else value
         return masked
 
