@@ -71,7 +71,11 @@ def _conditions(plan: Plan) -> str:
     machine = (
         f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}"
     )
-    length = "shortened runs" if plan.quick else "the best of each client's runs"
+    length = (
+        "shortened runs"
+        if plan.quick
+        else "figures the best of each client's runs, ratios the middle one of the passes"
+    )
     load = f"load {os.getloadavg()[0]:.2f} before it"
     return f"One session, clients in turn, {length}. {machine}, {os.cpu_count()} CPUs, {load}."
 

@@ -1,10 +1,12 @@
 """What a session of the bench has found, and the figures that are read from it.
 
-Not how they are shown (`bench.report`) nor what they should be (`bench.aims`). A figure is the best of a client's runs.
+Not how they are shown (`bench.report`) nor what they should be (`bench.aims`). A figure is the best of a client's runs; a ratio is
+the middle one of those of each pass, in which the clients ran in turn: the machine is slow or fast for both then.
 """
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -53,6 +55,8 @@ class Results:
         return min(told, default=None)
 
     def ratio(self, scenario: Scenario, *, of: Peer, to: Peer, figure: Figure = cpu_us) -> float | None:
-        """One peer's figure over another's."""
-        above, below = self.best(scenario, of, figure=figure), self.best(scenario, to, figure=figure)
-        return None if above is None or not below else above / below
+        """One peer's figure over another's, in the same pass: the middle of them."""
+        pairs = zip(self.costs.get((scenario, of), []), self.costs.get((scenario, to), []), strict=False)
+        told = [(figure(above), figure(below)) for above, below in pairs]
+        ratios = [above / below for above, below in told if above is not None and below]
+        return statistics.median(ratios) if ratios else None

@@ -91,7 +91,7 @@ PACED = Scenario(
     "paced",
     "200 streams of 20 events a second",
     PEERS,
-    Load("fake-paced-20x100", 200, 1, 20_000, passes=2),
+    Load("fake-paced-20x100", 200, 1, 20_000, passes=3),
     Load("fake-paced-20x40", 200, 1, 8_000),
 )
 ASK = Scenario(
@@ -133,7 +133,7 @@ LEAN_PACED = Scenario(
     "lean",
     "200 streams of 20 events a second, each at a moment of its own",
     (NATIVE_GATHERING, NATIVE, BARE_LOOP),
-    Load("fake-paced-20x100", 200, 1, 20_000, passes=3),
+    Load("fake-paced-20x100", 200, 1, 20_000, passes=7),
     Load("fake-paced-20x40", 200, 1, 8_000),
     server="lean",
 )
@@ -141,7 +141,7 @@ LEAN_ANSWERS = Scenario(
     "lean",
     "2,048 whole answers, 16 at a time, a lean server",
     (NATIVE, BARE_LOOP),
-    Load("gpt-4o", 16, 128, 2_048, passes=5),
+    Load("gpt-4o", 16, 128, 2_048, passes=9),
     Load("gpt-4o", 16, 25, 400),
     task="ask",
     unit="answer",

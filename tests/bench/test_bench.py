@@ -95,10 +95,12 @@ def test_a_run_that_failed_is_told() -> None:
 
 
 def test_figures_are_of_the_best_run() -> None:
-    """A figure is the lowest of a client's runs, and a ratio is of two such figures."""
-    results = Results(costs={(BURST, NATIVE): [cost(9.0), cost(3.0)], (BURST, BARE_LOOP): [cost(2.0), cost(8.0)]})
+    """A figure is the lowest of a client's runs, and a ratio the middle one of those of the passes."""
+    ours, theirs = [cost(9.0), cost(3.0), cost(4.0)], [cost(3.0), cost(1.0), cost(8.0)]
+    results = Results(costs={(BURST, NATIVE): ours, (BURST, BARE_LOOP): theirs})
     assert results.best(BURST, NATIVE, figure=cpu_us) == pytest.approx(3.0)
-    assert results.ratio(BURST, of=NATIVE, to=BARE_LOOP) == pytest.approx(1.5)
+    assert results.ratio(BURST, of=NATIVE, to=BARE_LOOP) == pytest.approx(3.0)
+    assert results.ratio(BURST, of=ADAPTER, to=BARE_LOOP) is None
 
 
 @pytest.mark.parametrize(("adapter", "verdict"), [(10.4, "met"), (10.6, "**missed**")])
