@@ -1,7 +1,7 @@
 """What a session of the bench has found, and the figures that are read from it.
 
-Not how they are shown (`bench.report`) nor what they should be (`bench.aims`). A figure is the best of a client's runs; a ratio is
-the middle one of those of each pass, in which the clients ran in turn: the machine is slow or fast for both then.
+Not how they are shown (`bench.report`) nor what they should be (`bench.aims`). A figure is the best of a client's runs, a ratio
+the middle one of those of the passes, in each of which the clients ran in turn: the machine was slow or fast for both then.
 """
 
 from __future__ import annotations
