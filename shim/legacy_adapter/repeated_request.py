@@ -113,22 +113,20 @@ class RepeatedRequest:
 
     def _call(self, on_event: OnEvent | None, codec: Codec, *, keep: list[StreamEvent] | None) -> tuple[Call, Any]:
         """The call, and what the client calls back with payloads."""
-        handle, secret, caps = RequestHandle(self._name, 0), self._secret, self._caps
-        if keep is not None:
-            call = StreamCall(
-                handle,
-                _ignore,
-                on_event=keep.append,
-                on_events=keep.extend,
-                codec=codec,
-                api_key=secret,
-                caps=caps,
-            )
-            return call, letter_callback(call)
+        handle, secret = RequestHandle(self._name, 0), self._secret
+        on_event, on_events = (on_event, None) if keep is None else (keep.append, keep.extend)
         if on_event is None:
             return Call(handle, _ignore, codec=codec, api_key=secret), None
-        call = StreamCall(handle, _ignore, on_event=on_event, codec=codec, api_key=secret, caps=caps)
-        return call, stream_callback(call)
+        call = StreamCall(
+            handle,
+            _ignore,
+            on_event=on_event,
+            on_events=on_events,
+            codec=codec,
+            api_key=secret,
+            caps=self._caps,
+        )
+        return call, stream_callback(call) if keep is None else letter_callback(call)
 
     def _taken(self, entry: Entry) -> HttpCompletion:
         """The completion of a request that has ended, out of those that wait for `info_read`."""

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from shim.call_options import CallOptions
-from shim.calls import NO_OPTIONS, Codec, endpoint_of
+from shim.calls import NO_OPTIONS, Codec, deadlines_of, endpoint_of
 from shim.endpoint import PATHS, Endpoint
 from shim.model import InvalidRequestError, ModelRequest, check_request
 from shim.model.checks import kind_of
@@ -90,9 +90,7 @@ class RequestWriter:
         if endpoint.deployment is not None:  # the address names the model; the Responses API has no such address
             request = replace(request, model=UNSET if api == "chat_completions" else endpoint.deployment)
         body = codec.serialize(request, stream=stream, look=look)
-        limits = options.deadlines
-        if limits is None:
-            return codec, HttpRequest(url=url, headers=lines, body=body)
+        limits = deadlines_of(options)
         return codec, HttpRequest(
             url=url, headers=lines, body=body, connect_timeout=limits.connect, read_timeout=limits.read
         )

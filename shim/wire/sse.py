@@ -184,8 +184,7 @@ class SSEDecoder:
             whole, rest = data[:end], data[end:]
         if len(data) > self._max_event_bytes or LF in rest or not (whole.isascii() or is_utf8(whole)):
             return None
-        first = whole[AFTER_DATA]
-        payloads = [first] if LF not in first and whole.startswith(DATA) else several_payloads(whole)
+        payloads = several_payloads(whole)
         if payloads is not None:
             if rest or self._line:
                 self._line[:] = rest

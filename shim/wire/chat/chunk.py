@@ -22,6 +22,7 @@ from shim.wire.chat.vocabulary import (
     further_of_function_call,
     raw_finish_reason,
     reasoning_of,
+    typed_extra,
     usage_of,
 )
 from shim.wire.json_text import HalfCharacters, without_halves
@@ -189,14 +190,7 @@ decode_arguments_chunk = msgspec.json.Decoder(ArgumentsChunk).decode
 
 def typed_head(chunk: Chunk) -> Head:
     """Read what a typed chunk says of the whole response."""
-    extra: dict[str, Any] = {}
-    if chunk.object is not None:
-        extra["object"] = chunk.object
-    if chunk.created is not None:
-        extra["created"] = chunk.created
-    if chunk.system_fingerprint is not None:
-        extra["system_fingerprint"] = chunk.system_fingerprint
-    return Head(chunk.id or "", chunk.model or "", chunk.usage, chunk.service_tier, extra)
+    return Head(chunk.id or "", chunk.model or "", chunk.usage, chunk.service_tier, typed_extra(chunk))
 
 
 def typed_piece(choice: ChoiceChunk) -> Piece:

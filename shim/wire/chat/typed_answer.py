@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from shim.model import Choice, FinishReason, ModelResponse, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from shim.model.depth import MAX_DEPTH
-from shim.wire.chat.vocabulary import finish_reason, read_usage
+from shim.wire.chat.vocabulary import finish_reason, read_usage, typed_extra
 from shim.wire.lenient import MAX_CALLS
 
 _Count: TypeAlias = int | float | str | bool | None  # in a usage object; what is nested deeper is read leniently
@@ -87,6 +87,9 @@ def read_typed(body: bytes) -> ModelResponse | None:
         return None
     if len(choices) > 1 and len({choice.index for choice in choices}) < len(choices):
         return None
+    extra = typed_extra(answer)
+    if answer.prompt_filter_results is not None:
+        extra["prompt_filter_results"] = answer.prompt_filter_results
     return ModelResponse(
         id=answer.id or "",
         model=answer.model or "",
@@ -94,21 +97,8 @@ def read_typed(body: bytes) -> ModelResponse | None:
         usage=None if answer.usage is None else read_usage(answer.usage),
         service_tier=answer.service_tier or None,
         raw=body,
-        extra=_further(answer),
+        extra=extra,
     )
-
-
-def _further(answer: _Answer) -> dict[str, Any]:
-    extra: dict[str, Any] = {}
-    if answer.object is not None:
-        extra["object"] = answer.object
-    if answer.created is not None:
-        extra["created"] = answer.created
-    if answer.system_fingerprint is not None:
-        extra["system_fingerprint"] = answer.system_fingerprint
-    if answer.prompt_filter_results is not None:
-        extra["prompt_filter_results"] = answer.prompt_filter_results
-    return extra
 
 
 def _call(call: _Call) -> ToolCallPart:

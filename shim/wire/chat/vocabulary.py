@@ -6,7 +6,7 @@ Chat Completions; the other words are those of compatible servers, seen in recor
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from shim.model import FinishReason, ToolCallPart, Usage
 from shim.model.parts import ToolCallKind
@@ -40,6 +40,24 @@ def finish_reason(raw: str | None, *, calls: bool) -> FinishReason:
     if calls and word in _MEANS_CALLS_IF_ANY:
         return FinishReason.TOOL_CALL
     return _FINISH_REASONS.get(word, FinishReason.UNKNOWN)
+
+
+class _Whole(Protocol):
+    object: str | None
+    created: Any
+    system_fingerprint: str | None
+
+
+def typed_extra(whole: _Whole) -> dict[str, Any]:
+    """What a typed answer, or a chunk of one, says of the whole beside what the model has."""
+    extra: dict[str, Any] = {}
+    if whole.object is not None:
+        extra["object"] = whole.object
+    if whole.created is not None:
+        extra["created"] = whole.created
+    if whole.system_fingerprint is not None:
+        extra["system_fingerprint"] = whole.system_fingerprint
+    return extra
 
 
 def raw_finish_reason(choice: dict[str, Any]) -> str | None:
