@@ -96,6 +96,7 @@ class EpollPoller:
             WRITE: _select.EPOLLOUT,
             READ | WRITE: _select.EPOLLIN | _select.EPOLLOUT,
         }
+        self._once = _select.EPOLLIN | _select.EPOLLONESHOT
 
     def fileno(self) -> int:
         """The epoll descriptor."""
@@ -123,21 +124,24 @@ class EpollPoller:
         A forked child may hold a copy of a socket that libcurl closes here. The kernel then keeps the registration, which
         nobody can take back without the descriptor: told of again and again, it would have every loop spin.
         """
-        once = _select.EPOLLIN | _select.EPOLLONESHOT
         try:
-            self._epoll.modify(fd, once)
+            self._epoll.modify(fd, self._once)
         except FileNotFoundError:
-            self._epoll.register(fd, once)
+            self._epoll.register(fd, self._once)
 
     def ready(self, wait: float = 0) -> list[tuple[int, int]]:
         """What is ready; an error or a hang-up counts as readable, so that libcurl finds it."""
         interests = self._interests
         try:
-            return [(fd, interests[events]) for fd, events in self._epoll.poll(wait, _MOST_AT_ONCE)]
+            found = self._epoll.poll(wait, _MOST_AT_ONCE)
         except OSError:
             if wait != 0 and self._epoll.closed:  # by a signal's handler, while this waited
                 return []
             raise
+        if len(found) == 1:  # nearly always, where events come one by one
+            fd, events = found[0]
+            return [(fd, interests[events])]
+        return [(fd, interests[events]) for fd, events in found]
 
     def forget(self) -> None:
         """Close the copies; the set is the parent's too."""

@@ -16,7 +16,7 @@ import pytest
 
 from shim import poller as pollers
 from shim.native.sockets import Sockets
-from shim.poller import READ, WRITE, PlainPoller, Poller
+from shim.poller import LONGEST_WAIT, READ, WRITE, PlainPoller, Poller
 
 KINDS = [
     pytest.param(
@@ -190,7 +190,7 @@ def test_the_end_of_an_idle_connection_is_remembered_by_its_port() -> None:
         listener.accept()[0].close()
         assert select.select([sockets.fileno()], [], [], 5)[0]
         assert not sockets.had_ended(port)
-        assert sockets.ready() == []
+        assert not sockets.wait(0)
         assert sockets.had_ended(port)
         assert not readable(sockets.fileno())
     sockets.close()
@@ -198,30 +198,30 @@ def test_the_end_of_an_idle_connection_is_remembered_by_its_port() -> None:
 
 @pytest.mark.parametrize("plain", [False, True], ids=["best", "plain"])
 def test_waiting_inside_ends_with_what_comes_and_with_the_bell(*, plain: bool) -> None:
-    """A wait ends when a socket is ready, which `ready()` then tells once, or when it was rung, before or by another thread."""
+    """A wait ends when a socket is ready, which is then found once, or when it was rung, before or by another thread."""
     sockets = Sockets(plain=plain)
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as one:
         sockets.watch(READ, one.fileno())
         assert not sockets.wait(0.01)
-        assert sockets.ready() == []
         peer = listener.accept()[0]
         sending = threading.Timer(0.05, peer.send, (b"x",))
         sending.start()
-        assert sockets.wait(math.inf)
+        assert sockets.wait(LONGEST_WAIT)
         assert sockets.wait(0)  # it looks again
-        assert sockets.ready() == [(one.fileno(), READ)]
+        assert sockets.found.popleft() == (one.fileno(), READ)
+        assert not sockets.found
         assert one.recv(10) == b"x"
-        assert sockets.ready() == []
+        assert not sockets.wait(0)
         sending.join()
         peer.close()
         sockets.watch(READ, one.fileno())
         one.recv(10)
         sockets.ring()
         sockets.keep(one.fileno())
-        assert not sockets.wait(math.inf)
+        assert not sockets.wait(LONGEST_WAIT)
         ringing = threading.Timer(0.05, sockets.ring_from_anywhere)
         ringing.start()
-        assert not sockets.wait(5 if plain else math.inf)
+        assert not sockets.wait(5 if plain else LONGEST_WAIT)
         ringing.join()
         began = time.monotonic()
         sockets.wait(0.05)
@@ -236,7 +236,7 @@ def test_what_is_not_a_connection_is_no_connection_that_ended(*, plain: bool) ->
     reading, writing = os.pipe()
     sockets.keep(reading)
     os.close(writing)
-    assert sockets.ready() == []
+    assert not sockets.wait(0)
     os.close(reading)
     sockets.keep(reading)
     sockets.close()
@@ -276,7 +276,7 @@ def test_without_a_descriptor_for_many_the_sockets_waited_for_are_named() -> Non
         port = one.getsockname()[1]
         listener.accept()[0].close()
         assert select.select([one], [], [], 5)[0]
-        assert sockets.ready() == []
+        assert not sockets.wait(0)
         assert sockets.had_ended(port)
     sockets.close()
 
@@ -286,15 +286,15 @@ def test_looks_without_a_descriptor_become_rarer_in_silence() -> None:
     sockets = Sockets(plain=True)
     pauses = []
     for _ in range(8):
-        sockets.ready()
+        sockets.wait(0)
         pauses.append(sockets.look_at - time.monotonic())
     assert pauses[0] < 0.0021
     assert 0.04 < pauses[-1] <= 0.05
     sockets.ring()
-    sockets.ready()
+    sockets.wait(0)
     assert sockets.look_at - time.monotonic() <= 0.001
     sockets.close()
     told = Sockets()
-    told.ready()
+    told.wait(0)
     assert told.look_at == math.inf
     told.close()

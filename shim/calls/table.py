@@ -39,8 +39,8 @@ class CallTable:
         """Hold an accepted call."""
         self.open[call.handle.id] = call
         self._whole += call.wants_whole
-        hurry, self._hurry = self._hurry, None
-        if hurry is not None:
+        if self._hurry is not None:
+            hurry, self._hurry = self._hurry, None
             hurry()
 
     def may_gather(self, hurry: Callable[[], object] | None) -> bool:

@@ -7,8 +7,11 @@ Source: curl_easy_setopt(3).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from msgspec import Struct
 
 from shim.native.curl_options import upload_buffer
 from shim.native.shared_connections import SharedConnections
@@ -18,11 +21,73 @@ PAUSE_RECEIVING: Final = 0x10000001
 """CURL_WRITEFUNC_PAUSE: what libcurl's write callback returns to get the same bytes again."""
 _MOST_SEGMENTS: Final = 2048  # of one transfer that wait: a server may send each byte in a chunk of its own
 _NO_LINES: Final[list[bytes]] = []  # of every transfer that is over: these lines are the next one's
+_MOST_IDLE: Final = 64  # handles
 _GO_ON: Final = 0  # what libcurl takes for consent, from its callbacks that ask for it
 
-# The address, its headers, the body's length, PIPEWAIT, the limit to connect, the proxy, the certificates: what differs between
-# transfers.
-_Told: TypeAlias = tuple[str, object, int, bool, int, "str | None", str]
+
+class _Told(Struct, frozen=True, gc=False):
+    """What differs between transfers. At first: what libcurl takes for granted, and otherwise nothing it would be told."""
+
+    url: str = ""
+    headers: Sequence[str] = ()
+    size: int = -1
+    pipewait: bool = False
+    connect_ms: int = -1
+    proxy: str | None = None
+    ca_file: str = ""
+
+    def __repr__(self) -> str:
+        return f"<_Told, {self.size} bytes to {self.url}>"  # a header holds the key
+
+
+class Handles:
+    """The handles of a client: those of transfers that have ended are kept for the next ones, up to a number.
+
+    Args:
+        options: told to each handle.
+        make: makes what `Handle` calls `easy`.
+        curl, made, touched, full, shared: as `Handle` takes them.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[int, Any],
+        *,
+        curl: Any,
+        make: Callable[[], Any],
+        made: Callable[[int, int], int],
+        touched: deque[Transfer],
+        full: list[Transfer],
+        shared: SharedConnections,
+    ) -> None:
+        self._make_easy = make
+        self._make = partial(Handle, options, curl=curl, made=made, touched=touched, full=full, shared=shared)
+        self._idle: list[Handle] = []
+
+    def take(self) -> Handle:
+        """One that carries nothing."""
+        return self._idle.pop() if self._idle else self._make(easy=self._make_easy())
+
+    def give_back(self, handle: Handle) -> None:
+        """Take one whose transfer is over, and which is no longer with libcurl's multi handle."""
+        handle.rest()
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append(handle)
+        else:
+            handle.easy.close()
+
+    def close(self) -> None:
+        """Release those that are idle."""
+        for handle in self._idle:
+            handle.easy.close()
+        self._idle.clear()
+
+    def clear(self) -> None:
+        """Forget those that are idle; in a forked child, where they are the parent's."""
+        self._idle.clear()
+
+
+_NOTHING_TOLD: Final = _Told()
 
 
 class Handle:
@@ -73,7 +138,7 @@ class Handle:
         self._shared = shared
         self._head: list[bytes] = []  # libcurl takes 300 KiB of one at most
         self._is_alone = self._is_last = self._is_asked = False
-        self._told: _Told = ("", (), -1, False, -1, None, "")  # libcurl's own are another matter: no PIPEWAIT, no proxy
+        self._told = _NOTHING_TOLD
         self.transfer: Transfer | None = None
         self.easy = easy
         for option, value in options.items():
@@ -89,8 +154,8 @@ class Handle:
         self.transfer = transfer
         transfer.easy = self.easy
         transfer.head = self._head
-        pipewait, ca_file = not transfer.alone, self._shared.ca_file
-        told: _Told = (request.url, request.headers, len(request.body), pipewait, connect_ms, proxy, ca_file)
+        ca_file = self._shared.ca_file
+        told = _Told(request.url, request.headers, transfer.size, not transfer.alone, connect_ms, proxy, ca_file)
         if told != self._told:
             self._tell(told)
         if transfer.shares and not self._is_asked:  # a call more for each transfer, of no use where none shares
@@ -98,29 +163,27 @@ class Handle:
             self.easy.setopt(self._curl.PREREQFUNCTION, self._on_connection)
 
     def _tell(self, told: _Told) -> None:
-        curl, setopt = self._curl, self.easy.setopt
-        url, headers, size, pipewait, connect, proxy, ca_file = told
-        url_before, headers_before, size_before, pipewait_before, connect_before, proxy_before, ca_before = self._told
+        curl, setopt, before = self._curl, self.easy.setopt, self._told
         self._told = told
-        if url != url_before:
-            setopt(curl.URL, url)
-        if headers != headers_before:
-            setopt(curl.HTTPHEADER, headers)
-        if size != size_before:
-            setopt(curl.POSTFIELDSIZE, size)
-            if upload_buffer(size) != upload_buffer(size_before):
-                setopt(curl.UPLOAD_BUFFERSIZE, upload_buffer(size))
-        if pipewait != pipewait_before:
-            setopt(curl.PIPEWAIT, int(pipewait))
-        if connect != connect_before:
-            setopt(curl.CONNECTTIMEOUT_MS, connect)
-        if proxy != proxy_before:
-            if proxy is None:
+        if told.url != before.url:
+            setopt(curl.URL, told.url)
+        if told.headers != before.headers:
+            setopt(curl.HTTPHEADER, told.headers)
+        if told.size != before.size:
+            setopt(curl.POSTFIELDSIZE, told.size)
+            if upload_buffer(told.size) != upload_buffer(before.size):
+                setopt(curl.UPLOAD_BUFFERSIZE, upload_buffer(told.size))
+        if told.pipewait != before.pipewait:
+            setopt(curl.PIPEWAIT, int(told.pipewait))
+        if told.connect_ms != before.connect_ms:
+            setopt(curl.CONNECTTIMEOUT_MS, told.connect_ms)
+        if told.proxy != before.proxy:
+            if told.proxy is None:
                 self.easy.unsetopt(curl.PROXY)
             else:
-                setopt(curl.PROXY, proxy)
-        if ca_file != ca_before:
-            setopt(curl.CAINFO, ca_file)
+                setopt(curl.PROXY, told.proxy)
+        if told.ca_file != before.ca_file:
+            setopt(curl.CAINFO, told.ca_file)
 
     def start_over(self) -> None:
         """Have its transfer begin again, on a connection of its own; nothing of it was read."""
@@ -142,7 +205,7 @@ class Handle:
         self._head.clear()
         if self._is_alone:
             self._is_alone = False
-            self.easy.setopt(self._curl.PIPEWAIT, int(self._told[3]))
+            self.easy.setopt(self._curl.PIPEWAIT, int(self._told.pipewait))
             self.easy.setopt(self._curl.FRESH_CONNECT, 0)
         if self._is_last:
             self._is_last = False
@@ -180,5 +243,5 @@ class Handle:
     def _on_connection(self, *ends: Any) -> int:
         """Be its callback when a transfer has its connection, whether new or kept."""
         if self.transfer is not None and self.transfer.shares:
-            self._shared.join(self.transfer, ends, ca_file=self._told[6])
+            self._shared.join(self.transfer, ends, ca_file=self._told.ca_file)
         return _GO_ON

@@ -18,9 +18,7 @@ import math
 import os
 import time
 import weakref
-from collections import deque
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any
 
 try:
@@ -37,17 +35,17 @@ from shim.native.backpressure import Backpressure
 from shim.native.curl_faults import NO_HEAD, fault_of
 from shim.native.curl_options import connect_ms, options_of, plain_http_proxy
 from shim.native.deliveries import Deliveries
-from shim.native.handles import Handle
+from shim.native.handles import Handle, Handles
 from shim.native.settings import HttpSettings
 from shim.native.shared_connections import SharedConnections
 from shim.native.sockets import Sockets
-from shim.native.time_limits import first_look, is_sent_off, review, waits_for_connection
+from shim.native.time_limits import first_look, is_sent_off, patience_of, review, waits_for_connection
 from shim.native.timers import Appointments
 from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
 from shim.poller import LONGEST_WAIT, READ
 
 _Curl, _CurlMulti = of_one_process(pycurl.Curl), of_one_process(pycurl.CurlMulti)
-_MOST_IDLE_HANDLES = 64
+_AT_ONCE = 0.0  # a moment that has come, of monotonic seconds
 _SEGMENTS_A_TURN = 256  # of body, of 16 KiB at most each; the sockets that are left are read in the next turn
 
 
@@ -63,18 +61,22 @@ class HttpMulti:
         self._sockets = Sockets(plain=settings.plain_fdset, queued=settings.max_connections > 0)
         self._active: dict[Any, Handle] = {}
         self._fresh: list[Transfer] = []
-        self._ready: deque[tuple[int, int]] = deque()
         self._looked_at: list[int] = []  # sockets, in the next turn
         self._deliveries = Deliveries()
         self._backpressure = Backpressure(self._sockets, curl=pycurl)
-        self._idle: list[Handle] = []
-        touched, full, shared = self._deliveries.touched, self._backpressure.full, self._shared
-        self._make_handle = partial(
-            Handle, self._options, curl=pycurl, made=self._sockets.made, touched=touched, full=full, shared=shared
+        self._handles = Handles(
+            self._options,
+            curl=pycurl,
+            make=_Curl,
+            made=self._sockets.made,
+            touched=self._deliveries.touched,
+            full=self._backpressure.full,
+            shared=self._shared,
         )
         self._appointments = Appointments()
         self._timer_at = math.inf  # never
         self._connect_ms = connect_ms(settings.connect_timeout, settings)
+        self._patience = patience_of(settings.read_timeout)
         self._environment: tuple[str | None] | None = None  # what it says of a proxy, once it was asked in this turn
         self._performing = False
         self._lookup_abandoned = False
@@ -101,7 +103,7 @@ class HttpMulti:
 
     def timeout(self) -> int:
         """Milliseconds until `perform()` wants to be called; -1 for none."""
-        if self._deliveries or self._ready or self._fresh:
+        if self._deliveries or self._sockets.found or self._fresh:
             return 0
         look_at = self._sockets.look_at if self._active else math.inf
         moment = min(self._timer_at, self._appointments.soonest, look_at)
@@ -111,10 +113,10 @@ class HttpMulti:
         """Wait until `perform()` has something to do, at most so long, -1 for no limit; return whether anything came."""
         if self._performing:
             raise RuntimeError("poll() was called from inside perform(): a callback must not call it")
-        if self._deliveries.touched or self._deliveries.ended or self._ready:  # left of the last turn
+        if self._deliveries.touched or self._deliveries.ended:  # left of the last turn
             return True
         moment = min(self._timer_at, self._appointments.soonest)
-        seconds = LONGEST_WAIT if moment == math.inf else max(0.0, moment - time.monotonic())
+        seconds = LONGEST_WAIT if moment == math.inf else min(LONGEST_WAIT, max(0.0, moment - time.monotonic()))
         return self._sockets.wait(seconds if at_most_ms < 0 else min(seconds, at_most_ms / 1000))
 
     def wakeup(self) -> None:
@@ -128,14 +130,15 @@ class HttpMulti:
     def submit(self, request: HttpRequest, receiver: Receiver) -> Transfer:
         """Start a transfer; nothing is sent before `perform()`, and never twice."""
         settings, body, now = self._settings, request.body, time.monotonic()
-        read = settings.read_timeout if request.read_timeout is None else request.read_timeout
-        sent, patience = io.BytesIO(body), None if read == math.inf else read
-        transfer = Transfer(body=sent, receiver=receiver, size=len(body), patience=patience, started=now, since=now)
-        proxy, connect, limit = settings.proxy or None, settings.connect_timeout, self._connect_ms
+        transfer = Transfer(io.BytesIO(body), receiver, len(body), self._patience, now, now)
+        if request.read_timeout is not None:
+            transfer.patience = patience_of(request.read_timeout)
+        proxy, limit = settings.proxy or None, self._connect_ms
         if request.connect_timeout is not None:
-            connect, limit = request.connect_timeout, connect_ms(request.connect_timeout, settings)
+            limit = connect_ms(request.connect_timeout, settings)
         if settings.max_connections:
             # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
+            connect = settings.connect_timeout if request.connect_timeout is None else request.connect_timeout
             transfer.connect_limit = connect or math.inf
         if request.url.startswith("https:"):
             if settings.http2:
@@ -148,10 +151,11 @@ class HttpMulti:
             if self._environment is None:
                 self._environment = (plain_http_proxy(),)
             proxy = self._environment[0]
-        handle = self._idle.pop() if self._idle else self._make_handle(easy=_Curl())
+        handle = self._handles.take()
         handle.carry(transfer, request, connect_ms=limit, proxy=proxy)
         self._active[handle.easy] = handle
         self._fresh.append(transfer)
+        self._sockets.has_looked = False  # they begin on connections that have just been looked at
         self._multi.add_handle(handle.easy)
         self._appointments.make(now + first_look(transfer), transfer)
         if not self._sockets.quiet:
@@ -228,7 +232,7 @@ class HttpMulti:
         for handle in list(self._active.values()):
             if handle.transfer is not None:
                 self.cancel(handle.transfer)
-        for pending in (self._fresh, self._ready, self._looked_at):
+        for pending in (self._fresh, self._looked_at):
             pending.clear()
         for each in (self._backpressure, self._deliveries, self._appointments, self._shared):
             each.clear()
@@ -236,9 +240,7 @@ class HttpMulti:
             close_beside(self._multi, curl=pycurl)
         else:
             self._multi.close()
-        for idle in self._idle:
-            idle.easy.close()
-        self._idle.clear()
+        self._handles.close()
         self._sockets.close()
 
     def __del__(self) -> None:
@@ -254,19 +256,19 @@ class HttpMulti:
         call_back_no_more(self._multi, curl=pycurl)
         for handle in self._active.values():
             handle.rest()
-        for each in (self._active, self._fresh, self._ready, self._looked_at, self._idle):
+        for each in (self._active, self._fresh, self._looked_at):
             each.clear()
-        for one in (self._backpressure, self._deliveries, self._appointments, self._shared):
+        for one in (self._backpressure, self._deliveries, self._appointments, self._shared, self._handles):
             one.clear()
         self._sockets.forget()
 
     def _move(self) -> int:
         """Have libcurl read and write what can be; return how many of its transfers go on, -1 where it was not asked."""
-        ready, act = self._ready, self._multi.socket_action
-        if not ready:  # else those of an earlier turn first: epoll would name the same ones again
-            ready.extend(self._sockets.ready())
-        elif self._fresh:
-            ready.extend(each for each in self._sockets.ready() if each not in ready)
+        sockets, act = self._sockets, self._multi.socket_action
+        ready = sockets.found
+        if not sockets.has_looked and (self._fresh or not ready):  # else those of an earlier turn first
+            sockets.wait(0.0)
+        sockets.has_looked = False
         if self._looked_at or self._fresh:
             self._begin_fresh()
         running, taken, touched = -1, 0, self._deliveries.touched
@@ -277,9 +279,8 @@ class HttpMulti:
                 taken += len(touched[-1].segments)
         due = self._timer_at
         if due < math.inf and time.monotonic() >= due:
+            self._timer_at = math.inf  # unless libcurl sets another
             _, running = act(pycurl.SOCKET_TIMEOUT, 0)
-            if self._timer_at is due:  # libcurl has set no other
-                self._timer_at = math.inf
         return running
 
     def _begin_fresh(self) -> None:
@@ -298,7 +299,10 @@ class HttpMulti:
         self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def _on_timer(self, milliseconds: int) -> None:
-        self._timer_at = math.inf if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+        if milliseconds > 0:
+            self._timer_at = time.monotonic() + milliseconds / 1000
+        else:
+            self._timer_at = math.inf if milliseconds else _AT_ONCE
 
     def _collect_ended(self) -> None:
         more = True
@@ -384,11 +388,7 @@ class HttpMulti:
             self._shared.leave(transfer)
         self._multi.remove_handle(easy)
         transfer.let_go()
-        handle.rest()
-        if len(self._idle) < _MOST_IDLE_HANDLES:
-            self._idle.append(handle)
-        else:
-            easy.close()
+        self._handles.give_back(handle)
 
 
 def _forget_if_parents(living: weakref.ref[HttpMulti]) -> None:

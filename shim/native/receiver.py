@@ -110,9 +110,12 @@ class CallReceiver:
         self._reader.head(transfer.status, transfer.headers, at=transfer.first_byte)
         for observer in self._observers:
             observer.on_head(transfer.status, transfer.headers)
+        encoding = transfer.headers.get("content-encoding")
+        if not encoding:
+            return None
         limit = None if isinstance(self._call, StreamCall) else BODY_LIMIT
         try:
-            self._decoder = decoder_of(transfer.headers.get("content-encoding"), limit=limit)
+            self._decoder = decoder_of(encoding, limit=limit)
         except ProviderError as error:
             return AnswerFault(error.category, error.message)
         if self._decoder is not None:

@@ -20,10 +20,10 @@ import os
 import select
 import socket
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Collection, Iterator
 
-from shim.poller import LONGEST_WAIT, READ, WRITE, PlainPoller, make_poller
+from shim.poller import READ, WRITE, PlainPoller, make_poller
 from shim.wakeup import Wakeup
 
 _REMEMBERED_SECONDS = 5.0  # ample for libcurl to look; a port may be another connection's later
@@ -41,7 +41,9 @@ class Sockets:
             what is kept is looked at in that moment too, for the price of a system call.
 
     Attributes:
-        look_at: the moment to call `ready()` although nothing told to, monotonic seconds; infinity where all is told.
+        found: sockets that are ready, and for what: to be taken from here and told to libcurl, the first before the others.
+        has_looked: whether `found` is all there is now; whoever waits does not know how long that holds, and says when no more.
+        look_at: the moment to call `wait()` although nothing told to, monotonic seconds; infinity where all is told.
         quiet: while a turn is under way, after which its loop asks `timeout()`: ringing does nothing then.
     """
 
@@ -57,8 +59,9 @@ class Sockets:
         self._inodes: dict[int, int] = {}  # of the sockets libcurl has made, by number; perhaps closed since
         self._held: Counter[int] = Counter()  # sockets that are paused, each as often
         self._ended: dict[int, float] = {}
-        self._found: list[tuple[int, int]] | None = None  # by wait()
         self._pause = _SHORTEST_PAUSE
+        self.found: deque[tuple[int, int]] = deque()
+        self.has_looked = False
         self.look_at = math.inf if self._plain is None else 0.0
         self.quiet = False
 
@@ -76,7 +79,7 @@ class Sockets:
         return [self.fileno(), *(fd for fd, interest in waited if interest & READ)], writing, list(writing)
 
     def ring(self) -> None:
-        """Make the descriptor readable until `ready()` is asked."""
+        """Make the descriptor readable until `wait()` is called."""
         if not self.quiet:
             self._wakeup.ring()
 
@@ -116,7 +119,7 @@ class Sockets:
 
     def keep(self, fd: int) -> None:
         """Take it that libcurl keeps a socket, or is about to close it."""
-        if self._held[fd]:  # paused: what comes on it is neither its end nor noise
+        if fd in self._held:  # paused: what comes on it is neither its end nor noise
             self._poller.watch(fd, 0)
             return
         try:
@@ -141,23 +144,18 @@ class Sockets:
             del self._held[fd]
 
     def wait(self, seconds: float) -> bool:
-        """Wait until a socket is ready or the descriptor was rung, so long at most; return whether one is, for `ready()` to tell.
+        """Look which sockets are ready, once one is or the descriptor was rung, and return whether any is `found`.
+
+        Args:
+            seconds: how long to wait for that at most, no longer than `shim.poller.LONGEST_WAIT`.
 
         A signal's handler may do anything meanwhile, close this too.
         """
-        found = self._found = self._look(min(LONGEST_WAIT, seconds))
-        return bool(found)
-
-    def ready(self) -> list[tuple[int, int]]:
-        """What is ready of the sockets libcurl waits for: as the last `wait()` found, else now."""
-        found, self._found = self._found, None
-        return self._look(0) if found is None else found
-
-    def _look(self, wait: float) -> list[tuple[int, int]]:
         rung = self._wakeup.is_ringing
         if rung:
             self._wakeup.hear()
-        found = self._poller.ready(0 if rung else wait)
+        known = self.found
+        found = self._poller.ready(0.0 if rung or known else seconds)
         for fd, _ in found:
             if fd in self._kept:
                 found = self._without_kept(found)
@@ -165,7 +163,9 @@ class Sockets:
         if self._plain is not None:
             self._pause = _SHORTEST_PAUSE if found or rung else min(2 * self._pause, _LONGEST_PAUSE)
             self.look_at = time.monotonic() + self._pause
-        return found
+        known.extend(_others(found, known) if known else found)
+        self.has_looked = True
+        return bool(known)
 
     def _without_kept(self, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Take out those that are kept: nothing is to come on an idle connection but its end."""
@@ -205,14 +205,22 @@ class Sockets:
 
     def forget(self) -> None:
         """Close this process's copies of a parent's descriptors; what the parent waits for stays as it is."""
+        self.found.clear()
         self._inodes.clear()
         self._wakeup.release()  # first: its inode is that of every eventfd
         self._poller.forget()
 
     def close(self) -> None:
         """Release the descriptor."""
+        self.found.clear()
         self._wakeup.close()
         self._poller.close()
+
+
+def _others(found: list[tuple[int, int]], known: Collection[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Those of what was found that are not known: what was not told to libcurl yet is found again."""
+    seen = set(known)
+    return [each for each in found if each not in seen]
 
 
 def _is_over(kept: socket.socket) -> bool:

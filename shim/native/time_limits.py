@@ -14,6 +14,11 @@ from shim.native.transfer import Transfer, TransferFault
 _SHARING_SECONDS: Final = 1.0  # how long a transfer waits for another's connection to be ready before it makes its own
 
 
+def patience_of(read_timeout: float | None) -> float | None:
+    """Seconds of silence that are allowed; None for no limit."""
+    return None if read_timeout == math.inf else read_timeout
+
+
 def first_look(transfer: Transfer) -> float:
     """Seconds until a new transfer may need attention."""
     soonest = math.inf if transfer.patience is None else transfer.patience

@@ -51,10 +51,12 @@ class Listed(Struct, frozen=True):
     Attributes:
         field: its name in the body.
         odd: the positions of the items that hold anything else, too.
+        alone: whether what stands beside it is strings, flags and objects of these, too.
     """
 
     field: str
     odd: Sequence[int] = ()
+    alone: bool = False
 
 
 def encode_body(body: dict[str, Any], *, listed: Listed | None = None) -> bytes:
@@ -79,6 +81,8 @@ def _encode_quickly(body: dict[str, Any], listed: Listed) -> bytes:
     What may be no string is written as ever, and put between. Raises one of `_UNCARRIED` for what msgspec refuses, which the
     standard library may take (a string of a kind of its own).
     """
+    if listed.alone and not listed.odd:
+        return _write(body)
     if set(map(type, body)) != {str}:
         raise TypeError("a name is no string")
     whole = listed.field

@@ -116,7 +116,8 @@ class Secret:
 
     def masked_header(self, name: str, value: str) -> str:
         """The value of one response header, as `masked_headers` has it."""
-        if _known_name(name)[1]:
+        _, is_secret = _kept_name(name) if len(name) <= _LONGEST_KEPT else _name(name)
+        if is_secret:
             return MASK
         return self._pattern.sub(MASK, value) if self._may_stand_in(value) else value
 
@@ -156,10 +157,6 @@ def _name(name: str) -> tuple[str, bool]:
 
 
 _kept_name = lru_cache(maxsize=_MOST_KEPT)(_name)
-
-
-def _known_name(name: str) -> tuple[str, bool]:
-    return _kept_name(name) if len(name) <= _LONGEST_KEPT else _name(name)
 
 
 def _anywhere_or_alone(key: str) -> str:

@@ -216,3 +216,12 @@ def test_trailers_are_no_second_head() -> None:
     transfer.head.extend([b"X-A: 2\r\n", b"\r\n"])
     transfer.read_head()
     assert (transfer.status, dict(transfer.headers)) == (200, {"x-a": "1"})
+
+
+def test_what_a_handle_was_told_is_shown_without_its_headers(curl: StandIn) -> None:
+    """The key, which stands in a header, is in no repr of what a handle remembers."""
+    handle = handle_of(curl)
+    request = HttpRequest(url="http://localhost/v1", headers=("Authorization: Bearer sk-not-to-be-shown",), body=b"{}")
+    handle.carry(transfer_of(b"{}"), request, connect_ms=1000, proxy=None)
+    assert "sk-not-to-be-shown" not in repr(handle._told)
+    assert "localhost" in repr(handle._told)

@@ -14,6 +14,7 @@ from shim.native.http_multi import HttpMulti
 from shim.native.settings import HttpSettings
 from shim.native.sockets import Sockets
 from shim.native.transfer import TransferFault
+from shim.poller import READ
 from tests.helpers.driving import eventually
 from tests.helpers.raw_server import Connection, RawServer, json_answer
 from tests.native.recording import Recorder, drive, post
@@ -134,7 +135,7 @@ def test_a_descriptor_that_is_anothers_by_now_is_left_alone() -> None:
     assert theirs.fileno() != number
     taken = socket.socket(fileno=os.dup2(theirs.fileno(), number))
     peer.close()
-    eventually(lambda: (sockets.ready(), number not in sockets._kept)[-1])
+    eventually(lambda: (sockets.wait(0), number not in sockets._kept)[-1])
     their_peer.sendall(b"x")
     assert taken.recv(1) == b"x"
     taken.sendall(b"y")
@@ -179,3 +180,22 @@ def test_a_connection_that_is_closed_already_is_not_kept() -> None:
         sockets.keep(fd)
         assert fd not in sockets._kept
     sockets.close()
+
+
+def test_what_is_left_of_a_turn_comes_before_what_is_found_next() -> None:
+    """A socket found ready and not told to libcurl yet keeps its place when another look finds more, and stands there once."""
+    sockets = Sockets()
+    pairs = [socket.socketpair() for _ in range(3)]
+    numbers = [ours.fileno() for ours, _ in pairs]
+    for (ours, peer), fd in zip(reversed(pairs), reversed(numbers), strict=True):
+        sockets.watch(READ, fd)
+        peer.sendall(b"x")
+        assert sockets.wait(60)
+        assert ours.fileno() == sockets.found[-1][0]
+    assert [fd for fd, _ in sockets.found] == numbers[::-1]
+    assert sockets.has_looked
+    sockets.close()
+    assert not sockets.found
+    for pair in pairs:
+        for each in pair:
+            each.close()

@@ -205,6 +205,16 @@ def test_a_listed_body_is_written_as_any(further: dict[Any, Any]) -> None:
     assert encode_body(body, listed=LISTED) == encode_body(body)
 
 
+@pytest.mark.parametrize("text", ["plain", 'é\n"\\\x7f\x00\u2028', "\U0001f600", ""])
+def test_a_body_of_strings_alone_is_written_as_any(text: str) -> None:
+    """A body that is known to hold nothing else is written byte for byte as one of which nothing is known, or refused as it is."""
+    alone = Listed("items", alone=True)
+    body = {"model": text, "items": [{"a": text}], "options": {"b": True}, "stream": True}
+    assert encode_body(body, listed=alone) == encode_body(body)
+    with pytest.raises(InvalidRequestError, match="model holds"):
+        encode_body(body | {"model": "\ud800"}, listed=alone)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, b"x", {1}, object(), "\ud800", circle(), {b"x": 1}, [math.nan]])
 def test_a_listed_body_is_refused_as_any(value: Any) -> None:
     """What JSON cannot carry is named with its field, wherever it stands."""

@@ -56,6 +56,8 @@ def _made(request: ModelRequest, *, stream: bool, look: Look | None) -> tuple[di
     """Make the body, and tell which of its messages may hold more than strings; None where all may."""
     if look is None:
         look = check_request(request)
+    if look.says_no_more and look.all_plain and type(request.model) is str:  # nearly always
+        return _of_strings(request, stream=stream), _STRINGS_ALONE
     if not look.says_no_more:
         _refuse_unsupported(request)
     messages, odd = _messages(request, all_plain=look.all_plain)
@@ -74,6 +76,22 @@ def _made(request: ModelRequest, *, stream: bool, look: Look | None) -> tuple[di
     if stream:
         body["stream"] = True
     return body, Listed("messages", odd) if body.get("messages") is messages else None
+
+
+_STRINGS_ALONE = Listed("messages", alone=True)
+
+
+def _of_strings(request: ModelRequest, *, stream: bool) -> dict[str, Any]:
+    """Make the body of a request that says nothing beside its model and plain messages."""
+    messages, _ = _messages(request, all_plain=True)
+    if stream:
+        return {
+            "model": request.model,
+            "messages": messages,
+            "stream_options": {"include_usage": True},
+            "stream": True,
+        }
+    return {"model": request.model, "messages": messages}
 
 
 # Field -> where to go instead.
