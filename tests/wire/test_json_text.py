@@ -207,7 +207,7 @@ def test_a_listed_body_is_written_as_any(further: dict[Any, Any]) -> None:
 
 @pytest.mark.parametrize("text", ["plain", 'é\n"\\\x7f\x00\u2028', "\U0001f600", ""])
 def test_a_body_of_strings_alone_is_written_as_any(text: str) -> None:
-    """A body that is known to hold nothing else is written byte for byte as one of which nothing is known, or refused as it is."""
+    """A body that is known to hold nothing else is written as one of which nothing is known, byte for byte, or refused."""
     alone = Listed("items", alone=True)
     body = {"model": text, "items": [{"a": text}], "options": {"b": True}, "stream": True}
     assert encode_body(body, listed=alone) == encode_body(body)
