@@ -94,12 +94,13 @@ def _finder(name: str) -> re.Pattern[bytes] | None:
 
 
 class MaskedHeaders(_ReadWhenAsked):
-    """The same without the key and what else is a credential, which is taken out when a field is asked for. Pickled masked."""
+    """Fields without the key and what else is a credential, which is taken out when a field is asked for. Pickled masked."""
 
     __slots__ = ("_source",)
 
-    def __init__(self, headers: AnswerHeaders, secret: Secret) -> None:
-        self._source: tuple[AnswerHeaders, Secret] | dict[str, str] = (headers, secret)
+    def __init__(self, headers: Mapping[str, str], secret: Secret) -> None:
+        """Take the fields as they came, found by a name in lower case, and what masks them."""
+        self._source: tuple[Mapping[str, str], Secret] | dict[str, str] = (headers, secret)
 
     def get(self, name: str, /, default: Any = None) -> Any:
         """The masked value of a field."""

@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
-from shim.calls.answer_headers import AnswerHeaders, MaskedHeaders
+from shim.calls.answer_headers import MaskedHeaders
 from shim.model import (
     ErrorCategory,
     ModelResponse,
@@ -68,7 +68,7 @@ class Ending(Struct, frozen=True, kw_only=True):
 
     Attributes:
         status: of the response, 0 where none came.
-        headers: of the response, in any case.
+        headers: of the response; found by a name in lower case.
         body: whole; of a stream only where the answer was no event stream.
         fault: where no complete answer came: the category, and what to say.
         raised: what `on_event` raised, where that ended the stream.
@@ -122,7 +122,7 @@ class Call:
 
         Only an interrupt (KeyboardInterrupt and its like) leaves; call it again then, and it goes on where it was.
         """
-        headers = self._masked(ending.headers)
+        headers = MaskedHeaders(ending.headers, self._secret)
         outcome = self._outcome(ending)
         self.over = True
         if isinstance(outcome, ModelResponse):
@@ -137,11 +137,6 @@ class Call:
     def _named(self, response: ModelResponse, request_id: str) -> ModelResponse:
         force_setattr(response, "request_id", request_id)  # it was made for this call, and nobody has been told of it
         return response
-
-    def _masked(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        if isinstance(headers, AnswerHeaders):  # of others the names may be in any case
-            return MaskedHeaders(headers, self._secret)
-        return self._secret.masked_headers(headers)
 
     def cancelled(self, why: str) -> Completion:
         """End it on its caller's behalf; a stream that has had its last event keeps its outcome."""

@@ -16,6 +16,7 @@ from legacy_openai.transport_errors import causes
 from shim.calls import AnswerReader, Call, Ending, StreamCall, reader_of
 from shim.descriptors import current_shortage, is_exhausted, shortage
 from shim.legacy_adapter.transport_faults import category_of
+from shim.model.headers import Headers
 from shim.provider import Completion
 from shim.wire.bodies import body_kind
 
@@ -62,8 +63,7 @@ def ending_of(http: HttpCompletion) -> Ending:
     headers = http.headers
     return Ending(
         status=http.http_code,
-        # Its mapping looks each name up anew when it is gone through, and what is told has the names in lower case.
-        headers=dict(headers.lower_items()) if type(headers) is CaseInsensitiveDict else headers,
+        headers=headers if type(headers) is CaseInsensitiveDict else Headers(headers),
         body=http.body,
         fault=fault,
         raised=http.exception,
@@ -82,7 +82,12 @@ class EndedCall:
         self._http = http
         self._position = 0
         self._reader: AnswerReader | None = None
-        if isinstance(call, StreamCall) and http.type is CompletionType.SUCCESS and _is_event_stream(http):
+        if (
+            http.body
+            and isinstance(call, StreamCall)
+            and http.type is CompletionType.SUCCESS
+            and _is_event_stream(http)
+        ):
             self._reader = reader_of(call)
             self._reader.head(http.http_code, {name.lower(): value for name, value in http.headers.items()})
 

@@ -12,6 +12,7 @@ were delivered one by one: then the client delivers what it has read at once as 
 from __future__ import annotations
 
 from collections import deque
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from legacy_openai.body_reader import READ_SIZE
@@ -25,7 +26,7 @@ from shim.wire import chat
 from shim.wire.masking import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     import requests
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from legacy_openai.mailbox import Letter
     from shim.model import StreamEvent
     from shim.model.caps import Caps
+
+
+_ENDS_LINE = methodcaller("endswith", b"\n")
 
 
 class RepeatedRequest:
@@ -63,15 +67,18 @@ class RepeatedRequest:
         self._secret = Secret(http.api_key)
         self._one_by_one, self._together = (_SameThread(client, together=together) for together in (False, True))
 
-    def joined(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def joined(self, pieces: Sequence[bytes]) -> Iterator[bytes]:
         """Join pieces of a body where the legacy client cannot tell: up to what it reads at once, those that each end a line.
 
         It keeps nothing over the end of a line, so it finds the same payloads in the same order; and it is frozen.
         """
+        if pieces and sum(map(len, pieces)) <= READ_SIZE and all(map(_ENDS_LINE, pieces)):  # nearly always
+            yield b"".join(pieces)
+            return
         lines: list[bytes] = []
         size = 0
         for piece in pieces:
-            ends_line = piece.endswith(b"\n")
+            ends_line = _ENDS_LINE(piece)
             if lines and not (ends_line and size + len(piece) <= READ_SIZE):
                 yield b"".join(lines)
                 lines, size = [], 0

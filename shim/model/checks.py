@@ -28,7 +28,7 @@ from shim.model.parts import (
     ToolCallPart,
     ToolCallResponsePart,
 )
-from shim.model.plain import Look, all_unset, is_plain
+from shim.model.plain import Look, all_unset, is_plain, said
 from shim.model.request import Message, ModelRequest, Reasoning, ResponseFormat, ToolChoice, ToolDefinition
 
 Kinds = tuple[type, ...]
@@ -132,7 +132,7 @@ def _says_no_more(request: ModelRequest) -> bool:
 
 
 def _check_fields(request: ModelRequest) -> None:
-    for field, value in [each for each in zip(_FIELDS, _look(request), strict=True) if each[1] is not UNSET]:
+    for field, value in said(_FIELDS, _look(request)):
         if value is not None or field in _NEVER_NONE:
             kinds, remedy = _FIELDS[field]
             _check_kind(field, value, kinds=kinds, remedy=remedy)

@@ -7,12 +7,18 @@ all it says is strings: whoever goes through a conversation can pass it by after
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import compress, repeat
+from operator import is_not
+from typing import Any, TypeVar
+
 from msgspec import UNSET, Struct
 from msgspec.structs import astuple
 
 from shim.model.parts import AudioPart, FilePart, ImagePart, RefusalPart, TextPart, ToolCallPart, ToolCallResponsePart
 from shim.model.request import Message
 
+_Row = TypeVar("_Row")
 _UNSET_ALONE = frozenset({UNSET})
 _SPEAKERS = frozenset({"system", "developer", "user", "assistant"})
 _OF_STRINGS = (ImagePart, AudioPart, FilePart)
@@ -36,6 +42,11 @@ def all_unset(values: tuple[object, ...]) -> bool:
         return _UNSET_ALONE.issuperset(values)
     except TypeError:  # one that has no hash is something else
         return False
+
+
+def said(rows: Iterable[_Row], values: tuple[object, ...]) -> Iterator[tuple[_Row, Any]]:
+    """Those values that are not UNSET, each with its row: most of a request's fields are, and cost no step of Python."""
+    return compress(zip(rows, values, strict=True), map(is_not, values, repeat(UNSET)))
 
 
 def is_plain(message: object) -> bool:

@@ -257,14 +257,17 @@ def _response_of(read: _Response) -> RecordedResponse:
         headers_at=read.headers_at,
         decoded=read.decoded,
         sha256=read.sha256,
-        segments=tuple([_segment_of(segment) for segment in read.segments]),
+        segments=tuple(
+            [
+                _segment_of(each) if each.text is None else Segment(data := each.text.encode(), each.at, len(data))
+                for each in read.segments
+            ]
+        ),
     )
 
 
 def _segment_of(read: _Segment) -> Segment:
-    if read.text is not None:
-        data = read.text.encode()
-        return Segment(data, read.at, len(data))
+    """One that is no text."""
     return Segment(None, read.at, read.length) if read.binary is None else Segment.of(read.binary, read.at)
 
 

@@ -6,6 +6,7 @@ socket and these bytes (framing, compression) is a transport's work, and is not 
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -31,6 +32,9 @@ REPLAY_KEY = "replay-without-a-key"
 
 # They speak of the bytes on the wire, and these are the bytes after that.
 _OF_THE_FRAMING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+
+
+_data_of = attrgetter("data")  # of a segment; one may have hundreds
 
 
 class Break(Struct, frozen=True):
@@ -70,7 +74,7 @@ def presented(exchange: Exchange) -> Presented:
         status=response.status,
         reason=response.reason,
         headers=tuple([header for header in response.headers if header[0].lower() not in _OF_THE_FRAMING]),
-        pieces=tuple([segment.data for segment in segments if segment.data]),
+        pieces=tuple(filter(None, map(_data_of, segments))),
         broken=broken,
         streamed=is_streamed(exchange),
     )
@@ -91,7 +95,7 @@ def _check_kept(exchange: Exchange) -> None:
     response = exchange.response
     if exchange.ended == "overflow":
         raise UnreadableExchangeError("the body is larger than was kept; record with a larger max_body")
-    if response is not None and None in [segment.data for segment in response.segments]:
+    if response is not None and None in map(_data_of, response.segments):
         raise UnreadableExchangeError("the body of the response was left out; record with bodies kept")
     if response is None and exchange.fault is None and exchange.ended != "aborted":
         raise UnreadableExchangeError("the exchange has neither a response nor a fault; record it again")

@@ -6,6 +6,7 @@ import pytest
 
 from shim.calls import Call, CallTable, Ending, StreamCall
 from shim.model import ErrorCategory, ModelResponse, StreamDone, StreamEvent, StreamStart, TextDelta
+from shim.model.headers import Headers
 from shim.provider import Completion, RequestHandle
 from shim.wire import chat
 from tests.wire.chat.chunks import DONE, HELLO, raw
@@ -134,7 +135,7 @@ def test_a_response_keeps_its_request_id() -> None:
     """The server's request id stands in the response."""
     body = b'{"id":"c","model":"m","choices":[]}'
     call = Call(RequestHandle("test", 1), print, codec=chat, api_key="k")
-    response = call.conclude(Ending(status=200, headers={"X-Request-Id": "req_1"}, body=body)).response
+    response = call.conclude(Ending(status=200, headers=Headers({"X-Request-Id": "req_1"}), body=body)).response
     assert isinstance(response, ModelResponse)
     assert response.request_id == "req_1"
 

@@ -47,12 +47,15 @@ class Histogram(Struct, kw_only=True, omit_defaults=True):
 
     def add(self, value: float) -> None:
         """Count a value in seconds; what lies outside a microsecond to a day counts in the outermost buckets."""
-        bucket = round(math.log(min(max(value, _SHORTEST), _LONGEST)) / _GROWTH)
+        inside = value if _SHORTEST <= value <= _LONGEST else min(max(value, _SHORTEST), _LONGEST)
+        bucket = round(math.log(inside) / _GROWTH)
         self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
         self.count += 1
         self.total += value
-        self.smallest = min(self.smallest, value)
-        self.largest = max(self.largest, value)
+        if value < self.smallest:
+            self.smallest = value
+        if value > self.largest:
+            self.largest = value
 
     def merge(self, other: Histogram) -> None:
         """Add what another one counted."""

@@ -144,6 +144,9 @@ def _fault(broken: Break) -> AnswerFault:
 
 def _joined(headers: Headers) -> dict[str, str]:
     """The fields by name; the values of a repeated one are joined by a comma (RFC 9110 5.3)."""
+    alone = {name.lower(): value for name, value in headers}
+    if len(alone) == len(headers):  # nearly always
+        return alone
     joined: dict[str, str] = {}
     for name, value in ((name.lower(), value) for name, value in headers):
         joined[name] = f"{joined[name]}, {value}" if name in joined else value

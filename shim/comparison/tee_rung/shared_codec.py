@@ -171,7 +171,7 @@ class _Ahead:
 class _RecallingDecoder:
     """Gives what was noted for as long as it is given what was noted; then it is the codec's decoder."""
 
-    __slots__ = ("_decoder", "_end", "_noted", "_payloads", "_reached", "_told")
+    __slots__ = ("_decoder", "_end", "_noted", "_payloads", "_reached", "_run_ends", "_told")
 
     def __init__(self, noted: Noted) -> None:
         self._noted = noted
@@ -179,6 +179,7 @@ class _RecallingDecoder:
         self._told = noted.told
         self._end = noted.without_error()
         self._reached = 0  # payloads that both have given
+        self._run_ends = 0  # where pieces in a row end; what comes before this place are pieces
         self._decoder: CallDecoder | None = None
 
     def feed(self, payload: bytes) -> list[StreamEvent]:
@@ -217,9 +218,13 @@ class _RecallingDecoder:
 
     def _recall(self, payloads: list[bytes], on_events: Callable[[list[Any]], object]) -> bool:
         """Tell as many pieces as were noted in a row; whether these payloads are those."""
-        reached, others = self._reached, self._noted.others
-        place = bisect_left(others, reached)
-        end = min(self._end, others[place] if place < len(others) else self._end, reached + len(payloads))
+        reached = self._reached
+        end = reached + len(payloads)
+        if end > self._run_ends:
+            others = self._noted.others
+            place = bisect_left(others, reached)
+            self._run_ends = min(others[place] if place < len(others) else self._end, self._end)
+            end = min(end, self._run_ends)
         if end == reached:
             return True
         given = payloads[reached - end :]

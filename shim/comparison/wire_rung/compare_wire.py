@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, get_args
 
 from msgspec.structs import replace
@@ -203,14 +204,14 @@ def sent_of(exchange: Exchange, *, whose: str) -> Sent:
 
 def _application_headers(request: RecordedRequest) -> dict[str, Any]:
     """The recorded headers that only the application can have given; like the body's fields they are part of the request."""
+    return {name: value for name, value in request.headers if _is_applications(name) and MASK not in value}
+
+
+@lru_cache(maxsize=256)
+def _is_applications(name: str) -> bool:
+    lowered = name.lower()
     own = ("content-type", "content-encoding", "openai-organization", "openai-project")
-    return {
-        name: value
-        for name, value in request.headers
-        if name.lower() not in own
-        and MASK not in value
-        and (header_form(name.lower()) is None or name.lower() in ACTED_ON)
-    }
+    return lowered not in own and (header_form(lowered) is None or lowered in ACTED_ON)
 
 
 def _made(sent: Sent, reason: str) -> str:

@@ -172,6 +172,14 @@ def header_form(name: str) -> HeaderForm | None:
     return next((row for row in HEADERS if row.is_for(name)), None)
 
 
+@lru_cache(maxsize=256)
+def compared_name(name: str) -> str | None:
+    """The name in lower case of a header that is compared; None of one that is not."""
+    lowered = name.lower()
+    row = header_form(lowered)
+    return lowered if row is None or row.form is not None else None
+
+
 def counting(found: Iterable[Difference]) -> list[Difference]:
     """The differences of two bodies that count."""
     return [each for each in found if not any(row.covers(each) for row in BODY)]

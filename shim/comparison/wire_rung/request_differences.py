@@ -18,7 +18,7 @@ from shim.comparison.canonical import Difference, canonical_json, differences
 from shim.comparison.explanation import MOST_TOLD
 from shim.comparison.json_offsets import excerpt, first_difference, place_of, value_at
 from shim.comparison.verdict import ABSENT, Mismatch
-from shim.comparison.wire_rung.equivalences import ACTED_ON, HeaderForm, counting, header_form
+from shim.comparison.wire_rung.equivalences import ACTED_ON, HeaderForm, compared_name, counting, header_form
 from shim.comparison.wire_rung.two_apis import comparable
 from shim.model import InvalidRequestError, UnsupportedFeatureError
 from shim.model.response import Api
@@ -124,12 +124,11 @@ def _can_be_judged(pair: Difference, candidate: Sent, *, name: str) -> bool:
 def _by_name(headers: Headers) -> dict[str, str]:
     """Those that are compared, by name in lower case, the values of a repeated one joined by a comma (RFC 9110 5.3)."""
     told: dict[str, str] = {}
-    for name, value in headers:
-        lowered = name.lower()
-        row = header_form(lowered)
-        if row is None or row.form is not None:
+    for each, value in headers:
+        name = compared_name(each)
+        if name is not None:
             said = value.strip()
-            told[lowered] = f"{told[lowered]}, {said}" if lowered in told else said
+            told[name] = f"{told[name]}, {said}" if name in told else said
     return told
 
 

@@ -22,7 +22,7 @@ from shim.model import (
     ToolDefinition,
     check_request,
 )
-from shim.model.plain import Look, holds_strings, is_plain
+from shim.model.plain import Look, holds_strings, is_plain, said
 from shim.wire.chat.messages import message_to_wire, plain_to_wire, unsupported
 from shim.wire.json_text import Listed, encode_body, merged
 
@@ -111,9 +111,8 @@ def _refuse_unsupported(request: ModelRequest) -> None:
 
 def _add_fields(request: ModelRequest, body: dict[str, Any]) -> None:
     """Write what is said beside the model and the messages, but for `extra_body`."""
-    for (name, write), value in zip(_FIELDS.values(), _values(request), strict=True):
-        if value is not UNSET:
-            body[name] = None if value is None else write(value)
+    for (name, write), value in said(_FIELDS.values(), _values(request)):
+        body[name] = None if value is None else write(value)
     if isinstance(request.reasoning, Reasoning) and request.reasoning.effort is not UNSET:
         body["reasoning_effort"] = request.reasoning.effort
 

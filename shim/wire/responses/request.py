@@ -22,7 +22,7 @@ from shim.model import (
     ToolDefinition,
     check_request,
 )
-from shim.model.plain import Look
+from shim.model.plain import Look, said
 from shim.wire.json_text import Listed, encode_body, merged
 from shim.wire.responses.input_items import items_with_odd
 from shim.wire.responses.vocabulary import unsupported
@@ -79,9 +79,8 @@ def _made(request: ModelRequest, *, stream: bool, look: Look | None) -> tuple[di
 
 def _add_fields(request: ModelRequest, body: dict[str, Any]) -> None:
     """Write what is said beside the model and the messages, but for `extra_body`."""
-    for (name, write), value in zip(_FIELDS.values(), _values(request), strict=True):
-        if value is not UNSET:
-            body[name] = None if value is None else write(value)
+    for (name, write), value in said(_FIELDS.values(), _values(request)):
+        body[name] = None if value is None else write(value)
     body |= {name: fields for name, fields in (("text", _text(request)), ("reasoning", _reasoning(request))) if fields}
     if request.logprobs is True:
         included = body.get("include") or []

@@ -49,13 +49,15 @@ LINES: dict[str, tuple[tuple[Header | None, Header | None], ...]] = {
 def forgotten_rows() -> Iterator[None]:
     """What a test that takes a row away has looked up is not known after it."""
     yield
-    equivalences.header_form.cache_clear()
+    for kept in (equivalences.header_form, equivalences.compared_name):
+        kept.cache_clear()
 
 
 def take_away(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Go on without a row for headers."""
     monkeypatch.setattr(equivalences, "HEADERS", tuple(row for row in HEADERS if row.name != name))
-    equivalences.header_form.cache_clear()
+    for kept in (equivalences.header_form, equivalences.compared_name):
+        kept.cache_clear()
 
 
 def bodies_part(first: dict[str, Any], second: dict[str, Any]) -> bool:
