@@ -131,23 +131,20 @@ class StreamReader(AnswerReader):
         """Take bytes of the body, and deliver the events they complete."""
         if self._stopped is not None or self._raised is not None:  # said again, after an interrupt
             return "nothing"
-        if self._is_stream is None:
-            segments = [*self._held, *segments]
-            kind = self._kind_of(segments)
-            self._held = [] if kind else segments
-            if kind is None:
-                return "more"
-            self._is_stream = kind == "event_stream"
+        if self._is_stream is None and not self._is_told(segments := [*self._held, *segments]):
+            return "more"
         if not self._is_stream:
             return self._collect(segments)  # an error: no byte of the stream has come
-        lone = self._sse.usual_payload(segments[0]) if len(segments) == 1 and not self._payloads else None
-        too_large = None
-        if lone is not None:  # nearly always
-            self.fed = len(segments[0]) + PAYLOAD
-        else:
-            payloads, too_large = self._cut(segments)
+        lone = payloads = too_large = None
+        if len(segments) == 1 and not self._payloads:  # nearly always
+            lone = self._sse.usual_payload(segments[0])
+            payloads = self._sse.usual_payloads(segments[0]) if lone is None else None
+            self.fed = len(segments[0]) + PAYLOAD * (1 if payloads is None else len(payloads))
+        if lone is None:
+            if payloads is None:
+                payloads, too_large = self._cut(segments)
             payloads.reverse()
-            self._payloads = payloads + self._payloads
+            self._payloads = payloads + self._payloads if self._payloads else payloads
         try:
             has_ended = self._call.feed_all(self._payloads) if lone is None else self._call.feed(lone)
         except Exception as raised:  # whatever on_event raises ends its own stream, not the others
@@ -171,6 +168,13 @@ class StreamReader(AnswerReader):
             except ProviderError as error:
                 self._stopped = AnswerFault(error.category, error.message)
         return super().conclude(fault)
+
+    def _is_told(self, segments: Sequence[bytes]) -> bool:
+        """Whether its first bytes tell what the body is; else they are held."""
+        kind = self._kind_of(segments)
+        self._held = [] if kind else list(segments)
+        self._is_stream = None if kind is None else kind == "event_stream"
+        return kind is not None
 
     def _kind_of(self, segments: Sequence[bytes], *, ended: bool = False) -> BodyKind | None:
         """What the body is, None while its first bytes do not tell; an error's is collected whatever it is."""

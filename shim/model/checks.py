@@ -276,7 +276,7 @@ def _check_kind(field: str, value: object, *, kinds: Kinds, remedy: str) -> None
         raise _wrong(field, value, remedy=remedy)
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidRequestError(f"{field} is {value}, which JSON cannot carry; {remedy}", field=field)
-    if type(value) not in _SCALARS and isinstance(value, Mapping) and value:
+    if (type(value) is dict or (type(value) not in _SCALARS and isinstance(value, Mapping))) and value:
         _check_depth(field, value)
 
 

@@ -15,6 +15,10 @@ MAX_DEPTH: Final = 128
 """How deeply JSON that is read or sent may be nested: several times what a schema needs, and little enough for any stack."""
 
 
+_FLAT: Final = frozenset({str, int, float, bool, type(None)})  # nearly all there is, and quickly told
+_DEEP: Final = (Mapping, list, tuple, Struct)
+
+
 def is_too_deep(value: object, limit: int = MAX_DEPTH) -> bool:
     """Whether a value of dicts, lists, tuples and structs is nested deeper than `limit` levels."""
     level: list[object] = [value]
@@ -41,7 +45,7 @@ def pruned(value: object, limit: int = MAX_DEPTH) -> Any:
 
 def _inside(value: object) -> tuple[object, ...]:
     """What of a value may go deeper."""
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         inner = tuple(value.values())
     elif isinstance(value, (list, tuple)):
         inner = tuple(value)
@@ -49,7 +53,7 @@ def _inside(value: object) -> tuple[object, ...]:
         inner = tuple(getattr(value, name) for name in value.__struct_fields__)
     else:
         return ()
-    return tuple(each for each in inner if isinstance(each, (Mapping, list, tuple, Struct)))
+    return tuple([each for each in inner if type(each) not in _FLAT and isinstance(each, _DEEP)])
 
 
 class BoundedRepr(Struct, frozen=True):

@@ -163,6 +163,8 @@ Part: TypeAlias = (
 
 def as_parts(parts: object) -> object:
     """Take a plain string as one text part and any iterable as a tuple; leave the rest for the checks to name."""
+    if type(parts) is tuple:
+        return parts
     if isinstance(parts, str):
         return (TextPart(parts),)
     if isinstance(parts, Iterable) and not isinstance(parts, (bytes, dict, tuple)):

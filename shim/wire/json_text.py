@@ -146,14 +146,14 @@ def decode_request(body: bytes | str | Mapping[str, Any]) -> dict[str, Any]:
         InvalidRequestError: it is none, or nested too deeply; the message tells what was found instead and where it broke.
     """
     given: Any = body
-    if isinstance(given, Mapping):
-        value: Any = dict(given)
-    elif isinstance(given, (bytes, str)):
+    if isinstance(given, (bytes, str)):
         try:
-            value = _read(given)
+            value: Any = _read(given)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             found = "empty" if not given.strip() else f"not JSON ({error})"
             raise InvalidRequestError(f"the request body is {found}", field="body") from None
+    elif isinstance(given, Mapping):
+        value = dict(given)
     else:
         remedy = "give its JSON as bytes or str, or the object as a mapping"
         raise InvalidRequestError(f"the request body is {kind_of(given)}; {remedy}", field="body")

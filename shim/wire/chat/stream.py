@@ -186,10 +186,11 @@ class StreamDecoder:
         return self._counted_to - self._left
 
     def _read_any(self, payload: bytes) -> list[StreamEvent]:
+        # By their very types: `isinstance` asks Python of a class that is abstract.
         was_text = (
-            isinstance(self._hot, TextPieces) and self._left >= 0
+            type(self._hot) is TextPieces and self._left >= 0
         )  # else it may be mere text, and was not read as such
-        if isinstance(self._hot, RepeatedChunk) and self._hot.was_repeated:
+        if type(self._hot) is RepeatedChunk and self._hot.was_repeated:
             self._in_vain = 0
         self._hot = None
         if self._cut is not None:
