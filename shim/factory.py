@@ -160,7 +160,7 @@ def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str,
     """What the native provider would send in the place of each recorded control; what is left open is as recorded."""
     from shim.endpoint import Endpoint
     from shim.native import RequestWriter
-    from shim.recording.exchange import api_of, base_url_of, header_of
+    from shim.recording.exchange import api_of, base_url_of
 
     RequestWriter(**settings)  # a setting that cannot be used is found now
 
@@ -175,9 +175,10 @@ def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str,
 
     def sender_for(exchange: Exchange) -> Sender:
         chosen = (api_of(exchange) or "auto") if api == "recorded" else api
-        by_key = header_of(exchange.request.headers, "api-key") is not None  # as Azure's clients send it
-        written = writer(base_url_of(exchange), api=chosen, auth="api-key" if by_key else "bearer").sent_request
-        if header_of(exchange.request.headers, "idempotency-key") is None:
+        names = {name.lower() for name, _ in exchange.request.headers}
+        auth: Auth = "api-key" if "api-key" in names else "bearer"  # as Azure's clients send it
+        written = writer(base_url_of(exchange), api=chosen, auth=auth).sent_request
+        if "idempotency-key" not in names:
             return written
         return functools.partial(
             written, options=CallOptions(idempotency_key="given")

@@ -124,13 +124,13 @@ def asked(request: RecordedRequest) -> str:
     try:
         told = _read_asked(request.body or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _asked_line(line)  # a body that is no JSON names no model
+        return _repeated_line(line)  # a body that is no JSON names no model
     model = f" · {told.model}" if isinstance(told.model, str) and told.model else ""
-    return _asked_line(f"{line}{model}{', streamed' if told.stream is True else ''}")
+    return _repeated_line(f"{line}{model}{', streamed' if told.stream is True else ''}")
 
 
-def _asked_line(line: str) -> str:
-    """The line as it may be told; of most exchanges it is that of one before."""
+def _repeated_line(line: str) -> str:
+    """A line as it may be told, which is told again: on the other rung, or of most exchanges."""
     return _kept_line(line) if len(line) <= _LONGEST_KEPT else in_a_line(line)
 
 
@@ -167,7 +167,7 @@ def _kept(mismatch: Mismatch) -> Mismatch:
 
 def _title(rung: Rung, outcome: Outcome, *, exchange: Exchange, asked_for: str, variant: str = "as recorded") -> str:
     presented = "" if variant == "as recorded" else f" · {variant}"
-    return in_a_line(f"{rung} {outcome.value} · {asked_for} · pair {exchange.pair_id}{presented}")
+    return f"{rung} {outcome.value} · {asked_for} · {_repeated_line(f'pair {exchange.pair_id}')}{presented}"
 
 
 def _made_lines(sides: tuple[str, str], made: tuple[str, str]) -> list[str]:

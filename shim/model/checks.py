@@ -7,7 +7,8 @@ cannot express is its codec's (`shim.wire`). Every message names the field, the 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from operator import attrgetter
 from typing import Any, get_args
 
@@ -42,6 +43,7 @@ _MAPPING: tuple[Kinds, str] = ((Mapping,), "give a mapping")
 # Field of ModelRequest -> the kinds it takes beside UNSET and None, and the remedy.
 _FIELDS: dict[str, tuple[Kinds, str]] = {
     "system_prompt": _TEXT,
+    "tools": ((tuple,), "give a list of ToolDefinition"),
     "tool_choice": ((ToolChoice, OpaquePart), "give 'auto', 'none', 'required' or ToolChoice.tool(name)"),
     "parallel_tool_calls": _FLAG,
     "max_output_tokens": _INTEGER,
@@ -132,36 +134,41 @@ def _says_no_more(request: ModelRequest) -> bool:
 
 
 def _check_fields(request: ModelRequest) -> None:
-    for field, value in said(_FIELDS, _look(request)):
-        if value is not None or field in _NEVER_NONE:
-            kinds, remedy = _FIELDS[field]
-            _check_kind(field, value, kinds=kinds, remedy=remedy)
-    if isinstance(request.reasoning, Reasoning) and not isinstance(
-        request.reasoning.effort, (str, UnsetType, type(None))
-    ):
-        raise _wrong(
-            "reasoning.effort", request.reasoning.effort, remedy="give none, minimal, low, medium, high or xhigh"
-        )
-    _check_choice_and_format(request)
-    _check_strings("stop", request.stop)
-    _check_strings("include", request.include)
-    _check_tools(request.tools)
-    _check_headers(request.extra_headers)
+    given = [each for each in said(_FIELDS, _look(request)) if each[1] is not None or each[0] in _NEVER_NONE]
+    for field, value in given:
+        kinds, remedy = _FIELDS[field]
+        _check_kind(field, value, kinds=kinds, remedy=remedy)
+    for field, value in given:
+        check_inside = _INSIDE.get(field)
+        if check_inside is not None:
+            check_inside(value)
 
 
-def _check_choice_and_format(request: ModelRequest) -> None:
-    choice, form = request.tool_choice, request.response_format
-    if isinstance(choice, ToolChoice):
+def _check_reasoning(reasoning: Any) -> None:
+    if isinstance(reasoning, Reasoning) and not isinstance(reasoning.effort, (str, UnsetType, type(None))):
+        raise _wrong("reasoning.effort", reasoning.effort, remedy="give none, minimal, low, medium, high or xhigh")
+
+
+def _check_tool_choice(choice: Any) -> None:
+    if isinstance(choice, OpaquePart):
+        _check_opaque("tool_choice", choice)
+    elif isinstance(choice, ToolChoice):
         _check_word("tool_choice.mode", choice.mode, words=_TOOL_CHOICE_MODES)
         if choice.mode == "tool":
             _check_kind("tool_choice.name", choice.name, kinds=(str,), remedy="give the tool's name")
-    if isinstance(form, ResponseFormat):
+
+
+def _check_response_format(form: Any) -> None:
+    if isinstance(form, OpaquePart):
+        _check_opaque("response_format", form)
+    elif isinstance(form, ResponseFormat):
         _check_word("response_format.type", form.type, words=_RESPONSE_FORMATS)
         if not (form.schema is UNSET or form.schema is None):
             _check_kind("response_format.schema", form.schema, kinds=(Mapping,), remedy="give a JSON schema as a dict")
-    for field, value in (("tool_choice", choice), ("response_format", form)):
-        if isinstance(value, OpaquePart):
-            _check_kind(f"{field}.data", value.data, kinds=(dict,), remedy="give the whole object as a dict")
+
+
+def _check_opaque(field: str, value: OpaquePart) -> None:
+    _check_kind(f"{field}.data", value.data, kinds=(dict,), remedy="give the whole object as a dict")
 
 
 def _check_messages(messages: object) -> bool:
@@ -230,11 +237,7 @@ def _check_result(place: str, parts: object) -> None:
         _check_part(f"{place}[{position}]", part, allowed=_CONTENT)
 
 
-def _check_tools(tools: object) -> None:
-    if tools is UNSET or tools is None:
-        return
-    if not isinstance(tools, tuple):
-        raise _wrong("tools", tools, remedy="give a list of ToolDefinition")
+def _check_tools(tools: Any) -> None:
     for position, tool in enumerate(tools):
         _check_tool(f"tools[{position}]", tool)
 
@@ -256,7 +259,7 @@ def _check_tool(place: str, tool: object) -> None:
     _check_kind(f"{place}.extra", tool.extra, kinds=(dict,), remedy="give a dict of further fields")
 
 
-def _check_headers(headers: Mapping[Any, Any]) -> None:
+def _check_headers(headers: Any) -> None:
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, (str, type(None))):
             raise InvalidRequestError(
@@ -265,10 +268,22 @@ def _check_headers(headers: Mapping[Any, Any]) -> None:
             )
 
 
-def _check_strings(field: str, values: object) -> None:
+def _check_strings(field: str, values: Any) -> None:
     if isinstance(values, tuple):
         for position, value in enumerate(values):
             _check_kind(f"{field}[{position}]", value, kinds=(str,), remedy="give a string")
+
+
+# Field of ModelRequest -> what checks a value of the right kind further.
+_INSIDE: dict[str, Callable[[Any], None]] = {
+    "tools": _check_tools,
+    "tool_choice": _check_tool_choice,
+    "stop": partial(_check_strings, "stop"),
+    "response_format": _check_response_format,
+    "reasoning": _check_reasoning,
+    "include": partial(_check_strings, "include"),
+    "extra_headers": _check_headers,
+}
 
 
 def _check_kind(field: str, value: object, *, kinds: Kinds, remedy: str) -> None:
