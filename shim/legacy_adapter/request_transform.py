@@ -17,7 +17,6 @@ from shim.call_options import CallOptions
 from shim.calls import NO_OPTIONS, check_extra_headers, deadlines_of
 from shim.endpoint import Endpoint
 from shim.model import ModelRequest, UnsupportedFeatureError, check_request
-from shim.model.plain import Look
 from shim.wire import chat
 from shim.wire.model_names import refuses_temperature
 
@@ -93,7 +92,7 @@ def to_legacy(request: ModelRequest, settings: Settings, *, api_key: str, stream
     check_extra_headers(request.extra_headers, url=settings.endpoint.base_url)
     request = _with_default_temperature(request, settings.default_temperature)
     if settings.default_temperature is not None:
-        look = Look(all_plain=look.all_plain, says_no_more=False)
+        look = look.with_fields()
     body = chat.to_body(request, stream=stream, look=look)
     endpoint, headers = settings.endpoint, dict(request.extra_headers)
     if settings.idempotency_key is not None:

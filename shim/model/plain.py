@@ -35,6 +35,10 @@ class Look(Struct, frozen=True, kw_only=True, gc=False):
     all_plain: bool
     says_no_more: bool
 
+    def with_fields(self) -> Look:
+        """What is known of the request once fields of it were set, but for its messages."""
+        return Look(all_plain=self.all_plain, says_no_more=False)
+
 
 def all_unset(values: tuple[object, ...]) -> bool:
     """Whether values are all UNSET, by identity, since a value may compare oddly; several times as fast as a look at each."""

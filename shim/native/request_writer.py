@@ -18,7 +18,6 @@ from shim.calls import NO_OPTIONS, Codec, deadlines_of, endpoint_of
 from shim.endpoint import PATHS, Endpoint
 from shim.model import InvalidRequestError, ModelRequest, check_request
 from shim.model.checks import kind_of
-from shim.model.plain import Look
 from shim.native.http_request import HeaderLines, header_lines
 from shim.native.transfer import HttpRequest
 from shim.transfer_observer import SentRequest
@@ -67,7 +66,7 @@ class RequestWriter:
         look = check_request(request)
         if self._default_temperature is not None:
             request = self._with_default_temperature(request)
-            look = Look(all_plain=look.all_plain, says_no_more=False)
+            look = look.with_fields()
         api = select_api(request, api=self._api, look=look).api
         endpoint = options.endpoint or self.endpoint
         url = self._addresses[api] if endpoint is self.endpoint else endpoint.url(api)
@@ -86,7 +85,7 @@ class RequestWriter:
         codec = _CODECS[api]
         if self._api == "auto" and api == "responses":
             request = without_state(request)
-            look = Look(all_plain=look.all_plain, says_no_more=False)
+            look = look.with_fields()
         if endpoint.deployment is not None:  # the address names the model; the Responses API has no such address
             request = replace(request, model=UNSET if api == "chat_completions" else endpoint.deployment)
         body = codec.serialize(request, stream=stream, look=look)
