@@ -1,24 +1,26 @@
 """Failures: an error status, its headers and its body as a `ProviderError` of the right category.
 
-Not transport faults (each provider translates its own) nor streams cut short (the stream decoders).
+Not transport faults (each provider translates its own), streams cut short (the stream decoders) nor which word of a server's
+means what (`failure_words`).
 Shapes and codes: OpenAI's API reference, error codes; the other shapes are those of compatible servers, seen in recorded traffic.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeGuard
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from shim.model import ErrorCategory, ModelResponse, ProviderError
+from shim.wire.failure_words import BY_BASE_RESP, BY_VAGUE_WORD, BY_WORD, bare
 from shim.wire.json_text import decode_object
 from shim.wire.masking import mask_keys, masked_body
 from shim.wire.retry_after import retry_after_ms
 
-__all__ = ["error_in", "mask_keys", "masked_body", "parse_error"]
+__all__ = ["error_in", "mask_keys", "masked_body", "parse_error", "says_anything"]
 
 _TEXT_LIMIT = 500
 _MESSAGE_LIMIT = 10_000
@@ -59,14 +61,14 @@ def parse_error(
 def error_in(answer: dict[str, Any], *, streamed: bool = False) -> bool:
     """Whether a JSON object answered under a status of success is an error.
 
-    A truthy `error` is; so is an object without an answer that has the shape of an error: a list of `errors`, `success: false`,
-    a word or a status that says so, a `detail`, a code that is no success.
+    An `error` that says anything is; so is an object without an answer that has the shape of an error: a list of `errors`,
+    `success: false`, a word or a status that says so, a `detail`, a message with a code that is no success.
 
     Args:
         answer: the object.
-        streamed: it is a payload of a stream, where a message alone is no error.
+        streamed: it is a payload of a stream, where a message alone is no error: some tell their progress so.
     """
-    if answer.get("error"):
+    if says_anything(answer.get("error")):
         return True
     if answer.get("choices") or answer.get("output"):
         return False
@@ -74,7 +76,10 @@ def error_in(answer: dict[str, Any], *, streamed: bool = False) -> bool:
         return True
     if any(answer.get(name) in ("error", "fail") for name in ("object", "type", "status")) or _says_failed(answer):
         return True
-    return not streamed and not ("choices" in answer or "output" in answer) and bool(_first(answer, _MESSAGES[:_PLAIN]))
+    if not _first(answer, _WORDS):
+        return False
+    may_be_news = streamed or "choices" in answer or "output" in answer or _has_success_code(answer)
+    return _has_failure_code(answer) or not may_be_news
 
 
 class _Told(Struct, frozen=True):
@@ -85,6 +90,7 @@ class _Told(Struct, frozen=True):
     type: str | None = None
     param: str | None = None
     status: int | None = None
+    category: ErrorCategory | None = None  # where the code is of one server's own numbers
 
 
 def _told(body: bytes) -> _Told:
@@ -93,11 +99,14 @@ def _told(body: bytes) -> _Told:
         answer = decode_object(body.strip().removeprefix(b"[").removesuffix(b"]"))
     except ProviderError:
         return _Told()
-    error = answer.get("error") or answer.get("fault") or answer.get("base_resp") or _listed(answer.get("errors"))
+    if _says_failed(answer):
+        told = _from_object(answer["base_resp"], answer)
+        return structs.replace(told, category=BY_BASE_RESP.get(answer["base_resp"]["status_code"]))
+    error = answer.get("error") or answer.get("fault") or _object(answer.get("detail")) or _listed(answer.get("errors"))
     if isinstance(error, list):
         error = _listed(error)
     if isinstance(error, dict):
-        inner = error.get("error")  # a gateway's wrapping of the server's own
+        inner = error.get("error")  # a gateway's wrapping of the server's own, FastAPI's of what its application says
         return _from_object(inner if isinstance(inner, dict) and not _message_in(error) else error, answer)
     if isinstance(error, str) and error:  # xAI: {"code": "…", "error": "…"}; Ollama: {"error": "…"}
         return _from_object({**answer, "message": error}, answer)
@@ -108,38 +117,27 @@ def _told(body: bytes) -> _Told:
 
 def _from_object(error: dict[str, Any], answer: dict[str, Any]) -> _Told:
     message = _message_in(error) or _message_in(answer)
-    code, status = _first(error, ("code", "error_code", "status_code")), error.get("status_code")
-    numeric = code if isinstance(code, int) else int(code) if _is_status(code) else status
+    code = _first(error, _CODES)
     return _Told(
         message=_as_text(message),
         code=None if code is None or isinstance(code, bool) else _as_text(code),
-        type=_as_text(error.get("type")) or None,
+        type=_as_text(_first(error, ("type", *_ERROR_TYPES))) or None,
         param=_as_text(error.get("param")) or None,
-        status=numeric if isinstance(numeric, int) and 100 <= numeric <= 599 else None,
+        status=next((_status(value) for value in (code, *_values(error, _STATUSES)) if _status(value)), None),
     )
 
 
 # Fields that say that something failed, whatever is in them: FastAPI and RFC 9457, Cloudflare, Apigee.
 _ONLY_IN_ERRORS = ("detail", "errors", "fault")
 # Where servers put their words, in the order of trust; OAuth, AWS, MiniMax, Baidu, RFC 9457 and gateways among them.
-_MESSAGES = (
-    *(
-        "message",
-        "faultstring",
-        "detail",
-        "msg",
-        "Message",
-        "error_message",
-        "error_msg",
-        "errorMessage",
-        "error_description",
-        "status_msg",
-    ),
-    *("reason", "title", "description"),
-)
-
-
-_PLAIN = 10  # of these names the first so many say by themselves that an object is an error; a title may be of anything
+_ERROR_WORDS = ("error_message", "error_msg", "errorMessage", "errorMsg", "errMsg", "error_description")
+_WORDS = ("message", "faultstring", "detail", "msg", "Message", *_ERROR_WORDS, "status_msg")
+_MESSAGES = (*_WORDS, "reason", "title", "description")  # only the first say by themselves that an object is an error
+# Where they put what tells one error from another; and of these what may be an HTTP status.
+_CODES = ("code", "error_code", "errorCode", "status_code", "statusCode", "http_code")
+_ERROR_TYPES = ("error_type", "__type")
+_STATUSES = (*_CODES, "status", "originalStatusCode")
+_SUCCESS = frozenset({"0", "ok", "success", "succeeded"})
 
 
 def _message_in(fields: dict[str, Any]) -> Any:
@@ -169,8 +167,41 @@ def _says_failed(answer: dict[str, Any]) -> bool:
     return isinstance(base, dict) and base.get("status_code") not in (None, 0)
 
 
-def _is_status(code: Any) -> TypeGuard[str]:
-    return isinstance(code, str) and _STATUS.fullmatch(code) is not None
+def says_anything(error: Any) -> bool:
+    """Whether an error is one: some gateways send the object with every answer, all its fields empty."""
+    return any(error.values()) if isinstance(error, dict) else bool(error)
+
+
+def _has_failure_code(answer: dict[str, Any]) -> bool:
+    """Whether an object has a code, or a type of error, that is no success."""
+    codes = [value for value in _values(answer, _CODES) if not _is_success(value)]
+    statuses = [value for value in _values(answer, _STATUSES) if (_status(value) or 0) >= 400]
+    return bool(codes or statuses or _first(answer, (*_ERROR_TYPES, *_ERROR_WORDS)))
+
+
+def _has_success_code(answer: dict[str, Any]) -> bool:
+    return any(_is_success(value) for value in _values(answer, _CODES))
+
+
+def _is_success(code: Any) -> bool:
+    return str(code).lower() in _SUCCESS or 200 <= (_status(code) or 0) < 300
+
+
+def _values(fields: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
+    """What stands under these names and is a text or a number; "" says nothing."""
+    found = (fields.get(name) for name in names)
+    return [value for value in found if isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""]
+
+
+def _status(code: Any) -> int | None:
+    """Read a code as the HTTP status it may be."""
+    if isinstance(code, str) and _STATUS.fullmatch(code):
+        return int(code)
+    return code if isinstance(code, int) and 100 <= code <= 599 else None
+
+
+def _object(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
 
 
 def _as_text(value: Any) -> str:
@@ -185,52 +216,6 @@ def _plain(value: Any) -> str:
     return "" if value is None else msgspec.json.encode(value).decode()
 
 
-# Word in `code` or `type` -> category. The first that is found decides, code before type, before the status does.
-_BY_WORD: dict[str, ErrorCategory] = {
-    "invalid_api_key": ErrorCategory.AUTH,
-    "incorrect_api_key": ErrorCategory.AUTH,
-    "invalid_authentication": ErrorCategory.AUTH,
-    "authentication_error": ErrorCategory.AUTH,
-    "account_deactivated": ErrorCategory.AUTH,
-    "permission_denied": ErrorCategory.PERMISSION,
-    "permission_error": ErrorCategory.PERMISSION,
-    "insufficient_permissions": ErrorCategory.PERMISSION,
-    "unsupported_country_region_territory": ErrorCategory.PERMISSION,
-    "insufficient_quota": ErrorCategory.QUOTA,
-    "billing_hard_limit_reached": ErrorCategory.QUOTA,
-    "billing_not_active": ErrorCategory.QUOTA,
-    "insufficient_balance": ErrorCategory.QUOTA,
-    "rate_limit_exceeded": ErrorCategory.RATE_LIMIT,
-    "rate_limit_error": ErrorCategory.RATE_LIMIT,
-    "requests": ErrorCategory.RATE_LIMIT,
-    "tokens": ErrorCategory.RATE_LIMIT,
-    "slow_down": ErrorCategory.RATE_LIMIT,
-    "model_not_found": ErrorCategory.NOT_FOUND,
-    "DeploymentNotFound": ErrorCategory.NOT_FOUND,
-    "not_found_error": ErrorCategory.NOT_FOUND,
-    "not_found": ErrorCategory.NOT_FOUND,
-    "content_filter": ErrorCategory.CONTENT_FILTER,
-    "content_policy_violation": ErrorCategory.CONTENT_FILTER,
-    "moderation_blocked": ErrorCategory.CONTENT_FILTER,
-    "server_error": ErrorCategory.SERVER,
-    "internal_error": ErrorCategory.SERVER,
-    "internal_server_error": ErrorCategory.SERVER,
-    "overloaded_error": ErrorCategory.SERVER,
-    "service_unavailable": ErrorCategory.SERVER,
-    "engine_overloaded": ErrorCategory.SERVER,
-    "timeout": ErrorCategory.TIMEOUT,
-    "request_timeout": ErrorCategory.TIMEOUT,
-}
-# Words that say little more than the status does: they decide only where the status says nothing (an error under 200).
-_BY_VAGUE_WORD: dict[str, ErrorCategory] = {
-    "invalid_request_error": ErrorCategory.INVALID_REQUEST,
-    "BadRequestError": ErrorCategory.INVALID_REQUEST,
-    "bad_request": ErrorCategory.INVALID_REQUEST,
-    "api_error": ErrorCategory.SERVER,
-    "context_length_exceeded": ErrorCategory.INVALID_REQUEST,
-    "invalid_value": ErrorCategory.INVALID_REQUEST,
-    "tool_use_failed": ErrorCategory.INVALID_REQUEST,  # Groq, in a stream
-}
 _BY_STATUS: dict[int, ErrorCategory] = {
     401: ErrorCategory.AUTH,
     402: ErrorCategory.QUOTA,
@@ -241,18 +226,27 @@ _BY_STATUS: dict[int, ErrorCategory] = {
     429: ErrorCategory.RATE_LIMIT,
     504: ErrorCategory.TIMEOUT,
 }
+_TOO_LARGE = 413
 _BAD_KEY = re.compile(r"api[ _-]?key", re.IGNORECASE)
 _BAD_KEY_STATUSES = frozenset({400, 401, 403})
+# MiniMax, Moonshot, Zhipu and Anthropic say in no other way, or not always, that an account is empty.
+_NO_CREDIT = re.compile("insufficient (?:account )?balance|credit balance is too low|余额不足", re.IGNORECASE)
 
 
 def _category(status: int, told: _Told) -> ErrorCategory:
+    if told.category is not None:
+        return told.category
     told_status = told.status if status < 400 and told.status is not None else status
-    for word in _words(told):
-        if word in _BY_WORD:
-            return _BY_WORD[word]
+    category = _first_known(told, BY_WORD)
+    if category is ErrorCategory.RATE_LIMIT and told_status == _TOO_LARGE:
+        return ErrorCategory.INVALID_REQUEST  # Groq: larger than the limit itself, so that no waiting helps
+    if category is not None:
+        return category
     if told_status in _BAD_KEY_STATUSES and _says_bad_key(told.message):
         return ErrorCategory.AUTH
-    return _by_status(told_status) or _by_vague_word(told) or ErrorCategory.UNKNOWN
+    if _NO_CREDIT.search(told.message):
+        return ErrorCategory.QUOTA
+    return _by_status(told_status) or _first_known(told, BY_VAGUE_WORD) or ErrorCategory.UNKNOWN
 
 
 def _says_bad_key(message: str) -> bool:
@@ -270,12 +264,10 @@ def _by_status(status: int) -> ErrorCategory | None:
     return ErrorCategory.INVALID_REQUEST if status >= 400 else None
 
 
-def _by_vague_word(told: _Told) -> ErrorCategory | None:
-    return next((_BY_VAGUE_WORD[word] for word in _words(told) if word in _BY_VAGUE_WORD), None)
-
-
-def _words(told: _Told) -> Iterator[str]:
-    yield from (word for word in (told.code, told.type) if word is not None)
+def _first_known(told: _Told, words: Mapping[str, ErrorCategory]) -> ErrorCategory | None:
+    """The category of the code, or else of the type, in one of the tables of words."""
+    said = (bare(word) for word in (told.code, told.type) if word is not None)
+    return next((words[word] for word in said if word in words), None)
 
 
 def _fallback_message(status: int, body: bytes, *, location: str) -> str:

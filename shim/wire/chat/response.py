@@ -97,9 +97,7 @@ def _read_leniently(body: bytes) -> ModelResponse:
         raise parse_error(200, {}, body)
     if not isinstance(answer.get("choices"), list):
         raise ProviderError(
-            ErrorCategory.PROTOCOL,
-            "the answer has no list of choices; is the base URL that of the API?",
-            body=masked_body(body),
+            ErrorCategory.PROTOCOL, f"the answer has no list of choices{_why(answer)}", body=masked_body(body)
         )
     usage = usage_of(answer)
     try:
@@ -115,6 +113,12 @@ def _read_leniently(body: bytes) -> ModelResponse:
         raw=body,
         extra=unmodelled(answer, BODY_FIELDS),
     )
+
+
+def _why(answer: dict[str, Any]) -> str:
+    """Why an answer may have no choices: Gemini leaves them out where it blocks a prompt, vLLM and gateways where one failed."""
+    is_completion = text_of(answer.get("object")).startswith("chat.completion")
+    return ": the server generated nothing" if is_completion else "; is the base URL that of the API?"
 
 
 def _choices(choices: list[Any]) -> Iterator[Choice]:

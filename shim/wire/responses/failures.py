@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from shim.model import ErrorCategory, ModelResponse, ProviderError
-from shim.wire.failure import parse_error
+from shim.wire.failure import parse_error, says_anything
 from shim.wire.lenient import text_of
 from shim.wire.masking import masked_body
 
@@ -39,8 +39,8 @@ _FAILED_STATUSES = frozenset({"failed", "cancelled"})
 
 
 def has_failed(answer: dict[str, Any]) -> bool:
-    """Whether a response is one that failed; in any other stands `error: null`."""
-    return bool(answer.get("error")) or text_of(answer.get("status")) in _FAILED_STATUSES
+    """Whether a response is one that failed; in any other stands `error: null`, or an object whose fields are empty."""
+    return says_anything(answer.get("error")) or text_of(answer.get("status")) in _FAILED_STATUSES
 
 
 def failure_of(answer: dict[str, Any], *, partial: ModelResponse, body: bytes | None = None) -> ProviderError:
@@ -51,7 +51,7 @@ def failure_of(answer: dict[str, Any], *, partial: ModelResponse, body: bytes | 
         partial: what had arrived of it.
         body: its exact bytes, where it is a body; the error object alone otherwise.
     """
-    if answer.get("error"):
+    if says_anything(answer.get("error")):
         return read_error({"error": answer["error"]}, partial=partial, body=body)
     cancelled = answer.get("status") == "cancelled"
     return ProviderError(

@@ -62,6 +62,8 @@ def parse_response(body: bytes) -> ModelResponse:
             success, or a response that failed or was cancelled (its own category, what it holds as `partial`).
     """
     answer = decode_object(body)
+    if answer.get("output") is None and answer.get("object") == "response" and not error_in(answer):
+        answer["output"] = []  # nothing yet, or nothing at all
     if isinstance(answer.get("output"), list):
         try:
             response = read_answer(answer, raw=body)

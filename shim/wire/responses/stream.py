@@ -296,13 +296,16 @@ class StreamDecoder:
 
     def _end_failed(self, event: dict[str, Any], *, status: str) -> list[StreamEvent]:
         response = self._note(event, status=status)
+        if not has_failed(
+            self._answer | {"status": ""}
+        ):  # some gateways say beside the response why it failed, or without one
+            self._answer["error"] = event.get("error") or _flat(event) or None
         output = self._output.output() or dicts_in(response.get("output"))[:MAX_CALLS]
         return self._end_with(failure_of(self._answer, partial=read_answer(self._answer | {"output": output})))
 
     def _end_with_error(self, event: dict[str, Any]) -> list[StreamEvent]:
         """End with an error event, nested as servers send it, or flat as it is documented."""
-        flat = {name: event[name] for name in ("code", "message", "param") if name in event}
-        return self._end_with(read_error({"error": event.get("error") or flat}, partial=self.response))
+        return self._end_with(read_error({"error": event.get("error") or _flat(event)}, partial=self.response))
 
     def _end_if_error(self, event: dict[str, Any]) -> list[StreamEvent]:
         """Ignore an event of a type unknown here; an error object may come without a type, or with its own."""
@@ -346,4 +349,10 @@ class StreamDecoder:
         "response.failed": partial(_end_failed, status="failed"),
         "response.cancelled": partial(_end_failed, status="cancelled"),
         "error": _end_with_error,
+        "response.error": _end_with_error,  # gateways
     }
+
+
+def _flat(event: dict[str, Any]) -> dict[str, Any]:
+    """The error that an event itself is."""
+    return {name: event[name] for name in ("code", "message", "param") if event.get(name) is not None}

@@ -308,6 +308,7 @@ NOT_AN_ANSWER: dict[str, tuple[bytes, str]] = {
     "null": (b"null", "not an object"),
     "no choices": (b"{}", "no list of choices"),
     "choices null": (b'{"id": "chatcmpl-1", "choices": null}', "no list of choices"),
+    "no choices of a completion": (b'{"object": "chat.completion", "choices": null}', "the server generated nothing"),
     "choices of a wrong kind": (b'{"choices": "hi"}', "no list of choices"),
     "a list of models": (b'{"object": "list", "data": []}', "is the base URL that of the API?"),
 }

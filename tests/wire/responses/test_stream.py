@@ -241,6 +241,10 @@ def test_a_stream_that_is_done_in_one_word_ends_as_its_response_says() -> None:
         ),
         ({"type": "error", "error": {"type": "too_many_requests", "message": "no"}}, ErrorCategory.RATE_LIMIT, None),
         ({"error": {"code": 502, "message": "bad gateway"}}, ErrorCategory.SERVER, "502"),
+        ({"type": "response.error", "error": {"code": "server_error", "message": "oh"}}, "server", "server_error"),
+        ({"type": "response.error", "code": "500", "message": "oh"}, ErrorCategory.SERVER, "500"),
+        ({"type": "response.failed", "error": {"code": "server_error", "message": "oh"}}, "server", "server_error"),
+        ({"type": "response.failed", "code": "server_error", "message": "oh"}, "server", "server_error"),
         ({"type": "server_error", "error": {"message": "oh", "code": "server_error"}}, "server", "server_error"),
     ],
 )
