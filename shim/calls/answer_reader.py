@@ -16,7 +16,7 @@ from shim.calls.turn import LINE, PAYLOAD
 from shim.model import ErrorCategory, ProviderError
 from shim.provider import Completion
 from shim.wire.bodies import BodyKind, body_kind
-from shim.wire.sse import SSEDecoder
+from shim.wire.json_events import JsonEventDecoder
 
 BODY_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of a body that is collected whole; the legacy client's limit."""
@@ -122,7 +122,7 @@ class StreamReader(AnswerReader):
         self._payloads: list[bytes] = []  # cut, and not yet read, for an interrupt came between; the first stands last
         self._failures: list[bytes] = []
         # Not a method: the decoder would keep this reader alive, and so its caller's callbacks.
-        self._sse = SSEDecoder(on_unknown_field=_error_fields_into(self._failures))
+        self._sse = JsonEventDecoder(on_unknown_field=_error_fields_into(self._failures))
         self._held: list[bytes] = []  # the first bytes, while they do not tell what the body is
         self._is_stream: bool | None = None
         self._finished = False
@@ -162,6 +162,9 @@ class StreamReader(AnswerReader):
             self._is_stream = self._kind_of(self._held, ended=True) == "event_stream"
             self._body, self._held = [] if self._is_stream else self._held, []
         if fault is None and self._is_stream and self._stopped is None and not self._finished:
+            self._payloads = self._sse.last_payloads() + self._payloads
+            if self._payloads:
+                self.feed(())
             self._finished = True  # an interrupt in the last event repeats this call
             try:
                 self._sse.finish()

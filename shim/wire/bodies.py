@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Final, Literal, Protocol, TypeAlias
 
 from shim.model import ModelResponse, ProviderError, StreamDone, StreamError, StreamEvent
+from shim.wire.json_events import JsonEventDecoder
 from shim.wire.json_text import UnreadableJsonError, read_json
-from shim.wire.sse import SSEDecoder
 
 BodyKind: TypeAlias = Literal["event_stream", "json", "other"]
 
@@ -76,9 +76,11 @@ def payloads_in(body: bytes) -> list[bytes] | None:
     if kind != "event_stream" or not _DATA_LINE.search(body):
         return None
     failures: list[bytes] = []
-    decoder = SSEDecoder(on_unknown_field=lambda name, value: failures.append(value) if name == b"error" else None)
+    decoder = JsonEventDecoder(
+        on_unknown_field=lambda name, value: failures.append(value) if name == b"error" else None
+    )
     payloads = [event.data for event in decoder.feed(body)]
-    return payloads + failures
+    return payloads + decoder.last_payloads() + failures
 
 
 def _json_lines(body: bytes) -> list[bytes] | None:

@@ -37,6 +37,26 @@ def named_payloads(text: bytes) -> list[bytes] | None:
     return names_and_payloads[1::2] if usual else None
 
 
+def with_lf(text: bytes, *, after_cr: bool) -> tuple[bytes, bool]:
+    """End every line of `text` in LF alone.
+
+    Args:
+        text: some of a stream.
+        after_cr: what came before ended in CR, whose LF may be the first byte here.
+
+    Returns:
+        The text, and whether the LF of its last line may be yet to come.
+    """
+    if after_cr and text:
+        text = text.removeprefix(b"\n")
+        after_cr = False
+    lines = text.splitlines()  # of bytes: at CR, LF and CRLF, and nothing else
+    if text.endswith((b"\r", b"\n")):
+        after_cr = text.endswith(b"\r")
+        lines.append(b"")
+    return b"\n".join(lines), after_cr
+
+
 def is_utf8(text: bytes) -> bool:
     """Whether bytes are UTF-8."""
     if text.isascii():

@@ -1,6 +1,7 @@
 """Event streams: bytes in, server-sent events out.
 
-Not the meaning of an event's data (`shim.wire.chat` and `shim.wire.responses` read that) and not the connection it came over.
+Not the meaning of an event's data (`shim.wire.chat` and `shim.wire.responses` read that), not the connection it came over, nor
+what servers send against the standard (`json_events`).
 Follows WHATWG HTML, "9.2.5 Parsing an event stream" and "9.2.6 Interpreting an event stream"
 (https://html.spec.whatwg.org/multipage/server-sent-events.html), with one limit of our own: the size of an event.
 
@@ -35,6 +36,7 @@ from shim.wire.event_shapes import (
     as_utf8,
     is_utf8,
     several_payloads,
+    with_lf,
 )
 
 if TYPE_CHECKING:
@@ -145,7 +147,7 @@ class SSEDecoder:
         if self._start:
             data = self._skip_bom(data)
         if self._after_cr or CR in data:
-            data = self._with_lf(data)
+            data, self._after_cr = with_lf(data, after_cr=self._after_cr)
         if not self._in_event and not self._line and data.endswith(BLANK_LINE) and len(data) <= self._max_event_bytes:
             usual = self._usual_events(
                 data, len(data) - len(BLANK_LINE)
@@ -230,17 +232,6 @@ class SSEDecoder:
         self._start = False
         return data.removeprefix(_BOM)
 
-    def _with_lf(self, text: bytes) -> bytes:
-        """End every line of `text` in LF alone; the LF of a CRLF may be in the next feed."""
-        if self._after_cr and text:
-            text = text.removeprefix(b"\n")
-            self._after_cr = False
-        lines = text.splitlines()  # of bytes: at CR, LF and CRLF, and nothing else
-        if text.endswith((b"\r", b"\n")):
-            self._after_cr = text.endswith(b"\r")
-            lines.append(b"")
-        return b"\n".join(lines)
-
     def _read(self, text: bytes, events: list[ServerSentEvent]) -> None:
         """Read `text` (LF only): the event that is open, then whole events, then the beginning of one."""
         if self._line:
@@ -323,10 +314,16 @@ class SSEDecoder:
         self.lines += len(lines)
         for line in lines:
             if line:
+                if self._data is not None and self._begins_another(line):
+                    self._dispatch(events)
                 self._read_line(line)
             elif self._in_event:  # else there is nothing to end: blank lines alone may come in any number
                 self._dispatch(events)
         self._keep(rest)
+
+    def _begins_another(self, _line: bytes) -> bool:
+        """Whether a line begins the next event, though no blank line came: never, by the standard."""
+        return False
 
     def _keep(self, part: bytes) -> None:
         """Keep part of a line until its end comes."""

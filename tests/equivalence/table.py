@@ -118,11 +118,6 @@ ROWS: tuple[Row, ...] = (
         ("error.partial*", "events"),
         "the legacy client hands over a data line when it ends, the standard an event when its blank line has come",
     ),
-    Row(
-        ("stream/streamed/an unended finish",),
-        OUTCOME,
-        "the same, where the event that was not ended held the finish reason",
-    ),
 )
 
 

@@ -47,11 +47,11 @@ from shim.wire.chat.pieces import CallPieces, Pieces, TextPieces
 from shim.wire.chat.repeated import RepeatedChunk, around_words
 from shim.wire.chat.vocabulary import read_usage, with_usage
 from shim.wire.failure import error_in, parse_error
+from shim.wire.json_events import DONE, repaired
 from shim.wire.json_text import HalfCharacters, UnreadableJsonError, read_with_halves, without_halves
 from shim.wire.lenient import TooManyCallsError
 from shim.wire.masking import masked_body
 
-_DONE = b"[DONE]"
 _ENDS_EARLY = "truncated"  # msgspec's word for JSON that stops before its end
 _LONE = "\N{REPLACEMENT CHARACTER}"
 _SHOWN = 80  # bytes of a malformed payload quoted in its error
@@ -196,7 +196,7 @@ class StreamDecoder:
         if self._cut is not None:
             position, cut_payload, reason = self._cut
             return self._malformed(position, cut_payload, reason=reason)
-        if payload == _DONE:
+        if payload == DONE:
             return self._done()
         if self._lenient_left:
             self._lenient_left -= 1
@@ -323,8 +323,11 @@ class StreamDecoder:
         stripped = payload.strip()
         if not stripped:  # an empty `data:` line keeps a connection alive
             return []
-        if stripped == _DONE:
+        if stripped == DONE:
             return self._done()
+        inner = repaired(stripped)
+        if inner is not None:
+            return self._read_any(inner) if inner else []
         if _ENDS_EARLY in reason:
             # Its end may be missing because the stream's is: legacy clients hand on a last line that was cut. What comes
             # next tells: the end makes it a truncated stream, anything else a malformed payload.

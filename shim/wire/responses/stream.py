@@ -30,6 +30,7 @@ from shim.wire.arguments import LateArgumentsError
 from shim.wire.bodies import Listener, tell_one_by_one
 from shim.wire.capping import CapCounter, ShortText, ended_badly, without_end
 from shim.wire.failure import error_in
+from shim.wire.json_events import DONE, repaired
 from shim.wire.json_text import HalfCharacters, UnreadableJsonError, read_with_halves, without_halves
 from shim.wire.lenient import MAX_CALLS, TooManyCallsError, dicts_in, text_of
 from shim.wire.masking import masked_body
@@ -40,7 +41,6 @@ from shim.wire.responses.response import read_answer
 from shim.wire.responses.streamed import ResponsesCall, StreamedText
 from shim.wire.responses.vocabulary import finish_reason
 
-_DONE = b"[DONE]"
 _OTHER = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _SHOWN = 80  # bytes of a malformed payload quoted in its error
 
@@ -320,8 +320,11 @@ class StreamDecoder:
         stripped = payload.strip()
         if not stripped:  # an empty `data:` line keeps a connection alive
             return []
-        if stripped == _DONE:
+        if stripped == DONE:
             return self.finish()
+        inner = repaired(stripped)
+        if inner is not None:
+            return self._read_any(inner) if inner else []
         shown = masked_body(stripped).decode("utf-8", "replace")[:_SHOWN]
         return self._fail(
             ErrorCategory.PROTOCOL, f"payload {self._position} of the stream is not JSON ({reason}): {shown!r}"

@@ -14,8 +14,8 @@ from shim.recording.exchange import Exchange, TransportFault, UnreadableExchange
 from shim.recording.reading import Reading
 from shim.testing.fake_openai import FakeOpenAI, RawResponse, Replay
 from shim.wire import chat, responses
+from shim.wire.json_events import JsonEventDecoder
 from shim.wire.json_text import encode_body
-from shim.wire.sse import SSEDecoder
 from tests.comparison.recorded_cases import CHAT, RESPONSES, exchange_of
 from tests.helpers.driving import ask
 from tests.helpers.exchanges import ANSWER, CHUNKS, exchange, sse, streamed
@@ -173,7 +173,7 @@ def test_an_event_too_large_counts_where_the_stream_has_not_ended(
     monkeypatch: pytest.MonkeyPatch, *, ended: bool, together: bool
 ) -> None:
     """After the last event nothing matters; before it an event too large is an error that keeps what had arrived."""
-    monkeypatch.setattr("shim.calls.answer_reader.SSEDecoder", partial(SSEDecoder, max_event_bytes=400))
+    monkeypatch.setattr("shim.calls.answer_reader.JsonEventDecoder", partial(JsonEventDecoder, max_event_bytes=400))
     pieces = [
         sse(*CHUNKS[:3], done=False),
         *([b"data: [DONE]\n\n"] if ended else []),
