@@ -16,10 +16,14 @@ from msgspec import UNSET
 MAX_CALLS: Final = 10_000
 """How many tool calls a whole answer may have, as `Caps` says of a stream; OpenAI lets a request name 128 tools."""
 
+NO_ARGUMENTS: Final = "{}"
+"""The arguments of a call that needs none, and what some gateways say before they know them."""
+
 Kinds: TypeAlias = tuple[type, ...]
 
 # Names under which servers put the words of a reasoning, in the order a person would look for them.
 _WORDS = ("text", "thinking", "summary", "content", "reasoning", "reasoning_content")
+_PLACED_BEFORE = NO_ARGUMENTS + "{"
 _DEPTH = 8  # levels in which words are looked for
 
 
@@ -38,6 +42,11 @@ def text_of(value: Any) -> str:
 def arguments_of(value: Any) -> str:
     """Read a call's arguments as text: null is "", an object (seen from proxies) is its JSON."""
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def without_placeholder(arguments: str) -> str:
+    """Leave out the empty object that some gateways before Anthropic put before the arguments."""
+    return arguments[len(NO_ARGUMENTS) :] if arguments.startswith(_PLACED_BEFORE) else arguments
 
 
 def index_of(value: Any) -> int | None:

@@ -16,7 +16,7 @@ from shim.wire.arguments import ArgumentsScan, LateArgumentsError, is_complete
 from shim.wire.capping import passed
 from shim.wire.chat.chunk import CallPiece
 from shim.wire.chat.joining import CALL, Fields, growing
-from shim.wire.lenient import TooManyCallsError
+from shim.wire.lenient import NO_ARGUMENTS, TooManyCallsError
 
 _GROWING = growing(CALL)
 _FEW = 32  # calls whose arguments may come by turns without a look at each piece
@@ -26,7 +26,9 @@ class ChatCall:
     """One tool call. `pieces` may be appended to directly once it is `started`: it is the hot path."""
 
     __slots__ = (
+        "_ended",
         "_extra",
+        "_placeholder",
         "_scan",
         "_scanned",
         "done",
@@ -49,13 +51,49 @@ class ChatCall:
         self.started = False
         self.done = False
         self._extra = Fields(CALL)
+        self._ended = False
+        self._placeholder = False  # the arguments may be an empty object, or others that come yet
         self._scan = ArgumentsScan()
         self._scanned = 0  # pieces
 
     @property
     def whole(self) -> bool:
         """Whether the arguments are a whole object by now."""
-        return self._up_to_now().whole
+        return self._placeholder or self._up_to_now().whole
+
+    def may_end(self) -> bool:
+        """Take that the server said why its answer ended; whether the call is done. After `{}` another object may yet come."""
+        self._ended = True
+        return self.kind != "custom" and not self._placeholder and self.whole
+
+    def is_late(self, arguments: str) -> bool:
+        """Whether a piece comes after the call was complete."""
+        late = self.done or (self._ended and self._placeholder and arguments[:1] != "{")
+        return late and bool(arguments.strip()) and not self.says_again(arguments)
+
+    @property
+    def has_arguments(self) -> bool:
+        """Whether any of the arguments came."""
+        return self._placeholder or bool(self.pieces)
+
+    def take(self, arguments: str) -> str:
+        """Take a piece of the arguments in; what of it is to be told, and goes into `pieces`.
+
+        An empty object at first is held back: of a call without arguments it is all, but some gateways before Anthropic say it
+        before the arguments.
+        """
+        if not arguments or self.kind == "custom":
+            return arguments
+        if arguments == NO_ARGUMENTS and not self.pieces:
+            self._placeholder = True
+            return ""
+        held, self._placeholder = self._placeholder, False
+        return NO_ARGUMENTS + arguments if held and arguments[0] != "{" else arguments
+
+    def take_rest(self) -> str:
+        """Take that no more arguments come; what was held back of them."""
+        held, self._placeholder = self._placeholder, False
+        return NO_ARGUMENTS if held else ""
 
     def learn(self, piece: CallPiece) -> None:
         """Learn what a piece says of the call beside its arguments.
@@ -72,8 +110,8 @@ class ChatCall:
 
     @property
     def is_open(self) -> bool:
-        """Whether more of its arguments may come: it was told as begun, and not as done."""
-        return self.started and not self.done
+        """Whether more of its arguments may come, and are told as they do: it was told as begun, and not as done."""
+        return self.started and not self.done and not self._placeholder
 
     def says_again(self, arguments: str) -> bool:
         """Whether a piece is the whole arguments once more, as some servers send them with the finish."""
@@ -84,7 +122,7 @@ class ChatCall:
 
     def part(self) -> ToolCallPart:
         """The call as far as it has come; complete only once it was told as done."""
-        arguments, extra = "".join(self.pieces), self._extra.value()
+        arguments, extra = "".join(self.pieces) or (NO_ARGUMENTS if self._placeholder else ""), self._extra.value()
         return ToolCallPart(self.id, self.name, arguments, kind=self.kind, extra=extra, complete=self.done)
 
     def _up_to_now(self) -> ArgumentsScan:
@@ -124,12 +162,12 @@ class CallsAccumulator:
         if call.id:
             self._shared = self._shared or self._by_id.get(call.id, call) is not call
             self._by_id[call.id] = call
-        if piece.arguments and not call.says_again(piece.arguments):
-            if call.done and piece.arguments.strip():
-                raise LateArgumentsError(f"arguments for tool call {call.index} after it was complete")
+        if call.is_late(piece.arguments):
+            raise LateArgumentsError(f"arguments for tool call {call.index} after it was complete")
+        arguments = "" if call.says_again(piece.arguments) else call.take(piece.arguments)
+        if arguments:
             yield from self._start(call)
-            call.pieces.append(piece.arguments)
-            yield ToolCallDelta(call.index, piece.arguments, self._choice)
+            yield self._tell(call, arguments)
         elif call.name:
             yield from self._start(call)
 
@@ -153,7 +191,7 @@ class CallsAccumulator:
         while self._done < len(self._calls):
             call = self._calls[self._done]
             if not call.done:
-                if call.kind == "custom" or not call.whole:
+                if not call.may_end():
                     return
                 yield from self._finish(call)
             self._done += 1
@@ -168,8 +206,15 @@ class CallsAccumulator:
 
     def _finish(self, call: ChatCall) -> Iterator[StreamEvent]:
         yield from self._start(call)
+        rest = call.take_rest()
+        if rest:
+            yield self._tell(call, rest)
         call.done = True
         yield ToolCallDone(call.index, call.id, call.name, "".join(call.pieces), self._choice)
+
+    def _tell(self, call: ChatCall, arguments: str) -> ToolCallDelta:
+        call.pieces.append(arguments)
+        return ToolCallDelta(call.index, arguments, self._choice)
 
     def parts(self) -> Iterator[ToolCallPart]:
         """The calls as far as they have come."""
@@ -197,16 +242,26 @@ class CallsAccumulator:
 
         OpenAI tells calls apart by `index`. Mistral sends none, and whole calls; some servers count from 1; some use index 0
         for every call, apart by their ids or, as Gemini, not even by those; some give one id to several calls, or each delta
-        of one call another.
+        of one call another; gateways give the arguments of a call another index than its name.
         """
         named = self._by_id.get(piece.id) if piece.id else None
         if piece.index is None:
             call = named if piece.id else self._calls[-1] if self._calls else None
         else:
             call = self.by_index.get(piece.index)
+            if call is None and not (piece.id or piece.name):
+                call = self._unfinished(piece.index)
             if named is not None and (named.wire_index == piece.index if call else not piece.name):
                 call = named
         return None if call is None or _opens_another(piece, call) else call
+
+    def _unfinished(self, index: int) -> ChatCall | None:
+        """The last call, where its arguments have yet to come: those told by an index that no call has are its own."""
+        last = self._calls[-1] if self._calls else None
+        if last is None or last.done or not last.name or last.whole:
+            return None
+        self.by_index[index] = last
+        return last
 
 
 def _opens_another(piece: CallPiece, call: ChatCall) -> bool:
@@ -217,8 +272,8 @@ def _opens_another(piece: CallPiece, call: ChatCall) -> bool:
         if not piece.name:  # the opening of a call, or a piece under yet another id
             return call.whole or not piece.arguments
         return piece.name != call.name or call.whole or not call.pieces
-    if not piece.name or not call.pieces or not call.whole:
+    if not piece.name or not call.has_arguments or not call.whole:
         return False
     if piece.arguments:
-        return not call.says_again(piece.arguments)
+        return piece.name != call.name or not call.says_again(piece.arguments)
     return piece.name != call.name and not call.id

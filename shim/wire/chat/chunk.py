@@ -18,6 +18,7 @@ from shim.wire.chat.content import content_blocks
 from shim.wire.chat.response import BODY_FIELDS, further_of_choice, further_of_message, message_of
 from shim.wire.chat.vocabulary import (
     call_kind,
+    calls_in,
     further_of_call,
     further_of_function_call,
     raw_finish_reason,
@@ -26,7 +27,7 @@ from shim.wire.chat.vocabulary import (
     usage_of,
 )
 from shim.wire.json_text import HalfCharacters, without_halves
-from shim.wire.lenient import Kinds, arguments_of, dicts_in, index_of, text_of, unmodelled, words_in
+from shim.wire.lenient import Kinds, arguments_of, index_of, text_of, unmodelled, words_in
 
 
 class CallPiece(Struct, gc=False):
@@ -265,7 +266,7 @@ def _lenient_piece(choice: dict[str, Any], position: int) -> Piece:
 
 
 def _lenient_calls(delta: dict[str, Any]) -> list[CallPiece]:
-    pieces = [_lenient_call(call) for call in dicts_in(delta.get("tool_calls"))]
+    pieces = [_lenient_call(call) for call in calls_in(delta)]
     legacy = delta.get("function_call")
     if not isinstance(legacy, dict):
         return pieces

@@ -198,7 +198,7 @@ class CallPieces(_Framed):
         """The piece that a payload is; see `Pieces`."""
         if self._frame is not None:
             call, arguments = self._calls[self._framed], self._frame.words_of_one(payload)
-            if arguments and (arguments[0] != "{" or not call.pieces):
+            if arguments and arguments[0] != "{":
                 call.pieces.append(arguments)
                 return ToolCallDelta(call.index, arguments, self._framed[0])
         try:
@@ -215,7 +215,7 @@ class CallPieces(_Framed):
         if (
             call is None
             or not arguments
-            or (arguments[0] == "{" and call.pieces)  # it may be the whole once more
+            or arguments[0] == "{"  # it may be the whole once more, or only stand where the whole will
             or chunk.service_tier != self._tier
             or chunk.system_fingerprint != self._fingerprint
         ):
@@ -229,7 +229,7 @@ class CallPieces(_Framed):
         choice, on_event, call = self._framed[0], listener.on_event, self._calls[self._framed]
         pieces, take, index = call.pieces, payloads.pop, call.index
         for arguments in reversed(words):
-            if not arguments or (arguments[0] == "{" and pieces):
+            if not arguments or arguments[0] == "{":
                 return False
             take()
             pieces.append(arguments)

@@ -37,6 +37,7 @@ from shim.wire.arguments import is_complete
 from shim.wire.chat.content import content_parts
 from shim.wire.chat.typed_answer import read_typed
 from shim.wire.chat.vocabulary import (
+    calls_in,
     finish_reason,
     raw_finish_reason,
     read_call,
@@ -47,7 +48,16 @@ from shim.wire.chat.vocabulary import (
 )
 from shim.wire.failure import error_in, parse_error
 from shim.wire.json_text import decode_object
-from shim.wire.lenient import MAX_CALLS, Kinds, TooManyCallsError, dicts_in, index_of, text_of, unmodelled, words_in
+from shim.wire.lenient import (
+    MAX_CALLS,
+    Kinds,
+    TooManyCallsError,
+    index_of,
+    text_of,
+    unmodelled,
+    without_placeholder,
+    words_in,
+)
 from shim.wire.masking import masked_body
 
 BODY_FIELDS: dict[str, Kinds] = {
@@ -158,7 +168,9 @@ def further_of_message(message: dict[str, Any]) -> dict[str, Any]:
     """Keep what a message holds beside what is read of it; calls of which one is no object are kept as they came."""
     extra = unmodelled(message, MESSAGE_FIELDS)
     calls = message.get("tool_calls")
-    if isinstance(calls, list) and not all(isinstance(call, dict) for call in calls):
+    if "tool_calls" in extra and calls_in(message):
+        del extra["tool_calls"]
+    elif isinstance(calls, list) and not all(isinstance(call, dict) for call in calls):
         extra["tool_calls"] = calls
     return extra
 
@@ -196,10 +208,11 @@ def _parts(message: dict[str, Any]) -> Iterator[Part]:
     refusal = words_in(message.get("refusal"))
     if refusal:
         yield RefusalPart(refusal)
-    calls = dicts_in(message.get("tool_calls"))
+    calls = calls_in(message)
     if len(calls) > MAX_CALLS:
         raise TooManyCallsError
-    yield from map(read_call, calls)
+    for call in map(read_call, calls):
+        yield structs.replace(call, arguments=without_placeholder(call.arguments))
     legacy = read_function_call(message.get("function_call"))
     if legacy is not None:
         yield legacy

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from shim.model import Choice, FinishReason, ModelResponse, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from shim.model.depth import MAX_DEPTH
 from shim.wire.chat.vocabulary import finish_reason, read_usage, typed_extra
-from shim.wire.lenient import MAX_CALLS
+from shim.wire.lenient import MAX_CALLS, without_placeholder
 
 _Count: TypeAlias = int | float | str | bool | None  # in a usage object; what is nested deeper is read leniently
 
@@ -103,7 +103,7 @@ def read_typed(body: bytes) -> ModelResponse | None:
 
 def _call(call: _Call) -> ToolCallPart:
     function = call.function
-    return ToolCallPart(call.id or "", function.name or "", function.arguments or "")
+    return ToolCallPart(call.id or "", function.name or "", without_placeholder(function.arguments or ""))
 
 
 def _choice(choice: _Choice) -> Choice | None:

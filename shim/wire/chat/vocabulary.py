@@ -132,11 +132,27 @@ def details_told(details: Any) -> tuple[str, Any, Any]:
 
 
 def call_kind(call: dict[str, Any]) -> tuple[ToolCallKind, dict[str, Any]]:
-    """Tell a function call from a custom tool's, by which of the two objects is named (Snowflake sends both, one all empty)."""
+    """Tell a function call from a custom tool's, by which of the two objects is named (Snowflake sends both, one all empty).
+
+    Workers AI has neither: name and arguments stand in the call itself.
+    """
     function, custom = call.get("function"), call.get("custom")
     if isinstance(custom, dict) and (not isinstance(function, dict) or text_of(custom.get("name"))):
         return "custom", {"name": custom.get("name"), "arguments": custom.get("input")}
-    return "function", function if isinstance(function, dict) else {}
+    return "function", function if isinstance(function, dict) else call if _is_flat(call) else {}
+
+
+def _is_flat(call: dict[str, Any]) -> bool:
+    is_named = isinstance(call.get("name"), str) or isinstance(call.get("arguments"), str)
+    return is_named and call.get("function") is None and call.get("custom") is None
+
+
+def calls_in(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tool calls of a message or delta: a list, or one alone."""
+    calls = message.get("tool_calls")
+    if isinstance(calls, dict) and (isinstance(calls.get("function"), dict) or _is_flat(calls)):
+        return [calls]
+    return dicts_in(calls)
 
 
 def read_call(call: dict[str, Any]) -> ToolCallPart:
@@ -152,13 +168,14 @@ def read_call(call: dict[str, Any]) -> ToolCallPart:
 
 
 _CALL_KINDS: dict[str, Kinds] = {"id": (str,), "index": (), "type": (), "function": (), "custom": ()}
+_FLAT_KINDS: dict[str, Kinds] = _CALL_KINDS | {"name": (str,), "arguments": ()}
 _NAMED_KINDS: dict[str, Kinds] = {"name": (str,), "arguments": (), "input": ()}
 _FUNCTION_CALL_KINDS: dict[str, Kinds] = {"name": (str,), "arguments": ()}
 
 
 def further_of_call(call: dict[str, Any]) -> dict[str, Any]:
     """Keep what a call holds beside what is read of it: other fields, also of its function, and a type of the server's own."""
-    extra = unmodelled(call, _CALL_KINDS)
+    extra = unmodelled(call, _FLAT_KINDS if _is_flat(call) else _CALL_KINDS)
     if call.get("type") not in (None, "", "function", "custom"):
         extra["type"] = call["type"]  # Moonshot's builtin_function
     for name in ("function", "custom"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shim.model import ErrorCategory, FinishReason, ToolCallDone, ToolCallStart
+from shim.model import ErrorCategory, FinishReason, ToolCallDelta, ToolCallDone, ToolCallStart
 from shim.wire.chat import StreamDecoder, parse_response
 from shim.wire.lenient import MAX_CALLS
 from tests.helpers.counting import assert_linear, lines_run
@@ -56,6 +56,54 @@ ODD: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str, str]]]] = {
             calling(call(0, ":1}", id="y")),
         ],
         [LOOK],
+    ),
+    "arguments by another index than the name": (
+        [calling(call(1, "", id="call_1", name="look")), calling(call(0, '{"a"')), calling(call(0, ":1}"))],
+        [LOOK],
+    ),
+    "the arguments of the second by the index it should have had": (
+        [
+            calling(call(0, '{"a":1}', id="call_1", name="look")),
+            calling(call(0, "", id="call_2", name="read")),
+            calling(call(1, '{"b"')),
+            calling(call(1, ":2}")),
+        ],
+        [LOOK, READ],
+    ),
+    "an empty object before the arguments": (
+        [
+            calling(call(0, "{}", id="call_1", name="look")),
+            calling(call(0, "")),
+            calling(call(0, '{"a"')),
+            calling(call(0, ":1}")),
+            calling(call(1, "{}", id="call_2", name="read")),
+            calling(call(1, '{"b":2}')),
+        ],
+        [LOOK, READ],
+    ),
+    "an empty object after the name, before the arguments": (
+        [
+            calling(call(0, "", id="call_1", name="look")),
+            calling(call(0, "{}")),
+            calling(call(0, '{"a"')),
+            calling(call(0, ":1}")),
+        ],
+        [LOOK],
+    ),
+    "name and arguments in the call itself": (
+        [
+            calling({"index": 0, "id": "call_1", "name": "look", "arguments": '{"a"'}),
+            calling({"index": 0, "arguments": ":1}"}),
+        ],
+        [LOOK],
+    ),
+    "calls that are one call": (
+        [chunk({"tool_calls": call(0, '{"a"', id="call_1", name="look")}), chunk({"tool_calls": call(0, ":1}")})],
+        [LOOK],
+    ),
+    "two without arguments, told apart by their names": (
+        [calling(call(0, "{}", id="", name="look")), calling(call(0, "{}", id="", name="read"))],
+        [("", "look", "{}"), ("", "read", "{}")],
     ),
     "one id for two calls": (
         [calling(call(0, '{"a":1}', id="c", name="look")), calling(call(1, '{"b":2}', id="c", name="read"))],
@@ -216,3 +264,29 @@ def test_pieces_of_arguments_run_few_lines() -> None:
         decoder.feed(payload)
         runs.append(lines_run(lambda decoder=decoder, payload=payload: decoder.feed(payload)))  # type: ignore[misc]  # a default says which
     assert runs[1] <= 1.5 * runs[0] + 4
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_an_empty_object_is_all_the_arguments_there_are(*, again: bool) -> None:
+    """A call without arguments has `{}`, told once and before it is done, however often its server says so."""
+    pieces = [calling(call(0, "{}", id="call_1", name="look")), *([calling(call(0, "{}"))] if again else [])]
+    events = decode(*pieces, CALLED, DONE)
+    assert [event.arguments for event in events if isinstance(event, ToolCallDelta)] == ["{}"]
+    assert [event.arguments for event in events if isinstance(event, ToolCallDone)] == ["{}"]
+    partial = fail(*pieces).partial
+    assert partial is not None
+    assert [part.arguments for part in partial.tool_calls] == ["{}"]
+
+
+def test_arguments_of_a_whole_answer_lose_what_stands_before_them() -> None:
+    """Of `{}{"a":1}` the second object is the arguments, and a call that is flat or alone is a call."""
+    for calls in (
+        [call(None, '{}{"a":1}', id="call_1", name="look")],
+        [{"id": "call_1", "name": "look", "arguments": '{"a":1}'}],
+        call(None, '{"a":1}', id="call_1", name="look"),
+    ):
+        message = {"role": "assistant", "content": None, "tool_calls": calls}
+        body = {"id": "1", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+        response = parse_response(raw(body))
+        assert [(part.id, part.name, part.arguments, part.extra) for part in response.tool_calls] == [(*LOOK, {})]
+        assert response.choices[0].message_extra == {}
