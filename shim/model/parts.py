@@ -76,8 +76,9 @@ class ReasoningPart(BoundedRepr, Struct, frozen=True, repr_omit_defaults=True):
         id: the reasoning item's id (Responses).
         summary: the summary's parts (Responses).
         encrypted_content: to be sent back whole when the conversation goes on without stored state.
-        wire_field: where Chat Completions carried it, which a replay uses again: `reasoning_content`, `reasoning`, a block of
-            type `thinking`, or `content` for a content block of another type, which stands in `extra` as it came.
+        wire_field: where Chat Completions carried it, which a replay uses again: `reasoning_content`, `reasoning`,
+            `reasoning_text`, a block of type `thinking`, or `content` for a content block of another type, which stands in
+            `extra` as it came.
         extra: further fields of the item.
     """
 

@@ -28,7 +28,7 @@ from shim.wire.chat.calls import CallsAccumulator
 from shim.wire.chat.chunk import Piece
 from shim.wire.chat.content import read_block
 from shim.wire.chat.joining import CHOICE, MESSAGE, Blocks, Fields, Lists, growing
-from shim.wire.chat.vocabulary import details_told, finish_reason
+from shim.wire.chat.vocabulary import details_told, finish_reason, has_ended
 from shim.wire.lenient import text_of
 
 # Reasons that say of calls that they are complete, as far as they are; "stop" is what some say with a forced tool.
@@ -82,6 +82,7 @@ class ChoiceAccumulator:
         "_reasoning_field",
         "_refusals",
         "_texts_begun",
+        "_without_reasoning",
         "calls",
         "finish",
         "index",
@@ -97,6 +98,7 @@ class ChoiceAccumulator:
         self.calls = CallsAccumulator(index, caps=caps)
         self._detail: Any = None  # index of the last reasoning detail that had words
         self._reasoning_field = "reasoning_content"
+        self._without_reasoning = False
         self._refusals: list[str] = []
         self._content: list[_Text | _Other] = [_Text(self.texts, {}, index=0)]
         self._texts_begun = 1
@@ -124,6 +126,8 @@ class ChoiceAccumulator:
             self._leave_out_what_was_told(piece)
         if piece.reasoning:
             yield self._reason(piece)
+        elif piece.without_reasoning:
+            self._without_reasoning = True
         if piece.text:
             yield self._write(piece.text, {})
         for block in piece.blocks:
@@ -134,7 +138,7 @@ class ChoiceAccumulator:
         for call in piece.calls:
             yield from self.calls.add(call)
         if piece.message_extra:
-            yield from self._add_fields(piece.message_extra)
+            yield from self._add_fields(piece.message_extra, whole=piece.whole)
         self._keep(piece)
         if piece.finish_reason in _ENDS_CALLS:
             yield from self.calls.finish_whole()
@@ -173,6 +177,9 @@ class ChoiceAccumulator:
 
     def choice(self) -> Choice:
         """The choice as far as it has come."""
+        further = self._message_extra.value()
+        if self._without_reasoning and not self.reasoning:
+            further["reasoning_content"] = ""
         return Choice(
             self.index,
             tuple(self._parts()),
@@ -180,7 +187,7 @@ class ChoiceAccumulator:
             raw_finish_reason=self.finish or None,
             logprobs=None if self._logprobs is None else self._logprobs.value(),
             extra=self._extra.value(),
-            message_extra=self._message_extra.value(),
+            message_extra=further,
         )
 
     def _reason_to_finish(self) -> FinishReason:
@@ -246,11 +253,14 @@ class ChoiceAccumulator:
             self._logprobs = self._logprobs or Lists()
             self._logprobs.add(piece.logprobs)
         # "" is Snowflake's way of saying not yet; a gateway's "stop" after every chunk takes back nothing more telling.
-        if piece.finish_reason and not (self.finish and piece.finish_reason == "stop"):
+        if has_ended(piece.finish_reason) and not (self.finish and piece.finish_reason == "stop"):
             self.finish = piece.finish_reason
 
-    def _add_fields(self, fields: dict[str, Any]) -> Iterator[StreamEvent]:
+    def _add_fields(self, fields: dict[str, Any], *, whole: bool) -> Iterator[StreamEvent]:
         """Keep the further fields of a message; of these, what is spoken is told as it grows."""
+        if whole:
+            self._message_extra.replace(fields)
+            return
         self._message_extra.add(fields)
         audio = fields.get("audio")
         if isinstance(audio, dict):

@@ -7,7 +7,7 @@ speed, and a chunk with anything else in it is read leniently, where every field
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -23,6 +23,7 @@ from shim.wire.chat.vocabulary import (
     further_of_function_call,
     raw_finish_reason,
     reasoning_of,
+    says_no_reasoning,
     typed_extra,
     usage_of,
 )
@@ -45,7 +46,7 @@ class Piece(Struct):
     """What a chunk adds to one choice.
 
     `text` is content that came as a string, `blocks` content that came as blocks. `whole`: it is the message so far, not a
-    piece of it.
+    piece of it. `without_reasoning`: it says that there is none so far.
     """
 
     choice: int
@@ -58,6 +59,7 @@ class Piece(Struct):
     logprobs: dict[str, Any] | None = None
     blocks: list[str | dict[str, Any]] = []
     whole: bool = False
+    without_reasoning: bool = False
     extra: dict[str, Any] = {}
     message_extra: dict[str, Any] = {}
 
@@ -83,7 +85,7 @@ class _Function(Struct, forbid_unknown_fields=True, gc=False):
 class _Call(Struct, forbid_unknown_fields=True, gc=False):
     index: int | None = None
     id: str | None = None
-    type: str | None = None
+    type: Literal["function"] | None = None
     function: _Function | None = None
 
 
@@ -203,6 +205,7 @@ def typed_piece(choice: ChoiceChunk) -> Piece:
     piece.text = delta.content or ""
     piece.refusal = delta.refusal or ""
     piece.reasoning = delta.reasoning_content or delta.reasoning or ""
+    piece.without_reasoning = delta.reasoning_content == ""
     piece.reasoning_field = "reasoning_content" if delta.reasoning_content else "reasoning"
     if delta.tool_calls:
         piece.calls = [_typed_call(call) for call in delta.tool_calls]
@@ -242,10 +245,7 @@ def lenient_pieces(chunk: dict[str, Any]) -> list[Piece]:
 
 
 def _lenient_piece(choice: dict[str, Any], position: int) -> Piece:
-    delta = choice.get("delta")
-    if not isinstance(delta, dict):
-        # Azure's content filter sends `delta: null`, or none at all; Perplexity repeats the message so far beside each delta.
-        delta = message_of(choice, "delta" if "delta" in choice else "message")
+    delta, whole = _delta_of(choice)
     index, logprobs, content = index_of(choice.get("index")), choice.get("logprobs"), delta.get("content")
     refusal = delta.get("refusal")
     reasoning, field = reasoning_of(delta)
@@ -259,10 +259,27 @@ def _lenient_piece(choice: dict[str, Any], position: int) -> Piece:
         raw_finish_reason(choice),
         logprobs if isinstance(logprobs, dict) else None,
         [] if content is None or isinstance(content, str) else content_blocks(content),
-        "delta" not in choice and "message" in choice,
+        whole,
+        says_no_reasoning(delta),
         further_of_choice(choice, delta),
         further_of_message(delta),
     )
+
+
+def _delta_of(choice: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Find what a chunk adds to a choice, and whether that is the message so far.
+
+    Azure's content filter sends `delta: null`, or none at all. Perplexity repeats the message so far beside each delta; where the
+    delta says nothing the message counts, which in some servers' last chunk is all there is.
+    """
+    delta = choice.get("delta")
+    if not isinstance(delta, dict):
+        whole = "delta" not in choice and "message" in choice
+        return message_of(choice, "message" if whole or "delta" not in choice else "delta"), whole
+    message = choice.get("message")
+    if isinstance(message, dict) and not any(value for name, value in delta.items() if name != "role"):
+        return message, True
+    return delta, False
 
 
 def _lenient_calls(delta: dict[str, Any]) -> list[CallPiece]:

@@ -1,128 +1,20 @@
 """Joining: how the pieces of a streamed field become the one value a whole answer would have.
 
-Not the text, the reasoning and the calls themselves (`accumulation`). One table: field -> how its pieces are joined; a field
-that stands in none keeps all its different values. Every way is linear in what was received. Source: recorded streams of the
-servers named beside the fields; OpenAI API reference for `audio` and `logprobs`.
+Not the text, the reasoning and the calls themselves (`accumulation`) nor values without parts (`joined_values`). One table:
+field -> how its pieces are joined; a field that stands in none keeps all its different values. Every way is linear in what was
+received. Source: recorded streams of the servers named beside the fields; OpenAI API reference for `audio` and `logprobs`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 
+from shim.wire.chat.joined_values import Different, Each, FirstWins, Joined, Last, Said
 from shim.wire.lenient import index_of, text_of
 
-
-class Joined(Protocol):
-    """One field being joined."""
-
-    def add(self, value: Any) -> None:
-        """Take the value a chunk brings; never null."""
-        ...
-
-    def value(self) -> Any:
-        """What the values so far make together."""
-        ...
-
-
 Rules: TypeAlias = "Mapping[str, Callable[[], Joined]]"
-
-
-class FirstWins:
-    """What the first chunk said: when the stream began, say, of servers whose clock goes on."""
-
-    def __init__(self) -> None:
-        self._value: Any = None
-
-    def add(self, value: Any) -> None:
-        """Take a value."""
-        self._value = self._value or value
-
-    def value(self) -> Any:
-        """The first that says something."""
-        return self._value
-
-
-class Last:
-    """What the last chunk said: a count that goes on."""
-
-    def __init__(self) -> None:
-        self._value: Any = None
-
-    def add(self, value: Any) -> None:
-        """Take a value."""
-        if value or self._value is None or value not in ("", [], {}):
-            self._value = value
-
-    def value(self) -> Any:
-        """The last that says something."""
-        return self._value
-
-
-class Each:
-    """Every value, equal ones too: what belongs to one token each. Lists are appended."""
-
-    def __init__(self) -> None:
-        self._values: list[Any] = []
-
-    def add(self, value: Any) -> None:
-        """Take a value."""
-        if isinstance(value, list):
-            self._values.extend(value)
-        else:
-            self._values.append(value)
-
-    def value(self) -> Any:
-        """All values in one list."""
-        return list(self._values)
-
-
-class Different:
-    """What nobody knows: all its different values. A list goes on, and so does an object that only says more."""
-
-    def __init__(self) -> None:
-        self._values: list[Any] = []
-        self._before: Any = None
-
-    def add(self, value: Any) -> None:
-        """Take a value; one said again, or saying nothing beside another, adds none."""
-        if value == self._before or (self._values and value in ("", [], {})):
-            return
-        self._before = value
-        last = self._values[-1] if self._values else None
-        if isinstance(last, list) and isinstance(value, list):
-            self._values[-1] = list(value) if value[: len(last)] == last else _extended(last, value)
-        elif isinstance(last, dict) and isinstance(value, dict) and _agree(last, value):
-            _merge(last, value)
-        elif last in ("", [], {}):
-            self._values[-1] = _owned(value)
-        else:
-            self._values.append(_owned(value))
-
-    def value(self) -> Any:
-        """The one value, or the list of them."""
-        return _owned(self._values[0]) if len(self._values) == 1 else [_owned(each) for each in self._values]
-
-
-class Said:
-    """Text in pieces that some servers say again whole at the end: a signature, encrypted data."""
-
-    def __init__(self) -> None:
-        self._pieces: list[str] = []
-        self._size = 0
-        self._other: Any = None  # what is no text
-
-    def add(self, value: Any) -> None:
-        """Take a piece."""
-        if not isinstance(value, str):
-            self._other = value
-        elif len(value) != self._size or value != "".join(self._pieces):
-            self._pieces.append(value)
-            self._size += len(value)
-
-    def value(self) -> Any:
-        """The pieces joined."""
-        return "".join(self._pieces) if self._pieces or self._other is None else self._other
 
 
 class JoinedText:
@@ -188,6 +80,12 @@ class Fields:
         """The fields so far."""
         return {name: made.value() for name, made in self._made.items()}
 
+    def replace(self, fields: Mapping[str, Any]) -> None:
+        """Take fields that are told whole, in the place of what was told of them in pieces."""
+        for name in fields:
+            self._made.pop(name, None)
+        self.add(fields)
+
     def joined(self, name: str) -> Joined | None:
         """What joins one field; None where nothing has come of it."""
         return self._made.get(name)
@@ -211,10 +109,16 @@ class Block(Fields):
         return not (self._signed and any(piece.get(name) for name in ("text", "thinking", "summary")))
 
     def add(self, fields: Mapping[str, Any]) -> None:
-        """Take a piece."""
+        """Take a piece; with the signature LiteLLM says the words over which it is once more."""
         self._id = self._id or text_of(fields.get("id"))
-        self._signed = self._signed or bool(fields.get("signature"))
+        if fields.get("signature"):
+            self._signed = True
+            fields = {name: value for name, value in fields.items() if not self._says_again(name, value)}
         super().add(fields)
+
+    def _says_again(self, name: str, value: Any) -> bool:
+        joined = self.joined(name)
+        return isinstance(joined, JoinedText) and isinstance(value, str) and joined.value() == value
 
 
 class Blocks:
@@ -238,7 +142,7 @@ class Blocks:
         if index is not None:
             known = self._by_place.get((kind, index))
         else:  # only the words of a block come in pieces without one
-            goes_on = first and self._last is not None and self._last[0] == kind and "encrypted" not in kind
+            goes_on = first and self._last is not None and self._last[0] == kind and not _is_sealed(kind)
             known = self._last[1] if goes_on and self._last is not None else None
         if known is None or not known.takes(piece):
             known = Block()
@@ -255,7 +159,7 @@ class Blocks:
             return None
         kind, index = text_of(blocks[0].get("type")), index_of(blocks[0].get("index"))
         grows = any(blocks[0].get(name) is not None for name in _GROWING_IN_BLOCKS)
-        if grows or "encrypted" in kind:
+        if grows or _is_sealed(kind):
             return None
         block = self._by_place.get((kind, index)) if index is not None else self._last and self._last[1]
         words = block and block.joined("text")
@@ -290,10 +194,11 @@ class Lists:
         return dict.fromkeys(self._nulls) | self._rest.value() | made
 
 
-class Spoken:
-    """A spoken answer: `data` and `transcript` come in pieces, `id` and `expires_at` once. What is no object stands beside it."""
+class Object:
+    """An object whose fields come in pieces, by rules of its own. What is no object stands beside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
         self._fields: Fields | None = None
         self._other = Different()
         self._others = 0
@@ -301,7 +206,7 @@ class Spoken:
     def add(self, value: Any) -> None:
         """Take a piece."""
         if isinstance(value, dict):
-            self._fields = self._fields or Fields(SPOKEN)
+            self._fields = self._fields or Fields(self._rules)
             self._fields.add(value)
         else:
             self._other.add(value)
@@ -314,35 +219,9 @@ class Spoken:
         return [self._fields.value(), self._other.value()] if self._others else self._fields.value()
 
 
-def _extended(last: list[Any], more: list[Any]) -> list[Any]:
-    last.extend(more)
-    return last
-
-
-def _owned(value: Any) -> Any:
-    """A copy of the lists and objects of a value, so that what is joined to it changes nobody else's."""
-    if isinstance(value, dict):
-        return {name: _owned(inner) for name, inner in value.items()}
-    return list(value) if isinstance(value, list) else value
-
-
-def _agree(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two objects say nothing that differs."""
-    return all(
-        _agree(one[name], value)
-        if isinstance(one[name], dict) and isinstance(value, dict)
-        else one[name] == value or value is None
-        for name, value in other.items()
-        if name in one
-    )
-
-
-def _merge(one: dict[str, Any], other: dict[str, Any]) -> None:
-    for name, value in other.items():
-        if isinstance(one.get(name), dict) and isinstance(value, dict):
-            _merge(one[name], value)
-        elif value is not None or name not in one:
-            one[name] = _owned(value)
+def _is_sealed(kind: str) -> bool:
+    """Whether blocks of this type are whole by themselves: only the words of a block come in pieces without an index."""
+    return "encrypted" in kind or "redacted" in kind
 
 
 WORDS: Rules = {
@@ -360,10 +239,15 @@ SPOKEN: Rules = {"data": JoinedText, "transcript": JoinedText, "id": Last, "expi
 BLOCK: Rules = WORDS
 """Fields of a block."""
 
+PROVIDER: Rules = {"thinking_blocks": Blocks, "reasoning_content": JoinedText}
+"""Fields of what LiteLLM hands on of a provider's own."""
+
 MESSAGE: Rules = {
-    "audio": Spoken,
+    "audio": partial(Object, SPOKEN),
     "reasoning_details": Blocks,  # OpenRouter
+    "executed_tools": Blocks,  # Groq
     "thinking_blocks": Blocks,  # LiteLLM
+    "provider_specific_fields": partial(Object, PROVIDER),
     **dict.fromkeys(
         ("reasoning_content", "reasoning", "reasoning_text", "thinking", "thinking_content", "thought"), JoinedText
     ),

@@ -16,6 +16,7 @@ import msgspec
 from shim.model import ReasoningDelta, TextDelta, ToolCallDelta
 from shim.wire.bodies import Listener
 from shim.wire.capping import ShortText
+from shim.wire.chat.vocabulary import REASONING_FIELDS
 
 Words: TypeAlias = "TextDelta | ReasoningDelta | ToolCallDelta"
 
@@ -113,7 +114,7 @@ def _put(delta: dict[str, Any], event: Words, *, words: str, other: str) -> None
     elif isinstance(event, ToolCallDelta):
         delta["tool_calls"][0]["function"]["arguments"] = other
     else:
-        said = [name for name in ("reasoning_content", "reasoning") if delta.get(name) == words]
+        said = [name for name in REASONING_FIELDS if delta.get(name) == words]
         delta.update(dict.fromkeys(said, other))
         for detail in delta.get("reasoning_details") or ():
             detail["text"] = other

@@ -31,12 +31,12 @@ from shim.model import (
     ToolDefinition,
 )
 from shim.model.checks import kind_of
+from shim.wire.chat.vocabulary import REASONING_FIELDS
 from shim.wire.json_text import decode_request
 
 _TOOL_CHOICES: dict[str, ToolChoice] = {
     choice.mode: choice for choice in (ToolChoice.AUTO, ToolChoice.NONE, ToolChoice.REQUIRED)
 }
-_REASONING_FIELDS = ("reasoning_content", "reasoning")
 
 
 def parse_request(body: bytes | str | Mapping[str, Any]) -> ModelRequest:
@@ -104,7 +104,7 @@ def _plain(role: Any, parts: tuple[Part, ...], *, rest: dict[str, Any], **fields
 
 def _assistant(role: Any, parts: tuple[Part, ...], *, rest: dict[str, Any], **fields: Any) -> Message:
     read: list[Part] = []
-    reasoned = [field for field in _REASONING_FIELDS if isinstance(rest.get(field), str)]
+    reasoned = [field for field in REASONING_FIELDS if isinstance(rest.get(field), str)]
     read.extend(ReasoningPart(rest.pop(field), wire_field=field) for field in reasoned)
     read.extend(parts)
     if isinstance(rest.get("refusal"), str):

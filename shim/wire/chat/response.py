@@ -44,6 +44,7 @@ from shim.wire.chat.vocabulary import (
     read_function_call,
     read_usage,
     reasoning_of,
+    says_no_reasoning,
     usage_of,
 )
 from shim.wire.failure import error_in, parse_error
@@ -85,6 +86,7 @@ MESSAGE_FIELDS: dict[str, Kinds] = {
     "function_call": (dict,),
     "reasoning_content": (str,),
     "reasoning": (str,),
+    "reasoning_text": (str,),
 }
 """Fields of a message, and of a delta."""
 
@@ -176,7 +178,7 @@ def further_of_message(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _choice(choice: dict[str, Any], index: int) -> Choice:
-    message = message_of(choice, "message")
+    message = message_of(choice, "message", "delta")  # of a stream's chunk, as one gateway answers for Anthropic
     raw = raw_finish_reason(choice)
     parts = list(_parts(message))
     reason = finish_reason(raw, calls=any(isinstance(part, ToolCallPart) for part in parts))
@@ -187,8 +189,14 @@ def _choice(choice: dict[str, Any], index: int) -> Choice:
         raw_finish_reason=raw,
         logprobs=choice.get("logprobs") if isinstance(choice.get("logprobs"), dict) else None,
         extra=further_of_choice(choice, message),
-        message_extra=further_of_message(message),
+        message_extra=_further_of_whole(message, parts),
     )
+
+
+def _further_of_whole(message: dict[str, Any], parts: list[Part]) -> dict[str, Any]:
+    extra = further_of_message(message)
+    has_none = says_no_reasoning(message) and not any(isinstance(part, ReasoningPart) for part in parts)
+    return extra | {"reasoning_content": ""} if has_none else extra
 
 
 def with_completeness(parts: list[Part], reason: FinishReason | None, *, said: bool) -> Iterator[Part]:

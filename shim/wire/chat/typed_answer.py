@@ -125,6 +125,9 @@ def _choice(choice: _Choice) -> Choice | None:
     if calls:
         parts += map(_call, calls)
     filtered, annotations = choice.content_filter_results, message.annotations
+    further = {} if annotations is None else {"annotations": annotations}
+    if message.reasoning_content == "" and not message.reasoning:
+        further["reasoning_content"] = ""
     return Choice(
         choice.index,
         tuple(parts),
@@ -132,5 +135,5 @@ def _choice(choice: _Choice) -> Choice | None:
         raw_finish_reason=choice.finish_reason,
         logprobs=choice.logprobs,
         extra={} if filtered is None else {"content_filter_results": filtered},
-        message_extra={} if annotations is None else {"annotations": annotations},
+        message_extra=further,
     )

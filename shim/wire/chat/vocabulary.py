@@ -6,11 +6,12 @@ Chat Completions; the other words are those of compatible servers, seen in recor
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from shim.model import FinishReason, ToolCallPart, Usage
 from shim.model.parts import ToolCallKind
 from shim.wire.lenient import Kinds, arguments_of, count_of, dicts_in, text_of, unmodelled, words_in
+from shim.wire.token_counts import cached_count, input_count, output_count, reasoning_count
 
 # Words in lower case. What a gateway passes through of the server behind it stands beside OpenAI's.
 _FINISH_REASONS: dict[str, FinishReason] = {
@@ -19,27 +20,48 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "eos_token": FinishReason.STOP,  # Text Generation Inference
     "stop_sequence": FinishReason.STOP,  # the same, Anthropic
     "end_turn": FinishReason.STOP,  # Anthropic
+    "complete": FinishReason.STOP,  # Cohere
     "length": FinishReason.LENGTH,
     "max_tokens": FinishReason.LENGTH,  # `finish_details.type` of early vision models; Anthropic, Gemini
+    "max_output_tokens": FinishReason.LENGTH,  # gateways before Responses
     "model_length": FinishReason.LENGTH,  # Mistral
+    "model_context_window_exceeded": FinishReason.LENGTH,  # Anthropic, Zhipu
+    "token_limit": FinishReason.LENGTH,  # watsonx
     "tool_calls": FinishReason.TOOL_CALL,
+    "tool_call": FinishReason.TOOL_CALL,  # Cohere
     "tool_use": FinishReason.TOOL_CALL,  # Anthropic
     "function_call": FinishReason.TOOL_CALL,
     "content_filter": FinishReason.CONTENT_FILTER,
-    "safety": FinishReason.CONTENT_FILTER,  # Gemini
+    **dict.fromkeys(  # Bedrock; Anthropic; Zhipu; Cohere
+        ("content_filtered", "guardrail_intervened", "refusal", "sensitive", "error_toxic"), FinishReason.CONTENT_FILTER
+    ),
+    **dict.fromkeys(  # Gemini, Vertex
+        ("safety", "recitation", "prohibited_content", "blocklist", "spii", "image_safety", "model_armor"),
+        FinishReason.CONTENT_FILTER,
+    ),
     "error": FinishReason.ERROR,  # OpenRouter
     "insufficient_system_resource": FinishReason.ERROR,  # DeepSeek
+    "malformed_function_call": FinishReason.ERROR,  # Gemini
+    "network_error": FinishReason.ERROR,  # Zhipu
+    **dict.fromkeys(("abort", "cancelled", "time_limit"), FinishReason.ERROR),  # vLLM, SGLang; watsonx
 }
-# OpenAI says "stop" with a forced tool, Snowflake "" or nothing: a caller who branches on the reason expects the calls.
-_MEANS_CALLS_IF_ANY = frozenset({"stop", "end_turn", ""})
+# What DashScope and watsonx say in each chunk of a choice that has not ended.
+_NOT_YET = frozenset({"null", "none", "not_finished"})
 
 
 def finish_reason(raw: str | None, *, calls: bool) -> FinishReason:
-    """Translate the server's word for why a choice ended; `calls`: whether it asks for tool calls."""
+    """Translate the server's word for why a choice ended; `calls`: whether it asks for tool calls.
+
+    OpenAI says "stop" with a forced tool, Snowflake "" or nothing: a caller who branches on the reason expects the calls.
+    """
     word = "" if raw is None else raw.lower()
-    if calls and word in _MEANS_CALLS_IF_ANY:
-        return FinishReason.TOOL_CALL
-    return _FINISH_REASONS.get(word, FinishReason.UNKNOWN)
+    reason = _FINISH_REASONS.get(word, FinishReason.UNKNOWN)
+    return FinishReason.TOOL_CALL if calls and (not word or reason is FinishReason.STOP) else reason
+
+
+def has_ended(raw: str | None) -> bool:
+    """Whether what a chunk says of its choice's end is that it has ended."""
+    return raw is not None and raw != "" and raw.lower() not in _NOT_YET
 
 
 class _Whole(Protocol):
@@ -71,18 +93,10 @@ def raw_finish_reason(choice: dict[str, Any]) -> str | None:
 def read_usage(usage: dict[str, Any]) -> Usage:
     """Read a usage object; a count that is missing or no finite number is 0, a missing total is the sum."""
     inputs, outputs, total = usage.get("prompt_tokens"), usage.get("completion_tokens"), usage.get("total_tokens")
-    if not (type(inputs) is type(outputs) is type(total) is int):  # nearly never
-        inputs, outputs = count_of(usage, "prompt_tokens"), count_of(usage, "completion_tokens")
+    if not (type(inputs) is type(outputs) is type(total) is int) or not (inputs or outputs):  # nearly never
+        inputs, outputs = input_count(usage), output_count(usage)
         total = count_of(usage, "total_tokens")
-    of_inputs, of_outputs = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
-    return Usage(
-        inputs,
-        outputs,
-        count_of(of_outputs, "reasoning_tokens") if of_outputs else 0,
-        count_of(of_inputs, "cached_tokens") if of_inputs else 0,
-        total or inputs + outputs,
-        usage,
-    )
+    return Usage(inputs, outputs, reasoning_count(usage), cached_count(usage), total or inputs + outputs, usage)
 
 
 def with_usage(so_far: dict[str, Any] | None, more: dict[str, Any]) -> dict[str, Any]:
@@ -94,22 +108,34 @@ def with_usage(so_far: dict[str, Any] | None, more: dict[str, Any]) -> dict[str,
 
 
 def usage_of(body: dict[str, Any]) -> dict[str, Any] | None:
-    """Find the usage object of a body or chunk: its own, or the one Groq puts into `x_groq`."""
+    """Find the usage object of a body or chunk: its own, the one Groq puts into `x_groq`, or Moonshot into a choice."""
     usage = body.get("usage")
-    if not isinstance(usage, dict) and "x_groq" in body:
-        groq = body["x_groq"]
-        usage = groq.get("usage") if isinstance(groq, dict) else None
-    return usage if isinstance(usage, dict) else None
+    if isinstance(usage, dict):
+        return usage
+    groq = body.get("x_groq")
+    for holder in ([groq] if isinstance(groq, dict) else []) + dicts_in(body.get("choices")):
+        if isinstance(holder.get("usage"), dict):
+            return dict(holder["usage"])
+    return None
+
+
+REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_text")
+"""Where a message has its reasoning as a text; the first that has one counts."""
+
+
+def says_no_reasoning(message: dict[str, Any]) -> bool:
+    """Whether a message says that it has no reasoning, as DeepSeek wants it said again in the next turn."""
+    return message.get("reasoning_content") == ""
 
 
 def reasoning_of(message: dict[str, Any]) -> tuple[str, str]:
     """Find a message's or delta's reasoning and the field that carried it.
 
-    DeepSeek, xAI, Qwen, Moonshot and z.ai say `reasoning_content`; Ollama, Groq, Cerebras and OpenRouter `reasoning`; a gateway
-    before Bedrock sends an object of its own form. Some send only `reasoning_details`, and some the same text in several of
-    them, which is read once.
+    DeepSeek, xAI, Qwen, Moonshot and z.ai say `reasoning_content`; Ollama, Groq, Cerebras and OpenRouter `reasoning`; Copilot
+    `reasoning_text`; a gateway before Bedrock sends an object of its own form. Some send only `reasoning_details`, and some the
+    same text in several of them, which is read once.
     """
-    for field in ("reasoning_content", "reasoning"):
+    for field in REASONING_FIELDS:
         value = message.get(field)
         words = value if isinstance(value, str) or not value else words_in(value)
         if words:

@@ -117,7 +117,7 @@ class _Writer:
         self._begun = 0  # message items
         # An empty field, such as the `annotations` of every answer of Chat Completions, says nothing, and is refused here.
         self._further = {
-            name: value for name, value in _beside_item(message.extra).items() if value not in ([], {}, None)
+            name: value for name, value in _beside_item(message.extra).items() if value not in ([], {}, None, "")
         }
 
     def items(self) -> list[dict[str, Any]]:

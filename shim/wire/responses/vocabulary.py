@@ -10,6 +10,7 @@ from typing import Any
 
 from shim.model import FinishReason, UnsupportedFeatureError, Usage
 from shim.wire.lenient import count_of, text_of
+from shim.wire.token_counts import cached_count, input_count, output_count, reasoning_count
 
 API = "responses"
 
@@ -67,12 +68,12 @@ def raw_finish_reason(answer: dict[str, Any]) -> str | None:
 
 def read_usage(usage: dict[str, Any]) -> Usage:
     """Read a usage object; a count that is missing or no finite number is 0, a missing total is the sum."""
-    inputs, outputs = count_of(usage, "input_tokens"), count_of(usage, "output_tokens")
+    inputs, outputs = input_count(usage), output_count(usage)
     return Usage(
         input_tokens=inputs,
         output_tokens=outputs,
-        reasoning_tokens=count_of(usage.get("output_tokens_details"), "reasoning_tokens"),
-        cached_input_tokens=count_of(usage.get("input_tokens_details"), "cached_tokens"),
+        reasoning_tokens=reasoning_count(usage),
+        cached_input_tokens=cached_count(usage),
         total_tokens=count_of(usage, "total_tokens") or inputs + outputs,
         details=usage,
     )

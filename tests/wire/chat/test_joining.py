@@ -103,3 +103,33 @@ def test_joining_takes_linear_time(name: str, value: Any) -> None:
 
     small = min(seconds(1_000) for _ in range(3))
     assert seconds(8_000) < 30 * max(small, 0.001)
+
+
+def test_words_said_again_with_their_signature_are_there_once() -> None:
+    """LiteLLM tells a thinking block in pieces, and then all of it with the signature over it."""
+    pieces = [{"type": "thinking", "thinking": each, "signature": ""} for each in ("Step 1. ", "Step 2.")]
+    signed = {"type": "thinking", "thinking": "Step 1. Step 2.", "signature": "S"}
+    for name in ("thinking_blocks", "reasoning_details"):
+        assert joined(name, *([each] for each in pieces), [signed], rules=MESSAGE) == [signed]
+
+
+def test_sealed_blocks_stay_apart() -> None:
+    """Two redacted blocks are two: their data go back as they came."""
+    sealed = [{"type": "redacted_thinking", "data": each} for each in "ab"]
+    assert joined("thinking_blocks", *([each] for each in sealed), rules=MESSAGE) == sealed
+
+
+def test_what_a_gateway_hands_on_of_its_provider_stays_one_object() -> None:
+    """LiteLLM's object of a provider's own fields is joined field by field, the blocks in it too."""
+    blocks = [{"type": "thinking", "thinking": each} for each in "ab"]
+    values = [{"thinking_blocks": [each]} for each in blocks] + [{"citation": {"a": 1}}, {"citation": {"a": 2}}]
+    assert joined("provider_specific_fields", *values, rules=MESSAGE) == {
+        "thinking_blocks": [{"type": "thinking", "thinking": "ab"}],
+        "citation": [{"a": 1}, {"a": 2}],
+    }
+
+
+def test_a_tool_that_ran_on_the_server_is_told_once() -> None:
+    """Groq tells a tool it runs when it begins, and again with what came of it."""
+    begun = {"index": 0, "type": "python", "arguments": "{}"}
+    assert joined("executed_tools", [begun], [begun | {"output": "2"}], rules=MESSAGE) == [begun | {"output": "2"}]
