@@ -72,7 +72,7 @@ class Choice(_IndexAndParts, frozen=True, kw_only=True, repr_omit_defaults=True)
     @property
     def message(self) -> Message:
         """The answer as a message to append to the conversation."""
-        return Message("assistant", self.parts, extra=self.message_extra)
+        return Message("assistant", self.parts, extra=_to_send_back(self.message_extra))
 
 
 class ModelResponse(BoundedRepr, Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
@@ -137,3 +137,11 @@ class ModelResponse(BoundedRepr, Struct, frozen=True, kw_only=True, repr_omit_de
     def message(self) -> Message:
         """The first choice as a message to append to the conversation."""
         return self.choices[0].message if self.choices else Message("assistant", ())
+
+
+def _to_send_back(fields: dict[str, Any]) -> dict[str, Any]:
+    """Further fields of a message as the next turn takes them: of what was spoken its id alone (API reference, `audio`)."""
+    audio = fields.get("audio")
+    if not (isinstance(audio, dict) and audio.get("id")):
+        return fields
+    return fields | {"audio": {"id": audio["id"]}}

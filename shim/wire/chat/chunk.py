@@ -17,6 +17,7 @@ from shim.wire.capping import ShortText
 from shim.wire.chat.content import content_blocks
 from shim.wire.chat.response import BODY_FIELDS, further_of_choice, further_of_message, message_of
 from shim.wire.chat.vocabulary import (
+    call_id,
     call_kind,
     calls_in,
     further_of_call,
@@ -298,7 +299,7 @@ def _lenient_call(call: dict[str, Any]) -> CallPiece:
     kind, named = call_kind(call)
     return CallPiece(
         index_of(call.get("index")),
-        text_of(call.get("id")),
+        call_id(call, named),
         text_of(named.get("name")),
         arguments_of(named.get("arguments")),
         kind,

@@ -173,6 +173,11 @@ def _is_flat(call: dict[str, Any]) -> bool:
     return is_named and call.get("function") is None and call.get("custom") is None
 
 
+def call_id(call: dict[str, Any], named: dict[str, Any]) -> str:
+    """The id of a call; llama.cpp had it among the fields of the function."""
+    return text_of(call.get("id")) or text_of(named.get("id"))
+
+
 def calls_in(message: dict[str, Any]) -> list[dict[str, Any]]:
     """The tool calls of a message or delta: a list, or one alone."""
     calls = message.get("tool_calls")
@@ -185,7 +190,7 @@ def read_call(call: dict[str, Any]) -> ToolCallPart:
     """Read a whole tool call of a message."""
     kind, named = call_kind(call)
     return ToolCallPart(
-        text_of(call.get("id")),
+        call_id(call, named),
         text_of(named.get("name")),
         arguments_of(named.get("arguments")),
         kind=kind,

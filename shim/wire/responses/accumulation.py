@@ -25,7 +25,7 @@ from shim.model import (
 from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.wire.capping import passed
 from shim.wire.lenient import TooManyCallsError, arguments_of, dicts_in, text_of
-from shim.wire.responses.awaited import answered_in, awaited_call, is_awaited, is_call_complete
+from shim.wire.responses.awaited import answered_in, awaited_call, is_awaited, is_call_complete, runs_on_server
 from shim.wire.responses.item_index import ItemIndex, Place
 from shim.wire.responses.output_items import call_id_of, read_item, with_blocks
 from shim.wire.responses.streamed import (
@@ -66,6 +66,7 @@ class OutputAccumulator:
         made = self._index.add(text_of(item.get("type")), place)
         made.added = True
         made.item = item
+        _leave_to_server(made)
         if made.call is not None:
             made.call.know(item)
             yield from self._start_known(made.call)
@@ -96,7 +97,9 @@ class OutputAccumulator:
     def add_arguments(self, place: Place, piece: str, *, kind: str) -> Iterator[StreamEvent]:
         """Take a piece of a call's arguments in."""
         call = self._index.find(kind, place).call
-        if call is not None:
+        if call is None:
+            yield from self.grow(place, piece, kind=kind, path=(CALLS[kind],), whole=False)
+        else:
             yield from call.add(piece)
 
     def growing_call(self, place: Place, *, kind: str) -> ResponsesCall | None:
@@ -107,7 +110,9 @@ class OutputAccumulator:
     def settle_arguments(self, place: Place, whole: str, *, kind: str) -> Iterator[StreamEvent]:
         """Take the whole arguments of a call in; without any, they come with the item."""
         call = self._index.find(kind, place, settled=True).call
-        if call is not None and whole:
+        if call is None:
+            yield from self.grow(place, whole, kind=kind, path=(CALLS[kind],), whole=True)
+        elif whole:
             yield from call.add_rest(whole)
             yield from self._start_known(call)
 
@@ -187,6 +192,7 @@ class OutputAccumulator:
     def _settle(self, made: StreamedItem, item: dict[str, Any]) -> Iterator[StreamEvent]:
         made.added = True
         made.item = with_blocks(item)
+        _leave_to_server(made)
         for field in ("content", "summary"):
             blocks = dicts_in(made.item.get(field))
             for form in dict.fromkeys(form_of(block, kind=made.kind, field=field) for block in blocks):
@@ -253,3 +259,9 @@ class OutputAccumulator:
             yield ToolCallDelta(index, part.arguments)
         if is_call_complete(part, reason, last=last):
             yield ToolCallDone(index, part.id, part.name, part.arguments)
+
+
+def _leave_to_server(made: StreamedItem) -> None:
+    """Tell no call of an item that its server runs itself; what of it grows is told as of any other item."""
+    if made.call is not None and runs_on_server(made.item):
+        made.call = None

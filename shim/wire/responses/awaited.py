@@ -25,6 +25,8 @@ _AWAITED: dict[str, tuple[str, tuple[str, ...]]] = {
     "tool_search_call": ("tool_search", ("arguments",)),
     "mcp_approval_request": ("", ("arguments",)),
 }
+# What xAI's search on X calls on the server, as calls of custom tools.
+_RUN_BY_XAI = frozenset({"x_keyword_search", "x_semantic_search", "x_user_search", "x_thread_fetch"})
 _ENDED = (FinishReason.STOP, FinishReason.TOOL_CALL)
 
 
@@ -36,6 +38,11 @@ def is_awaited(item: dict[str, Any]) -> bool:
     if kind == "shell_call" and isinstance(environment, dict):
         return not text_of(environment.get("type")).startswith("container")
     return kind in _AWAITED
+
+
+def runs_on_server(item: dict[str, Any]) -> bool:
+    """Whether an item is a custom tool's call that nobody but its server answers."""
+    return item.get("type") == "custom_tool_call" and text_of(item.get("name")) in _RUN_BY_XAI
 
 
 def awaited_call(item: dict[str, Any]) -> ToolCallPart:

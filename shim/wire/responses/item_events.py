@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from shim.model import ItemDelta, StreamEvent
-from shim.wire.lenient import arguments_of, text_of
+from shim.wire.lenient import arguments_of, text_of, words_in
 from shim.wire.responses.accumulation import OutputAccumulator
 from shim.wire.responses.item_index import Place
 from shim.wire.responses.streamed import CALLS, FORMS, OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT, Form, form_of
@@ -77,7 +77,8 @@ def _text_delta(output: OutputAccumulator, event: dict[str, Any], *, form: Form)
     logprobs = event.get("logprobs")
     if isinstance(logprobs, list):
         output.text(place, form).logprobs.extend(logprobs)
-    piece = text_of(event.get("delta"))
+    delta = event.get("delta")
+    piece = words_in(delta) if isinstance(delta, dict) else text_of(delta)
     return output.add_text(place, piece, form=form) if piece else ()
 
 
@@ -86,8 +87,11 @@ def _text_done(output: OutputAccumulator, event: dict[str, Any], *, form: Form) 
 
 
 def _annotation_added(output: OutputAccumulator, event: dict[str, Any]) -> Iterable[StreamEvent]:
-    if isinstance(event.get("annotation"), dict):
-        output.text(_place(event), OUTPUT_TEXT).annotations.append(event["annotation"])
+    annotation, at = event.get("annotation"), event.get("annotation_index")
+    if isinstance(annotation, dict):
+        told = output.text(_place(event), OUTPUT_TEXT).annotations
+        if not (isinstance(at, int) and 0 <= at < len(told) and told[at] == annotation):  # else it is told once more
+            told.append(annotation)
     return ()
 
 
@@ -147,6 +151,8 @@ TEXT_DELTAS: dict[str, Form] = {
     "response.refusal.delta": REFUSAL,
     "response.reasoning_text.delta": REASONING_TEXT,
     "response.reasoning_summary_text.delta": SUMMARY_TEXT,
+    "response.reasoning.delta": REASONING_TEXT,  # as it was called first, and is on OpenRouter
+    "response.reasoning_summary.delta": SUMMARY_TEXT,
 }
 ARGUMENTS_DELTAS: dict[str, str] = {
     "response.function_call_arguments.delta": "function_call",
@@ -180,6 +186,8 @@ HANDLERS: dict[str, Handler] = {
     "response.refusal.done": partial(_text_done, form=REFUSAL),
     "response.reasoning_text.done": partial(_text_done, form=REASONING_TEXT),
     "response.reasoning_summary_text.done": partial(_text_done, form=SUMMARY_TEXT),
+    "response.reasoning.done": partial(_text_done, form=REASONING_TEXT),
+    "response.reasoning_summary.done": partial(_text_done, form=SUMMARY_TEXT),
     **{kind: partial(_text_delta, form=form) for kind, form in TEXT_DELTAS.items()},
     **{name: partial(_arguments_delta, kind=kind) for name, kind in ARGUMENTS_DELTAS.items()},
     **{f"{name}.delta": partial(_grow, kind=kind, path=path) for name, (kind, path, _) in _GROWING.items()},

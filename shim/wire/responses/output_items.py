@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, structs
 
 from shim.model import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from shim.wire.lenient import MAX_CALLS, TooManyCallsError, arguments_of, dicts_in, differing, text_of
-from shim.wire.responses.awaited import answered_in, awaited_call, is_awaited
+from shim.wire.responses.awaited import answered_in, awaited_call, is_awaited, runs_on_server
 from shim.wire.responses.input_items import PARTED, item_of
 from shim.wire.responses.vocabulary import ITEM
 
@@ -46,7 +46,9 @@ def read_output(items: Iterable[dict[str, Any]]) -> Output:
             output.parts.append(read_item(item) if call is None or call.id in answered else call)
             continue
         parts = _message_parts(item)
-        fields = {name: value for name, value in item.items() if name not in _MESSAGE and value is not None}
+        fields = {
+            name: value for name, value in item.items() if name not in _MESSAGE and not _says_nothing(name, value)
+        }
         if first and fields:
             output.message_extra = {ITEM: fields}
         elif not first and isinstance(parts[0], (TextPart, RefusalPart)):
@@ -67,7 +69,7 @@ def read_item(item: dict[str, Any], *, exact: bool = False) -> Part:
             arguments that are an object become their JSON text.
     """
     read = _READERS.get(text_of(item.get("type")))
-    if read is None:
+    if read is None or runs_on_server(item):
         return OpaquePart(text_of(item.get("type")), item)
     part = read(item)
     fields = differing(item, item_of(part))
@@ -75,9 +77,14 @@ def read_item(item: dict[str, Any], *, exact: bool = False) -> Part:
         fields = {
             name: value
             for name, value in fields.items()
-            if name not in _CALL and value is not UNSET and value is not None
+            if name not in _CALL and value is not UNSET and not _says_nothing(name, value)
         }
     return structs.replace(part, extra={ITEM: fields}) if fields else part
+
+
+def _says_nothing(name: str, value: Any) -> bool:
+    """Whether a field of an item is as good as not there: an id that is empty is refused where it is sent back."""
+    return value is None or (name == "id" and value == "")
 
 
 _MESSAGE = frozenset({"role", "content"})
@@ -93,10 +100,17 @@ _AS_STRING = {
 
 
 def with_blocks(item: dict[str, Any]) -> dict[str, Any]:
-    """Make lists of blocks of what is a plain string: a message's content, as a request may have it, or a reasoning's."""
+    """Make lists of blocks of what is a plain string, one block, or strings: a message's content, or a reasoning's."""
     for (kind, field), block in _AS_STRING.items():
-        if isinstance(item.get(field), str) and item.get("type") == kind:
-            item = item | {field: [{"type": block, "text": item[field]}]}
+        value = item.get(field)
+        if not value or item.get("type") != kind:
+            continue
+        if isinstance(value, (str, dict)):
+            value = [value]
+        if isinstance(value, list) and any(isinstance(each, str) for each in value):
+            value = [{"type": block, "text": each} if isinstance(each, str) else each for each in value]
+        if value is not item[field]:
+            item = item | {field: value}
     return item
 
 

@@ -124,3 +124,30 @@ def test_usage_in_a_choice_is_read() -> None:
     response = read(chunk({"content": "a"}), envelope(choice({}, finish="stop", usage=usage)), DONE)
     assert response.usage is not None
     assert (response.usage.total_tokens, response.usage.cached_input_tokens) == (32, 5)
+
+
+def test_of_what_was_spoken_its_id_goes_back() -> None:
+    """An audio answer is kept whole, and the next turn names it by its id, which is all that OpenAI takes."""
+    spoken = {"id": "audio_1", "data": "QUJD", "transcript": "hi", "expires_at": 1}
+    for response in (
+        parse_response(whole({"content": None, "audio": spoken})),
+        read(
+            chunk({"audio": {"id": "audio_1", "data": "QUJD"}}),
+            chunk({"audio": {"transcript": "hi", "expires_at": 1}}),
+            STOP,
+            DONE,
+        ),
+    ):
+        assert response.choices[0].message_extra == {"audio": spoken}
+        assert response.message.extra == {"audio": {"id": "audio_1"}}
+
+
+def test_the_id_of_a_call_may_stand_in_its_function() -> None:
+    """llama.cpp had it there: without it no result finds its call."""
+    pieces = [
+        {"index": 0, "function": {"id": "call_1", "name": "look", "arguments": each}} for each in ("", '{"a"', ":1}")
+    ]
+    streamed = read(*(chunk({"tool_calls": [piece]}) for piece in pieces), CALLED, DONE)
+    message = {"content": None, "tool_calls": [{"function": {"id": "call_1", "name": "look", "arguments": '{"a":1}'}}]}
+    for response in (streamed, parse_response(whole(message, finish="tool_calls"))):
+        assert [(part.id, part.name, part.arguments) for part in response.tool_calls] == [("call_1", "look", '{"a":1}')]
