@@ -68,7 +68,8 @@ def error_in(answer: dict[str, Any], *, streamed: bool = False) -> bool:
         answer: the object.
         streamed: it is a payload of a stream, where a message alone is no error: some tell their progress so.
     """
-    if says_anything(answer.get("error")):
+    error = answer.get("error")
+    if error and says_anything(error):
         return True
     if answer.get("choices") or answer.get("output"):
         return False

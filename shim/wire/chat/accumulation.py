@@ -253,8 +253,9 @@ class ChoiceAccumulator:
             self._logprobs = self._logprobs or Lists()
             self._logprobs.add(piece.logprobs)
         # "" is Snowflake's way of saying not yet; a gateway's "stop" after every chunk takes back nothing more telling.
-        if has_ended(piece.finish_reason) and not (self.finish and piece.finish_reason == "stop"):
-            self.finish = piece.finish_reason
+        reason = piece.finish_reason
+        if reason and has_ended(reason) and not (self.finish and reason == "stop"):
+            self.finish = reason
 
     def _add_fields(self, fields: dict[str, Any], *, whole: bool) -> Iterator[StreamEvent]:
         """Keep the further fields of a message; of these, what is spoken is told as it grows."""

@@ -246,7 +246,9 @@ def lenient_pieces(chunk: dict[str, Any]) -> list[Piece]:
 
 
 def _lenient_piece(choice: dict[str, Any], position: int) -> Piece:
-    delta, whole = _delta_of(choice)
+    delta, whole = choice.get("delta"), False
+    if "message" in choice or not isinstance(delta, dict):
+        delta, whole = _delta_of(choice)
     index, logprobs, content = index_of(choice.get("index")), choice.get("logprobs"), delta.get("content")
     refusal = delta.get("refusal")
     reasoning, field = reasoning_of(delta)

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from shim.model import Choice, FinishReason, ModelResponse, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from shim.model.depth import MAX_DEPTH
 from shim.wire.chat.vocabulary import finish_reason, read_usage, typed_extra
-from shim.wire.lenient import MAX_CALLS, without_placeholder
+from shim.wire.lenient import MAX_CALLS, NO_ARGUMENTS, without_placeholder
 
 _Count: TypeAlias = int | float | str | bool | None  # in a usage object; what is nested deeper is read leniently
 
@@ -103,7 +103,10 @@ def read_typed(body: bytes) -> ModelResponse | None:
 
 def _call(call: _Call) -> ToolCallPart:
     function = call.function
-    return ToolCallPart(call.id or "", function.name or "", without_placeholder(function.arguments or ""))
+    arguments = function.arguments or ""
+    if arguments[:2] == NO_ARGUMENTS:  # nearly never
+        arguments = without_placeholder(arguments)
+    return ToolCallPart(call.id or "", function.name or "", arguments)
 
 
 def _choice(choice: _Choice) -> Choice | None:
@@ -125,7 +128,7 @@ def _choice(choice: _Choice) -> Choice | None:
     if calls:
         parts += map(_call, calls)
     filtered, annotations = choice.content_filter_results, message.annotations
-    further = {} if annotations is None else {"annotations": annotations}
+    further: dict[str, Any] = {} if annotations is None else {"annotations": annotations}
     if message.reasoning_content == "" and not message.reasoning:
         further["reasoning_content"] = ""
     return Choice(

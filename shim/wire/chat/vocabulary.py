@@ -45,6 +45,7 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "network_error": FinishReason.ERROR,  # Zhipu
     **dict.fromkeys(("abort", "cancelled", "time_limit"), FinishReason.ERROR),  # vLLM, SGLang; watsonx
 }
+_STOP, _UNKNOWN = FinishReason.STOP, FinishReason.UNKNOWN
 # What DashScope and watsonx say in each chunk of a choice that has not ended.
 _NOT_YET = frozenset({"null", "none", "not_finished"})
 
@@ -55,13 +56,13 @@ def finish_reason(raw: str | None, *, calls: bool) -> FinishReason:
     OpenAI says "stop" with a forced tool, Snowflake "" or nothing: a caller who branches on the reason expects the calls.
     """
     word = "" if raw is None else raw.lower()
-    reason = _FINISH_REASONS.get(word, FinishReason.UNKNOWN)
-    return FinishReason.TOOL_CALL if calls and (not word or reason is FinishReason.STOP) else reason
+    reason = _FINISH_REASONS.get(word, _UNKNOWN)
+    return FinishReason.TOOL_CALL if calls and (not word or reason is _STOP) else reason
 
 
-def has_ended(raw: str | None) -> bool:
+def has_ended(raw: str) -> bool:
     """Whether what a chunk says of its choice's end is that it has ended."""
-    return raw is not None and raw != "" and raw.lower() not in _NOT_YET
+    return raw.lower() not in _NOT_YET
 
 
 class _Whole(Protocol):
@@ -93,10 +94,15 @@ def raw_finish_reason(choice: dict[str, Any]) -> str | None:
 def read_usage(usage: dict[str, Any]) -> Usage:
     """Read a usage object; a count that is missing or no finite number is 0, a missing total is the sum."""
     inputs, outputs, total = usage.get("prompt_tokens"), usage.get("completion_tokens"), usage.get("total_tokens")
-    if not (type(inputs) is type(outputs) is type(total) is int) or not (inputs or outputs):  # nearly never
-        inputs, outputs = input_count(usage), output_count(usage)
-        total = count_of(usage, "total_tokens")
-    return Usage(inputs, outputs, reasoning_count(usage), cached_count(usage), total or inputs + outputs, usage)
+    of_inputs, of_outputs = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    others = len(usage) - 3 - (of_inputs is not None) - (of_outputs is not None)
+    if others or not (type(inputs) is type(outputs) is type(total) is int):  # of a server's own
+        inputs, outputs, total = input_count(usage), output_count(usage), count_of(usage, "total_tokens")
+        reasoning, cached = reasoning_count(usage), cached_count(usage)
+    else:
+        reasoning = count_of(of_outputs, "reasoning_tokens") if of_outputs else 0
+        cached = count_of(of_inputs, "cached_tokens") if of_inputs else 0
+    return Usage(inputs, outputs, reasoning, cached, total or inputs + outputs, usage)
 
 
 def with_usage(so_far: dict[str, Any] | None, more: dict[str, Any]) -> dict[str, Any]:
@@ -113,9 +119,12 @@ def usage_of(body: dict[str, Any]) -> dict[str, Any] | None:
     if isinstance(usage, dict):
         return usage
     groq = body.get("x_groq")
-    for holder in ([groq] if isinstance(groq, dict) else []) + dicts_in(body.get("choices")):
-        if isinstance(holder.get("usage"), dict):
-            return dict(holder["usage"])
+    if isinstance(groq, dict) and isinstance(groq.get("usage"), dict):
+        return dict(groq["usage"])
+    choices = body.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and isinstance(choice.get("usage"), dict):
+            return dict(choice["usage"])
     return None
 
 
