@@ -18,7 +18,7 @@ from shim.model import ErrorCategory, ModelResponse, ProviderError
 from shim.wire.failure_words import BY_BASE_RESP, BY_VAGUE_WORD, BY_WORD, bare
 from shim.wire.json_text import decode_object
 from shim.wire.masking import mask_keys, masked_body
-from shim.wire.retry_after import retry_after_ms
+from shim.wire.retry_after import retry_after_ms, told_wait_ms
 
 __all__ = ["error_in", "mask_keys", "masked_body", "parse_error", "says_anything"]
 
@@ -39,8 +39,8 @@ def parse_error(
         partial: what had arrived of the response before the error.
 
     Returns:
-        The error; it never raises. Its `retry_after_ms` is what `shim.wire.retry_after` reads; a success asks for no wait,
-        whatever its headers say (Hugging Face sends `retry-after: 30` with every 200).
+        The error; it never raises. Its `retry_after_ms` is what `shim.wire.retry_after` reads; the headers of a success ask for
+        no wait (Hugging Face sends `retry-after: 30` with every 200).
     """
     lowered = {name.lower(): value for name, value in headers.items()}
     told = _told(body)
@@ -52,7 +52,7 @@ def parse_error(
         type=_clean(told.type),
         param=_clean(told.param),
         request_id=lowered.get("x-request-id") or lowered.get("request-id") or lowered.get("apim-request-id"),
-        retry_after_ms=retry_after_ms(lowered, limited=status == 429) if status >= 400 else None,
+        retry_after_ms=(retry_after_ms(lowered, limited=status == 429) if status >= 400 else None) or told.wait_ms,
         body=masked_body(body),
         partial=partial,
     )
@@ -91,6 +91,7 @@ class _Told(Struct, frozen=True):
     type: str | None = None
     param: str | None = None
     status: int | None = None
+    wait_ms: int | None = None
     category: ErrorCategory | None = None  # where the code is of one server's own numbers
 
 
@@ -125,6 +126,7 @@ def _from_object(error: dict[str, Any], answer: dict[str, Any]) -> _Told:
         type=_as_text(_first(error, ("type", *_ERROR_TYPES))) or None,
         param=_as_text(error.get("param")) or None,
         status=next((_status(value) for value in (code, *_values(error, _STATUSES)) if _status(value)), None),
+        wait_ms=told_wait_ms(error),
     )
 
 

@@ -2,7 +2,7 @@
 
 Not what the bodies mean (`shim.wire.chat`, `shim.wire.responses`, `shim.wire.failure`). RFC 8259. What is sent holds no NaN and
 no half of a character. What is received may hold such halves, as every reader of JSON in Python takes them: one that stays
-alone becomes U+FFFD, as everywhere where Unicode is decoded.
+alone becomes U+FFFD, as everywhere where Unicode is decoded. It may hold control characters as they are, too.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _STRING: Final = frozenset({str})
 _UNCARRIED: Final = (TypeError, ValueError, RecursionError)
 _BOM = b"\xef\xbb\xbf"
 _HALF = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile(rb"[\x00-\x1f]")  # what a model says of a terminal, say, and its server does not escape
 _MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 # A router that answers a plain request from a stream of its own glues the stream's end to the object.
 _GLUED_END = re.compile(rb"\s*(?:data:\s*\[DONE\]\s*)+\Z")
@@ -198,8 +199,8 @@ def _read_again(text: bytes, reason: str) -> Any:
     if plain.lstrip()[:1] == b"{":
         plain = _GLUED_END.sub(b"", plain)
     try:
-        if _MAY_BE_HALF.search(plain):
-            return json.loads(plain.decode(), parse_constant=_no_constant)
+        if _MAY_BE_HALF.search(plain) or _CONTROL.search(plain):
+            return json.loads(plain.decode(), parse_constant=_no_constant, parse_float=_finite, strict=False)
         if plain != text:
             return _read(plain)
         raise UnreadableJsonError(reason)
@@ -211,6 +212,13 @@ def _read_again(text: bytes, reason: str) -> Any:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isfinite(value):
+        return value
+    raise ValueError(f"{number} is out of range")
 
 
 def without_halves(value: Any) -> Any:

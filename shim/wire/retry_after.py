@@ -1,7 +1,8 @@
-"""How long a server asks to wait before the next try, from its response headers.
+"""How long a server asks to wait before the next try, from its response headers, or else from what its error says.
 
 Not the decision to wait (`shim.layers.retries`). Order: `retry-after-ms`, then `retry-after` (RFC 9110 10.2.3: seconds
 or a date), then the `x-ratelimit-reset-*` of the limit that is used up (OpenAI, Rate limits: durations such as "6m0s", "20ms").
+Gemini sends none of them, but a `google.rpc.RetryInfo` among the details of its error (AIP-193).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 _UNIT_MS: dict[str, float] = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
@@ -32,6 +34,17 @@ def retry_after_ms(headers: Mapping[str, str], *, limited: bool) -> int | None:
     for read in readers:
         wait = read(headers)
         if wait is not None and math.isfinite(wait) and wait > 0:
+            return math.ceil(wait)
+    return None
+
+
+def told_wait_ms(error: Mapping[str, Any]) -> int | None:
+    """Read the wait that an error names among its details, None where it names none."""
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        wait = _duration(delay) if isinstance(delay, str) else None
+        if wait and math.isfinite(wait):
             return math.ceil(wait)
     return None
 

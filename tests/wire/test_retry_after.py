@@ -1,12 +1,14 @@
-"""Tests of `shim.wire.retry_after`: how long a server asks to wait, in whichever header it says so."""
+"""Tests of `shim.wire.retry_after`: how long a server asks to wait, in whichever header, or in its error alone."""
 
 from __future__ import annotations
 
+import json
 import time
 from email.utils import formatdate
 
 import pytest
 
+from shim.wire.failure import parse_error
 from shim.wire.retry_after import retry_after_ms
 
 DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
@@ -101,3 +103,23 @@ def test_resets_matter_only_at_the_limit() -> None:
     """The resets OpenAI sends with every answer name no wait unless a limit was hit."""
     assert retry_after_ms(RESETS, limited=False) is None
     assert retry_after_ms({"retry-after": "2"} | RESETS, limited=False) == 2000
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ([{"@type": "google.rpc.QuotaFailure"}, {"@type": "google.rpc.RetryInfo", "retryDelay": "39s"}], 39_000),
+        ([{"retryDelay": "45.837906927s"}], 45_838),
+        ([{"retryDelay": "0s"}], None),
+        ([{"retryDelay": "9" * 400 + "s"}], None),
+        ([{"retryDelay": "soon"}, {"retryDelay": 5}, "x"], None),
+        ({"retryDelay": "39s"}, None),
+        (None, None),
+    ],
+)
+def test_the_wait_that_an_error_names(details: object, expected: int | None) -> None:
+    """Gemini names its wait in the body alone; headers go before it, and it counts in a stream too."""
+    body = json.dumps([{"error": {"code": 429, "message": "no", "details": details}}]).encode()
+    for status in (429, 200):
+        assert parse_error(status, {}, body).retry_after_ms == expected
+    assert parse_error(429, {"retry-after": "2"}, body).retry_after_ms == 2_000
