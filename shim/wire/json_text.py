@@ -29,7 +29,8 @@ _STRING: Final = frozenset({str})
 _UNCARRIED: Final = (TypeError, ValueError, RecursionError)
 _BOM = b"\xef\xbb\xbf"
 _HALF = re.compile("[\ud800-\udfff]")
-_CONTROL = re.compile(rb"[\x00-\x1f]")  # what a model says of a terminal, say, and its server does not escape
+# What a model says of a terminal, say, and its server does not escape; a line end inside a text is damage.
+_CONTROL = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f]")
 _MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 # A router that answers a plain request from a stream of its own glues the stream's end to the object.
 _GLUED_END = re.compile(rb"\s*(?:data:\s*\[DONE\]\s*)+\Z")
