@@ -24,6 +24,7 @@ __all__ = ["error_in", "mask_keys", "masked_body", "parse_error", "says_anything
 
 _TEXT_LIMIT = 500
 _MESSAGE_LIMIT = 10_000
+_FAILURE = re.compile("error|fail|invalid|denied|exception|unavailable|exceed|unauthorized|forbidden|notfound|abort")
 _STATUS = re.compile(r"[1-5][0-9]{2}")
 
 
@@ -177,9 +178,17 @@ def says_anything(error: Any) -> bool:
 
 def _has_failure_code(answer: dict[str, Any]) -> bool:
     """Whether an object has a code, or a type of error, that is no success."""
-    codes = [value for value in _values(answer, _CODES) if not _is_success(value)]
+    codes = [value for value in _values(answer, _CODES) if not _is_success(value) and _may_be_failure(value)]
     statuses = [value for value in _values(answer, _STATUSES) if (_status(value) or 0) >= 400]
     return bool(codes or statuses or _first(answer, (*_ERROR_TYPES, *_ERROR_WORDS)))
+
+
+def _may_be_failure(code: Any) -> bool:
+    """Whether a code is a number, or a word of failure: a stream may tell of its steps by a code, too."""
+    if isinstance(code, int) or code.isdigit():
+        return True
+    word = bare(code)
+    return word in BY_WORD or word in BY_VAGUE_WORD or _FAILURE.search(word) is not None
 
 
 def _has_success_code(answer: dict[str, Any]) -> bool:

@@ -69,6 +69,7 @@ NO_FAILURES: list[dict[str, Any]] = [
     {"code": "200", "msg": "success", "choices": []},
     {"code": None, "message": "", "choices": []},
     {"type": "ping"},
+    {"type": "step", "code": "run_tool", "message": "looking"},
 ]
 
 
