@@ -9,6 +9,7 @@ import re
 
 from shim.model import FinishReason, ToolCallPart
 from shim.model.parts import ToolCallKind
+from shim.wire.lenient import NO_ARGUMENTS
 
 _MARKS = re.compile(r"[\\\"{}\[\]]")  # one class of characters: that is what `re` finds fastest
 # Reasons for which an answer ends in the middle of what it was saying.
@@ -56,6 +57,34 @@ class ArgumentsScan:
                 self._opened = True
         if after_backslash == len(piece):
             self._escaped = True
+
+
+class Placeholder:
+    """An empty object that begins the arguments of a call: all there are, or what gateways before Anthropic say before them.
+
+    Attributes:
+        held: one came, and nothing after it; it is told when it is known to be all.
+    """
+
+    __slots__ = ("held",)
+
+    def __init__(self) -> None:
+        self.held = False
+
+    def take(self, arguments: str, *, begun: bool) -> str:
+        """Take a piece; what of it, and of what was held, is to be told now. `begun`: whether others were told before."""
+        if arguments == NO_ARGUMENTS and not begun:
+            self.held = True
+            return ""
+        if not arguments or not self.held:
+            return arguments
+        self.held = False
+        return arguments if arguments[0] == "{" else NO_ARGUMENTS + arguments
+
+    def take_rest(self) -> str:
+        """Take that no more comes; what was held."""
+        held, self.held = self.held, False
+        return NO_ARGUMENTS if held else ""
 
 
 def is_whole(arguments: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from shim.model import FinishReason, StreamEvent, ToolCallDelta, ToolCallDone, ToolCallPart, ToolCallStart
 from shim.model.caps import DEFAULT_CAPS, Caps
 from shim.model.parts import ToolCallKind
-from shim.wire.arguments import ArgumentsScan, LateArgumentsError, is_complete
+from shim.wire.arguments import ArgumentsScan, LateArgumentsError, Placeholder, is_complete
 from shim.wire.capping import passed
 from shim.wire.chat.chunk import CallPiece
 from shim.wire.chat.joining import CALL, Fields, growing
@@ -28,7 +28,6 @@ class ChatCall:
     __slots__ = (
         "_ended",
         "_extra",
-        "_placeholder",
         "_scan",
         "_scanned",
         "done",
@@ -37,6 +36,7 @@ class ChatCall:
         "kind",
         "name",
         "pieces",
+        "placeholder",
         "started",
         "wire_index",
     )
@@ -52,48 +52,33 @@ class ChatCall:
         self.done = False
         self._extra = Fields(CALL)
         self._ended = False
-        self._placeholder = False  # the arguments may be an empty object, or others that come yet
+        self.placeholder = Placeholder()
         self._scan = ArgumentsScan()
         self._scanned = 0  # pieces
 
     @property
     def whole(self) -> bool:
         """Whether the arguments are a whole object by now."""
-        return self._placeholder or self._up_to_now().whole
+        return self.placeholder.held or self._up_to_now().whole
 
     def may_end(self) -> bool:
         """Take that the server said why its answer ended; whether the call is done. After `{}` another object may yet come."""
         self._ended = True
-        return self.kind != "custom" and not self._placeholder and self.whole
+        return self.kind != "custom" and not self.placeholder.held and self.whole
 
     def is_late(self, arguments: str) -> bool:
         """Whether a piece comes after the call was complete."""
-        late = self.done or (self._ended and self._placeholder and arguments[:1] != "{")
+        late = self.done or (self._ended and self.placeholder.held and arguments[:1] != "{")
         return late and bool(arguments.strip()) and not self.says_again(arguments)
 
     @property
     def has_arguments(self) -> bool:
         """Whether any of the arguments came."""
-        return self._placeholder or bool(self.pieces)
+        return self.placeholder.held or bool(self.pieces)
 
     def take(self, arguments: str) -> str:
-        """Take a piece of the arguments in; what of it is to be told, and goes into `pieces`.
-
-        An empty object at first is held back: of a call without arguments it is all, but some gateways before Anthropic say it
-        before the arguments.
-        """
-        if not arguments or self.kind == "custom":
-            return arguments
-        if arguments == NO_ARGUMENTS and not self.pieces:
-            self._placeholder = True
-            return ""
-        held, self._placeholder = self._placeholder, False
-        return NO_ARGUMENTS + arguments if held and arguments[0] != "{" else arguments
-
-    def take_rest(self) -> str:
-        """Take that no more arguments come; what was held back of them."""
-        held, self._placeholder = self._placeholder, False
-        return NO_ARGUMENTS if held else ""
+        """Take a piece of the arguments in; what is to be told of them, and goes into `pieces`."""
+        return arguments if self.kind == "custom" else self.placeholder.take(arguments, begun=bool(self.pieces))
 
     def learn(self, piece: CallPiece) -> None:
         """Learn what a piece says of the call beside its arguments.
@@ -111,7 +96,7 @@ class ChatCall:
     @property
     def is_open(self) -> bool:
         """Whether more of its arguments may come, and are told as they do: it was told as begun, and not as done."""
-        return self.started and not self.done and not self._placeholder
+        return self.started and not self.done and not self.placeholder.held
 
     def says_again(self, arguments: str) -> bool:
         """Whether a piece is the whole arguments once more, as some servers send them with the finish."""
@@ -122,7 +107,7 @@ class ChatCall:
 
     def part(self) -> ToolCallPart:
         """The call as far as it has come; complete only once it was told as done."""
-        arguments, extra = "".join(self.pieces) or (NO_ARGUMENTS if self._placeholder else ""), self._extra.value()
+        arguments, extra = "".join(self.pieces) or (NO_ARGUMENTS if self.placeholder.held else ""), self._extra.value()
         return ToolCallPart(self.id, self.name, arguments, kind=self.kind, extra=extra, complete=self.done)
 
     def _up_to_now(self) -> ArgumentsScan:
@@ -206,7 +191,7 @@ class CallsAccumulator:
 
     def _finish(self, call: ChatCall) -> Iterator[StreamEvent]:
         yield from self._start(call)
-        rest = call.take_rest()
+        rest = call.placeholder.take_rest()
         if rest:
             yield self._tell(call, rest)
         call.done = True

@@ -22,8 +22,8 @@ from shim.model import (
     ToolCallDone,
     ToolCallStart,
 )
-from shim.wire.arguments import ArgumentsScan, LateArgumentsError
-from shim.wire.lenient import arguments_of, dicts_in, text_of
+from shim.wire.arguments import ArgumentsScan, LateArgumentsError, Placeholder
+from shim.wire.lenient import NO_ARGUMENTS, arguments_of, dicts_in, text_of
 from shim.wire.responses.output_items import call_id_of
 
 
@@ -105,7 +105,19 @@ class StreamedText:
 class ResponsesCall:
     """One tool call being made. `pieces` may be appended to directly while it `is_growing`: it is the hot path."""
 
-    __slots__ = ("_free", "_scan", "_scanned", "_settled", "done", "id", "index", "name", "pieces", "started")
+    __slots__ = (
+        "_free",
+        "_placeholder",
+        "_scan",
+        "_scanned",
+        "_settled",
+        "done",
+        "id",
+        "index",
+        "name",
+        "pieces",
+        "started",
+    )
 
     def __init__(self, *, free: bool) -> None:
         self.index = -1
@@ -116,13 +128,19 @@ class ResponsesCall:
         self.done = False
         self._free = free  # its input is text of any form
         self._settled = False  # told whole
+        self._placeholder = Placeholder()
         self._scan = ArgumentsScan()
         self._scanned = 0
 
     @property
     def is_growing(self) -> bool:
         """Whether one more piece of its arguments is an event, and no more."""
-        return self.started and not self.done and not self._settled
+        return self.started and not self.done and not self._settled and not self._placeholder.held
+
+    @property
+    def arguments(self) -> str:
+        """The arguments as far as they have come."""
+        return "".join(self.pieces) or (NO_ARGUMENTS if self._placeholder.held else "")
 
     def know(self, item: dict[str, Any]) -> None:
         """Learn the call's id and name, unless both were told."""
@@ -133,9 +151,13 @@ class ResponsesCall:
     def add(self, arguments: str) -> Iterator[StreamEvent]:
         """Take a piece in; one that comes before the call's name is told with it, one after the whole says it again."""
         if self.done or (self._settled and (self._free or self._is_whole())):
-            if arguments.strip() and arguments != "".join(self.pieces):
+            if arguments.strip() and arguments != self.arguments:
                 raise LateArgumentsError(f"arguments for tool call {self.name!r} after it was complete")
             return
+        if not self._free:
+            arguments = self._placeholder.take(arguments, begun=bool(self.pieces))
+            if not arguments:
+                return
         self.pieces.append(arguments)
         if self.started:
             yield ToolCallDelta(self.index, arguments)
@@ -158,6 +180,10 @@ class ResponsesCall:
     def finish(self) -> Iterator[StreamEvent]:
         """Tell that the call is complete, once."""
         if not self.done:
+            rest = self._placeholder.take_rest()
+            if rest:
+                self.pieces.append(rest)
+                yield ToolCallDelta(self.index, rest)
             self.done = True
             yield ToolCallDone(self.index, self.id, self.name, "".join(self.pieces))
 
@@ -165,7 +191,7 @@ class ResponsesCall:
         if self._scanned < len(self.pieces):
             self._scan.feed("".join(self.pieces[self._scanned :]))
             self._scanned = len(self.pieces)
-        return self._scan.whole
+        return self._scan.whole or self._placeholder.held
 
 
 class Growth(Struct):
@@ -254,7 +280,7 @@ class StreamedItem:
         return item
 
     def _lay_call_over(self, item: dict[str, Any], call: ResponsesCall) -> None:
-        arguments, field = "".join(call.pieces), CALLS[self.kind]
+        arguments, field = call.arguments, CALLS[self.kind]
         if (arguments or call.done) and arguments != arguments_of(item.get(field)):
             item[field] = arguments
         if call.started:

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from shim.model import FinishReason, ItemDelta, Message, OpaquePart, ReasoningDelta, TextPart, ToolCallStart
+from shim.model import (
+    FinishReason,
+    ItemDelta,
+    Message,
+    OpaquePart,
+    ReasoningDelta,
+    TextPart,
+    ToolCallDelta,
+    ToolCallDone,
+    ToolCallStart,
+)
 from shim.wire.responses import parse_response
 from shim.wire.responses.input_items import input_items
 from tests.wire.chat.chunks import response_of
@@ -136,3 +146,23 @@ def test_an_empty_field_of_chat_does_not_move_to_responses() -> None:
     """The empty reasoning of DeepSeek's answers is nothing to the other API."""
     item = sent_back(Message("assistant", (whole(message(text("a"))).parts[0],), extra={"reasoning_content": ""}))[0]
     assert "reasoning_content" not in item
+
+
+@pytest.mark.parametrize("rest", [['{"a":', "1}"], []], ids=["others", "none"])
+@pytest.mark.parametrize("settled", [True, False])
+def test_an_empty_object_before_the_arguments_is_none_of_them(rest: list[str], *, settled: bool) -> None:
+    """A gateway's `{}` before the arguments is told only where none follow, once, and before the call is done."""
+    told = "".join(rest) or "{}"
+    begun = call("", status="in_progress")
+    pieces = [
+        event("function_call_arguments.delta", item_id="fc_1", output_index=0, delta=each) for each in ("{}", *rest)
+    ]
+    end = (
+        [event("function_call_arguments.done", item_id="fc_1", output_index=0, arguments=told), done(call(told))]
+        if settled
+        else []
+    )
+    events = stream(CREATED, added(begun), *pieces, *end, ended(call(told)))
+    assert "".join(each.arguments for each in events if isinstance(each, ToolCallDelta)) == told
+    assert [each.arguments for each in events if isinstance(each, ToolCallDone)] == [told]
+    assert [part.arguments for part in response_of(events).tool_calls] == [told]
