@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from shim.recording.exchange_json import (
     SCHEMA,
@@ -24,6 +24,7 @@ from shim.recording.exchange_json import (
     decode_exchange,
     encode_exchange,
 )
+from shim.recording.gzip_members import DAMAGED_LINE, MAGIC, GzipMembers
 from shim.recording.private_file import open_private
 from shim.recording.remote import is_url, open_url
 
@@ -39,7 +40,8 @@ _BLOCK: Final = 1 << 16  # bytes of lines that are written at once: a write of e
 
 _BUFFER = 1 << 18  # bytes: a line that is whole in the buffer is found at a fraction of the cost
 
-_GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 2.3.1: files are known by their content, as standard input has no name
+# Editors and shells of Windows put it before UTF-8 that they save; it is no part of the first line (RFC 8259 8.1).
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class RecordLine(NamedTuple):
@@ -53,13 +55,17 @@ class RecordLine(NamedTuple):
 def read_lines(path: str | Path) -> Iterator[RecordLine]:
     """Read the lines of a file without looking into them, one in memory at a time; "-" is standard input, a URL goes by fsspec.
 
+    Of compressed data that is damaged, a line that `decode_line` refuses stands for what is lost, as far as members follow.
+
     Raises:
         OSError: it cannot be opened or read.
         TruncatedRecordError: compressed data ends early.
-        RecordError: compressed data is damaged, or a line is longer than `LONGEST_LINE`.
+        RecordError: compressed data is damaged and none follows, or a line is longer than `LONGEST_LINE`.
     """
     number = offset = 0
-    with _opened(path) as file:
+    with open_lines(path) as file:
+        if file.peek(len(_BYTE_ORDER_MARK)).startswith(_BYTE_ORDER_MARK):
+            offset = len(file.read(len(_BYTE_ORDER_MARK)))
         try:
             while data := file.readline(LONGEST_LINE + 1):
                 number += 1
@@ -71,7 +77,7 @@ def read_lines(path: str | Path) -> Iterator[RecordLine]:
                 offset += len(data)
         except EOFError:
             raise TruncatedRecordError(_CUT).at(str(path), number + 1) from None
-        except (zlib.error, gzip.BadGzipFile) as error:
+        except zlib.error as error:
             damage = f"the compressed data is damaged here ({error}); what stands before is whole"
             raise RecordError(damage).at(str(path), number + 1) from None
 
@@ -127,15 +133,29 @@ def decode_line(data: bytes, *, path: str, number: int) -> Exchange:
     except NewerRecordError as error:
         raise error.at(path, number) from None
     except RecordError as error:
-        is_whole = data.endswith(b"\n")
-        raise (error if is_whole else TruncatedRecordError(_CUT)).at(path, number) from None
+        raise _told(error, data).at(path, number) from None
 
 
-def _opened(path: str | Path) -> IO[bytes]:
+def _told(error: RecordError, data: bytes) -> RecordError:
+    if data.endswith(DAMAGED_LINE):
+        return RecordError(_DAMAGED)
+    return error if data.endswith(b"\n") else TruncatedRecordError(_CUT)
+
+
+_DAMAGED = (
+    "the compressed data is damaged here, as a recorder that was killed or a full disk leaves it; exchanges are lost in it, "
+    "those before and behind it are whole"
+)
+
+
+def open_lines(path: str | Path) -> io.BufferedReader:
+    """Open a file of lines to be read, unpacked: files are known by their content, as standard input has no name.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
     file = _raw(path)
-    if file.peek(2)[:2] != _GZIP_MAGIC:
-        return file
-    return cast("IO[bytes]", _GzipFile(file))
+    return io.BufferedReader(GzipMembers(file), _BUFFER) if file.peek(len(MAGIC)).startswith(MAGIC) else file
 
 
 def _raw(path: str | Path) -> io.BufferedReader:
@@ -149,24 +169,13 @@ def _buffered(file: str | int) -> io.BufferedReader:
     return io.BufferedReader(io.FileIO(file, closefd=isinstance(file, str)), _BUFFER)
 
 
-class _GzipFile(gzip.GzipFile):
-    """A compressed file that closes the one below it."""
-
-    def __init__(self, file: io.BufferedReader) -> None:
-        super().__init__(fileobj=file)
-        self._below = file
-
-    def close(self) -> None:
-        super().close()
-        self._below.close()
-
-
 class ExchangeWriter:
     """Appends exchanges to a file, at once and on the calling thread; for one thread at a time. A context manager.
 
     Each write is of whole lines, to the end of the file, so that several processes may append to the same one. Of a name that
-    ends in `.gz` each is a whole gzip member: what was written before a crash stays readable. The file is readable by its owner
-    alone, also one that was there before and was not.
+    ends in `.gz` each is a whole gzip member: what was written before a crash, and after it, stays readable. A file that holds
+    something already is gone on with as it is, compressed or not. It is readable by its owner alone, also one that was there
+    before and was not.
 
     Raises:
         OSError: the file cannot be opened for writing.
@@ -174,10 +183,19 @@ class ExchangeWriter:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._compresses = self.path.suffix == ".gz"
         self._file: int | None = open_private(self.path, os.O_WRONLY | os.O_APPEND)
         self._is_regular = self.path.is_file()  # a pipe has no end, and takes a line at once only if that is short
+        self._compresses = self._is_compressed()
         self._is_torn = self._is_regular and not self._compresses and _ends_inside_a_line(self.path)
+
+    def _is_compressed(self) -> bool:
+        """As what is there already, since readers go by a file's beginning; of one that is empty or new the name says it."""
+        if self._is_regular:
+            with suppress(OSError), self.path.open("rb") as file:  # it may only be appended to
+                begin = file.read(len(MAGIC))
+                if begin:
+                    return begin == MAGIC
+        return self.path.suffix == ".gz"
 
     def __repr__(self) -> str:
         return f"<ExchangeWriter {str(self.path)!r}{'' if self._file is not None else ', closed'}>"
@@ -273,6 +291,7 @@ __all__ = [
     "decode_line",
     "encode_exchange",
     "joined",
+    "open_lines",
     "read_exchanges",
     "read_lines",
 ]

@@ -6,21 +6,20 @@ Not the form of a line (`shim.recording`) nor the pytest plugin that asks (`pyte
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    import io
+
     from shim.recording.exchange import Exchange
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz")
-
-_GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 2.3.1
 
 
 class UnusableRecordingsError(ValueError):
@@ -98,7 +97,7 @@ class RecordingReader:
 
     def __init__(self) -> None:
         self._path: Path | None = None
-        self._file: BinaryIO | None = None
+        self._file: io.BufferedReader | None = None
 
     def read(self, place: RecordedLine) -> Exchange:
         """Read one exchange.
@@ -106,14 +105,17 @@ class RecordingReader:
         Raises:
             UnusableRecordingsError: it is no recorded exchange, or the file has changed.
         """
-        from shim.recording.files import LONGEST_LINE, decode_exchange
+        from shim.recording.files import LONGEST_LINE, RecordError, decode_line
 
+        path = str(place.file.path)
         try:
             file = self._opened(place.file.path)
             file.seek(place.offset)
-            return decode_exchange(file.readline(LONGEST_LINE))
+            return decode_line(file.readline(LONGEST_LINE), path=path, number=place.line)
+        except RecordError as error:
+            raise UnusableRecordingsError(str(error)) from error
         except (OSError, EOFError, zlib.error, ValueError) as error:
-            raise UnusableRecordingsError(f"{place.file.path}:{place.line}: {error}") from error
+            raise UnusableRecordingsError(f"{path}:{place.line}: {error}") from error
 
     def close(self) -> None:
         """Close the file that is open."""
@@ -121,14 +123,10 @@ class RecordingReader:
         if file is not None:
             file.close()
 
-    def _opened(self, path: Path) -> BinaryIO:
+    def _opened(self, path: Path) -> io.BufferedReader:
+        from shim.recording.files import open_lines
+
         if self._file is None or self._path != path:
             self.close()
-            self._file, self._path = _opened(path), path
+            self._file, self._path = open_lines(path), path
         return self._file
-
-
-def _opened(path: Path) -> BinaryIO:
-    with path.open("rb") as file:
-        is_compressed = file.read(2) == _GZIP_MAGIC
-    return cast("BinaryIO", gzip.open(path)) if is_compressed else path.open("rb")

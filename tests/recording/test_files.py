@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,44 @@ def test_a_half_written_line_spoils_no_other(tmp_path: Path) -> None:
     errors: list[RecordError] = []
     assert [each.pair_id for each in read_exchanges(path, on_error=errors.append)] == ["1", "3"]
     assert [(error.path, error.line) for error in errors] == [(str(path), 2)]
+
+
+def test_what_was_cut_off_in_a_compressed_file_spoils_no_other(tmp_path: Path) -> None:
+    """After a crash in the middle of a compressed write what other recorders wrote behind it can be read, and where is told."""
+    path = tmp_path / "a.jsonl.gz"
+    with ExchangeWriter(path) as writer:
+        writer.write_lines([encode_exchange(exchange(pair_id=each)) for each in "12"])
+        whole = path.stat().st_size
+        writer.write(exchange(pair_id="3"))
+    path.write_bytes(path.read_bytes()[: (whole + path.stat().st_size) // 2])
+    with ExchangeWriter(path) as writer:
+        writer.write(exchange(pair_id="4"))
+        writer.write(exchange(pair_id="5"))
+    errors: list[RecordError] = []
+    assert [each.pair_id for each in read_exchanges(path, on_error=errors.append)] == ["1", "2", "4", "5"]
+    assert [(error.path, error.line) for error in errors] == [(str(path), 3)]
+    assert "damaged here" in str(errors[0])
+
+
+@pytest.mark.parametrize(("name", "packed"), [("a.jsonl", True), ("a.jsonl.gz", False)])
+def test_a_file_is_gone_on_with_as_it_is(tmp_path: Path, name: str, packed: bool) -> None:  # noqa: FBT001 - a parameter
+    """A file that was compressed without its name, or unpacked in place, can be read to its end after it was appended to."""
+    path = tmp_path / name
+    line = encode_exchange(exchange(pair_id="1"))
+    path.write_bytes(gzip.compress(line) if packed else line)
+    with ExchangeWriter(path) as writer:
+        writer.write(exchange(pair_id="2"))
+    assert [each.pair_id for each in read_exchanges(path)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """The first exchange of a file that an editor saved with a byte order mark is read, from its place too."""
+    path = tmp_path / "a.jsonl"
+    lines = [encode_exchange(exchange(pair_id=each)) for each in "12"]
+    path.write_bytes(pack(b"\xef\xbb\xbf" + b"".join(lines)))
+    assert [each.pair_id for each in read_exchanges(path)] == ["1", "2"]
+    assert [line.offset for line in read_lines(path)] == [3, 3 + len(lines[0])]
 
 
 @pytest.mark.parametrize("written", ["a line", "half a line", "a line and a half"])
