@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -174,8 +175,8 @@ class ExchangeWriter:
 
     Each write is of whole lines, to the end of the file, so that several processes may append to the same one. Of a name that
     ends in `.gz` each is a whole gzip member: what was written before a crash, and after it, stays readable. A file that holds
-    something already is gone on with as it is, compressed or not. It is readable by its owner alone, also one that was there
-    before and was not.
+    something already is gone on with as it is, compressed or not; one that was moved away or deleted (by logrotate, say) is
+    begun anew under its name. It is readable by its owner alone, also one that was there before and was not.
 
     Raises:
         OSError: the file cannot be opened for writing.
@@ -183,15 +184,27 @@ class ExchangeWriter:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._file: int | None = open_private(self.path, os.O_WRONLY | os.O_APPEND)
-        self._is_regular = self.path.is_file()  # a pipe has no end, and takes a line at once only if that is short
+        self._place = self.path.absolute()  # a program may go to another directory
+        self._file: int | None = None
+        self._open()
+
+    def _open(self) -> None:
+        opened = open_private(self._place, os.O_WRONLY | os.O_APPEND)
+        if self._file is not None:
+            os.close(self._file)
+        self._file = opened
+        held = os.fstat(opened)
+        self._identity = held.st_dev, held.st_ino
+        self._is_regular = stat.S_ISREG(
+            held.st_mode
+        )  # a pipe has no end, and takes a line at once only if that is short
         self._compresses = self._is_compressed()
-        self._is_torn = self._is_regular and not self._compresses and _ends_inside_a_line(self.path)
+        self._is_torn = self._is_regular and not self._compresses and _ends_inside_a_line(self._place)
 
     def _is_compressed(self) -> bool:
         """As what is there already, since readers go by a file's beginning; of one that is empty or new the name says it."""
         if self._is_regular:
-            with suppress(OSError), self.path.open("rb") as file:  # it may only be appended to
+            with suppress(OSError), self._place.open("rb") as file:  # it may only be appended to
                 begin = file.read(len(MAGIC))
                 if begin:
                     return begin == MAGIC
@@ -229,7 +242,28 @@ class ExchangeWriter:
         """
         if self._file is None:
             raise ValueError(f"the writer of {self.path} is closed; make a new one")
+        if not self.is_in_place:
+            self._open_again(self._file)
         self._append(self._file, b"\n" + data if self._is_torn else data)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether what is written comes to stand under the path: the file may have been moved away, or deleted."""
+        if not self._is_regular:
+            return True
+        try:
+            held = self._place.stat()
+        except OSError:
+            return False
+        return (held.st_dev, held.st_ino) == self._identity
+
+    def _open_again(self, file: int) -> None:
+        """Begin the file anew; where that cannot be, one that was only moved is gone on with."""
+        try:
+            self._open()
+        except OSError:
+            if not os.fstat(file).st_nlink:
+                raise
 
     def _append(self, file: int, data: bytes) -> None:
         """One write; the loop is for a disk that is filling up."""

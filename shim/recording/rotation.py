@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from shim.recording.files import ExchangeWriter, encode_exchange, joined
 from shim.recording.private_file import open_private
@@ -72,9 +72,15 @@ class RotatingFile:
         self.rotate_keep = rotate_keep
 
     def __repr__(self) -> str:
-        limits = {name: getattr(self, name) for name in self.__slots__ if name != "path"}
-        told = "".join(f", {name}={value}" for name, value in limits.items() if value is not None)
+        told = "".join(f", {name}={value}" for name, value in self._limits().items() if value is not None)
         return f"RotatingFile({str(self.path)!r}{told})"
+
+    def _limits(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__ if name != "path"}
+
+    def absolute(self) -> RotatingFile:
+        """The same with a path from the root."""
+        return RotatingFile(self.path.absolute(), **self._limits())
 
     def named(self, microseconds: int) -> Path:
         """The file that was begun so long after 1970-01-01 UTC."""
@@ -85,6 +91,13 @@ class RotatingFile:
 
 RecordingPath: TypeAlias = "str | Path | RotatingFile"
 """Where a recording goes: one file; or, where its name holds `{time}`, a file for each process and each turn."""
+
+
+def anchored(path: RecordingPath) -> Path | RotatingFile:
+    """The same place, also when the program goes to another directory before it is opened (again)."""
+    if not isinstance(path, RotatingFile):
+        return Path(path).absolute()
+    return path.absolute()
 
 
 def _check_limit(name: str, value: float | None) -> None:
@@ -104,7 +117,7 @@ class RotatingWriter:
     """
 
     def __init__(self, file: RotatingFile) -> None:
-        self._file = file
+        self._file = file.absolute()
         self._compresses = file.path.suffix == ".gz"
         self._writer: ExchangeWriter | None = None
         self._current: Path | None = None
@@ -168,7 +181,7 @@ class RotatingWriter:
 
     def _writer_for(self, size: int) -> ExchangeWriter:
         """The writer of the file to which so many bytes go."""
-        if self._current is None or self._is_over(self._current, size):
+        if self._current is None or self._is_gone(self._current) or self._is_over(self._current, size):
             self.close()
             return self._begin()
         if self._writer is None:
@@ -176,13 +189,17 @@ class RotatingWriter:
             self._size = self._current.stat().st_size
         return self._writer
 
+    def _is_gone(self, current: Path) -> bool:
+        """Whether the file was moved away or deleted: one of the same name might take its place where it went."""
+        return not (current.exists() if self._writer is None else self._writer.is_in_place)
+
     def _is_over(self, current: Path, size: int) -> bool:
         most, oldest = self._file.rotate_bytes, self._file.rotate_seconds
         if oldest is not None and time.monotonic() - self._began >= oldest:
             return True
         if most is None:
             return False
-        if self._writer is None:  # it may have been cut, moved away, or half written
+        if self._writer is None:  # it may have been cut, or half written
             self._size = current.stat().st_size if current.exists() else 0
         return self._size > 0 and self._size + size > most
 
@@ -241,4 +258,4 @@ def check_writable(path: RecordingPath) -> None:
     probe.unlink()
 
 
-__all__ = ["TIME", "RecordingPath", "RotatingFile", "RotatingWriter", "check_writable", "writer_to"]
+__all__ = ["TIME", "RecordingPath", "RotatingFile", "RotatingWriter", "anchored", "check_writable", "writer_to"]

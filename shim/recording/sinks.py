@@ -24,7 +24,7 @@ from shim.per_process import PerProcess
 from shim.recording.exchange import Exchange
 from shim.recording.files import ExchangeWriter, encode_exchange
 from shim.recording.recorder import IsKept, OnError, Sink
-from shim.recording.rotation import RecordingPath, RotatingFile, RotatingWriter, check_writable, writer_to
+from shim.recording.rotation import RecordingPath, RotatingFile, RotatingWriter, anchored, check_writable, writer_to
 
 SinkTarget: TypeAlias = "RecordingPath | Callable[[Exchange], object]"
 
@@ -139,7 +139,7 @@ class FileSink(_BackgroundSink):
         check_writable(path)
         self.path = path.path if isinstance(path, RotatingFile) else Path(path)
         super().__init__(
-            partial(_file_opener, path),
+            partial(_file_opener, anchored(path)),
             on_error=on_error,
             most_waiting=most_waiting,
             most_waiting_bytes=most_waiting_bytes,

@@ -141,6 +141,38 @@ def test_a_writer_that_was_closed_goes_on_in_its_file(tmp_path: Path) -> None:
     assert [len(list(read_exchanges(path))) for path in sorted(tmp_path.iterdir())] == [2, 1]
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_file_that_was_taken_away_is_followed_by_another(tmp_path: Path, is_open: bool) -> None:  # noqa: FBT001 - a parameter
+    """A file that was moved away while it was written gets no second one of its name, which might take its place there."""
+    writer = rotating(tmp_path)
+    write(writer, 1)
+    if not is_open:
+        writer.close()
+    (taken,) = tmp_path.iterdir()
+    taken.rename(tmp_path / "elsewhere")
+    write(writer, 2, 3)
+    writer.close()
+    assert not taken.exists()
+    assert writer.begun == 2
+    assert ids_in(tmp_path) == ["02", "03", "01"]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a-{time}.jsonl"])
+def test_a_program_may_go_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A recording under a relative path stays where it was begun, also where its file is opened after the program has moved."""
+    monkeypatch.chdir(tmp_path)
+    failures: list[Exception] = []
+    sink = FileSink(name, on_error=failures.append)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    sink.put(exchange, weight=1)
+    sink.close()
+    assert not failures
+    assert not list(elsewhere.iterdir())
+    assert sum(path.is_file() for path in tmp_path.iterdir()) == 1
+
+
 def test_half_a_line_is_not_joined_to(tmp_path: Path) -> None:
     """What was half written when the disk was full stays a line of its own, and what follows can be read."""
     writer = rotating(tmp_path)
