@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from shim.comparison.canonical import canonical_json
+from shim.comparison.form_bodies import plain_body
 from shim.comparison.wire_rung.two_apis import comparable
 from shim.model import InvalidRequestError
-from shim.recording.exchange import Exchange, UnreadableExchangeError, api_of
+from shim.recording.exchange import Exchange, UnreadableExchangeError, api_of, header_of
 from shim.wire import chat, responses
 
 TIERS: Final = ("pair_id", "request", "conversation", "question")
@@ -34,8 +34,8 @@ TIER_WORDS: Final = {
 _CODECS = {"chat_completions": chat, "responses": responses}
 _pack = msgspec.msgpack.Encoder(order="sorted").encode
 
-# What a body of another endpoint asks about: embeddings, completions, edits, images, moderations.
-_SUBJECTS = ("prompt", "input", "instruction", "messages", "query")
+# What a body of another endpoint asks about: embeddings, completions, edits, images, moderations, sound and files.
+_SUBJECTS = ("prompt", "input", "instruction", "messages", "query", "file", "file[]", "image", "image[]")
 
 
 class Keys(NamedTuple):
@@ -106,13 +106,13 @@ class _Streamed(msgspec.Struct):
 
 
 def _elsewhere(exchange: Exchange) -> tuple[Any, Any, Any]:
-    """What a request asks that is read as none of a model: its endpoint, and its body as JSON or as bytes."""
+    """What a request asks that is read as none of a model: its endpoint, and its body as JSON, as a form, or as bytes."""
     request = exchange.request
     endpoint = f"{request.method.upper()} {_last_step(request.url)}"
     if request.body is None:
         return [endpoint, request.sha256 or request.length], None, None
     try:
-        body = canonical_json(request.body)
+        body = plain_body(request.body, header_of(request.headers, "content-type") or "")
     except UnreadableExchangeError:
         return [endpoint, hashlib.sha256(request.body).hexdigest()], None, None
     subject = {name: body[name] for name in _SUBJECTS if name in body} if isinstance(body, dict) else {}

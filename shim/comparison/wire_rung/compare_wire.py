@@ -15,6 +15,7 @@ from typing import Any, get_args
 from msgspec.structs import replace
 
 from shim.comparison.explanation import concluded, failed, out_of_scope
+from shim.comparison.form_bodies import is_plain
 from shim.comparison.readers import Sender
 from shim.comparison.rules import IgnoreRule
 from shim.comparison.verdict import Mismatch, Verdict
@@ -25,7 +26,7 @@ from shim.model import InvalidRequestError, MissingCredentialsError, ModelReques
 from shim.model.checks import kind_of
 from shim.model.response import Api
 from shim.provider import ProviderClosedError
-from shim.recording.exchange import Exchange, RecordedRequest, UnreadableExchangeError, api_asked, api_of
+from shim.recording.exchange import Exchange, RecordedRequest, UnreadableExchangeError, api_asked, api_of, header_of
 from shim.recording.redaction.key_mask import REMOVED
 from shim.wire import chat, responses
 from shim.wire.api_selection import ApiChoice, select_api
@@ -86,7 +87,7 @@ def _verdict(
     ignore: tuple[IgnoreRule, ...],
 ) -> Verdict:
     try:
-        if api_of(control) is None and not _is_recorded_json(control, candidate):
+        if api_of(control) is None and not _is_recorded_plain(control, candidate):
             reason = (
                 f"{control.request.method} to this path is neither Chat Completions nor Responses; only those are read"
             )
@@ -98,10 +99,15 @@ def _verdict(
         return failed("wire", control, reason=f"the comparison failed: {type(error).__name__}: {error}")
 
 
-def _is_recorded_json(control: Exchange, candidate: Exchange | Sender | None) -> bool:
-    """Whether two recordings of another endpoint hold JSON, which is compared without knowing what it asks."""
-    bodies = (each.request.body if isinstance(each, Exchange) else None for each in (control, candidate))
-    return all(body is not None and body.lstrip()[:1] == b"{" for body in bodies)
+def _is_recorded_plain(control: Exchange, candidate: Exchange | Sender | None) -> bool:
+    """Whether two recordings of another endpoint hold JSON or forms, which are compared without knowing what they ask."""
+    if not isinstance(candidate, Exchange):
+        return False
+    requests = control.request, candidate.request
+    return all(
+        each.body is not None and is_plain(each.body, header_of(each.headers, "content-type") or "")
+        for each in requests
+    )
 
 
 class _Comparison:

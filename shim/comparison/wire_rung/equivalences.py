@@ -83,6 +83,8 @@ def _media_type(value: str) -> str:
     kind, _, parameters = value.partition(";")
     rest = [each.strip() for each in parameters.split(";") if each.strip()]
     told = [each for each in rest if each.lower().replace('"', "") != "charset=utf-8"]
+    if kind.strip().lower().startswith("multipart/"):
+        told = [each for each in told if not each.lower().startswith("boundary=")]
     return "; ".join([kind.strip().lower(), *told])
 
 
@@ -128,7 +130,8 @@ HEADERS: tuple[HeaderForm, ...] = (
     ),
     HeaderForm(
         name="media-type",
-        reason="JSON is UTF-8: the charset parameter has no effect (RFC 8259 11), and media types have no case (RFC 9110 8.3.1).",
+        reason="JSON is UTF-8: the charset parameter has no effect (RFC 8259 11), media types have no case (RFC 9110 8.3.1), "
+        "and the boundary of a form is made anew for each request (RFC 2046 5.1.1).",
         names=("content-type",),
         form=_media_type,
     ),

@@ -14,15 +14,16 @@ from urllib.parse import parse_qsl, urlsplit
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from shim.comparison.canonical import Difference, canonical_json, differences
+from shim.comparison.canonical import Difference, differences
 from shim.comparison.explanation import MOST_TOLD
+from shim.comparison.form_bodies import plain_body
 from shim.comparison.json_offsets import excerpt, first_difference, place_of, value_at
 from shim.comparison.verdict import ABSENT, Mismatch
 from shim.comparison.wire_rung.equivalences import ACTED_ON, HeaderForm, compared_name, counting, header_form
 from shim.comparison.wire_rung.two_apis import comparable
 from shim.model import InvalidRequestError, UnsupportedFeatureError
 from shim.model.response import Api
-from shim.recording.exchange import Headers, UnreadableExchangeError
+from shim.recording.exchange import Headers, UnreadableExchangeError, header_of
 from shim.recording.redaction.key_mask import REMOVED
 from shim.wire import chat, responses
 from shim.wire.masking import MASK
@@ -49,7 +50,9 @@ class Sent(Struct, kw_only=True):
     def fields(self) -> Any:
         """The body as plain JSON, not to be changed; raises as `canonical_json` does."""
         if self._fields is UNSET:
-            self._fields = canonical_json(self.body)
+            is_json = self.api is not None  # both APIs take nothing else
+            kind = "" if is_json else header_of(self.headers or (), "content-type") or ""
+            self._fields = plain_body(self.body, kind)
         return self._fields
 
 

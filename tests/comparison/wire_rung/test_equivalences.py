@@ -128,6 +128,7 @@ def test_a_row_for_headers_hides_nothing_else(name: str, pair: tuple[Header | No
         ("application/json; charset=latin-1", True),
         ("application/jsonl", True),
         ("multipart/form-data; boundary=x", True),
+        ("application/json; boundary=x", True),
     ],
 )
 def test_a_media_type_is_compared_without_its_charset(other: str, *, differs: bool) -> None:
