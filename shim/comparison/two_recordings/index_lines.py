@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shim.comparison.runs.judge import Judged, ReadsExchanges
-from shim.comparison.two_recordings.keys import keys_of
+from shim.comparison.two_recordings.keys import keys_as_read, request_of
+from shim.comparison.two_recordings.said import said_in
 from shim.comparison.verdict import Rung, Verdict
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ class ReadsKeys(ReadsExchanges):
         return ""
 
     def told(self, line: Line, held: Exchange, *, verdicts: tuple[Verdict, ...]) -> Judged:
-        """Its keys and its role."""
-        return Judged(number=line.number, pair_id=held.pair_id, verdicts=verdicts, keys=keys_of(held), role=held.role)
+        """Its keys, its role, and what it says and repeats."""
+        request = request_of(held)
+        keys, said = keys_as_read(held, request), said_in(held, request)
+        return Judged(number=line.number, pair_id=held.pair_id, verdicts=verdicts, keys=keys, role=held.role, said=said)
 
 
 class NoComparer:

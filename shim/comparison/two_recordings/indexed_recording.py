@@ -1,6 +1,6 @@
 """A recording as an index: of each exchange its keys and where it stands, so that it can be read again in any order.
 
-Not the pairing (`pairing`) nor the form of a line (`shim.recording`). 49 bytes an exchange stay in memory, 16 once the keys are
+Not the pairing (`pairing`) nor the form of a line (`shim.recording`). 61 bytes an exchange stay in memory, 28 once the keys are
 let go, and no body. What cannot be read twice or from any place (standard input, a pipe, a URL, compressed data) is unpacked into
 one temporary file without a name.
 """
@@ -20,6 +20,7 @@ from shim.comparison.runs.judge import Judge
 from shim.comparison.runs.lines import Line, LineFault, Source, UnusableFileError
 from shim.comparison.two_recordings.index_lines import NoComparer, ReadsKeys
 from shim.comparison.two_recordings.keys import TIERS
+from shim.comparison.two_recordings.said import AnswerHashes, OwnAnswers
 from shim.recording.files import LONGEST_LINE, STDIN, decode_exchange
 from shim.recording.remote import is_url
 
@@ -51,6 +52,7 @@ class IndexedRecording:
 
     Attributes:
         columns: of each key of `TIERS` a column.
+        answers: what is known of how requests repeat the recording's own answers.
         left_out: records that are of the other role.
 
     Raises:
@@ -70,6 +72,7 @@ class IndexedRecording:
         source = Source(files, limit=limit)
         self.files = source.files
         self.columns: tuple[Column, ...] = tuple(array("Q") for _ in TIERS)
+        self.answers = OwnAnswers()
         self.left_out = 0
         self._file_numbers, self._lines, self._offsets = array("I"), array("I"), array("Q")
         self._others = bytearray()
@@ -91,6 +94,7 @@ class IndexedRecording:
         if 0 < sum(self._others) < len(self):
             self._leave_others_out()
         self._others.clear()
+        self.answers.forget()
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -156,6 +160,7 @@ class IndexedRecording:
         self._lines.append(line.line)
         self._offsets.append(self._unpack(line.data) if self._is_unpacked[file] else line.offset)
         self._others.append(is_other)
+        self.answers.take(judged.said or AnswerHashes())
 
     def _unpack(self, data: bytes) -> int:
         """Write a line to where it can be read again; where it begins there."""
@@ -168,6 +173,7 @@ class IndexedRecording:
     def _leave_others_out(self) -> None:
         kept = array("I", (number for number, is_other in enumerate(self._others) if not is_other))
         self.left_out = len(self) - len(kept)
+        self.answers.keep(kept)
         self.columns = tuple(_chosen(column, kept) for column in self.columns)
         self._file_numbers, self._lines, self._offsets = (
             _chosen(column, kept) for column in (self._file_numbers, self._lines, self._offsets)

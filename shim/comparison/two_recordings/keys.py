@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shim.comparison.form_bodies import plain_body
+from shim.comparison.wire_rung.repeated_answers import Repeats, with_own_ids
 from shim.comparison.wire_rung.two_apis import comparable
-from shim.model import InvalidRequestError
+from shim.model import InvalidRequestError, ModelRequest
 from shim.recording.exchange import Exchange, UnreadableExchangeError, api_of, header_of
 from shim.wire import chat, responses
 
@@ -33,6 +34,9 @@ TIER_WORDS: Final = {
 
 _CODECS = {"chat_completions": chat, "responses": responses}
 _pack = msgspec.msgpack.Encoder(order="sorted").encode
+_AS_IF_PARTNERS: Final = Repeats(
+    answer=True
+)  # each server calls its answer otherwise, so that says nothing of who is whose
 
 # What a body of another endpoint asks about: embeddings, completions, edits, images, moderations, sound and files.
 _SUBJECTS = ("prompt", "input", "instruction", "messages", "query", "file", "file[]", "image", "image[]")
@@ -47,11 +51,28 @@ class Keys(NamedTuple):
     question: int
 
 
+def request_of(exchange: Exchange) -> ModelRequest | None:
+    """What an exchange asks of a model; None where it asks none, or cannot be read so."""
+    api = api_of(exchange)
+    if api is None:
+        return None
+    try:
+        request: ModelRequest = _CODECS[api].parse_request(exchange.request.body or b"")
+    except InvalidRequestError:
+        return None
+    return request
+
+
 def keys_of(exchange: Exchange) -> Keys:
     """The keys of an exchange; whatever its body holds, there are some."""
+    return keys_as_read(exchange, request_of(exchange))
+
+
+def keys_as_read(exchange: Exchange, request: ModelRequest | None) -> Keys:
+    """The same, of an exchange of which `request_of` has made this."""
     scope = test_of(exchange)
     name = exchange.pair_id
-    asked, conversation, question = _asked(exchange)
+    asked, conversation, question = _asked(exchange, request)
     return Keys(
         pair_id=_digest("pair", name) if name else 0,
         request=_digest("request", scope, asked),
@@ -68,30 +89,25 @@ def test_of(exchange: Exchange) -> str:
 
 def last_words(exchange: Exchange) -> str:
     """The text that a user said last in a request, or what another endpoint was given; "" where there is none."""
-    _, _, question = _asked(exchange)
+    _, subject, question = _asked(exchange, request_of(exchange))
     if api_of(exchange) is None:
-        subject = question or _asked(exchange)[1]
         values = list(subject[1].values()) if subject else []
         return values[-1] if values and isinstance(values[-1], str) else ""
     texts = [part["text"] for part in (question or [[]])[-1] if isinstance(part.get("text"), str)]
     return " ".join(texts)
 
 
-def _asked(exchange: Exchange) -> tuple[Any, Any, Any]:
+def _asked(exchange: Exchange, request: ModelRequest | None) -> tuple[Any, Any, Any]:
     """What is asked in full, in its messages, and in the user's own words; None for what it has not."""
     api = api_of(exchange)
-    if api is not None:
-        try:
-            request = _CODECS[api].parse_request(exchange.request.body or b"")
-        except InvalidRequestError:
-            return _elsewhere(exchange)
-        fields = comparable(request, api=api)
-        messages = fields.get("messages") or []
-        own = [each["parts"] for each in messages if each.get("role") == "user"]
-        # A request of the Responses API may say whose answer it goes on from, and no more of the conversation.
-        told = {"messages": messages, "after": fields.get("previous_response_id")}
-        return {**fields, "stream": _is_stream(exchange.request.body)}, told, own or None
-    return _elsewhere(exchange)
+    if request is None or api is None:
+        return _elsewhere(exchange)
+    fields = with_own_ids(comparable(request, api=api), repeats=_AS_IF_PARTNERS)
+    messages = fields.get("messages") or []
+    own = [each["parts"] for each in messages if each.get("role") == "user"]
+    # A request of the Responses API may say that it goes on from an answer, and no more of the conversation.
+    told = {"messages": messages, "after": fields.get("previous_response_id")}
+    return {**fields, "stream": _is_stream(exchange.request.body)}, told, own or None
 
 
 def _is_stream(body: bytes | None) -> bool:

@@ -17,6 +17,7 @@ from shim.comparison.two_recordings.recorded_observation import observation_of
 from shim.comparison.two_recordings.without_partner import added, missing
 from shim.comparison.verdict import Outcome, Rung, Verdict
 from shim.comparison.wire_rung.compare_wire import compare_wire
+from shim.comparison.wire_rung.repeated_answers import Repeats
 from shim.recording.exchange import UnreadableExchangeError
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class PairComparer:
                 pair.exchange, place=pair.place, askings=beside.askings, other=beside.other, ignore=self._ignore
             )
             return [found]
-        found = compare_wire(pair.exchange, pair.candidate, ignore=self._ignore)
+        repeats = Repeats(words=beside.repeats_own, answer=beside.follows_partner)
+        found = compare_wire(pair.exchange, pair.candidate, ignore=self._ignore, repeats=repeats)
         _observe(pair, candidate=pair.candidate)
         return [_with_partner(found, where=beside.partner, tier=beside.tier)]
 

@@ -41,6 +41,8 @@ class Beside(Struct, frozen=True, kw_only=True, omit_defaults=True):
         candidate, baseline: the lines of the partners; empty where there is none.
         askings: of what has no partner, how often the control and the candidate ask the same.
         other: of what has no partner, the files in which there is none.
+        repeats_own: whether both repeat what was said in their own recording, but for what they repeat alike.
+        follows_partner: whether both go on from stored answers to requests that are partners.
     """
 
     is_added: bool = False
@@ -50,6 +52,8 @@ class Beside(Struct, frozen=True, kw_only=True, omit_defaults=True):
     baseline: bytes = b""
     askings: tuple[int, int] = (0, 0)
     other: str = ""
+    repeats_own: bool = False
+    follows_partner: bool = False
 
 
 class RecordedPair(Struct, kw_only=True):
@@ -134,6 +138,8 @@ class PairLines(Source):
             tier=TIERS[sides.pairs.tiers[place]],
             candidate=sides.candidate.data(partner),
             baseline=b"" if sides.baseline is None or again == ALONE else sides.baseline.data(again),
+            repeats_own=sides.repeat_own(place, partner),
+            follows_partner=sides.follow_partners(place, partner),
         )
 
     def _beside_added(self, place: int) -> Beside:

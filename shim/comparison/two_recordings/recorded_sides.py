@@ -116,6 +116,15 @@ class RecordedSides:
         indices = (self.control, self.candidate, self.baseline)
         return {side: "" if index is None else index.identity for side, index in zip(SIDES, indices, strict=True)}
 
+    def repeat_own(self, control: int, candidate: int) -> bool:
+        """Whether what either exchange repeats of a model was said in its own recording, but for what both repeat alike."""
+        return self.control.answers.unsaid[control] == self.candidate.answers.unsaid[candidate]
+
+    def follow_partners(self, control: int, candidate: int) -> bool:
+        """Whether both exchanges go on from answers kept at the server, to requests that are partners."""
+        before = self.control.answers.after[control], self.candidate.answers.after[candidate]
+        return ALONE not in before and self.pairs.partners[before[0]] == before[1]
+
     def forget_keys(self) -> None:
         """Let go of what is not needed once all are paired."""
         for index in (self.control, self.candidate, self.baseline):

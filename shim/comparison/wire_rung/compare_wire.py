@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import Any, get_args
 
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from shim.comparison.readers import Sender
 from shim.comparison.rules import IgnoreRule
 from shim.comparison.verdict import Mismatch, Verdict
 from shim.comparison.wire_rung.equivalences import ACTED_ON, header_form
+from shim.comparison.wire_rung.repeated_answers import Repeats
 from shim.comparison.wire_rung.request_differences import Sent, parting, refusal
 from shim.comparison.wire_rung.two_apis import told_of
 from shim.model import InvalidRequestError, MissingCredentialsError, ModelRequest
@@ -48,6 +49,7 @@ def compare_wire(
     request: ModelRequest | None = None,
     api: ApiChoice | str = "auto",
     ignore: Iterable[IgnoreRule] = (),
+    repeats: Repeats | None = None,
 ) -> Verdict:
     """Compare what two sides ask. Whatever is in the recording, nothing is raised for it.
 
@@ -58,6 +60,8 @@ def compare_wire(
         request: what the application asked for, where it is known; else it is read from the recording.
         api: the API the codecs are to write, where they are the candidate.
         ignore: differences that are known.
+        repeats: how the two repeat answers, where the candidate is the recording of another client, with answers of its own;
+            None: the answers before were the same, so what repeats them is compared as any other field.
 
     Raises:
         InvalidRequestError: (a ValueError) `api` is no API.
@@ -65,7 +69,8 @@ def compare_wire(
     """
     _check(candidate, api)
     started = time.perf_counter()
-    verdict = _verdict(control, candidate, request=request, api=api, ignore=tuple(ignore))
+    comparison = partial(_Comparison, request=request, api=api, repeats=repeats)
+    verdict = _verdict(control, candidate, comparison=comparison, ignore=tuple(ignore))
     return replace(verdict, seconds=time.perf_counter() - started)
 
 
@@ -82,8 +87,7 @@ def _verdict(
     control: Exchange,
     candidate: Exchange | Sender | None,
     *,
-    request: ModelRequest | None,
-    api: str,
+    comparison: Callable[[Exchange], _Comparison],
     ignore: tuple[IgnoreRule, ...],
 ) -> Verdict:
     try:
@@ -92,7 +96,7 @@ def _verdict(
                 f"{control.request.method} to this path is neither Chat Completions nor Responses; only those are read"
             )
             return out_of_scope("wire", control, reason=reason)
-        return _Comparison(control, request=request, api=api).verdict(candidate, ignore=ignore)
+        return comparison(control).verdict(candidate, ignore=ignore)
     except UnreadableExchangeError as error:
         return failed("wire", control, reason=str(error))
     except Exception as error:  # noqa: BLE001 - a comparison that fails is a verdict of its own, never a difference
@@ -113,13 +117,14 @@ def _is_recorded_plain(control: Exchange, candidate: Exchange | Sender | None) -
 class _Comparison:
     """One recorded request, and what a candidate makes of it."""
 
-    def __init__(self, control: Exchange, *, request: ModelRequest | None, api: str) -> None:
+    def __init__(self, control: Exchange, *, request: ModelRequest | None, api: str, repeats: Repeats | None) -> None:
         self._exchange = control
         self._request = request
         self._choice = api
         self._reason = ""
         self._redacted = control.redacted
-        self._control = sent_of(control, whose="the recording")
+        self._repeats = repeats
+        self._control = sent_of(control, whose="the recording", repeats=repeats)
 
     def verdict(self, candidate: Exchange | Sender | None, *, ignore: tuple[IgnoreRule, ...]) -> Verdict:
         """Compare."""
@@ -141,7 +146,7 @@ class _Comparison:
     def _candidate(self, candidate: Exchange | Sender | None) -> Sent:
         if isinstance(candidate, Exchange):
             self._redacted += candidate.redacted
-            return sent_of(candidate, whose="the candidate's recording")
+            return sent_of(candidate, whose="the candidate's recording", repeats=self._repeats)
         request, stream = self._asked()
         if candidate is None:
             return self._by_codecs(request, stream=stream)
@@ -190,7 +195,7 @@ class _Comparison:
         return mismatch
 
 
-def sent_of(exchange: Exchange, *, whose: str) -> Sent:
+def sent_of(exchange: Exchange, *, whose: str, repeats: Repeats | None = None) -> Sent:
     """What a recording says was sent.
 
     Raises:
@@ -204,7 +209,12 @@ def sent_of(exchange: Exchange, *, whose: str) -> Sent:
             f"{whose} has {len(request.body)} of the request body's {request.length} bytes; record with a higher limit"
         )
     return Sent(
-        api=api_of(exchange), body=request.body, method=request.method, url=request.url, headers=request.headers
+        api=api_of(exchange),
+        body=request.body,
+        method=request.method,
+        url=request.url,
+        headers=request.headers,
+        repeats=repeats,
     )
 
 

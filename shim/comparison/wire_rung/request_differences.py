@@ -20,6 +20,7 @@ from shim.comparison.form_bodies import plain_body
 from shim.comparison.json_offsets import excerpt, first_difference, place_of, value_at
 from shim.comparison.verdict import ABSENT, Mismatch
 from shim.comparison.wire_rung.equivalences import ACTED_ON, HeaderForm, compared_name, counting, header_form
+from shim.comparison.wire_rung.repeated_answers import TWO_ANSWERS, Repeats, with_own_ids
 from shim.comparison.wire_rung.two_apis import comparable
 from shim.model import InvalidRequestError, UnsupportedFeatureError
 from shim.model.response import Api
@@ -37,6 +38,7 @@ class Sent(Struct, kw_only=True):
         body: the bytes.
         method, url, headers: as sent or recorded.
         knows_all_headers: whether `headers` are all there are; a recording's are those its allow-list let through.
+        repeats: how it repeats answers, where it is held against what another client sent; None: as any other field.
     """
 
     api: Api | None
@@ -45,6 +47,7 @@ class Sent(Struct, kw_only=True):
     url: str | None = None
     headers: Headers | None = None
     knows_all_headers: bool = False
+    repeats: Repeats | None = None
     _fields: Any = UNSET
 
     def fields(self) -> Any:
@@ -52,7 +55,8 @@ class Sent(Struct, kw_only=True):
         if self._fields is UNSET:
             is_json = self.api is not None  # both APIs take nothing else
             kind = "" if is_json else header_of(self.headers or (), "content-type") or ""
-            self._fields = plain_body(self.body, kind)
+            read = plain_body(self.body, kind)
+            self._fields = read if self.repeats is None else with_own_ids(read, repeats=self.repeats)
         return self._fields
 
 
@@ -152,9 +156,10 @@ def _is_hidden(pair: Difference) -> bool:
 def _bodies(control: Sent, candidate: Sent) -> Iterator[Mismatch]:
     if control.body == candidate.body:
         return
-    found = differences(control.fields(), candidate.fields(), path="body", exact_numbers=True)
+    first, second = control.fields(), candidate.fields()
+    found = differences(first, second, path="body", exact_numbers=True)
     for number, each in enumerate(counting(found)):
-        mismatch = _mismatch(each, rule="wire.body")
+        mismatch = _explained(_mismatch(each, rule="wire.body"), each, bodies=(first, second), repeats=control.repeats)
         yield _with_bytes(mismatch, control.body, offset=_place(control.body, each)) if number < MOST_TOLD else mismatch
 
 
@@ -166,7 +171,9 @@ def _place(body: bytes, each: Difference) -> int | None:
 def _requests(control: Sent, candidate: Sent) -> Iterator[Mismatch]:
     first, second = (_request(sent) for sent in (control, candidate))
     for number, each in enumerate(differences(first, second, path="request")):
-        mismatch = _mismatch(each, rule="wire.request")
+        mismatch = _explained(
+            _mismatch(each, rule="wire.request"), each, bodies=(first, second), repeats=control.repeats
+        )
         offset = _place_in_body(control, each.path.removeprefix("request.")) if number < MOST_TOLD else None
         yield _with_bytes(mismatch, control.body, offset=offset)
 
@@ -178,7 +185,9 @@ def _request(sent: Sent) -> dict[str, Any]:
         request = (chat if api == "chat_completions" else responses).parse_request(sent.body)
     except InvalidRequestError as error:
         raise UnreadableExchangeError(f"a body cannot be read as a request of {api}: {error}") from None
-    return comparable(request, api=api) | {"stream": fields.get("stream") is True}
+    told = comparable(request, api=api)
+    own = told if sent.repeats is None else with_own_ids(told, repeats=sent.repeats)
+    return {**own, "stream": fields.get("stream") is True}
 
 
 # Field of ModelRequest -> its names in a body, where they are others.
@@ -214,6 +223,13 @@ def _split(path: str) -> tuple[str, str]:
 
 def _mismatch(each: Difference, *, rule: str) -> Mismatch:
     return Mismatch(path=each.path, control=each.control, candidate=each.candidate, rule=rule)
+
+
+def _explained(mismatch: Mismatch, each: Difference, *, bodies: tuple[Any, Any], repeats: Repeats | None) -> Mismatch:
+    """Mark what parts only since each client repeats what its own model said."""
+    if repeats is None or not repeats.explains(each, bodies=bodies):
+        return mismatch
+    return replace(mismatch, ignored=TWO_ANSWERS)
 
 
 def _with_bytes(mismatch: Mismatch, body: bytes, *, offset: int | None) -> Mismatch:
