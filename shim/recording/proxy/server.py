@@ -231,8 +231,11 @@ class RecordingProxy:
 
     def unfit(self, request: h11.Request) -> ErrorResponse | None:
         """Why a request is not passed on, None where it is."""
+        response = error_responses.unfit(request)  # first: set as a client's HTTP proxy, it is asked under any name
+        if response is not None:
+            return response
         named = self._allowed.refused_by(request)
-        return error_responses.not_allowed(named) if named else error_responses.unfit(request)
+        return error_responses.not_allowed(named) if named else None
 
     def refused(self, response: ErrorResponse) -> None:
         """Count a request that was not passed on."""

@@ -296,6 +296,8 @@ def test_a_silent_upstream_ends_by_the_timeout(session: requests.Session) -> Non
         (b"garbage\r\n\r\n", 400, "could not read"),
         (b"GET http://example.org/ HTTP/1.1\r\nHost: h\r\n\r\n", 400, "base URL"),
         (b"CONNECT example.org:443 HTTP/1.1\r\nHost: h\r\n\r\n", 400, "base URL"),
+        (b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n", 400, "base URL"),
+        (b"GET http://example.org/ HTTP/1.1\r\nHost: example.org\r\n\r\n", 400, "base URL"),
         (b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 70_000, 431, "larger than"),
         (POST.replace(b"Content-Length: 2", b"Transfer-Encoding: chunked") + b"no chunk\r\n", 400, "could not read"),
     ],
