@@ -14,6 +14,14 @@ import pytest
 
 from shim.testing.suite_recording import SuiteRecording, SuiteRecordingError, check_new, compare_suites, told
 
+_AGAIN = (
+    "recorded in {}; run the suite with the other client into another file, then: shim compare CONTROL --candidate FILE"
+)
+_NOTHING = (
+    "nothing was recorded in {}: sessions of requests are recorded by themselves, to any other client (openai 1 and later, "
+    "httpx, aiohttp) give the address that the fixture shim_recorded returns"
+)
+
 
 class SuitePlugin:
     """Records the run of one configuration.
@@ -64,8 +72,7 @@ class SuitePlugin:
         if self._is_worker:
             return
         if self._control is None:
-            again = "run the suite with the other client into another file, then: shim compare CONTROL --candidate FILE"
-            self._lines.append(f"recorded in {self._path}; {again}")
+            self._lines.append(_AGAIN.format(self._path) if self._holds_something() else _NOTHING.format(self._path))
         elif not self._compare(self._control) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -75,6 +82,11 @@ class SuitePlugin:
             terminalreporter.section("shim: two runs" if self._control is not None else "shim: recording")
             for line in self._lines:
                 terminalreporter.write_line(line)
+
+    def _holds_something(self) -> bool:
+        """Whether any process of the run has recorded anything."""
+        size: int = self._path.stat().st_size if self._path.exists() else 0
+        return size > 0
 
     def _compare(self, control: Path) -> bool:
         """Whether both runs asked and got the same."""

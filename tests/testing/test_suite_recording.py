@@ -86,6 +86,14 @@ def test_each_exchange_has_its_test(pytester: pytest.Pytester, base: str) -> Non
     ]
 
 
+def test_a_run_that_recorded_nothing_says_so(pytester: pytest.Pytester) -> None:
+    """A run whose clients nothing hears (httpx, say) is told that its recording is empty, and what to do."""
+    pytester.makepyfile("def test_it(): pass")
+    result = pytester.runpytest_inprocess("-p", "shim.testing.pytest_plugin", "--shim-record", "control.jsonl")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["nothing was recorded in *control.jsonl: *the fixture shim_recorded returns"])
+
+
 def test_without_the_option_nothing_is_recorded(pytester: pytest.Pytester, base: str) -> None:
     """Without the option the suite runs as ever, and the fixture gives the address back."""
     run(pytester, base).assert_outcomes(passed=3)
