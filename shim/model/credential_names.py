@@ -15,14 +15,17 @@ SHOWN_INSTEAD: Final = "[masked key]"
 """Stands for a credential wherever a text or a repr is kept or shown."""
 
 # An idempotency key or a cache key is none: what is a key must say of what.
-_KEY = r"(?:api|access|account|auth|client|functions|private|secret|subscription)[-_]?key"
+_KEY = (
+    r"(?:api|access|account|auth|client|encryption|functions|license|master|private|secret|service|shared|signing|subscription)"
+    r"[-_]?key"
+)
 _HEADER = re.compile(
-    rf"(?i)(?:^|[-_])(?:{_KEY}|token|secret|passw(?:or)?d|passphrase|credentials?|jwt|assertion|auth(?:orization)?|(?:set-)?cookie2?)$"
+    rf"(?i)(?:^|[-_])(?:{_KEY}|token|secret|passw(?:or)?d|passphrase|pwd|credentials?|jwt|assertion|auth(?:orization)?|(?:set-)?cookie2?)$"
 )
 # `token` alone is no name of a field: log probabilities have one for each word.
 FIELD: Final = (
-    rf"[A-Za-z0-9_.\-]{{0,40}}?(?:{_KEY}|(?:access|auth|bearer|id|oauth|refresh|secret|security|session)[-_]?token|secret"
-    r"|passw(?:or)?d|passphrase|authorization|credentials?|client[-_]?assertion|(?:set-)?cookie|jwt)"
+    rf"[A-Za-z0-9_.\-]{{0,40}}?(?:{_KEY}|(?:access|auth|bearer|csrf|id|oauth|refresh|sas|secret|security|session|xsrf)[-_]?token|secret"
+    r"|passw(?:or)?d|passphrase|pwd|authorization|bearer|credentials?|connection[-_]?string|client[-_]?assertion|(?:set-)?cookie|jwt)"
 )
 """A pattern of the whole name of a field that holds a credential, in any letters."""
 _IS_FIELD = re.compile(f"(?i){FIELD}")

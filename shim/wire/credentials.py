@@ -122,15 +122,16 @@ _LOOKS = re.compile(
 _SIGNS: Final = (b"k-", b"xai-", b"pplx-", b"bearer", b"eyj")
 # How names of fields and parameters end, the quotation mark, backslash or equals sign behind them folded into one.
 _NAME_SIGNS: Final = (
-    b"key=", b"token=", b"secret=", b"password=", b"passwd=", b"passphrase=", b"authorization=", b"assertion=",
-    b"credential=", b"credentials=", b"cookie=", b"jwt=", b"sig=", b"signature=",
+    b"key=", b"token=", b"secret=", b"password=", b"passwd=", b"passphrase=", b"pwd=", b"authorization=", b"bearer=",
+    b"assertion=", b"credential=", b"credentials=", b"connectionstring=", b"connection-string=", b"cookie=", b"jwt=", b"sig=",
+    b"signature=",
 )  # fmt: skip
 _NAMED: Final = b"="  # what each of these ends with
 _ALL_SIGNS: Final = (*_SIGNS, *_NAME_SIGNS)
 # What they have in common, to look for less: where none of these stands, none of those does.
 _COMMON_SIGNS: Final = (
-    *_SIGNS, b"key=", b"token=", b"secret=", b"pass", b"authorization=", b"assertion=", b"credential", b"cookie=", b"jwt=",
-    b"sig=", b"signature=",
+    *_SIGNS, b"key=", b"token=", b"secret=", b"pass", b"pwd=", b"authorization=", b"assertion=", b"credential",
+    b"connectionstring=", b"connection-string=", b"cookie=", b"jwt=", b"sig=", b"signature=",
 )  # fmt: skip
 _FOLDED: Final = bytes.maketrans(string.ascii_uppercase.encode() + b'_"\\', string.ascii_lowercase.encode() + b"-==")
 _IN_NO_SIGN: Final = bytes([byte for byte in range(256) if _FOLDED[byte] not in b"".join(_ALL_SIGNS)])

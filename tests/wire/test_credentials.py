@@ -81,6 +81,9 @@ def test_what_only_resembles_one_stays(text: str) -> None:
         ('{"tools": [{"type": "mcp", "headers": {"X-Api-Key": "one"}, "authorization": "two"}]}', ["one", "two"]),
         (r'{"arguments": "{\"password\": \"a\\nb\/c\", \"user\": \"ann\"}"}', [r"a\\nb\/c"]),
         (r'{"arguments": "{\"apiKey\":\"one\"}"}', ["one"]),
+        ('{"signing_key": "one", "masterKey": "two", "sas_token": "three"}', ["one", "two", "three"]),
+        ('{"connectionString": "Server=h;Pwd=one", "db-pwd": "two"}', ["Server=h;Pwd=one", "two"]),
+        ("user=ann&pwd=one&x=2", ["one"]),
         ("grant_type=password&client_secret=a%2Fb&password=c&assertion=d", ["a%2Fb", "c", "d"]),
         ("client_secret=first&x=y", ["first"]),
         ('"https://h/blob?sv=1&sig=a%2Bb&se=2" and x?api-key=one#two', ["a%2Bb", "one"]),
@@ -208,7 +211,8 @@ def test_without_a_sign_there_is_no_credential(before: str, secret: str, after: 
     "name",
     [
         "api_key", "id-token", "secret", "password", "passwd", "passphrase", "authorization", "client_assertion",
-        "credential", "credentials", "Cookie", "JWT", "sig", "X-Amz-Signature",
+        "credential", "credentials", "Cookie", "JWT", "sig", "X-Amz-Signature", "pwd", "bearer", "signing_key", "encryption-key",
+        "licenseKey", "sas_token", "csrf-token", "connectionString", "connection_string",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
