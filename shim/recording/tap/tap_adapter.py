@@ -9,10 +9,12 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import requests
 from requests.adapters import BaseAdapter
+from urllib3.util import request as writing
 
 from shim.recording.exchange import PAIR_HEADER
 from shim.recording.tap.response_body import NotedBody
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 # RFC 9110 6.4.1: responses without a body, whatever their headers say.
 _BODILESS: Final = frozenset({204, 304})
+# How a body of text is written: by urllib3 itself, or before its version 2 by http.client.
+_TEXT: Final = "utf-8" if hasattr(writing, "body_to_chunks") else "latin-1"
 
 
 class Tapping:
@@ -239,13 +243,21 @@ def _begun(request: requests.PreparedRequest, recorder: Recorder) -> tuple[reque
             method=_as_text(request.method or ""),
             url=_as_text(request.url or ""),
             headers=_pairs(request.headers),
-            body=request.body,
+            body=_as_sent(request.body),
             pair_id=None if pair_id is None else _as_text(pair_id),
         )
     except Exception as error:  # noqa: BLE001 - whatever is odd about a request, it is sent
         recorder.failed(error)
         return request, None
     return request, recording
+
+
+def _as_sent(body: Any) -> Any:
+    """A body of text as the bytes that go out; of one that cannot be written so nothing does."""
+    if isinstance(body, str):
+        with suppress(UnicodeEncodeError):
+            return body.encode(_TEXT)
+    return body
 
 
 def _watch(response: requests.Response, request: requests.PreparedRequest, *, recording: Recording) -> None:

@@ -78,6 +78,19 @@ def test_a_stream_is_recorded_as_it_was_read(server: FakeOpenAI, road: Road) -> 
     assert times == sorted(times)
 
 
+@pytest.mark.parametrize("text", ["plain", "na\u00efve", "\N{GREEK SMALL LETTER ALPHA}"])
+def test_a_body_of_text_is_recorded_as_it_went_out(server: FakeOpenAI, text: str) -> None:
+    """A body given as text stands in the record as the bytes that were sent: of old by http.client's Latin-1, else UTF-8."""
+    with tapped() as (session, exchanges, _):
+        try:
+            ask(session, server, json=None, data=f'{{"x": "{text}"}}')
+        except UnicodeEncodeError:
+            assert not server.requests  # nothing was sent
+        else:
+            assert exchanges[0].request.body == server.requests[0].body
+    assert len(exchanges) == 1
+
+
 @pytest.mark.parametrize("end", ["read", "close early", "leave unread"])
 def test_connections_are_used_again_as_without(server: FakeOpenAI, end: str) -> None:
     """With the tap as many connections are opened as without it, however a response is ended."""
