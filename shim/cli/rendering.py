@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 # C0 and C1 controls but tab and line feed: from a server, they could move the cursor or rewrite what stands on the screen.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Of Unicode too what ends a line or turns the direction of what follows (UAX 9), so that it shows other than it is.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class UsageError(Exception):
@@ -89,7 +90,12 @@ def printer(stream: TextIO) -> Printer:
 
 def show_controls(text: str) -> str:
     """Text with its control characters written out, so that they are seen and do nothing."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _CONTROL.sub(_written_out, text)
+
+
+def _written_out(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def program_name() -> str:

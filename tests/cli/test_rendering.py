@@ -79,6 +79,7 @@ def completion(text: str) -> dict[str, object]:
 def test_controls_are_written_out() -> None:
     """Every control character but tab and line feed is shown, and all other text is left alone."""
     assert show_controls("a\tb\nc\r\x00\x7f\x9bé✓") == "a\tb\nc\\x0d\\x00\\x7f\\x9bé✓"
+    assert show_controls("gpt\u202e4o\u2066\u2028\u200fשלם") == "gpt\\u202e4o\\u2066\\u2028\u200fשלם"
 
 
 def test_tables_are_aligned() -> None:
