@@ -14,6 +14,7 @@ nobody reads is not driven and holds its server back. Ownership is what keeps th
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections import deque
@@ -117,7 +118,7 @@ class Lease:
 
     def cancel(self, handle: RequestHandle) -> None:
         """Cancel a request and take its completion, which most providers have at once."""
-        if self._is_parents():
+        if self._is_out_of_reach():
             return
         with self.lock:
             if not self.closed:
@@ -126,7 +127,7 @@ class Lease:
 
     def close(self) -> None:
         """Close the provider, which delivers what is open as cancelled. May be called again, and from any thread."""
-        if self._is_parents():
+        if self._is_out_of_reach():
             self.closed = True
             return
         with self.lock:
@@ -137,6 +138,10 @@ class Lease:
     def _is_parents(self) -> bool:
         """Whether a fork brought this lease here: its descriptors are the parent's too, and its lock may be held for ever."""
         return os.getpid() != self._process
+
+    def _is_out_of_reach(self) -> bool:
+        """Whether it is the parent's, or the interpreter ends: threads stand still then, and so do the locks they hold."""
+        return self._is_parents() or sys.is_finalizing()
 
 
 class Pool:

@@ -250,3 +250,33 @@ def test_a_forked_child_makes_its_own_and_leaves_its_parents_alone() -> None:
     command = [sys.executable, "-c", FORKING]
     done = subprocess.run(command, check=False, timeout=15, cwd=ROOT)  # noqa: S603 - our own interpreter and code
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("end", ["drop", "close"])
+def test_nothing_is_waited_for_while_the_interpreter_ends(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    """A stream that is there when the interpreter ends is let go without its lock, which a thread at a standstill may hold."""
+    with Client(Makes(ENDLESS)) as client:
+        streams = [client.stream(REQUEST)]
+        next(streams[0])
+        lease = streams[0]._request._lease
+        assert lease is not None
+        held, over = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with lease.lock:
+                held.set()
+                over.wait(10)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert held.wait(5)
+        monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+        ending = threading.Thread(target=streams.clear if end == "drop" else streams[0].close)
+        ending.start()
+        ending.join(2)
+        was_over = not ending.is_alive()
+        monkeypatch.undo()
+        over.set()
+        thread.join(5)
+        ending.join(5)
+        assert was_over

@@ -5,6 +5,7 @@ Not the hearing (`heard`). `Answer` is for blocking calls and turns its provider
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -79,8 +80,8 @@ class Answer:
         yield from splitter.finish()
 
     def close(self) -> None:
-        """Want nothing more of it."""
-        if not self._heard.ended:
+        """Want nothing more of it. Nothing is done while the interpreter ends: other threads stand still, with their locks."""
+        if not self._heard.ended and not sys.is_finalizing():
             self._heard.leave()
             self._cancel()
 
@@ -147,9 +148,10 @@ class AsyncAnswer:
             yield line
 
     def release(self) -> None:
-        """Want nothing more of it; may be called again."""
-        self._heard.leave()
-        self._release()
+        """Want nothing more of it; may be called again. While the interpreter ends nothing is done, as with `Answer`."""
+        if not sys.is_finalizing():
+            self._heard.leave()
+            self._release()
 
     def __del__(self) -> None:
         if hasattr(self, "_release"):

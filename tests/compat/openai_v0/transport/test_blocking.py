@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -68,6 +71,21 @@ def test_a_stream_that_is_dropped_ends(carried: Any, fake: FakeOpenAI, read: int
         next(chunks)
     del chunks
     until(lambda: not legacy_threads())
+
+
+def test_a_stream_that_is_open_holds_up_no_exit(fake: FakeOpenAI) -> None:
+    """A program that still holds streams when it ends has ended at once: no lock of a thread that stands still is waited for."""
+    program = (
+        "from shim.compat import openai_v0 as openai\n"
+        "asked = {'model': 'fake-paced-900x10000', 'messages': [{'role': 'user', 'content': 'hi'}], 'stream': True}\n"
+        "held = [openai.ChatCompletion.create(**asked) for _ in range(1)]\n"
+        "print([next(each)['object'] for each in held][0])\n"
+    )
+    environ = {**os.environ, "OPENAI_API_KEY": "sk-test", "OPENAI_API_BASE": fake.base_url}
+    ran = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=10, env=environ
+    )
+    assert (ran.stdout, ran.stderr) == ("chat.completion.chunk\n", "")
 
 
 def test_streams_of_one_thread_are_read_in_turns(carried: Any, fake: FakeOpenAI) -> None:
