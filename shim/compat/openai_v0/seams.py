@@ -38,9 +38,9 @@ class AioSession:
         """The variable's name."""
         return self._held.name
 
-    def get(self, *_default: Any) -> None:
-        """The session: none."""
-        return self._held.get()
+    def get(self, *default: Any) -> Any:
+        """The session: none, or what is given in its place where none was set."""
+        return self._held.get(*default)
 
     def set(self, value: Any) -> Token[None]:
         """Set it to None.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import requests
 from requests.adapters import DEFAULT_POOLSIZE
+from requests.utils import prepend_scheme_if_needed, select_proxy
 
 from legacy_openai.connections import CuttableAdapter
 from shim.compat.openai_v0.namespace import part, setting
@@ -66,12 +67,15 @@ def own_session(*, most_connections: int = DEFAULT_POOLSIZE) -> requests.Session
 
 
 def async_session(*, most_connections: int) -> requests.Session:
-    """The session of the async calls of a loop. As with aiohttp, the environment's proxies and `.netrc` do not count.
+    """The session of the async calls of a loop. As with aiohttp, the environment's proxies and `.netrc` do not count, and one
+    proxy serves every address.
 
     It keeps no cookies: with 0.28 each call had a session of its own, and a cookie jar is not safe to share between threads.
     """
     session = own_session(most_connections=most_connections)
     session.trust_env = False
+    proxy = _async_proxy_of(setting("proxy"))
+    session.proxies = {"http": proxy, "https": proxy} if proxy else {}
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return session
 
@@ -115,6 +119,23 @@ def proxies_of(proxy: Any) -> dict[str, str] | None:
     raise ValueError(
         "'openai.proxy' must be specified as either a string URL or a dict with string URL under the https and/or http keys."
     )
+
+
+def proxy_for(url: str, *, proxy: Any, in_async: bool) -> str | None:
+    """The one proxy that `openai.proxy` means for an address; "" is none, None leaves it to the environment.
+
+    Raises:
+        ValueError: neither a URL nor a dict.
+    """
+    found = (_async_proxy_of(proxy) or "") if in_async else select_proxy(url, proxies_of(proxy))
+    whole: Any = prepend_scheme_if_needed  # untyped
+    return whole(found, "http") if found else found
+
+
+def _async_proxy_of(proxy: Any) -> Any:
+    """The proxy of async calls: of a dict that for https://, else that for http://, whatever the address."""
+    given = proxies_of(proxy) or {}
+    return given.get("https", given.get("http"))
 
 
 def _renew(context: Any, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -103,6 +104,65 @@ def test_proxy_is_a_url_or_one_for_each_scheme(openai: Any, monkeypatch: pytest.
     monkeypatch.setattr(openai, "proxy", 9)
     with pytest.raises(ValueError, match=r"openai\.proxy"):
         sessions.own_session()
+
+
+@pytest.mark.parametrize(
+    ("proxy", "blocking", "in_async"),
+    [
+        (None, None, ""),
+        ("", "", ""),
+        ("http://p:1", "http://p:1", "http://p:1"),
+        ("127.0.0.1:7890", "http://127.0.0.1:7890", "http://127.0.0.1:7890"),
+        ({"http": "http://p:1", "https": "http://s:2"}, "http://p:1", "http://s:2"),
+        ({"https": "http://s:2"}, None, "http://s:2"),
+        ({"http": "10.0.0.1:1"}, "http://10.0.0.1:1", "http://10.0.0.1:1"),
+        ({"all": "http://p:1"}, "http://p:1", ""),
+        ({}, None, ""),
+    ],
+)
+def test_one_proxy_is_told_as_requests_and_aiohttp_took_it(proxy: Any, blocking: str | None, in_async: str) -> None:
+    """A blocking call takes the one of its scheme, else the environment's; an async one takes one for all, else none."""
+    assert sessions.proxy_for("http://host/v1", proxy=proxy, in_async=False) == blocking
+    assert sessions.proxy_for("http://host/v1", proxy=proxy, in_async=True) == in_async
+
+
+@pytest.mark.parametrize("carrier", ["legacy", "native"])
+def test_the_proxies_of_the_environment_are_for_blocking_calls(
+    openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch, carrier: str
+) -> None:
+    """As with aiohttp, an async call goes straight to its host, whatever the environment says; a blocking one does as it says."""
+    openai.use(carrier)
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert asyncio.run(openai.ChatCompletion.acreate(model="gpt-4", messages=HI)).id == "chatcmpl-1"
+    with pytest.raises(openai.error.APIConnectionError):
+        chat(openai)
+
+
+def test_an_async_call_takes_the_proxy_for_https_first(
+    openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a dict, async calls take the proxy for https://, though they go to http://, as 0.28 handed it to aiohttp."""
+    monkeypatch.setattr(openai, "api_base", "http://127.0.0.1:1/s/chat/v1")
+    monkeypatch.setattr(openai, "proxy", {"https": loopback.url, "http": "http://127.0.0.1:1"})
+    for carrier in ("legacy", "native"):
+        openai.use(carrier)
+        with pytest.raises(openai.error.APIConnectionError):
+            chat(openai)
+        # The server answers proxied requests with what it has for their host.
+        assert asyncio.run(openai.ChatCompletion.acreate(model="gpt-4", messages=HI)).id == "chatcmpl-1"
+    assert [each.target for each in loopback.received] == ["http://127.0.0.1:1/s/chat/v1/chat/completions"] * 2
+
+
+@pytest.mark.parametrize("carrier", ["legacy", "native"])
+def test_a_proxy_that_is_none_is_told_as_ever(openai: Any, monkeypatch: pytest.MonkeyPatch, carrier: str) -> None:
+    """What `openai.proxy` cannot be is the ValueError of 0.28, whatever carries chat."""
+    openai.use(carrier)
+    monkeypatch.setattr(openai, "proxy", 9)
+    with pytest.raises(ValueError, match=r"'openai\.proxy' must be specified"):
+        chat(openai)
 
 
 def test_chat_goes_through_the_proxy(openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ def asked_for(outgoing: Outgoing, *, account: CallAccount | None, upgrading: Upg
         InvalidRequestError, UnsupportedFeatureError: a limit of time, an address or a field cannot be.
     """
     url, data, upgraded = upgrading.upgraded(outgoing.url, outgoing.data)
-    chat = chat_request(replace(outgoing, url=url, data=data), mend_address=True, own_account=account is None)
+    chat = chat_request(replace(outgoing, url=url, data=data), mend=True, own_account=account is None)
     if account is None:
         return Asked(request=chat.request, options=None, stream=chat.stream, upgraded=upgraded)
     endpoint = Endpoint(

@@ -80,7 +80,7 @@ class Carrier:
             )
 
         def wait() -> Answer:
-            answer = Answer(heard, advance=opened.advance, cancel=opened.cancel)
+            answer = Answer(heard, url="", advance=opened.advance, cancel=opened.cancel)
             if not heard.status and heard.fault is not None:
                 raise heard.fault
             return answer
@@ -188,7 +188,7 @@ def _ours(kind: str, observe: Observe | None) -> Callable[..., Provider]:
     provider_maker(kind, fixed)  # that there is no such kind is found now
 
     def make(proxy: str | None, ca_file: str | None) -> Provider:
-        if proxy is not None and kind != "native":
+        if proxy and kind != "native":
             raise UnsupportedFeatureError(
                 "openai.proxy is set, which the legacy client takes no word of", field="proxy"
             )

@@ -77,6 +77,9 @@ def is_replaying() -> bool:
 
 def raised_for(fault: BaseException, real: RealLibrary) -> BaseException:
     """What the real library raises to a blocking caller where no answer came."""
+    if isinstance(fault, TimeoutError):  # what handlers of SIGALRM raise
+        late: BaseException = real.error.Timeout(f"Request timed out: {fault}")
+        return late
     if not isinstance(fault, ProviderError):
         return fault
     if fault.category == ErrorCategory.TIMEOUT:

@@ -28,6 +28,7 @@ from shim.compat.openai_v0.beside.responses import (
     log_answer,
     log_async_answer,
 )
+from shim.compat.openai_v0.sessions import proxy_for
 from shim.compat.openai_v0.transport.answers import AsyncAnswer
 from shim.compat.openai_v0.transport.outgoing import Outgoing
 from shim.compat.openai_v0.units import RoutedCall, UnitNaming, UnitOf, attributes_of, engine_in
@@ -229,7 +230,7 @@ class Router:
         try:
             _refuse_session("requestssession", self._real.openai.requestssession)
             asked, outgoing = self._asked(requestor, url, how)
-            wait = self._carrier.start(asked, self._told(decision), proxy=self._proxy(outgoing.url))
+            wait = self._carrier.start(asked, self._told(decision), proxy=self._proxy(outgoing.url, in_async=False))
         except Exception as refused:  # noqa: BLE001 - whatever keeps the candidate from it, control may still serve it
             self._refuse(decision, refused)
             return None
@@ -255,7 +256,7 @@ class Router:
             _refuse_session("aiosession", self._real.openai.aiosession.get())
             # arequest_raw is not told of a stream: the body is.
             asked, outgoing = self._asked(requestor, url, {**how, "stream": bool(how["params"].get("stream"))})
-            proxy, timeout = self._proxy(outgoing.url), outgoing.timeout
+            proxy, timeout = self._proxy(outgoing.url, in_async=True), outgoing.timeout
             answer = await self._carrier.start_async(asked, self._told(decision), proxy=proxy, timeout=timeout)
         except Exception as refused:  # noqa: BLE001 - as above
             self._refuse(decision, refused)
@@ -295,13 +296,14 @@ class Router:
         own = self._carrier.has_own_account
         return asked_for(outgoing, account=None if own else account, upgrading=self._upgrading), outgoing
 
-    def _proxy(self, url: str) -> str | None:
-        """`openai.proxy` for an address; None leaves it to the environment."""
-        proxy = self._real.openai.proxy
-        found = proxy.get(url.partition(":")[0]) if isinstance(proxy, dict) else proxy
-        if not (found is None or isinstance(found, str)):
-            raise UnsupportedFeatureError("openai.proxy is neither a URL nor a dict of them", field="proxy")
-        return found
+    def _proxy(self, url: str, *, in_async: bool) -> str | None:
+        """`openai.proxy` for an address; "" is none, None leaves it to the environment."""
+        try:
+            return proxy_for(url, proxy=self._real.openai.proxy, in_async=in_async)
+        except ValueError as neither:
+            raise UnsupportedFeatureError(
+                "openai.proxy is neither a URL nor a dict of them", field="proxy"
+            ) from neither
 
     def _refuse(self, decision: Decision, refused: Exception) -> None:
         reason = getattr(refused, "field", None) or type(refused).__name__

@@ -1,13 +1,17 @@
-"""An answer as `api_requestor` reads it, with the face of `requests.Response` as far as 0.28 looked at it.
+"""An answer as `api_requestor` reads it, with the face of `requests.Response`, which code that wraps `request_raw` looks at.
 
 Not the hearing (`heard`). `Answer` is for blocking calls and turns its provider while it waits; `AsyncAnswer` waits on its loop.
 """
 
 from __future__ import annotations
 
+import http.client
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
+
+import requests
+from requests.utils import get_encoding_from_headers
 
 from shim.compat.openai_v0.stream_faults import broken, broken_async
 from shim.compat.openai_v0.transport.heard import Heard
@@ -37,35 +41,39 @@ class LineSplitter:
         return [rest] if rest else []
 
 
-class Answer:
-    """The answer to a blocking call. `advance` waits until more has been heard, `cancel` ends the call."""
+class Answer(requests.Response):
+    """The answer to a blocking call, asked of `url`. `advance` waits until more has been heard, `cancel` ends the call."""
 
-    def __init__(self, heard: Heard, *, advance: Callable[[], Any], cancel: Callable[[], Any]) -> None:
+    def __init__(self, heard: Heard, *, url: str, advance: Callable[[], Any], cancel: Callable[[], Any]) -> None:
+        super().__init__()
         self._heard = heard
         self._advance = advance
         self._cancel = cancel
-        self._content: bytes | None = None
+        self._body: bytes | None = None
         while not heard.begun:
             advance()
-
-    @property
-    def status_code(self) -> int:
-        """The HTTP status."""
-        return self._heard.status
-
-    @property
-    def headers(self) -> Any:
-        """The headers, names in any case."""
-        return self._heard.headers
+        self.status_code = heard.status
+        self.headers = heard.headers
+        self.encoding = get_encoding_from_headers(heard.headers)
+        self.reason = http.client.responses.get(heard.status, "")
+        self.url = url
 
     @property
     def content(self) -> bytes:
         """The whole body; of a stream too, which then has nothing left to wait for."""
-        if self._content is None:
-            self._content = b"".join(self._pieces())
-        return self._content
+        if self._body is None:
+            self._body = b"".join(self._pieces())
+        return self._body
 
-    def iter_lines(self) -> Iterator[bytes]:
+    def iter_content(self, *_size: Any, **_named: Any) -> Iterator[bytes]:
+        """The body in pieces as they come, of whatever size.
+
+        Raises:
+            StreamBrokenError: it breaks off.
+        """
+        return iter(self._pieces() if self._body is None else [self._body])
+
+    def iter_lines(self, *_size: Any, **_named: Any) -> Iterator[bytes]:
         """The lines of the body as they come.
 
         Raises:
@@ -73,7 +81,7 @@ class Answer:
         """
         splitter = LineSplitter()
         try:
-            for piece in self._pieces() if self._content is None else [self._content]:
+            for piece in self.iter_content():
                 yield from splitter.feed(piece)
         finally:
             self.close()
@@ -96,7 +104,10 @@ class Answer:
             yield from heard.take()
             if ended:
                 break
-            self._advance()
+            try:
+                self._advance()
+            except TimeoutError as late:  # raised by a handler of SIGALRM: `requests` took it for one of the connection
+                raise broken(late) from late
         if heard.fault is not None:
             raise broken(heard.fault) from heard.fault
 

@@ -26,6 +26,7 @@ from shim.compat.openai_v0.transport.outgoing import (
     ChatRequest,
     InexpressibleError,
     Outgoing,
+    check_is_address,
     spoken_safely,
 )
 from shim.compat.openai_v0.transport.relay import RelayedCall, ticketed
@@ -45,9 +46,12 @@ async def send(outgoing: Outgoing) -> AsyncAnswer:
         Timeout, APIConnectionError: no answer came.
         InvalidRequestError: the provider in use cannot carry this request, or its key would go over plain HTTP.
     """
-    check_key_may_go(outgoing)
     waiting = _Waiting(outgoing.timeout)
-    answer = await _chat_answer(outgoing, waiting) if outgoing.is_chat else None
+    try:
+        check_key_may_go(outgoing)
+        answer = await _chat_answer(outgoing, waiting) if outgoing.is_chat else None
+    except requests.RequestException as fault:  # no such address
+        raise _as_error(fault) from fault
     if answer is None:
         answer = await _thread_answer(outgoing, waiting)
     try:
@@ -127,11 +131,13 @@ async def _chat_answer(outgoing: Outgoing, waiting: _Waiting) -> AsyncAnswer | N
     except (InexpressibleError, InvalidRequestError) as refused:
         if choice.is_legacy:
             return None
+        if refused.field == "base_url":
+            check_is_address(outgoing.url)
         raise error.InvalidRequestError(str(refused), refused.field) from refused
 
 
 async def _ask(chat: ChatRequest, outgoing: Outgoing, *, waiting: _Waiting) -> AsyncAnswer:
-    seat = _seat_of(plan_of(chat, outgoing))
+    seat = _seat_of(plan_of(chat, outgoing, in_async=True))
     heard = Heard(stream=outgoing.stream, wake=waiting.wake)
     if chosen().uses_sessions:
         heard = relayed = RelayedCall(outgoing, seat.session, wake=waiting.wake)

@@ -23,6 +23,7 @@ from shim.compat.openai_v0.transport.outgoing import (
     ChatRequest,
     InexpressibleError,
     Outgoing,
+    check_is_address,
     quotes_a_credential,
     spoken_safely,
 )
@@ -44,12 +45,12 @@ def send(outgoing: Outgoing) -> Any:
         Timeout, APIConnectionError: no answer came.
         InvalidRequestError: the provider in use cannot carry this request, or its key would go over plain HTTP.
     """
-    check_key_may_go(outgoing)
     try:
+        check_key_may_go(outgoing)
         if outgoing.is_chat:
             return _send_chat(outgoing)
         return sessions.send(sessions.of_this_thread(), outgoing, stream=outgoing.stream)
-    except requests.exceptions.Timeout as fault:
+    except (requests.exceptions.Timeout, TimeoutError) as fault:  # the latter is what handlers of SIGALRM raise
         raise error.Timeout(f"Request timed out: {fault}") from fault
     except requests.exceptions.RequestException as fault:
         told = spoken_safely(fault, outgoing.headers)
@@ -77,6 +78,8 @@ def _send_chat(outgoing: Outgoing) -> Any:
     except (InexpressibleError, InvalidRequestError) as refused:
         if choice.is_legacy and session is not None:
             return sessions.send(session, outgoing, stream=outgoing.stream)
+        if refused.field == "base_url":
+            check_is_address(outgoing.url)
         raise error.InvalidRequestError(str(refused), refused.field) from refused
 
 
@@ -85,10 +88,10 @@ def _ask(chat: ChatRequest, outgoing: Outgoing, session: requests.Session | None
     if session is not None:
         heard = relayed = RelayedCall(outgoing, session)
         chat = replace(chat, request=ticketed(chat.request, relayed))
-    plan = plan_of(chat, outgoing)
+    plan = plan_of(chat, outgoing, in_async=False)
     with starting(heard):
         open_request = _pools.get(plan).begin(lambda provider, inbox: _start(provider, chat, heard, inbox))
-    answer = Answer(heard, advance=open_request.advance, cancel=open_request.cancel)
+    answer = Answer(heard, url=outgoing.url, advance=open_request.advance, cancel=open_request.cancel)
     if not heard.status and heard.fault is not None:
         raise heard.fault
     return answer

@@ -12,12 +12,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct, structs
+from requests.exceptions import InvalidURL
 
 from shim.compat.openai_v0 import error
 from shim.compat.openai_v0.namespace import setting
 from shim.compat.openai_v0.recording import recording_in_force
+from shim.compat.openai_v0.sessions import proxy_for
 from shim.compat.openai_v0.transport.heard import listen
-from shim.compat.openai_v0.transport.outgoing import ChatRequest, Outgoing, chat_request, routed_call
+from shim.compat.openai_v0.transport.outgoing import (
+    ChatRequest,
+    Outgoing,
+    chat_request,
+    check_is_address,
+    routed_call,
+)
 from shim.compat.openai_v0.transport.relay import relayed_legacy, without_tickets
 from shim.compat.openai_v0.transport.shared_provider import shared
 from shim.compat.openai_v0.units import UnitNaming, UnitOf
@@ -71,7 +79,7 @@ class Choice(Struct, frozen=True, kw_only=True):
         Raises:
             InexpressibleError: it cannot carry that.
         """
-        chat = chat_request(outgoing, mend_address=not self.is_legacy, own_account=self.kind == "provider")
+        chat = chat_request(outgoing, mend=not self.is_legacy, own_account=self.kind == "provider")
         if self.naming is None:
             return chat
         unit = self.naming(routed_call(outgoing))
@@ -180,8 +188,18 @@ def check_key_may_go(outgoing: Outgoing) -> None:
 
     Raises:
         InvalidRequestError: openai's own, which programs do not try again; nothing was sent, and the message says what to do.
+        RequestException: there is no such address; `requests` says why.
     """
-    if exposed_host(outgoing.url) is None or not any(map(is_secret_header, outgoing.headers)):
+    try:
+        host = exposed_host(outgoing.url)
+    except ValueError:
+        host = ""
+    if host is None:
+        return
+    if not host:
+        check_is_address(outgoing.url)
+        raise InvalidURL(f"Failed to parse: {outgoing.url}")
+    if not any(map(is_secret_header, outgoing.headers)):
         return
     choice = chosen()
     if choice.kind == "provider" and outgoing.is_chat:
@@ -193,15 +211,20 @@ def check_key_may_go(outgoing: Outgoing) -> None:
         raise error.InvalidRequestError(str(refused), refused.field) from None
 
 
-def plan_of(chat: ChatRequest, outgoing: Outgoing) -> ProviderPlan:
-    """What provider a call needs."""
+def plan_of(chat: ChatRequest, outgoing: Outgoing, *, in_async: bool) -> ProviderPlan:
+    """What provider a call needs.
+
+    Raises:
+        ValueError: `openai.proxy` is neither a URL nor a dict.
+    """
     choice = chosen()
     if choice.is_legacy:  # the session brings limits and proxies; async calls share one where they have the same proxy
         proxy = setting("proxy")
         return ProviderPlan(choice, chat.base_url, None, None, None if proxy is None else repr(proxy))
     timeout = outgoing.timeout
     connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    return ProviderPlan(choice, chat.base_url, connect, read, _proxy_for(chat.base_url))
+    through = proxy_for(outgoing.url, proxy=setting("proxy"), in_async=in_async)
+    return ProviderPlan(choice, chat.base_url, connect, read, through)
 
 
 def _choice_of(target: Any, settings: Mapping[str, Any], *, unit: UnitOf | None) -> Choice:
@@ -222,12 +245,6 @@ def _choice_of(target: Any, settings: Mapping[str, Any], *, unit: UnitOf | None)
     if callable(target):
         return Choice(kind="provider", target=partial(target, **settings))
     raise TypeError(f"a {type(target).__name__} cannot carry chat calls; {_REMEDY}")
-
-
-def _proxy_for(base_url: str) -> str | None:
-    """`openai.proxy` as a single URL for this address; None leaves it to the environment."""
-    proxy = setting("proxy")
-    return proxy.get(base_url.partition(":")[0]) if isinstance(proxy, dict) else proxy
 
 
 def _legacy(plan: ProviderPlan) -> Provider:

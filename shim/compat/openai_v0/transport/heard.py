@@ -49,7 +49,7 @@ class Heard:
     def __init__(self, *, stream: bool, wake: Callable[[], None] | None = None) -> None:
         self.stream = stream
         self.status = 0
-        self.headers: Mapping[str, str] = CaseInsensitiveDict()
+        self.headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
         self.ended = False
         self.fault: BaseException | None = None
         self._wake = wake or _nothing

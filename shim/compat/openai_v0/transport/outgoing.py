@@ -24,6 +24,8 @@ from shim.wire.masking import credentials_in
 CHAT_PATH = "/chat/completions"
 # Stands for the model where the address names it; it is never sent.
 _NAMED_BY_ADDRESS = "deployment"
+# RFC 9110 5.5: not part of a header's value.
+_BLANKS = " \t"
 
 
 _OF_THE_ACCOUNT = frozenset(
@@ -78,12 +80,13 @@ class InexpressibleError(Exception):
         self.field = field
 
 
-def chat_request(outgoing: Outgoing, *, mend_address: bool = False, own_account: bool = False) -> ChatRequest:
+def chat_request(outgoing: Outgoing, *, mend: bool = False, own_account: bool = False) -> ChatRequest:
     """What a provider is asked so that it sends this request.
 
     Args:
         outgoing: the request.
-        mend_address: drop a slash at the end of `api_base`.
+        mend: drop what no server sees, and no provider takes: a slash at the end of `api_base`, white space before it, and
+            behind the value of a header, such as a key that was read with it or is empty.
         own_account: the provider has an address and a key of its own: it gets neither the key nor what goes with it.
 
     Raises:
@@ -102,9 +105,11 @@ def chat_request(outgoing: Outgoing, *, mend_address: bool = False, own_account:
     # None keeps a provider from sending a bearer of its own where there is none, as with Azure's keys.
     headers: dict[str, str | None] = {"Accept": "*/*", "Authorization": None, **outgoing.headers}
     headers.pop("Content-Type", None)  # every provider has its own
+    if mend:
+        headers = {name: value and value.rstrip(_BLANKS) for name, value in headers.items()}
     if own_account:
         headers = {name: value for name, value in headers.items() if name.lower() not in _OF_THE_ACCOUNT}
-    base_url = _base_url(outgoing.url, mend=mend_address)
+    base_url = _base_url(outgoing.url.lstrip() if mend else outgoing.url, mend=mend)
     return ChatRequest(request=replace(request, extra_headers=headers), base_url=base_url, stream=stream)
 
 
@@ -127,6 +132,18 @@ def _base_url(url: str, *, mend: bool) -> str:
     if (base.endswith("/") and not mend) or parts.fragment:
         raise InexpressibleError("api_base ends with a slash, or has a fragment; leave it out", field="api_base")
     return urlunsplit(parts._replace(path=base.rstrip("/")))
+
+
+def check_is_address(url: str) -> None:
+    """Let `requests` say that an address is none, in the words that old code knows.
+
+    Raises:
+        RequestException: as it raises when it is to send there.
+    """
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+    with requests.Session() as session:
+        session.get_adapter(str(prepared.url))
 
 
 def quotes_a_credential(fault: BaseException, headers: Mapping[str, str]) -> bool:

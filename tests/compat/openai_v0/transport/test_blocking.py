@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 
 from shim.compat.openai_v0.transport import blocking
 from shim.testing.fake_openai import FakeOpenAI
@@ -145,6 +148,74 @@ def test_kept_providers_are_bounded(openai: Any, loopback: Loopback, monkeypatch
     assert len(blocking._pools._by_plan) == 2
 
 
+@pytest.mark.parametrize("key", ["", "sk-test-key-0001 "])
+def test_a_key_that_is_empty_or_ends_in_a_blank_is_sent(carried: Any, loopback: Loopback, key: str) -> None:
+    """A server that wants no key gets none, and one that was read with a blank arrives without it, as servers read it."""
+    carried.api_key = key
+    assert carried.ChatCompletion.create(model="gpt-4", messages=HI).id == "chatcmpl-1"
+    assert (loopback.received[0].header("Authorization") or "").rstrip() == f"Bearer {key}".rstrip()
+
+
+@pytest.mark.parametrize(
+    "base",
+    ["", "localhost:1/v1", "http://", "https:///v1", "ftp://host/v1", "http://127.0.0.1:99999/v1", "http://[::1/v1"],
+)
+def test_an_address_that_is_none_is_told_in_the_words_of_requests(
+    carried: Any, monkeypatch: pytest.MonkeyPatch, base: str
+) -> None:
+    """An `api_base` that names no host is an APIConnectionError, as it was, for every call, blocking and async."""
+    monkeypatch.setattr(carried, "api_base", base)
+    asked = {"model": "gpt-4", "messages": HI}
+    for act in (
+        lambda: carried.ChatCompletion.create(**asked),
+        carried.Model.list,
+        lambda: asyncio.run(carried.ChatCompletion.acreate(**asked)),
+        lambda: asyncio.run(carried.Model.alist()),
+    ):
+        with pytest.raises(carried.error.APIConnectionError, match="Error communicating with OpenAI") as raised:
+            act()
+        assert isinstance(raised.value.__cause__, requests.exceptions.RequestException)
+
+
+@pytest.mark.parametrize("where", ["head", "body"])
+def test_an_alarm_counts_as_a_time_limit(carried: Any, loopback: Loopback, where: str) -> None:
+    """A TimeoutError of a SIGALRM handler comes as 0.28 gave it: `requests` took it for a time limit of the connection."""
+
+    def late(*_given: Any) -> None:
+        raise TimeoutError("the program's own limit")
+
+    carried.api_base = carried.api_base.replace("/s/chat", "/s/silent" if where == "head" else "/s/stream_stall")
+    before = signal.signal(signal.SIGALRM, late)
+    try:
+        if where == "head":
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(carried.error.Timeout, match="Request timed out"):
+                carried.ChatCompletion.create(model="gpt-4", messages=HI)
+        else:
+            chunks = stream(carried, "gpt-4")
+            next(chunks)
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(requests.exceptions.ConnectionError):
+                list(chunks)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_an_answer_has_the_face_of_requests(carried: Any, loopback: Loopback) -> None:
+    """Code that wraps `request_raw` may ask the answer of a chat call what it asks any of `requests`."""
+    asked = {"model": "gpt-4", "messages": HI}
+    answer = carried.api_requestor.APIRequestor().request_raw("post", "/chat/completions", params=asked)
+    assert isinstance(answer, requests.Response)
+    assert (answer.ok, answer.reason, answer.json()["id"]) == (True, "OK", "chatcmpl-1")
+    assert (answer.text[:5], b"".join(answer.iter_content(10))) == ('{"id"', answer.content)
+    assert answer.url == f"{carried.api_base}/chat/completions"
+    carried.api_base = carried.api_base.replace("/s/chat", "/s/status_429")
+    refused = carried.api_requestor.APIRequestor().request_raw("post", "/chat/completions", params=asked)
+    with pytest.raises(requests.HTTPError, match="429"):
+        refused.raise_for_status()
+
+
 def test_a_key_is_in_no_error(openai: Any, loopback: Loopback) -> None:
     """An error body that repeats the whole key has it masked, and so has what requests says of a header."""
     openai.api_key = "sk-live-0123456789\n"
@@ -158,8 +229,6 @@ def test_a_key_is_in_no_error(openai: Any, loopback: Loopback) -> None:
 
 def test_a_broken_stream_satisfies_both_catchers(carried: Any, loopback: Loopback) -> None:
     """A stream that is cut is caught as an exception of requests and as one of openai."""
-    import requests
-
     carried.api_base = carried.api_base.replace("/s/chat", "/s/stream_cut")
     for catcher in (
         requests.exceptions.ConnectionError,

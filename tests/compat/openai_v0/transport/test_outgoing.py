@@ -71,7 +71,17 @@ def test_a_slash_is_kept_or_mended() -> None:
     request = outgoing(FIELDS, url="https://host/v1//chat/completions")
     with pytest.raises(InexpressibleError, match="slash"):
         chat_request(request)
-    assert chat_request(request, mend_address=True).base_url == "https://host/v1"
+    assert chat_request(request, mend=True).base_url == "https://host/v1"
+
+
+def test_blanks_that_no_server_sees_are_mended() -> None:
+    """White space behind a key, or where a key is empty, is not part of the header (RFC 9110 5.5); it may be dropped."""
+    request = outgoing(FIELDS, url="  https://host/v1/chat/completions")
+    request.headers.update({"Authorization": "Bearer ", "X-Own": "1 \t"})
+    mended = chat_request(request, mend=True)
+    assert (mended.base_url, mended.request.extra_headers["Authorization"]) == ("https://host/v1", "Bearer")
+    assert mended.request.extra_headers["X-Own"] == "1"
+    assert chat_request(request).request.extra_headers["Authorization"] == "Bearer "
 
 
 def test_no_repr_shows_the_key() -> None:

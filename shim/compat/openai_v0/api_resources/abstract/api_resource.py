@@ -99,12 +99,12 @@ class APIResource(OpenAIObject):
             return f"/{self.azure_api_prefix}/{place}?api-version={version}"
         return f"/{self.azure_api_prefix}{self.class_url()}/{name}?api-version={version}"
 
-    def _checked_id(self) -> str:
+    def _checked_id(self, *, wanted: str = "`str` (or `unicode`)") -> str:
         name = self.get("id")
         if not isinstance(name, str):
             raise error.InvalidRequestError(
                 f"Could not determine which URL to request: {type(self).__name__} instance has invalid ID: {name!r}, "
-                f"{type(name)}. ID should be of type `str` (or `unicode`)",
+                f"{type(name)}. ID should be of type {wanted}",
                 "id",
             )
         return name

@@ -130,7 +130,7 @@ class EngineAPIResource(APIResource):
 
     def instance_url(self) -> str:  # type: ignore[override]  # as in 0.28
         """The path of this object."""
-        name = quote_plus(self._checked_id())
+        name = quote_plus(self._checked_id(wanted="str."))
         if is_azure(self.typed_api_type):
             version = self.api_version or setting("api_version")
             _check_azure_version(version)
