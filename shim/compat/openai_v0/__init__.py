@@ -43,10 +43,11 @@ from shim.compat.openai_v0.api_resources import (
     Moderation,
 )
 from shim.compat.openai_v0.error import APIError, InvalidRequestError, OpenAIError
-from shim.compat.openai_v0.installation import Installation, install
+from shim.compat.openai_v0.installation import Installation as Installation
+from shim.compat.openai_v0.installation import install as install
 from shim.compat.openai_v0.seams import AioSession, GuardedModule
-from shim.compat.openai_v0.transport.choice import use
-from shim.compat.openai_v0.v0_reader import V0Reader
+from shim.compat.openai_v0.transport.choice import use as use
+from shim.compat.openai_v0.v0_reader import V0Reader as V0Reader
 from shim.compat.openai_v0.version import VERSION
 
 _AZURE_VERSION: str | None = "2023-05-15"
@@ -72,6 +73,7 @@ requestssession: Any = None  # a `requests.Session`, or a function that makes on
 aiosession = AioSession()
 
 __version__ = VERSION
+# What `from openai import *` brings into a program: the names of 0.28.1, and none of ours, which a program may have for itself.
 __all__ = [
     "APIError",
     "Audio",
@@ -87,12 +89,10 @@ __all__ = [
     "FineTune",
     "FineTuningJob",
     "Image",
-    "Installation",
     "InvalidRequestError",
     "Model",
     "Moderation",
     "OpenAIError",
-    "V0Reader",
     "api_base",
     "api_key",
     "api_key_path",
@@ -102,11 +102,9 @@ __all__ = [
     "ca_bundle_path",
     "debug",
     "enable_telemetry",
-    "install",
     "log",
     "organization",
     "proxy",
-    "use",
     "verify_ssl_certs",
 ]
 

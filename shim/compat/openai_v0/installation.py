@@ -6,19 +6,16 @@ installation with one face, `Installation`; "instead" is `Instead`.
 
 from __future__ import annotations
 
-import importlib
-import importlib.abc
-import importlib.machinery
 import importlib.metadata
-import importlib.util
 import pkgutil
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from shim.compat.openai_v0.finder import NAME, StandInDistribution, StandInFinder, is_under
 from shim.compat.openai_v0.namespace import PACKAGE
 from shim.compat.openai_v0.recording import record_into
 from shim.compat.openai_v0.transport import blocking, choice
@@ -31,13 +28,13 @@ if TYPE_CHECKING:
     from shim.recording.redaction.redaction import Redaction
     from shim.recording.sinks import SinkTarget
 
-NAME = "openai"
 # Ours alone; `import openai.transport` must not find them.
 _OWN = frozenset(
     {
         "beside",
         "choice",
         "deviations",
+        "finder",
         "installation",
         "interpretation",
         "namespace",
@@ -49,16 +46,6 @@ _OWN = frozenset(
     }
     | {"startup", "v0_reader", "stream_faults", "transport", "units"}
 )
-
-_LEFT_OUT = {
-    f"{NAME}.{name}": f"{what}; run it with the real openai 0.28, in an environment of its own"
-    for name, what in (
-        ("cli", "the command line of openai 0.28 is no part of this"),
-        ("_openai_scripts", "the command line of openai 0.28 is no part of this"),
-        ("validators", "the preparing of files for the first fine-tunes is no part of this"),
-        ("wandb_logger", "the sending of the first fine-tunes to Weights & Biases is no part of this"),
-    )
-}
 
 Mode = Literal["beside", "instead"]
 
@@ -185,11 +172,9 @@ def _refuse_beside_only(given: Mapping[str, Any]) -> None:
 
 def real_version() -> str | None:
     """The version of the real openai where that is a 0.28, None where it is another or not there."""
-    try:
-        version = importlib.metadata.version(NAME)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    return version if version.startswith("0.28") else None
+    found = (each for each in importlib.metadata.distributions(name=NAME) if not isinstance(each, StandInDistribution))
+    version = next((each.version for each in found), None)
+    return version if version is not None and version.startswith("0.28") else None
 
 
 class Instead:
@@ -208,7 +193,7 @@ class Instead:
                 raise RuntimeError("openai 0.28 is installed already; uninstall that first")
             self.recording = None if record is None else _recording(record, redaction)
             Instead._installed = self
-        self._before = {name: module for name, module in sys.modules.items() if _is_under(name, NAME)}
+        self._before = {name: module for name, module in sys.modules.items() if is_under(name, NAME)}
         self._choice = choice.kept()
         if self.recording is not None:
             record_into(self.recording)
@@ -216,7 +201,7 @@ class Instead:
         self._renamed: list[tuple[Any, str]] = []
         for name in self._before:
             del sys.modules[name]
-        self._finder = _Finder(self)
+        self._finder = StandInFinder(self.take_in, own=_OWN)
         sys.meta_path.insert(0, self._finder)
         self.take_in(NAME, sys.modules[PACKAGE])
         for name, module in list(sys.modules.items()):
@@ -248,7 +233,7 @@ class Instead:
         with self._lock:
             Instead._installed = None
         sys.meta_path.remove(self._finder)
-        for name in [name for name in sys.modules if _is_under(name, NAME)]:
+        for name in [name for name in sys.modules if is_under(name, NAME)]:
             del sys.modules[name]
         sys.modules.update(self._before)
         for thing, before in reversed(self._renamed):
@@ -276,46 +261,9 @@ def _stands_beside() -> bool:
     return means is not None and means.Beside.is_installed()
 
 
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds `openai.NAME` as the module of this package, where it is imported for the first time."""
-
-    def __init__(self, installed: Instead) -> None:
-        self._installed = installed
-        self._specs: dict[str, Any] = {}
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Be asked for a module. What is ours alone is not there: the next finder would find it in the package's folder."""
-        del path, target
-        if not _is_under(fullname, NAME) or fullname == NAME:
-            return None
-        if fullname in _LEFT_OUT:
-            raise ModuleNotFoundError(f"{fullname} is not there: {_LEFT_OUT[fullname]}", name=fullname)
-        ours = PACKAGE + fullname[len(NAME) :]
-        if fullname.split(".")[1] in _OWN:
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-        if importlib.util.find_spec(ours) is None:
-            return None
-        return importlib.machinery.ModuleSpec(fullname, self)
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        """Give the module of this package."""
-        module = importlib.import_module(PACKAGE + spec.name[len(NAME) :])
-        self._specs[spec.name] = module.__spec__
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        """It has run already; it keeps its own name and place."""
-        spec = module.__spec__
-        alias = spec.name if spec is not None else NAME
-        module.__spec__ = self._specs.pop(alias)
-        self._installed.take_in(alias, module)
-
-
 def alias_of(name: str) -> str | None:
     """The name below `openai` of a module of this package; None for one that 0.28 has not."""
-    if not _is_under(name, PACKAGE):
+    if not is_under(name, PACKAGE):
         return None
     rest = name[len(PACKAGE) :]
     return None if rest.split(".")[1:2] and rest.split(".")[1] in _OWN else NAME + rest
@@ -330,10 +278,6 @@ def submodules() -> list[str]:
 
 def _raise(name: str) -> None:
     raise ImportError(f"{name} cannot be imported")
-
-
-def _is_under(name: str, package: str) -> bool:
-    return name == package or name.startswith(f"{package}.")
 
 
 def _defined_in(module: ModuleType) -> list[Any]:

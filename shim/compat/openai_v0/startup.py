@@ -16,15 +16,18 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib
+import importlib.machinery
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from msgspec import Struct
 
-from shim.compat.openai_v0.installation import NAME, Installation, install, real_version
+from shim.compat.openai_v0.finder import NAME
+from shim.compat.openai_v0.installation import Installation, install, real_version
 from shim.compat.openai_v0.transport.choice import VARIABLE
 from shim.plain_http import VARIABLE as HOSTS_VARIABLE
 from shim.recording.rotation import RecordingPath, RotatingFile
@@ -112,6 +115,9 @@ def begin(*, folder: str) -> None:
     stand_in = sys.modules.pop(NAME)
     sys.path[:] = [each for each in path if not each or Path(each).resolve() != place]
     try:
+        if hasattr(stand_in, "__version__"):
+            _run_again(stand_in)
+            return
         if not _installed:
             _installed.append(installed_from(StartupSettings.of_environment(os.environ)))
         importlib.import_module(NAME)
@@ -120,6 +126,17 @@ def begin(*, folder: str) -> None:
         raise
     finally:
         sys.path[:] = path
+
+
+def _run_again(library: ModuleType) -> None:
+    """Be `importlib.reload` of the real library, which found the stand-in in its place: the same module, with fresh settings."""
+    spec = importlib.machinery.PathFinder.find_spec(NAME)
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"No module named {NAME!r}", name=NAME)
+    sys.modules[NAME] = library
+    library.__spec__, library.__loader__, library.__file__ = spec, spec.loader, spec.origin
+    library.__path__ = list(spec.submodule_search_locations or ())
+    spec.loader.exec_module(library)
 
 
 _installed: list[Installation] = []  # at most one for each process; a program may import openai anew

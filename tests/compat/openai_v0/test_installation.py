@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import pickle
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from unittest import mock
 import pytest
 
 from shim.compat import openai_v0
-from shim.compat.openai_v0.installation import submodules
+from shim.compat.openai_v0.installation import real_version, submodules
 from shim.compat.openai_v0.transport import choice
 from shim.model import UnsupportedFeatureError
 from tests.compat.openai_v0.conftest import KEY
@@ -187,6 +188,39 @@ def test_the_environment_is_read_at_import() -> None:
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=18, env=variables
     )
     assert ran.stdout.split() == ["sk-env", "http://base", "azure", "2023-05-15", "org"]
+
+
+def test_the_version_is_told_to_whoever_asks_for_it(openai: Any) -> None:
+    """Code that tells 0.28 from 1.x by `importlib.metadata.version("openai")` is told 0.28.1, as long as it stands there."""
+    before = real_version()
+    with openai.install(real=False):
+        assert importlib.metadata.version("openai") == openai.VERSION
+        assert importlib.metadata.metadata("OpenAI")["Name"] == "openai"
+        assert importlib.metadata.version("requests")
+        assert "openai" in {each.name for each in importlib.metadata.distributions()}
+        assert real_version() == before
+    assert real_version() == before
+    with pytest.raises(importlib.metadata.PackageNotFoundError):
+        importlib.metadata.version("openai")
+
+
+def test_it_may_be_taken_out_and_imported_anew(installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test suite that takes `openai` out of `sys.modules` gets it again, its settings as after an import."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-another")
+    for name in [name for name in sys.modules if name.split(".")[0] == "openai"]:
+        del sys.modules[name]
+    again = importlib.import_module("openai")
+    assert again is installed
+    assert (again.api_key, again.__spec__.name) == ("sk-another", openai_v0.__name__)
+    assert importlib.import_module("openai.error") is again.error
+    assert again.ChatCompletion.__module__ == "openai.api_resources.chat_completion"
+
+
+def test_a_star_import_brings_the_names_of_the_old_library(installed: Any) -> None:
+    """`from openai import *` brings what it brought, and puts nothing of ours over a program's own names."""
+    assert not {"install", "use", "Installation", "V0Reader"} & set(installed.__all__)
+    assert {"ChatCompletion", "api_key", "OpenAIError", "verify_ssl_certs"} <= set(installed.__all__)
+    assert all(hasattr(installed, name) for name in installed.__all__)
 
 
 def test_asking_whether_a_module_is_there_is_no_error(installed: Any) -> None:

@@ -1,4 +1,4 @@
-"""An answer as `api_requestor` reads it, with the face of `requests.Response`, which code that wraps `request_raw` looks at.
+"""An answer as `api_requestor` reads it: a `requests.Response`, as whoever wraps `request_raw` has it.
 
 Not the hearing (`heard`). `Answer` is for blocking calls and turns its provider while it waits; `AsyncAnswer` waits on its loop.
 """

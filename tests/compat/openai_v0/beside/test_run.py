@@ -115,6 +115,22 @@ def test_calls_move_and_are_recorded_in_children_too(real: Any, tmp_path: Path) 
     assert [each.role for each in read_exchanges(tmp_path / "recorded.jsonl")] == ["candidate"] * 2
 
 
+def test_a_reload_is_one_of_the_real_library(real: Any, tmp_path: Path) -> None:
+    """`importlib.reload(openai)` makes the settings anew in the one module there is, which the library goes on reading."""
+    del real
+    program = """
+import importlib, openai, os
+before, openai.api_key = openai, "sk-set-by-hand"
+os.environ["OPENAI_API_KEY"] = "sk-later"
+again = importlib.reload(openai)
+print(again is before, openai.api_key, openai.api_requestor.openai is openai, openai.__spec__.origin == openai.__file__)
+print(os.path.basename(os.path.dirname(openai.__file__)), openai.util.default_api_key())
+"""
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    ran = _ran(_shim_run("program.py"), tmp_path, OPENAI_API_KEY=KEY)
+    assert (ran.stderr, ran.stdout.split()) == ("", ["True", "sk-later", "True", "True", "openai", "sk-later"])
+
+
 def test_without_the_real_library_ours_takes_its_place(tmp_path: Path) -> None:
     """A program that says `import openai` runs where that is not installed, children too."""
     (tmp_path / "program.py").write_text(_ASKS, encoding="utf-8")
