@@ -18,13 +18,8 @@ from shim.wire.masking import MASK
 _DATA = b"data:"
 _DONE = b"[DONE]"
 
-_Refusal = Callable[..., error.OpenAIError]
-_BY_STATUS: dict[int, _Refusal] = {
-    401: error.AuthenticationError,
-    403: error.PermissionError,
-    409: error.TryAgain,
-    429: error.RateLimitError,
-}
+# Names: the class is the one that stands under it when it is raised, which tests replace, and a reload of the module.
+_BY_STATUS = {401: "AuthenticationError", 403: "PermissionError", 409: "TryAgain", 429: "RateLimitError"}
 _REFUSED_REQUEST = (400, 404, 415)
 
 
@@ -85,7 +80,8 @@ def refusal_of(body: Any, status: int, *, data: Any, headers: Any, stream_error:
         place = (told.get("param"), told.get("code"))
         return error.InvalidRequestError(message, *place, body, status, data, headers)
     if status in _BY_STATUS:
-        return _BY_STATUS[status](message, body, status, data, headers)
+        refusal: error.OpenAIError = getattr(error, _BY_STATUS[status])(message, body, status, data, headers)
+        return refusal
     if stream_error:
         words = " ".join(each for each in (message, "(Error occurred while streaming.)") if each is not None)
     else:

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from shim.model import UnsupportedFeatureError
+from tests.helpers.loopback import Loopback
 
 
 def test_a_session_of_aiohttp_is_refused_when_it_is_set(openai: Any) -> None:
@@ -16,6 +17,7 @@ def test_a_session_of_aiohttp_is_refused_when_it_is_set(openai: Any) -> None:
     token = openai.aiosession.set(None)
     openai.aiosession.reset(token)
     assert openai.aiosession.get() is None
+    assert openai.aiosession.get("none was set") == "none was set"
     with pytest.raises(UnsupportedFeatureError, match=r"aiosession.*openai\.proxy"):
         openai.aiosession.set(object())
 
@@ -33,6 +35,32 @@ def test_seams_of_aiohttp_are_refused(openai: Any, name: str) -> None:
     """What only aiohttp's road would call cannot be put into `api_requestor`."""
     with pytest.raises(UnsupportedFeatureError, match=name):
         setattr(openai.api_requestor, name, object())
+
+
+@pytest.mark.parametrize("kind", ["whole", "refused stream"])
+def test_a_stand_in_for_an_answer_of_requests_is_read(openai: Any, kind: str) -> None:
+    """Tests of old code let `requests.Session.request` give a mock that has status, headers and `content`, and no more."""
+    told = mock.Mock(spec=["status_code", "headers", "content", "reason", "url", "close"])
+    told.configure_mock(status_code=200, headers={"Content-Type": "application/json"}, content=b'{"id": "told"}')
+    given = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    with mock.patch("requests.Session.request", return_value=told):
+        if kind == "refused stream":
+            told.configure_mock(status_code=429, content=b'{"error": {"message": "slow down"}}')
+            with pytest.raises(openai.error.RateLimitError, match="slow down"):
+                openai.ChatCompletion.create(**given, stream=True)
+        else:
+            assert openai.ChatCompletion.create(**given).id == "told"
+
+
+def test_the_class_that_stands_in_the_module_is_raised(openai: Any, loopback: Loopback) -> None:
+    """A class that a test puts into `openai.error` is the one that a status raises."""
+
+    class Own(openai.error.RateLimitError):  # type: ignore[misc]  # whichever library it is
+        pass
+
+    openai.api_base = openai.api_base.replace("/s/chat", "/s/status_429")
+    with mock.patch.object(openai.error, "RateLimitError", Own), pytest.raises(Own):
+        openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": "x"}])
 
 
 def test_a_session_is_refused_on_native(openai: Any) -> None:

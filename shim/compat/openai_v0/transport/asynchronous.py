@@ -7,6 +7,7 @@ every async call made a session of its own, nothing outlives the calls: the last
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import threading
 import weakref
@@ -82,7 +83,8 @@ class _Waiting:
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         total = timeout[1] if isinstance(timeout, tuple) else timeout
-        self._deadline = self._loop.time() + total
+        limited = total is not None and total > 0  # as aiohttp has it
+        self._deadline = self._loop.time() + total if limited else math.inf
         self.heard: Heard
 
     def wake(self) -> None:
@@ -99,11 +101,12 @@ class _Waiting:
         if self._loop.time() >= self._deadline:
             raise timed_out("Timeout on reading data from socket")
         # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with what it waits for.
-        timer = self._loop.call_at(self._deadline, self._changed.set)
+        timer = None if self._deadline == math.inf else self._loop.call_at(self._deadline, self._changed.set)
         try:
             await self._changed.wait()
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
         self._changed.clear()
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
+from requests.utils import requote_uri
 
 from legacy_openai.transport_errors import without_secrets
 from shim.compat.openai_v0.units import RoutedCall, engine_in
@@ -85,8 +86,9 @@ def chat_request(outgoing: Outgoing, *, mend: bool = False, own_account: bool = 
 
     Args:
         outgoing: the request.
-        mend: drop what no server sees, and no provider takes: a slash at the end of `api_base`, white space before it, and
-            behind the value of a header, such as a key that was read with it or is empty.
+        mend: make of it what every server reads the same, and providers take: no slash at the end of `api_base` and no white
+            space before it, blanks and letters beyond ASCII in its path quoted, as `requests` does; no white space behind the
+            value of a header, such as a key that was read with it or is empty.
         own_account: the provider has an address and a key of its own: it gets neither the key nor what goes with it.
 
     Raises:
@@ -109,7 +111,7 @@ def chat_request(outgoing: Outgoing, *, mend: bool = False, own_account: bool = 
         headers = {name: value and value.rstrip(_BLANKS) for name, value in headers.items()}
     if own_account:
         headers = {name: value for name, value in headers.items() if name.lower() not in _OF_THE_ACCOUNT}
-    base_url = _base_url(outgoing.url.lstrip() if mend else outgoing.url, mend=mend)
+    base_url = _base_url(_quoted(outgoing.url.lstrip()) if mend else outgoing.url, mend=mend)
     return ChatRequest(request=replace(request, extra_headers=headers), base_url=base_url, stream=stream)
 
 
@@ -132,6 +134,13 @@ def _base_url(url: str, *, mend: bool) -> str:
     if (base.endswith("/") and not mend) or parts.fragment:
         raise InexpressibleError("api_base ends with a slash, or has a fragment; leave it out", field="api_base")
     return urlunsplit(parts._replace(path=base.rstrip("/")))
+
+
+def _quoted(url: str) -> str:
+    if url.isascii() and " " not in url:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=requote_uri(parts.path), query=requote_uri(parts.query)))
 
 
 def check_is_address(url: str) -> None:

@@ -51,6 +51,16 @@ def nothing_left() -> bool:
     return not own_threads() and not any(asynchronous._seats.values())
 
 
+def test_a_call_may_have_all_the_time_there_is(carried: Any, fake: FakeOpenAI) -> None:
+    """`request_timeout=(5, None)` limits the connecting alone, as it did for aiohttp."""
+
+    async def main() -> list[Any]:
+        chunks = [each async for each in await achat(carried, stream=True, request_timeout=(5, None))]
+        return [(await achat(carried, request_timeout=(5, None))).object, chunks[0].object]
+
+    assert asyncio.run(main()) == ["chat.completion", "chat.completion.chunk"]
+
+
 def test_many_at_once(carried: Any, fake: FakeOpenAI) -> None:
     """Gathered calls all come back, streamed and whole, and leave nothing behind."""
 

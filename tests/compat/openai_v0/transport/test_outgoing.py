@@ -84,6 +84,12 @@ def test_blanks_that_no_server_sees_are_mended() -> None:
     assert chat_request(request).request.extra_headers["Authorization"] == "Bearer "
 
 
+def test_a_path_is_quoted_as_requests_does() -> None:
+    """Blanks and letters beyond ASCII in the path of `api_base` are sent quoted, whatever carries the call."""
+    request = outgoing(FIELDS, url="https://host/a b/ü%41/v1/chat/completions?x=ä b")
+    assert chat_request(request, mend=True).base_url == "https://host/a%20b/%C3%BCA/v1?x=%C3%A4%20b"
+
+
 def test_no_repr_shows_the_key() -> None:
     """A request is told without its headers."""
     assert "secret" not in repr(outgoing(FIELDS))
