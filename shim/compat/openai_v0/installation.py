@@ -81,6 +81,12 @@ class Installation:
         """The recording: its `counts`, and `flush()`; None where there is none."""
         return getattr(self._means, "recording", None)
 
+    def renew(self) -> None:
+        """Stand beside the real library as it is imported now, should a program have imported it anew; else nothing."""
+        renew = getattr(self._means, "renew", None)
+        if renew is not None:
+            renew()
+
     def uninstall(self) -> None:
         """Take everything back: every module, name and setting is as it was. May be called again."""
         means, self._means = self._means, None

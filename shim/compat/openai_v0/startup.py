@@ -121,6 +121,7 @@ def begin(*, folder: str) -> None:
         if not _installed:
             _installed.append(installed_from(StartupSettings.of_environment(os.environ)))
         importlib.import_module(NAME)
+        _installed[0].renew()
     except BaseException:
         sys.modules[NAME] = stand_in  # the import machinery takes it out again
         raise

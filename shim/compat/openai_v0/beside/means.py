@@ -78,6 +78,16 @@ class Beside:
         """Whether one is in force."""
         return cls._installed is not None
 
+    def renew(self) -> None:
+        """Stand beside the library as it is imported now, where a program took it out of `sys.modules` and imported it anew."""
+        real = real_library()
+        if real.openai is self._real.openai:
+            return
+        self._real = real
+        if self._router is not None:
+            self._router.stand_beside(real)
+        self._replace()
+
     def undo(self) -> None:
         """Put back what stood there; calls under way end as they began, but those of the candidate, which end as cancelled."""
         with self._lock:

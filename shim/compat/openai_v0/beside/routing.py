@@ -94,6 +94,10 @@ class Router:
             served, refused = dict(self._served), dict(self._refused)
         return BesideCounts(refused=refused, faults=self._naming.faults, **served)
 
+    def stand_beside(self, real: RealLibrary) -> None:
+        """Route the calls of this library from now on: the same one, imported anew."""
+        self._real = real
+
     def request_raw(self, original: Callable[..., Any], requestor: Any, method: str, url: str, **how: Any) -> Any:
         """Be `request_raw`: the answer of the arm that serves the call."""
         if not self._routes(requestor, method, url, how):

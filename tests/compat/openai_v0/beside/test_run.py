@@ -131,6 +131,32 @@ print(os.path.basename(os.path.dirname(openai.__file__)), openai.util.default_ap
     assert (ran.stderr, ran.stdout.split()) == ("", ["True", "sk-later", "True", "True", "openai", "sk-later"])
 
 
+def test_a_library_that_is_imported_anew_is_stood_beside(real: Any, tmp_path: Path) -> None:
+    """A program that takes openai out of `sys.modules` and imports it again has its calls moved and recorded as before."""
+    del real
+    program = """
+import sys
+def ask():
+    import openai
+    return openai.ChatCompletion.create(model="gpt-3.5-turbo", messages=[{"role": "user", "content": "Hi"}]).object
+print(ask())
+for name in [name for name in sys.modules if name.split(".")[0] == "openai"]:
+    del sys.modules[name]
+print(ask())
+"""
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    (tmp_path / "rollout.json").write_text('{"stage": "complete"}', encoding="utf-8")
+    with FakeOpenAI() as server:
+        ran = _ran(
+            _shim_run("--rollout", "rollout.json", "--record", "recorded.jsonl", "program.py"),
+            tmp_path,
+            OPENAI_API_KEY=KEY,
+            OPENAI_API_BASE=server.base_url,
+        )
+    assert (ran.returncode, ran.stderr, ran.stdout.split()) == (0, "", ["chat.completion"] * 2)
+    assert [each.role for each in read_exchanges(tmp_path / "recorded.jsonl")] == ["candidate"] * 2
+
+
 def test_without_the_real_library_ours_takes_its_place(tmp_path: Path) -> None:
     """A program that says `import openai` runs where that is not installed, children too."""
     (tmp_path / "program.py").write_text(_ASKS, encoding="utf-8")
