@@ -29,7 +29,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from shim.migration.guard_port import Answer
-from shim.migration.policy import Policy, PolicyError, Stage
+from shim.migration.policy import Policy, PolicyError, Stage, shown
 from shim.migration.policy_file import read_toml
 
 __all__ = ["Needs", "PlanStep", "RolloutPlan", "Standing"]
@@ -38,6 +38,7 @@ __all__ = ["Needs", "PlanStep", "RolloutPlan", "Standing"]
 _MAX_STEPS = 100
 _MAX_FILE_BYTES = 256 * 1024
 _LONGEST_SECONDS = 366 * 86400
+_MOST_CONVERSATIONS = 10**12
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
@@ -202,26 +203,29 @@ def _check_order(steps: tuple[PlanStep, ...]) -> None:
 
 
 def _seconds(value: object, field: str) -> float:
+    seconds: float
     if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
+        seconds = value  # compared before it is made a float: a whole number may be larger than any
     elif isinstance(value, str) and (match := _TIME.fullmatch(value.strip())):
         seconds = float(match[1]) * _UNITS[match[2]]
     else:
         seconds = math.nan
     if not 0 <= seconds <= _LONGEST_SECONDS:
-        raise PolicyError(f'{field} is {value!r}; give seconds, or a time such as "6h", at most a year', field=field)
-    return seconds
+        raise PolicyError(
+            f'{field} is {shown(value)}; give seconds, or a time such as "6h", at most a year', field=field
+        )
+    return float(seconds)
 
 
 def _count(value: object, field: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise PolicyError(f"{field} is {value!r}; give a whole number from 0 on", field=field)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_CONVERSATIONS:
+        raise PolicyError(f"{field} is {shown(value)}; give a whole number from 0 on", field=field)
     return value
 
 
 def _flag(value: object, field: str) -> bool:
     if not isinstance(value, bool):
-        raise PolicyError(f"{field} is {value!r}; give true or false", field=field)
+        raise PolicyError(f"{field} is {shown(value)}; give true or false", field=field)
     return value
 
 

@@ -118,7 +118,8 @@ class Policy(Struct, frozen=True, kw_only=True):
         for key in mapping:
             if key not in _FIELDS:
                 raise PolicyError(
-                    f"a policy has no key {_shown(key)}; its keys are {', '.join(_FIELDS)}", field=str(key)[:100]
+                    f"a policy has no key {shown(key)}; its keys are {', '.join(_FIELDS)}",
+                    field=key[:100] if isinstance(key, str) else shown(key),
                 )
         policy = cls(**mapping)
         if "stage" not in mapping:  # half a file is no policy
@@ -167,8 +168,12 @@ _FIELDS = Policy.__struct_fields__
 _STAGES = ", ".join(Stage)
 
 
-def _shown(value: object) -> str:
-    text = ascii(value)  # a lone surrogate could not be printed
+def shown(value: object) -> str:
+    """A value in a message: short, and printable whatever it is."""
+    try:
+        text = ascii(value)  # a lone surrogate could not be printed
+    except ValueError:
+        return "a number of thousands of digits"  # more than Python writes
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -176,14 +181,14 @@ def _stage(value: object) -> Stage:
     try:
         return Stage(value)
     except ValueError:
-        raise PolicyError(f"stage is {_shown(value)}; give one of {_STAGES}", field="stage") from None
+        raise PolicyError(f"stage is {shown(value)}; give one of {_STAGES}", field="stage") from None
 
 
 def _percent(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PolicyError(f"{name} is of type {type(value).__name__}; give a number from 0 to 100", field=name)
     if not 0 <= value <= 100:  # NaN too
-        raise PolicyError(f"{name} is {_shown(value)}; give a number from 0 to 100", field=name)
+        raise PolicyError(f"{name} is {shown(value)}; give a number from 0 to 100", field=name)
     if not math.isclose(value * 100, round(value * 100), abs_tol=1e-6):
         raise PolicyError(f"{name} is {value!r}; the finest step is 0.01, give at most two decimals", field=name)
     return float(value)
@@ -194,7 +199,7 @@ def _salt(value: object) -> str:
         raise PolicyError(f"salt is of type {type(value).__name__}; give a string", field="salt")
     if not value.isprintable() or len(value) > MAX_SALT_CHARACTERS:  # it is part of the step's name
         raise PolicyError(
-            f"salt is {_shown(value)}; give a short word of at most {MAX_SALT_CHARACTERS} printable characters",
+            f"salt is {shown(value)}; give a short word of at most {MAX_SALT_CHARACTERS} printable characters",
             field="salt",
         )
     return value
@@ -210,13 +215,13 @@ def _only(value: object) -> dict[str, tuple[str, ...]]:
 
 def _attribute(name: object) -> str:
     if not isinstance(name, str) or not name:
-        raise PolicyError(f"only has the key {_shown(name)}; give an attribute's name", field="only")
+        raise PolicyError(f"only has the key {shown(name)}; give an attribute's name", field="only")
     return name
 
 
 def _values(values: object, field: str) -> tuple[str, ...]:
     if not isinstance(values, list | tuple) or not values or not all(isinstance(each, str) for each in values):
-        raise PolicyError(f"{field} is {_shown(values)}; give a list of strings, at least one", field=field)
+        raise PolicyError(f"{field} is {shown(values)}; give a list of strings, at least one", field=field)
     if len(values) > MAX_VALUES:
         raise PolicyError(f"{field} has {len(values)} values; give at most {MAX_VALUES}", field=field)
     return tuple(values)

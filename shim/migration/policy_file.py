@@ -1,10 +1,13 @@
 """Reading a policy from the bytes of a TOML or JSON file.
 
-Not the watching of the file (`watched_file`), not the meaning of its keys (`policy`). TOML 1.0; JSON as RFC 8259, so no NaN.
+Not the watching of the file (`watched_file`), not the meaning of its keys (`policy`). TOML 1.0; JSON as RFC 8259, so no NaN, and
+no name twice (4: what such a name means is anybody's guess). A byte order mark, which some editors put first, is passed over.
 """
 
 from __future__ import annotations
 
+import codecs
+import json
 import sys
 from typing import Any
 
@@ -41,15 +44,26 @@ def read_toml(content: bytes) -> dict[str, Any]:
         PolicyError: it is not UTF-8, or broken; the message names the place.
     """
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise PolicyError(f"byte {error.start} is not UTF-8; save it as UTF-8", field="path") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a plain ValueError: a number of more digits than Python reads
         raise PolicyError(f"this is no TOML: {error}", field="path") from None
 
 
 def _json(content: bytes) -> Any:
+    content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = msgspec.json.decode(content)
+        json.loads(content, object_pairs_hook=_each_once)  # which a decoder that keeps the last one does not look at
+    except (ValueError, RecursionError) as error:
         raise PolicyError(f"this is no JSON: {error}", field="path") from None
+    return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise ValueError(f"{name[:60]!r} is there twice; keep one of them")
+        seen.add(name)

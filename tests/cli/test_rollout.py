@@ -93,9 +93,10 @@ def test_a_step_without_its_evidence_needs_a_reason(run_shim: RunShim, folder: P
 
 
 @pytest.mark.parametrize("broken", ["policy.toml", "plan.toml", "shim-rollout.toml"])
-def test_off_works_when_the_rest_is_broken(run_shim: RunShim, folder: Path, broken: str) -> None:
+@pytest.mark.parametrize("content", ["brok\0en = [", f"percent = {'9' * 5000}"], ids=["broken", "huge"])
+def test_off_works_when_the_rest_is_broken(run_shim: RunShim, folder: Path, broken: str, content: str) -> None:
     """With a policy, plan or configuration that cannot be read the switches are thrown all the same."""
-    (folder / broken).write_text("brok\0en = [")
+    (folder / broken).write_text(content)
     ran = run_shim("rollout", "off", "--kill-switch", str(folder / "kill"), "--policy", str(folder / "policy.toml"))
     assert ran.status == 0
     assert (folder / "kill").exists()

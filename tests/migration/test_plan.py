@@ -145,6 +145,8 @@ def test_after_the_last_step_there_is_none(plan: RolloutPlan) -> None:
         ({"step": [{"stage": "tee", "minimum_time": float("nan")}]}, "step[0].minimum_time"),
         ({"step": [{"stage": "tee", "minimum_conversations": 1.5}]}, "step[0].minimum_conversations"),
         ({"step": [{"stage": "tee", "minimum_conversations": True}]}, "step[0].minimum_conversations"),
+        ({"step": [{"stage": "tee", "minimum_conversations": 16**5000}]}, "step[0].minimum_conversations"),
+        ({"step": [{"stage": "tee", "minimum_time": 16**5000}]}, "step[0].minimum_time"),
         ({"step": [{"stage": "tee", "approval": "ann"}]}, "step[0].approval"),
         ({"step": [{"stage": "tee"}, {"stage": "wire"}]}, "step[1]"),
         ({"step": [{"stage": "ramp", "percent": 5}, {"stage": "ramp", "percent": 5}]}, "step[1]"),

@@ -62,6 +62,8 @@ def test_a_policy_is_read_from_plain_data() -> None:
         ({"stage": "ramp", "percent": "5"}, "percent"),
         ({"stage": "ramp", "percent": True}, "percent"),
         ({"stage": "ramp", "percent": 10**400}, "percent"),
+        ({"stage": "ramp", "percent": 10**5000}, "percent"),
+        ({"stage": 10**5000}, "stage"),
         ({"stage": "off", "shadow_percent": 101}, "shadow_percent"),
         ({"stage": "off", "compare_percent": None}, "compare_percent"),
         ({"stage": "off", "salt": 7}, "salt"),

@@ -19,6 +19,7 @@ Paths in the file are relative to its folder.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Mapping
@@ -180,7 +181,9 @@ def _salvaged(path: Path) -> RolloutPlace:
         content, _ = read_regular(path, most=_MAX_BYTES)
     except OSError:
         return RolloutPlace()
-    lines = {found[1]: found[2] or found[3] for found in _LINE.finditer(content.decode("utf-8", "replace"))}
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    text = content.decode(encoding, "replace")
+    lines = {found[1]: found[2] or found[3] for found in _LINE.finditer(text)}
     place = RolloutPlace(**{name: value for name, value in lines.items() if value and "\0" not in value})  # type: ignore[arg-type]  # strings all
     return replace(place, **_beside(path, place))
 

@@ -73,7 +73,7 @@ def _changed(before: bytes, policy: Policy, *, name: str) -> bytes | None:
         if name.lower().endswith(".json"):
             content = json.dumps({**json.loads(before), **wanted}, indent=2, ensure_ascii=False) + "\n"
         else:
-            content = _edited(before.decode("utf-8"), wanted)
+            content = _edited(before.decode("utf-8-sig"), wanted)
         encoded = content.encode("utf-8")
         return encoded if parse_policy_file(encoded, name=name) == policy else None
     except ValueError:  # PolicyError too: the file is broken, or the lines are not as simple as they look

@@ -81,3 +81,6 @@ def test_what_a_broken_file_still_says_is_salvaged(tmp_path: Path) -> None:
     place = salvaged_place({"flag": "option"}, config=str(path), environ={"SHIM_ROLLOUT_HISTORY": "h"})
     assert place == RolloutPlace(flag="option", kill_switch=str(tmp_path / "kill"), store="redis://host/0", history="h")
     assert salvaged_place({}, config=str(tmp_path), environ={}) == RolloutPlace()
+    for encoding in ("utf-16", "utf-8-sig"):
+        path.write_text('kill_switch = "kill"\n[guard\n', encoding=encoding)
+        assert salvaged_place({}, config=str(path), environ={}).kill_switch == str(tmp_path / "kill")

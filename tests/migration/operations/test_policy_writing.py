@@ -43,6 +43,14 @@ def test_what_cannot_be_edited_is_written_anew(tmp_path: Path) -> None:
     assert FilePolicy(path).policy() == policy
 
 
+def test_a_byte_order_mark_keeps_no_line_from_being_edited(tmp_path: Path) -> None:
+    """A file that an editor saved with a byte order mark keeps its comments, and is written without the mark."""
+    path = tmp_path / "policy.toml"
+    path.write_text("\ufeff" + 'stage = "tee"  # ours\n')
+    assert write_policy_file(str(path), Policy(), before=path.read_bytes())
+    assert path.read_text() == 'stage = "off"  # ours\n'
+
+
 def test_json_keeps_its_order(tmp_path: Path) -> None:
     """A JSON policy stays JSON, with its keys in their order."""
     path = tmp_path / "policy.json"
