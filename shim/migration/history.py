@@ -11,7 +11,6 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -21,6 +20,7 @@ if sys.platform != "win32":
     import fcntl
 
 from shim.migration.policy import PolicyError
+from shim.migration.watched_file import settled_path
 
 if TYPE_CHECKING:
     from shim.migration.store import Store
@@ -100,12 +100,10 @@ class HistoryFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        if not isinstance(path, str | os.PathLike):
-            raise PolicyError(f"history is of type {type(path).__name__}; give a path", field="history")
-        self.path = Path(path)
+        self.path = settled_path(path, field="history")
         if self.path.exists() and not self.path.is_file():
             raise PolicyError(f"history {self.path} is no regular file; give a path of one", field="history")
-        if not self.path.absolute().parent.is_dir():
+        if not self.path.parent.is_dir():
             raise PolicyError(f"history {self.path}: its folder is missing; make it", field="history")
 
     def append(self, entry: Entry, *, always: bool = False) -> bool:

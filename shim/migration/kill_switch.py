@@ -7,9 +7,9 @@ that cannot be read never promotes: what it said last holds, and nothing goes fu
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ from msgspec import Struct
 from shim.migration.flag_reader import FlagError, FlagReader
 from shim.migration.policy import PolicyError
 from shim.migration.sources.source import describe
-from shim.migration.watched_file import read_regular
+from shim.migration.watched_file import read_regular, settled_path
 
 if TYPE_CHECKING:
     from openfeature.client import OpenFeatureClient
@@ -65,7 +65,8 @@ class KillSwitch:
     """A switch that any process, person or machine can throw.
 
     Args:
-        file: the switch is thrown while this file exists, empty or not, unless it holds "0", "false" or "no". `touch FILE`.
+        file: the switch is thrown while this file exists, empty or not, readable or not, unless it holds "0", "false" or "no".
+            `touch FILE`.
         flag: an OpenFeature client and the key of a boolean flag; true throws.
         environment: the name of a variable, read once, here: it throws at (re)start only, since nothing outside can change
             the environment of a running process. Set and not empty, "0", "false" or "no", it throws.
@@ -114,14 +115,12 @@ class KillSwitch:
 
 class _FileSwitch:
     def __init__(self, path: str | os.PathLike[str], *, check_every: float) -> None:
-        if not isinstance(path, str | os.PathLike):
-            raise PolicyError(f"file is of type {type(path).__name__}; give a path", field="file")
         if not 0 <= check_every <= 3600:
             raise PolicyError(f"check_every is {check_every!r}; give seconds from 0 to 3600", field="check_every")
-        self._path = Path(path)
-        self._folder = self._path.absolute().parent
+        self._path = settled_path(path, field="file")
         self._check_every = check_every
         self._look_at = 0.0
+        self._said_no = False  # it was there and did not throw, as a config map's
         self._state = self._look()
         if self._state.position == "unknown":
             raise PolicyError(f"kill switch {self._state.why}; give a path where a file can be made", field="file")
@@ -140,13 +139,24 @@ class _FileSwitch:
         try:
             content, _ = read_regular(self._path, most=_MAX_WORD)
         except FileNotFoundError:
-            if self._folder.is_dir():
+            self._said_no = False
+            if self._path.parent.is_dir():
                 return CLEAR
             return SwitchState("unknown", f"file {self._path} cannot be read: its folder is missing")
         except OSError as error:
-            return SwitchState("unknown", f"file {self._path} cannot be read: {error.strerror or error}")
-        thrown = _throws(content.decode("utf-8", "replace"), empty=True)
+            # Whoever made it may have a umask that keeps it from this process: being there is all it takes.
+            position: Position = "thrown" if not self._said_no and self._is_closed_file(error) else "unknown"
+            return SwitchState(position, f"file {self._path} cannot be read: {error.strerror or error}")
+        thrown = _throws(content.decode("utf-8-sig", "replace"), empty=True)
+        self._said_no = not thrown
         return SwitchState("thrown", f"file {self._path}") if thrown else CLEAR
+
+    def _is_closed_file(self, error: OSError) -> bool:
+        """Whether the file is there, and this process may not read it."""
+        try:
+            return isinstance(error, PermissionError) and stat.S_ISREG(self._path.stat().st_mode)
+        except OSError:
+            return False
 
 
 class _FlagSwitch:

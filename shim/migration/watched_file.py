@@ -2,7 +2,8 @@
 
 Not what is in it (`sources.file`, `kill_switch`). The file is looked at in the calling thread, at most every `check_every`
 seconds, so that it works in a forked child, where no watcher thread would be left. A file counts as changed when its
-modification time, size or inode differ: an older file put in its place is a change too, as a rollback of a config map is.
+modification time, size or inode differ: an older file put in its place is a change too, as a rollback of a config map is. So it
+does when the time of its last change differs, which nobody can set: a copy in place that keeps the modification time is seen.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import stat
 import time
 from pathlib import Path
 
-from shim.migration.policy import PolicyError
+from shim.migration.policy import PolicyError, shown
 
-__all__ = ["WatchedFile", "read_regular"]
+__all__ = ["WatchedFile", "read_regular", "settled_path"]
 
 # A pipe opened without O_NONBLOCK would hold the caller until somebody writes. Not every system has these.
 _HOW = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -22,16 +23,16 @@ _HOW = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 # A policy has some hundred bytes. More is a mistake in the path, and would be read in the caller's thread.
 MAX_BYTES = 256 * 1024
 
-# A file as young as this may be written again without a change of its modification time (a tick of the kernel's clock, or of
-# two seconds on FAT), so it is read again until it is older.
-_RACY_NS = 2_000_000_000
+# A file that was found changed may be written again without a further change of what is looked at (a tick of the kernel's clock,
+# or of two seconds on FAT), so it is read again for as long as this. By our own clock: a file server's may be another.
+_RACY_SECONDS = 2.0
 
 
 class WatchedFile:
     """The bytes of a file, and whether they are due to be read again. Neither locks nor threads: use it from any thread.
 
     Args:
-        path: of a regular file; links are followed at each look.
+        path: of a regular file; links are followed at each look, and a relative one is that of the folder of now.
         check_every: seconds between two looks; 0 looks each time.
 
     Raises:
@@ -39,14 +40,14 @@ class WatchedFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, check_every: float = 0.2) -> None:
-        if not isinstance(path, str | os.PathLike):
-            raise PolicyError(f"path is of type {type(path).__name__}; give a path", field="path")
         if not 0 <= check_every <= 3600:
             raise PolicyError(f"check_every is {check_every!r}; give seconds from 0 to 3600", field="check_every")
-        self.path = Path(path)
+        self.path = settled_path(path, field="path")
         self._check_every = check_every
         self._look_at = 0.0
-        self._seen: tuple[int, int, int] | None = None  # None: read it, whatever it is
+        self._seen: tuple[int, ...] | None = None  # None: read it, whatever it is
+        self._young: tuple[int, ...] | None = None
+        self._young_since = 0.0
 
     def due(self) -> bool:
         """Whether it is time for another look; True once for each."""
@@ -71,9 +72,29 @@ class WatchedFile:
         content, found = read_regular(self.path, most=MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise OSError(f"{self.path} has over {MAX_BYTES} bytes")
-        is_settled = not 0 <= time.time_ns() - found.st_mtime_ns < _RACY_NS
-        self._seen = _signature(found) if is_settled else None
+        self._seen = self._settled(_signature(found))
         return content
+
+    def _settled(self, signature: tuple[int, ...]) -> tuple[int, ...] | None:
+        """What to know the content by; None while it may still change without a sign."""
+        now = time.monotonic()
+        if signature != self._young:
+            self._young, self._young_since = signature, now
+        return signature if now - self._young_since >= _RACY_SECONDS else None
+
+
+def settled_path(path: object, *, field: str) -> Path:
+    """The path as it is meant now: a program that changes its folder later, as a daemon does, still looks at the same file.
+
+    Raises:
+        PolicyError: it is no path; it names `field`.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise PolicyError(f"{field} is of type {type(path).__name__}; give a path", field=field)
+    found = Path(path)
+    if "\0" in str(found):
+        raise PolicyError(f"{field} is {shown(str(found))}, with a NUL character in it; give a path", field=field)
+    return found.absolute()
 
 
 def read_regular(path: Path, *, most: int) -> tuple[bytes, os.stat_result]:
@@ -89,5 +110,5 @@ def read_regular(path: Path, *, most: int) -> tuple[bytes, os.stat_result]:
         return file.read(most), found
 
 
-def _signature(found: os.stat_result) -> tuple[int, int, int]:
-    return found.st_mtime_ns, found.st_size, found.st_ino
+def _signature(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns, found.st_dev

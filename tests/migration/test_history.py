@@ -54,6 +54,15 @@ def test_what_two_processes_tell_is_told_once(tmp_path: Path) -> None:
     assert history.append(entry("roll_back", at=now + 16))
 
 
+def test_the_path_is_that_of_the_folder_of_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that changes its folder after the set-up, as a daemon does, goes on with the same file."""
+    monkeypatch.chdir(tmp_path)
+    history = HistoryFile("history.jsonl")
+    monkeypatch.chdir("/")
+    assert history.append(entry())
+    assert (tmp_path / "history.jsonl").exists()
+
+
 def test_half_a_line_loses_nothing_else(tmp_path: Path) -> None:
     """What a killed writer left of its line is passed over, and the next entry begins a line of its own."""
     history = HistoryFile(tmp_path / "history.jsonl")
@@ -115,7 +124,7 @@ def test_the_latch_is_the_first_rollback_since_the_reset() -> None:
 def test_places_that_cannot_be_are_refused(tmp_path: Path) -> None:
     """A directory, a pipe, a missing folder and what is no path are refused, naming the field."""
     os.mkfifo(tmp_path / "pipe")
-    for wrong in (tmp_path, tmp_path / "pipe", tmp_path / "no" / "history.jsonl", 7):
+    for wrong in (tmp_path, tmp_path / "pipe", tmp_path / "no" / "history.jsonl", "a\0b", 7):
         with pytest.raises(PolicyError) as caught:
             HistoryFile(wrong)  # type: ignore[arg-type]  # what is no path is refused as well
         assert caught.value.field == "history"

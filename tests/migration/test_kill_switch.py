@@ -46,7 +46,7 @@ def test_a_file_throws_it(switch: KillSwitch, path: Path, content: str) -> None:
     assert switch.state().position == "clear"
 
 
-@pytest.mark.parametrize("content", ["0", "false", " No\n"])
+@pytest.mark.parametrize("content", ["0", "false", " No\n", "\ufefffalse\r\n"])
 def test_a_file_may_be_there_and_say_no(switch: KillSwitch, path: Path, content: str) -> None:
     """A file that always exists, as a config map's, says 0, false or no."""
     path.write_text(content)
@@ -64,6 +64,53 @@ def test_a_file_that_cannot_be_read_is_unknown(switch: KillSwitch, path: Path) -
     path.parent.rename(path.parent.with_name("moved"))
     assert switch.state().position == "unknown"
     assert "folder is missing" in switch.state().why
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are not this process's to read, whoever runs the test."""
+    open_file = os.open
+
+    def refuse(path: Path, flags: int, mode: int = 0o777) -> int:
+        descriptor = open_file(path, flags, mode)
+        if flags & os.O_CREAT:  # the test's own
+            return descriptor
+        os.close(descriptor)
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("shim.migration.watched_file.os.open", refuse)
+
+
+@pytest.mark.usefixtures("closed")
+def test_a_file_that_is_not_ours_to_read_throws(path: Path) -> None:
+    """What somebody with another user and a strict umask touches throws the switch, in a running process and at a start."""
+    switch = KillSwitch(file=path, environ={}, check_every=0)
+    assert switch.state().position == "clear"
+    path.touch()
+    assert switch.state().position == "thrown"
+    assert "Permission denied" in switch.state().why
+    assert KillSwitch(file=path, environ={}).state().position == "thrown"
+    path.unlink()
+    assert switch.state().position == "clear"
+
+
+def test_a_no_that_can_no_longer_be_read_is_unknown(
+    switch: KillSwitch, path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A file that is always there and said no is not thrown by a change of its permissions."""
+    path.write_text("0")
+    assert switch.state().position == "clear"
+    request.getfixturevalue("closed")
+    assert switch.state().position == "unknown"
+
+
+def test_the_path_is_that_of_the_folder_of_then(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that changes its folder after the set-up, as a daemon does, is stopped by the same file."""
+    monkeypatch.chdir(path.parent)
+    switch = KillSwitch(file=path.name, environ={}, check_every=0)
+    monkeypatch.chdir("/")
+    path.touch()
+    assert switch.state().position == "thrown"
 
 
 def test_a_thrown_switch_that_cannot_be_read_stays_thrown(switch: KillSwitch, path: Path) -> None:
@@ -182,6 +229,7 @@ def test_any_one_wins(path: Path) -> None:
     [
         ({"file": 7}, "file"),
         ({"file": "."}, "file"),
+        ({"file": "a\0b"}, "file"),
         ({"file": "no/such/folder/kill"}, "file"),
         ({"file": "kill", "check_every": -1}, "check_every"),
     ],

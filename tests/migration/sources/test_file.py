@@ -93,6 +93,55 @@ def test_two_writes_within_one_tick_are_told_apart(source: FilePolicy, path: Pat
     assert percent(source) == 2
 
 
+def test_a_copy_in_place_that_keeps_the_time_is_read(
+    source: FilePolicy, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file written in place with the same size and modification time, as `cp -p` and rsync do, is seen as changed."""
+    assert percent(source) == 5
+    later = time.monotonic() + 60
+    monkeypatch.setattr("shim.migration.watched_file.time.monotonic", lambda: later)
+    assert percent(source) == 5, "by now the file is no longer young"
+    at = path.stat().st_mtime_ns
+    path.write_text(path.read_text().replace("5", "9"))
+    os.utime(path, ns=(at, at))
+    assert percent(source) == 9
+
+
+def test_a_file_is_young_by_our_own_clock(source: FilePolicy, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file server whose clock is ahead or behind hides no second write within one of its ticks."""
+    stat = os.stat_result((0o100644, 7, 1, 1, 0, 0, 34, 0, 0, 0), {"st_mtime_ns": 10**18, "st_ctime_ns": 10**18})
+    monkeypatch.setattr("shim.migration.watched_file.Path.stat", lambda _path, **_named: stat)
+    monkeypatch.setattr("shim.migration.watched_file.os.fstat", lambda _descriptor: stat)
+    for share in (1, 2):
+        path.write_text(f'stage = "ramp"\npercent = {share}\n')
+        assert percent(source) == share
+
+
+def test_the_path_is_that_of_the_folder_of_then(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that changes its folder after the set-up, as a daemon does, goes on with the same file."""
+    monkeypatch.chdir(path.parent)
+    source = FilePolicy(path.name, check_every=0)
+    monkeypatch.chdir("/")
+    write(path, 25)
+    assert percent(source) == 25
+
+
+@pytest.mark.parametrize(("name", "content"), [("p.toml", b'stage = "tee"'), ("p.json", b'{"stage": "tee"}')])
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path, name: str, content: bytes) -> None:
+    """A file saved with a byte order mark, as editors on Windows do, is the file without it."""
+    path = tmp_path / name
+    path.write_bytes(b"\xef\xbb\xbf" + content)
+    assert FilePolicy(path).policy().stage == "tee"
+
+
+def test_a_key_said_twice_is_refused(tmp_path: Path) -> None:
+    """JSON that names a stage twice, as a careless merge leaves it, is no policy: nobody knows which one is meant."""
+    path = tmp_path / "p.json"
+    path.write_text('{"stage": "off", "only": {}, "stage": "complete"}')
+    with pytest.raises(PolicyError, match="'stage' is there twice"):
+        FilePolicy(path)
+
+
 def test_a_link_that_is_turned_is_followed(tmp_path: Path) -> None:
     """A config map, whose files are links that are turned to a new folder, is followed."""
     for name, share in (("first", 5), ("second", 6)):
@@ -121,6 +170,8 @@ def test_a_link_that_is_turned_is_followed(tmp_path: Path) -> None:
         b'stage = "ramp"\nper_cent = 90\n',
         b"\xff\xfe\x00",
         b'[[stage]]\nname = "ramp"\n',
+        b'stage = "ramp"\npercent = ' + b"9" * 5000,
+        b'stage = "ramp"\npercent = 0x' + b"f" * 5000,
         b"x" * 300_000,
     ],
     ids=lambda content: repr(content[:24]),
@@ -215,7 +266,7 @@ def test_a_bad_file_at_set_up_is_refused(path: Path, content: str, field: str) -
 def test_no_file_at_set_up_is_refused(tmp_path: Path) -> None:
     """A missing file, a directory, a pipe, and what is no path are errors when the source is made."""
     os.mkfifo(tmp_path / "pipe")
-    for wrong in (tmp_path / "missing.toml", tmp_path, tmp_path / "pipe", None, 7):
+    for wrong in (tmp_path / "missing.toml", tmp_path, tmp_path / "pipe", "a\0b", None, 7):
         with pytest.raises(PolicyError) as caught:
             FilePolicy(wrong)  # type: ignore[arg-type]  # what is no path is refused as well
         assert caught.value.field == "path"
