@@ -31,8 +31,14 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
 }
 
 
+# Variables of the command line that begin alike: they say where the rollout is, and are no part of a policy.
+_OF_THE_PLACE = ("POLICY", "STORE", "PLAN", "FLAG", "HISTORY", "KILL_SWITCH", "SAMPLES")
+
+
 class EnvironmentPolicy(ConstantPolicy):
     """`SHIM_ROLLOUT_STAGE`, `_PERCENT`, `_SALT`, `_SHADOW_PERCENT`, `_COMPARE_PERCENT`; off where no stage is set.
+
+    Those of `shim rollout` (`SHIM_ROLLOUT_STORE` and so on) are not looked at.
 
     Args:
         prefix: of the variables.
@@ -45,7 +51,8 @@ class EnvironmentPolicy(ConstantPolicy):
 
     def __init__(self, *, prefix: str = "SHIM_ROLLOUT_", environ: Mapping[str, str] | None = None) -> None:
         environ = os.environ if environ is None else environ
-        found = {name: value for name, value in environ.items() if name.startswith(prefix)}
+        others = {f"{prefix}{each}" for each in _OF_THE_PLACE}
+        found = {name: value for name, value in environ.items() if name.startswith(prefix) and name not in others}
         super().__init__(_policy(found, prefix))
         self.health = replace(self.health, source=f"environment {prefix}*", by=f"environment {prefix}*")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shim.migration import EnvironmentPolicy, Policy, PolicyError, PolicySource, Stage
+from shim.migration.operations.place import RolloutPlace
 
 
 def test_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +23,13 @@ def test_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_variables_it_is_off() -> None:
     """A process of which nobody has said anything is off."""
     assert EnvironmentPolicy(environ={"PATH": "/bin"}).policy() == Policy()
+
+
+def test_the_variables_of_the_command_line_are_none_of_its_own() -> None:
+    """A container that says where store and plan are, for `shim rollout`, can have its policy in the environment too."""
+    environ = {f"SHIM_ROLLOUT_{each.upper()}": "x" for each in RolloutPlace.__struct_fields__ if each != "guard"}
+    assert EnvironmentPolicy(environ=environ).policy() == Policy()
+    assert EnvironmentPolicy(environ=environ | {"SHIM_ROLLOUT_STAGE": "tee"}).policy().stage == "tee"
 
 
 @pytest.mark.parametrize(
