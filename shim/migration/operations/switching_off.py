@@ -85,7 +85,7 @@ def _try(what: str, act: Callable[[], object]) -> SwitchAttempt:
 
 
 def _throw(path: Path, text: str) -> None:
-    """Make the file, whole at once; a text that would not throw is not written."""
+    """Make the file, at once; without its text where there is no room for that."""
     if path.is_dir():
         raise IsADirectoryError(None, "it is a directory")
     try:
@@ -94,9 +94,9 @@ def _throw(path: Path, text: str) -> None:
         path.write_text(f"thrown: {text}\n", encoding="utf-8")
         return
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-            file.write(f"thrown: {text}\n")
-            os.fchmod(file.fileno(), _MODE)
+        os.fchmod(handle, _MODE)
+        with contextlib.suppress(OSError), os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+            file.write(f"thrown: {text}\n")  # a full disk has no room for it; the file throws by being there
         Path(beside).replace(path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +83,21 @@ def test_a_word_that_means_clear_is_written_over(tmp_path: Path) -> None:
     kill.write_text("0")
     off(RolloutPlace(kill_switch=str(kill)))
     assert KillSwitch(file=kill, environ={}).state().position == "thrown"
+
+
+def test_a_full_disk_keeps_no_switch_from_being_thrown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for the reason the file is made all the same, and throws by being there."""
+    kill, opened = tmp_path / "kill", os.fdopen
+
+    def full(descriptor: int, *args: Any, **named: Any) -> Any:
+        opened(descriptor, *args, **named).close()
+        return Path("/dev/full").open("w")
+
+    monkeypatch.setattr("shim.migration.operations.switching_off.os.fdopen", full)
+    assert set(off(RolloutPlace(kill_switch=str(kill))).values()) == {""}
+    monkeypatch.undo()
+    assert KillSwitch(file=kill, environ={}).state().position == "thrown"
+    assert list(tmp_path.iterdir()) == [kill]
 
 
 def test_lifting_brings_no_traffic_back(tmp_path: Path) -> None:
