@@ -123,8 +123,8 @@ class FlagReader:
     def _refresh(self) -> None:
         try:
             self._on_details(self._evaluated())
-        except Exception as error:  # noqa: BLE001 - clients and providers are others' code and may raise anything
-            self._on_error(error)
+        except BaseException as error:  # noqa: BLE001 - clients and providers are others' code and may raise anything, SystemExit too
+            self._on_error(error if isinstance(error, Exception) else FlagError(f"{type(error).__name__}: {error}"))
         self._ended = time.monotonic()
         while self._events:
             self._track(*self._events.popleft())

@@ -7,8 +7,10 @@ inherited by a forked child, so whoever uses the result says `ensure()` each tim
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
+import time
 from collections.abc import Callable
 
 __all__ = ["SILENT_SECONDS", "Refresher"]
@@ -18,6 +20,9 @@ LOGGER = logging.getLogger("shim.migration")
 
 # What was read last is told as out of date when the next look takes longer than this: a provider hangs, or a disk.
 SILENT_SECONDS = 5.0
+
+# Where the system gave no thread it is asked again, at most so often.
+_AGAIN_SECONDS = 0.5
 
 
 class Refresher:
@@ -43,9 +48,13 @@ class Refresher:
     def ensure(self) -> None:
         """Have the thread running in this process; costs some hundred nanoseconds where it is, and never raises."""
         process = os.getpid()
-        if process not in self._runs and not self._closed:
-            fresh = _Run(self._work, every=self._every, finish=self._finish)
-            run = self._runs.setdefault(process, fresh)  # one step: another thread may be here too
+        run = self._runs.get(process)
+        if run is not None and run.is_started:
+            return
+        if not self._closed:
+            if run is None:
+                fresh = _Run(self._work, every=self._every, finish=self._finish)
+                run = self._runs.setdefault(process, fresh)  # one step: another thread may be here too
             run.start(self._name)
 
     def wait(self, timeout: float) -> bool:
@@ -74,8 +83,10 @@ class _Run:
         self._work = work
         self._every = every
         self._finish = finish
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # re-entrant: a signal handler may close what its own thread just starts
         self._thread: threading.Thread | None = None
+        self._start_at = -math.inf  # not before: where the system gave no thread, it is not asked at every request
+        self.is_started = False
         self._ended = False
         self._fault: type[BaseException] | None = None
         self.wake = threading.Event()
@@ -83,16 +94,19 @@ class _Run:
 
     def start(self, name: str) -> None:
         with self._lock:
-            if self._thread is not None or self._ended:
+            now = time.monotonic()
+            if self._thread is not None or self._ended or now < self._start_at:
                 return
-            thread = threading.Thread(target=self._run, name=name, daemon=True)
+            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
             try:
-                thread.start()
-            except (
-                RuntimeError
-            ):  # the system gives no more threads, or the interpreter is ending: the last result holds
-                LOGGER.warning("no thread for %s: what it read last holds", name)
-            self._thread = thread
+                self._thread.start()
+            except RuntimeError:  # the system gives no more threads now, or the interpreter is ending
+                self._thread = None
+                if self._start_at == -math.inf:
+                    LOGGER.warning("no thread for %s: what it read last holds until there is one", name)
+                self._start_at = now + max(self._every, _AGAIN_SECONDS)
+            else:
+                self.is_started = True
 
     def end(self, timeout: float) -> bool:
         with self._lock:
@@ -118,7 +132,7 @@ class _Run:
         try:
             self._work()
             self._fault = None
-        except Exception as error:  # noqa: BLE001 - a provider or a driver may raise anything, and the next look may succeed
+        except BaseException as error:  # noqa: BLE001 - a provider or a driver may raise anything, SystemExit too, which would end this thread without a word
             if type(error) is not self._fault:
                 LOGGER.warning("%s: %s: %s", threading.current_thread().name, type(error).__name__, error)
             self._fault = type(error)

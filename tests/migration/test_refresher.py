@@ -47,6 +47,46 @@ def test_what_the_work_raises_is_logged_once(caplog: pytest.LogCaptureFixture) -
     assert [record.message for record in caplog.records] == ["refreshing: ValueError: made up"]
 
 
+def test_a_provider_that_wants_to_exit_ends_no_thread(caplog: pytest.LogCaptureFixture) -> None:
+    """SystemExit from the work, which ends a thread without a word, is told as any error, and the work goes on."""
+    calls = 0
+
+    def work() -> None:
+        nonlocal calls
+        calls += 1
+        raise SystemExit(3)
+
+    refresher = Refresher(work, every=0.001, name="refreshing")
+    refresher.ensure()
+    wait_until(lambda: calls > 2)
+    assert refresher.close()
+    assert [record.message for record in caplog.records] == ["refreshing: SystemExit: 3"]
+
+
+def test_a_thread_that_the_system_refuses_is_asked_for_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that had no thread left follows switch and policy once it has one, and says once that it does not."""
+    monkeypatch.setattr("shim.migration.refresher._AGAIN_SECONDS", 0.02)
+    start, asked, done = threading.Thread.start, 0, threading.Event()
+
+    def refuse(_thread: threading.Thread) -> None:
+        nonlocal asked
+        asked += 1
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    refresher = Refresher(done.set, every=0.01, name="refreshing")
+    for _ in range(1000):
+        refresher.ensure()
+    assert asked < 50, "not at every request"
+    wait_until(lambda: refresher.wait(0.0) or asked > 2)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    wait_until(lambda: refresher.wait(0.0) and done.is_set())
+    assert refresher.close()
+    assert [record.message[:24] for record in caplog.records] == ["no thread for refreshing"]
+
+
 def test_it_finishes_what_it_has() -> None:
     """Where that is asked for, the work is done once more after the close began."""
     waiting, written = ["first"], []
