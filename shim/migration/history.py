@@ -6,6 +6,7 @@ Without a store the guard's latch is read from here again, so that it outlives a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -25,7 +26,7 @@ from shim.migration.watched_file import settled_path
 if TYPE_CHECKING:
     from shim.migration.store import Store
 
-__all__ = ["Entry", "Event", "HistoryFile", "KeepsHistory", "StoreHistory", "latch_of"]
+__all__ = ["Entry", "Event", "HistoryFile", "KeepsHistory", "StoreHistory", "latch_told"]
 
 # What happened:
 #   began        a process that uses the rollout saw its first policy
@@ -180,24 +181,23 @@ class StoreHistory:
         """The entries after a position, oldest first."""
         while page := self._store.read_history(self._flag, after=after):
             for stored in page:
-                yield msgspec.convert(stored.entry, Entry, strict=False)
+                with contextlib.suppress(ValueError):  # an event of a newer version's is passed over, as in a file
+                    yield msgspec.convert(stored.entry, Entry, strict=False)
             after = page[-1].position
 
     def _position(self) -> int:
         return self._store.snapshot(self._flag).position
 
 
-def latch_of(entries: Iterable[Entry], *, flag: str) -> Entry | None:
-    """The roll-back that still holds: the first one since the last reset; None where there is none."""
-    latched: Entry | None = None
+def latch_told(entries: Iterable[Entry], *, flag: str) -> Entry | None:
+    """The roll-back that still holds: the first one since the last reset; else that reset; None where neither is told."""
+    told: Entry | None = None
     for entry in entries:
         if entry.flag != flag:
             continue
-        if entry.event == "reset":
-            latched = None
-        elif entry.event == "roll_back" and latched is None:
-            latched = entry
-    return latched
+        if entry.event == "reset" or (entry.event == "roll_back" and (told is None or told.event == "reset")):
+            told = entry
+    return told
 
 
 def _was_just_told(entry: Entry, tail: Iterable[Entry]) -> bool:
@@ -219,10 +219,8 @@ def _entries(lines: Iterable[bytes]) -> Iterator[Entry]:
 def _entry(line: bytes) -> Entry | None:
     try:
         return _DECODER.decode(line)
-    except (
-        msgspec.MsgspecError
-    ):  # half a line of a writer that was killed, or of a tail, or an event of a newer version's
-        return None
+    except (ValueError, RecursionError):
+        return None  # half a line of a writer that was killed, or of a tail, or an event of a newer version's
 
 
 _DECODER = msgspec.json.Decoder(Entry)

@@ -9,17 +9,18 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shim.migration.governor import Governor, InForce, Latch, stage_before
-from shim.migration.history import Entry, Event, HistoryFile, KeepsHistory, latch_of
+from shim.migration.history import Entry, Event, HistoryFile, KeepsHistory, latch_told
 from shim.migration.kill_switch import CLEAR, KillSwitch, SwitchState
 from shim.migration.local_state import LocalState
 from shim.migration.pins import PinSettings
 from shim.migration.policy import PolicyError
 from shim.migration.refresher import Refresher
 from shim.migration.sources.source import PolicySource
-from shim.migration.store import StoreError, StoreUnavailableError
+from shim.migration.store import StoreError, StoreUnavailableError, checks
 from shim.migration.store_sync import StoreSync
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ LOGGER = logging.getLogger("shim.migration")
 
 # How often a process writes and reads what is shared: a kill switch is to be followed within a second.
 REFRESH_SECONDS = 0.4
+
+# Characters of a guard's reason, which is a sentence.
+_MOST_WHY = 1000
 
 
 class RolloutKeeper:
@@ -116,10 +120,12 @@ class RolloutKeeper:
         if self._guard is None or self._guard.answer != "roll_back" or self.governor.latch is not None:
             return
         if self._guard.mode == "enforce":
-            self._trip(step, evidence=self._guard.evidence())
+            self._trip(step, evidence=_plain(self._guard.evidence()))
         elif self._observed is None:
             self._observed = step
-            self._record("would_roll_back", step=step, evidence=self._guard.evidence())
+            evidence = _plain(self._guard.evidence())
+            self._record("would_roll_back", step=step, evidence=evidence)
+            self._source.tell("would_roll_back", _details(self._flag, step, why=evidence["why"]))
 
     def reset(self, reason: str, *, by: str | None) -> None:
         """Lift the latch; see `Rollout.reset`."""
@@ -181,34 +187,32 @@ class RolloutKeeper:
         )
 
     def _trip(self, step: str, *, evidence: dict[str, Any]) -> None:
-        step = str(evidence.get("step") or step)
-        latch = Latch(
-            step=step, stage=stage_before(step), why=str(evidence.get("why", "")), by=_machine(), at=time.time()
-        )
+        step = str(evidence.get("step") or step or self.governor.now().step)
+        latch = Latch(step=step, stage=stage_before(step), why=evidence["why"], by=_machine(), at=time.time())
         with self.local().lock:
             if self.governor.latch is not None:
                 return
             self.governor.latch = latch
             self._untold = (latch, evidence)
         LOGGER.warning("rollout %s goes back from %s to %s: %s", self._flag, step, latch.stage, latch.why)
-        self._record("roll_back", step=step, evidence=evidence)
+        self._record("roll_back", step=step, evidence=evidence, at=latch.at)
+        self._source.tell("roll_back", _details(self._flag, step, why=latch.why))
         self._refresher.wake()
 
-    def _record(self, event: Event, *, step: str, evidence: dict[str, Any]) -> None:
-        stage, why = stage_before(step), str(evidence.get("why", ""))
+    def _record(self, event: Event, *, step: str, evidence: dict[str, Any], at: float | None = None) -> None:
         if self._history is not None:
             self.local().entries.append(
                 Entry(
+                    at=time.time() if at is None else at,
                     event=event,
                     flag=self._flag,
                     by=_machine(),
                     came_from=step,
-                    to=str(stage),
-                    reason=why,
+                    to=str(stage_before(step)),
+                    reason=evidence["why"],
                     evidence=evidence,
                 )
             )
-        self._source.tell(event, {"flag": self._flag, "from": step, "to": str(stage), "reason": why})
 
     # What happens on the thread of its own.
 
@@ -219,7 +223,8 @@ class RolloutKeeper:
             self._write_history(local)
         elif self._write_history(local):
             with local.writing:
-                self._follow_history()
+                if not local.entries:  # else a rollback of just now is not told yet
+                    self._follow_history()
 
     def _keep_store(self, local: LocalState) -> None:
         self._exchange(local)
@@ -271,10 +276,14 @@ class RolloutKeeper:
         """Take the latch from the history's file, where that has changed: another process's, or a person's reset."""
         if not isinstance(self._history, HistoryFile) or (seen := self._history.signature()) == self._history_seen:
             return
-        found = latch_of(self._history.read(), flag=self._flag)
+        found = latch_told(self._history.read(), flag=self._flag)
         held = self.governor.latch
         self._history_seen = seen
         if found is None:
+            if held is not None:  # the file was moved away or cut off, which is no reset: that needs a reason
+                self.fault("history", LookupError("it does not tell of the rollback any more; it is told again"))
+                self._record("roll_back", step=held.step, evidence={"why": held.why}, at=held.at)
+        elif found.event == "reset":
             if held is not None and self._guard is not None:
                 self._guard.reset("reset by another process, as the history tells")
             self.governor.latch = None
@@ -289,4 +298,19 @@ class RolloutKeeper:
 
 
 def _machine() -> str:
-    return f"{socket.gethostname()}, process {os.getpid()}"
+    return f"{socket.gethostname()[:100]}, process {os.getpid()}"
+
+
+def _plain(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """A guard's evidence as every store and history can keep it, with a `why`: a rollback is to be known to all."""
+    why = str(evidence.get("why") or "the guard does not say why")[:_MOST_WHY].encode("utf-8", "replace").decode()
+    try:
+        return {**checks.figures("evidence", evidence), "why": why}
+    except (TypeError, ValueError) as error:
+        names = {name: evidence[name] for name in ("step", "epoch") if isinstance(evidence.get(name), str)}
+        return {**names, "why": why, "left_out": str(error)[:_MOST_WHY]}
+
+
+def _details(flag: str, step: str, *, why: str) -> dict[str, str]:
+    """What a source is told of a rollback."""
+    return {"flag": flag, "from": step, "to": str(stage_before(step)), "reason": why}

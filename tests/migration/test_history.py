@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from shim.migration import Entry, HistoryFile, PolicyError, SqliteStore, StoreHistory
-from shim.migration.history import latch_of
+from shim.migration.history import latch_told
 
 
 def entry(event: str = "changed", **fields: object) -> Entry:
@@ -73,6 +73,22 @@ def test_half_a_line_loses_nothing_else(tmp_path: Path) -> None:
     assert [each.to for each in history.read()] == ["one", "two"]
 
 
+def test_an_event_of_a_newer_version_is_passed_over_in_a_store(tmp_path: Path) -> None:
+    """Where a newer version wrote to the store, an older one still reads the rest of its history."""
+    with SqliteStore(tmp_path / "store.db") as store:
+        store.append_history("openai", {"at": 1.0, "event": "paused", "flag": "openai"})
+        store.append_history("openai", {"at": 2.0, "event": "changed", "flag": "openai", "to": "one", "newer": 1})
+        assert [each.to for each in StoreHistory(store, flag="openai").read()] == ["one"]
+
+
+def test_a_line_too_deep_to_read_is_passed_over(tmp_path: Path) -> None:
+    """A line that nests without end keeps no process from reading the latch behind it."""
+    history = HistoryFile(tmp_path / "history.jsonl")
+    history.path.write_bytes(b'{"evidence":{"a":' + b"[" * 100_000 + b"\n")
+    history.append(entry("roll_back"))
+    assert [each.event for each in history.read()] == ["roll_back"]
+
+
 def test_an_event_of_a_newer_version_is_passed_over(tmp_path: Path) -> None:
     """A line that this version does not know hides no other one."""
     history = HistoryFile(tmp_path / "history.jsonl")
@@ -111,14 +127,15 @@ def test_processes_append_at_the_same_time(tmp_path: Path) -> None:
 
 
 def test_the_latch_is_the_first_rollback_since_the_reset() -> None:
-    """Rollbacks of other flags and those that were reset do not count."""
+    """Rollbacks of other flags and those that were reset do not count; a history that tells of neither says so."""
+    reset = entry("reset")
     first, second = entry("roll_back", to="shadow", at=1), entry("roll_back", to="off", at=2)
-    assert latch_of([], flag="openai") is None
-    assert latch_of([first, second, entry("changed")], flag="openai") == first
-    assert latch_of([first, entry("reset"), second], flag="openai") == second
-    assert latch_of([first, entry("reset")], flag="openai") is None
-    assert latch_of([entry("roll_back", flag="other")], flag="openai") is None
-    assert latch_of([first, entry("reset", flag="other")], flag="openai") == first
+    assert latch_told([], flag="openai") is None
+    assert latch_told([first, second, entry("changed")], flag="openai") == first
+    assert latch_told([first, reset, second], flag="openai") == second
+    assert latch_told([first, reset], flag="openai") == reset
+    assert latch_told([entry("roll_back", flag="other")], flag="openai") is None
+    assert latch_told([first, entry("reset", flag="other")], flag="openai") == first
 
 
 def test_places_that_cannot_be_are_refused(tmp_path: Path) -> None:

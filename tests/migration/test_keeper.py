@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -265,6 +266,64 @@ def test_a_reset_in_the_history_reaches_other_processes(tmp_path: Path, stack: E
     wait_until(lambda: second.decide(CANDIDATE).reason == "rolled_back")
     HistoryFile(path).append(Entry(event="reset", flag=FLAG, by="ann", reason="fixed"))
     wait_until(lambda: {each.decide(CANDIDATE).arm for each in (first, second)} == {"candidate"})
+
+
+@pytest.mark.parametrize("how", ["moved", "cut off"])
+def test_a_history_that_is_rotated_is_no_reset(tmp_path: Path, how: str) -> None:
+    """The rollback holds when its history is moved away or cut off, is told in the new one, and so outlives a restart."""
+    path = tmp_path / "history.jsonl"
+
+    def told() -> list[str]:
+        return [each.event for each in HistoryFile(path).read()]
+
+    with Rollout(HALF, guard=quick_guard(), history=path) as rollout:
+        break_arm(rollout, "candidate")
+        wait_until(lambda: told() == ["roll_back"])
+        (before,) = HistoryFile(path).read()
+        rollout._keeper._keep()
+        if how == "moved":
+            path.rename(tmp_path / "history.jsonl.1")
+        else:
+            path.write_bytes(b"")
+        wait_until(lambda: told() == ["roll_back"])
+        assert rollout.decide(CANDIDATE).reason == "rolled_back"
+        (after,) = HistoryFile(path).read()
+        assert (after.at, after.came_from, after.reason) == (before.at, before.came_from, before.reason)
+    with Rollout(HALF, guard=quick_guard(), history=path) as restarted:
+        assert restarted.decide(CANDIDATE).reason == "rolled_back"
+        HistoryFile(path).append(Entry(event="reset", flag=FLAG, by="ann", reason="fixed"))
+        wait_until(lambda: restarted.decide(CANDIDATE).arm == "candidate")
+
+
+class Wordy:
+    """A guard that says to roll back, with evidence that no store keeps."""
+
+    mode = "enforce"
+    answer = "roll_back"
+
+    def __init__(self, evidence: dict[str, Any]) -> None:
+        self.evidence = lambda: evidence
+        self.note = self.expose = lambda *_args, **_named: "roll_back"
+        self.take = list
+        self.share = self.blind = self.reset = lambda _told: None
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [{}, {"why": "x" * 100_000}, {"why": "\ud800"}, {"why": "w", "seen": {1, 2}}, {"why": "w", "all": "x" * 100_000}],
+    ids=["nothing", "long", "surrogate", "set", "large"],
+)
+def test_a_rollback_is_known_to_all_whatever_the_guard_says(
+    tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch, evidence: dict[str, Any]
+) -> None:
+    """Evidence that cannot be kept is left out, and the rollback reaches store and history all the same."""
+    monkeypatch.setattr("shim.migration.keeper.socket.gethostname", lambda: "host" * 100)
+    store, _ = switchable(tmp_path / "store")
+    rollout = stack.enter_context(Rollout(HALF, guard=cast("Any", Wordy(evidence)), store=store))
+    rollout.note(rollout.decide(CANDIDATE), answered())
+    wait_until(lambda: store.read_latch(FLAG))
+    wait_until(lambda: store.read_history(FLAG))
+    assert rollout.status().store.state == "ok"
 
 
 def test_a_history_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
