@@ -123,6 +123,12 @@ class UpgradeDraft:
         self._refusals.append(RefusedField(by, field, message))
 
 
+def place_of(choice: Mapping[str, Any]) -> int:
+    """The index of an answer's choice; 0 where it has none that could be one."""
+    index = choice.get("index")
+    return index if isinstance(index, int) else 0
+
+
 def _raise(field: str, message: str, *, api: str) -> NoReturn:
     raise UnsupportedFeatureError(f"{field} {message}", field=field, api=api)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from shim.migration.upgrades.change import Change, Fields, Undo, UpgradeDraft
+from shim.migration.upgrades.change import Change, Fields, Undo, UpgradeDraft, place_of
 from shim.migration.upgrades.no_ops import is_no_op
 from shim.model.checks import kind_of
 
@@ -134,14 +134,14 @@ def _answer_undo(before: str) -> Undo:
 
 def _chunk_undo(before: str) -> Undo:
     """Make the undoing of a stream's chunks: the prompt comes before each choice's first text."""
-    begun: set[Any] = set()
+    begun: set[int] = set()
 
     def undo(chunk: Fields) -> Fields:
         if not isinstance(chunk.get("choices"), list):
             return chunk
         choices = []
         for each in chunk["choices"]:
-            index = each.get("index", 0) if isinstance(each, dict) else 0
+            index = place_of(each) if isinstance(each, dict) else 0
             choices.append(_as_text(each, "delta", before="" if index in begun else before))
             begun.add(index)
         return chunk | {"object": "text_completion", "choices": choices}
@@ -150,11 +150,20 @@ def _chunk_undo(before: str) -> Undo:
 
 
 def _as_text(choice: Any, name: str, *, before: str) -> Any:
-    """A choice as Completions has it; what only a chat says (a refusal, say) stays beside it under its own name."""
-    if not isinstance(choice, dict):
+    """A choice as Completions has it; what only a chat says (a refusal, content that is no text) stays under its own name."""
+    message = (choice.get(name) or {}) if isinstance(choice, dict) else None
+    if not isinstance(message, dict):
         return choice
-    message = choice.get(name) or {}
     rest = {key: value for key, value in choice.items() if key != name}
-    more = {key: value for key, value in message.items() if key not in ("role", "content") and value is not None}
-    text = before + (message.get("content") or message.get("refusal") or "")
-    return more | rest | {"text": text, "logprobs": rest.get("logprobs")}
+    content = message.get("content")
+    said = ("role",) if isinstance(content, (list, dict)) else ("role", "content")
+    more = {key: value for key, value in message.items() if key not in said and value is not None}
+    text = _text_of(content) or _text_of(message.get("refusal"))
+    return more | rest | {"text": before + text, "logprobs": rest.get("logprobs")}
+
+
+def _text_of(content: Any) -> str:
+    """A content's text: gateways send blocks, too."""
+    if isinstance(content, list):
+        return "".join(_text_of(block.get("text")) for block in content if isinstance(block, dict))
+    return content if isinstance(content, str) else ""

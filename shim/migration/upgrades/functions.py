@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from shim.migration.upgrades.change import Change, Fields, Undo, UpgradeDraft
+from shim.migration.upgrades.change import Change, Fields, Undo, UpgradeDraft, place_of
 from shim.model.checks import kind_of
 
 TO_TOOLS = "functions-to-tools"
@@ -113,7 +113,8 @@ def _choice_to_functions(draft: UpgradeDraft) -> None:
     if choice is None:
         draft.fields.pop("tool_choice", None)
         return
-    named = choice.get("function", {}).get("name") if isinstance(choice, dict) else None
+    function = choice.get("function") if isinstance(choice, dict) else None
+    named = function.get("name") if isinstance(function, dict) else None
     if choice not in ("auto", "none") and named is None:
         draft.refuse(
             "tool_choice", f"{choice!r} has no form among functions; give 'auto', 'none' or a name", by=TO_FUNCTIONS
@@ -283,7 +284,7 @@ def _delta_to_function_call(delta: dict[str, Any]) -> dict[str, Any]:
 
 def _tool_calls_again(name: str) -> Undo:
     """Make the undoing that gives calls their ids; of a stream the first piece of a choice's call has it."""
-    seen: set[Any] = set()
+    seen: set[int] = set()
 
     def undo_all(answer: Fields) -> Fields:
         choices = answer.get("choices")
@@ -297,14 +298,12 @@ def _tool_calls_again(name: str) -> Undo:
         undone = dict(choice) if isinstance(choice, dict) else choice
         if isinstance(part, dict) and isinstance(part.get("function_call"), dict):
             rest = {key: value for key, value in part.items() if key != "function_call"}
-            undone[name] = rest | {
-                "tool_calls": [call(part["function_call"], choice.get("index", 0), identity=identity)]
-            }
+            undone[name] = rest | {"tool_calls": [call(part["function_call"], place_of(choice), identity=identity)]}
         if isinstance(undone, dict) and undone.get("finish_reason") == "function_call":
             undone["finish_reason"] = "tool_calls"
         return undone
 
-    def call(function: dict[str, Any], index: Any, *, identity: Any) -> dict[str, Any]:
+    def call(function: dict[str, Any], index: int, *, identity: Any) -> dict[str, Any]:
         if name == "delta" and index in seen:
             return {"index": 0, "function": dict(function)}
         seen.add(index)

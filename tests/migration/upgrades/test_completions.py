@@ -89,6 +89,22 @@ def test_a_stream_comes_back_as_text() -> None:
     assert undone[2]["choices"][0]["finish_reason"] == "stop"
 
 
+def test_content_in_blocks_is_text_and_stays() -> None:
+    """The text of an answer whose content a gateway sends in blocks is in the text, and the blocks stay as they are."""
+    blocks = [{"type": "thinking", "thinking": [{"text": "hm"}]}, {"type": "text", "text": "Hello"}, "odd"]
+    undone = upgrade_request(ASKED, upgrades=NAMES).undo({"choices": [{"index": 0, "message": {"content": blocks}}]})
+    assert undone["choices"] == [{"index": 0, "content": blocks, "text": "Hello", "logprobs": None}]
+
+
+@pytest.mark.parametrize("choice", [None, {}, {"message": "x", "delta": "x"}, {"index": [], "delta": {"content": 5}}])
+def test_odd_choices_break_no_answer(choice: Any) -> None:
+    """A choice that is none, or a message that is no object, comes through, and the other choices with it."""
+    upgraded = upgrade_request(ASKED | {"echo": True}, upgrades=NAMES)
+    good = {"index": 1, "message": {"content": "a"}, "delta": {"content": "a"}}
+    for undo in (upgraded.undo, upgraded.chunk_undo()):
+        assert undo({"choices": [choice, good]})["choices"][1]["text"] == f"{ASKED['prompt']}a"
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

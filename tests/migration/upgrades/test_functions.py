@@ -156,6 +156,13 @@ def test_a_stream_of_functions_comes_back_as_tool_calls() -> None:
     assert undone[4]["choices"][0]["finish_reason"] == "tool_calls"
 
 
+def test_an_odd_index_breaks_no_stream() -> None:
+    """A choice whose index is no number, as a gateway's may be, has its call all the same."""
+    chunk = {"id": "s", "choices": [{"index": [], "delta": {"function_call": {"name": "f", "arguments": "{}"}}}]}
+    (undone,) = upgrade_request(TOOLED, upgrades=["tools-to-functions"]).undo_stream([chunk])
+    assert undone["choices"][0]["delta"]["tool_calls"][0]["id"] == "call_s_0"
+
+
 def test_two_streams_of_one_request_are_told_apart() -> None:
     """Each stream is undone by itself: a second one gives its calls their ids anew."""
     upgraded = upgrade_request(TOOLED, upgrades=["tools-to-functions"])
@@ -187,6 +194,7 @@ def test_what_tools_cannot_say_is_refused_by_name(change: dict[str, Any], field:
         ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools"),
         ({"tools": [{"type": "function", "function": WEATHER | {"strict": True}}]}, "tools"),
         ({"tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": {"function": None}}, "tool_choice"),
         ({"messages": [{"role": "tool", "tool_call_id": "x", "content": ""}]}, "messages[0].tool_call_id"),
         (
             {"messages": [{"role": "assistant", "tool_calls": TOOLED["messages"][1]["tool_calls"] * 2}]},
