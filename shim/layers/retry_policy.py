@@ -111,8 +111,10 @@ def worth_retrying(completion: Completion) -> bool:
     error = completion.error
     if error is None or error.category in _NEVER:
         return False
-    said = completion.headers.get("x-should-retry", "").strip().lower()
-    return said == "true" if said in ("true", "false") else error.retryable
+    said = {each.strip().lower() for each in completion.headers.get("x-should-retry", "").split(",")}
+    if "false" in said:  # whichever of those that passed it on says so
+        return False
+    return "true" in said or error.retryable
 
 
 def wait_before_retry(

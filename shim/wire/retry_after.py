@@ -28,7 +28,8 @@ def retry_after_ms(headers: Mapping[str, str], *, limited: bool) -> int | None:
             against ours only where it sent none.
         limited: whether a rate limit was hit; only then do the resets, which OpenAI sends with every answer, name a wait.
 
-    A value that is negative, not a number or unreadable says nothing; so does 0, since it names no time to wait.
+    A value that is negative, not a number or unreadable says nothing; so does 0, since it names no time to wait. Of a header that
+    came several times, as when a proxy adds its own, the longest wait counts.
     """
     readers = (_milliseconds, _seconds, _date, _rate_limit_reset) if limited else (_milliseconds, _seconds, _date)
     for read in readers:
@@ -50,8 +51,9 @@ def told_wait_ms(error: Mapping[str, Any]) -> int | None:
 
 
 def _number(text: str | None) -> float | None:
+    """A number, or the largest of those that field lines of one name were joined from (RFC 9110, 5.3)."""
     try:
-        return float(text) if text is not None else None
+        return max(map(float, text.split(", "))) if text is not None else None
     except ValueError:
         return None
 

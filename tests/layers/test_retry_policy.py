@@ -40,6 +40,8 @@ def test_the_server_has_the_last_word() -> None:
     assert worth_retrying(failed("invalid_request", headers={"x-should-retry": "true"}))
     assert not worth_retrying(failed("server", headers={"x-should-retry": "False"}))
     assert worth_retrying(failed("server", headers={"x-should-retry": "perhaps"}))
+    assert worth_retrying(failed("invalid_request", headers={"x-should-retry": "true, true"}))
+    assert not worth_retrying(failed("server", headers={"x-should-retry": "true, false"}))
     assert not worth_retrying(failed("cancelled", headers={"x-should-retry": "true"}))
     assert not worth_retrying(failed("aborted", headers={"x-should-retry": "true"}))
 

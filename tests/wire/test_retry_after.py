@@ -23,6 +23,10 @@ RESETS = {"x-ratelimit-reset-requests": "6m0s", "x-ratelimit-reset-tokens": "20m
         ({"retry-after-ms": "0.4"}, 1),
         ({"retry-after": "2"}, 2000),
         ({"retry-after": "0.5"}, 500),
+        ({"retry-after": "1, 5"}, 5000),
+        ({"retry-after": "7, 7"} | RESETS, 7000),
+        ({"retry-after-ms": "1500, 20"}, 1500),
+        ({"retry-after": f"{LATER}, {LATER}", "date": DATE}, 30_000),
         ({"retry-after": LATER, "date": DATE}, 30_000),
         ({"retry-after": "Sat, 21 Nov 2026 13:00:30 +0100", "date": DATE}, 30_000),
         ({"retry-after-ms": "1500", "retry-after": "2"} | RESETS, 1500),
@@ -69,7 +73,9 @@ def test_durations(text: str, expected: int | None) -> None:
 
 
 @pytest.mark.parametrize("name", ["retry-after-ms", "retry-after"])
-@pytest.mark.parametrize("value", ["0", "0.0", "-1", "nan", "inf", "-inf", "soon", "", " ", "1,5", "1e999", "9" * 400])
+@pytest.mark.parametrize(
+    "value", ["0", "0.0", "-1", "nan", "inf", "-inf", "soon", "", " ", "1,5", "1, soon", "1e999", "9" * 400]
+)
 def test_what_names_no_wait_says_nothing(name: str, value: str) -> None:
     """A wait of nothing, of less, of no number or without end says nothing, and the next header is asked."""
     assert retry_after_ms({name: value}, limited=True) is None
