@@ -38,6 +38,7 @@ _OPERATION: Final = "chat"
 # As the conventions advise them for the two kinds of histogram.
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKENS: Final = tuple(float(4**power) for power in range(14))
+_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 # Of a span's attributes, those that a metric has too: they take few values.
 _OF_METRICS: Final = ("gen_ai.request.model", "gen_ai.response.model", "error.type")
 
@@ -81,8 +82,7 @@ class _Observed:
 
     def ended(self, completion: Completion) -> object:
         """Be its `on_completion` below."""
-        with _harmless():
-            self._layer.tell(self, completion)
+        self._layer.tell(self, completion)
         return self._on_completion(completion)
 
 
@@ -162,25 +162,37 @@ class TelemetryLayer(Layer):
             return self._provider.start_stream(request, on_event, told, options=options)
 
     def tell(self, observed: _Observed, completion: Completion) -> None:
-        """Tell how a request ended: its span, and the metrics."""
-        found = completion_attributes(completion)
-        timing, error = completion.timing, completion.error
-        first_chunk = None
-        if observed.stream and timing.first_event is not None and (error is None or error.partial is not None):
-            first_chunk = timing.first_event - timing.started
-            found["gen_ai.response.time_to_first_chunk"] = first_chunk
-        span = observed.span
-        if span.is_recording():
-            span.set_attributes(found)
-            if self._content and completion.response is not None:
-                span.set_attributes(response_content(completion.response))
-            if error is not None and error.category is not ErrorCategory.CANCELLED:
-                span.set_status(self._failed, error.message)
-        span.end()
+        """Tell how a request ended: its span, and the metrics. What fails of it keeps nothing else from being told."""
+        found: Attributes = {}
+        with _harmless():
+            found = completion_attributes(completion)
+            timing, error = completion.timing, completion.error
+            if observed.stream and timing.first_event is not None and (error is None or error.partial is not None):
+                found[_FIRST_CHUNK] = timing.first_event - timing.started
+        with _harmless():
+            try:
+                self._tell_span(observed.span, completion, found=found)
+            finally:
+                observed.span.end()
+        with _harmless():
+            self._tell_metrics(observed, completion, found=found)
+
+    def _tell_span(self, span: Span, completion: Completion, *, found: Attributes) -> None:
+        if not span.is_recording():
+            return
+        error = completion.error
+        span.set_attributes(found)
+        if error is not None and error.category is not ErrorCategory.CANCELLED:
+            span.set_status(self._failed, error.message)
+        if self._content and completion.response is not None:
+            span.set_attributes(response_content(completion.response))
+
+    def _tell_metrics(self, observed: _Observed, completion: Completion, *, found: Attributes) -> None:
+        timing, first_chunk = completion.timing, found.get(_FIRST_CHUNK)
         common = observed.attributes | {name: found[name] for name in _OF_METRICS if name in found}
-        context = self._in_span(span)
+        context = self._in_span(observed.span)
         self._duration.record(timing.finished - timing.started, common, context=context)
-        if first_chunk is not None:
+        if isinstance(first_chunk, (int, float)):
             self._first_chunk.record(first_chunk, common, context=context)
         for kind in ("input", "output"):
             tokens = found.get(f"gen_ai.usage.{kind}_tokens")

@@ -56,7 +56,7 @@ def request_attributes(request: ModelRequest, *, stream: bool) -> Attributes:
         told["gen_ai.request.choice.count"] = request.n
     if isinstance(request.stop, (str, list, tuple)):
         told["gen_ai.request.stop_sequences"] = [request.stop] if isinstance(request.stop, str) else list(request.stop)
-    if isinstance(request.response_format, ResponseFormat):
+    if isinstance(request.response_format, ResponseFormat) and request.response_format.type in _OUTPUT_TYPES:
         told["gen_ai.output.type"] = _OUTPUT_TYPES[request.response_format.type]
     return told
 

@@ -251,6 +251,31 @@ def test_an_sdk_that_fails_harms_no_request(sdk: Sdk, caplog: pytest.LogCaptureF
     assert "OpenTelemetry raised" in caplog.text
 
 
+def test_what_fails_of_a_span_keeps_no_metric_from_being_told(sdk: Sdk) -> None:
+    """A processor that raises at a span's end loses no request from the rate and the duration that alerts stand on."""
+
+    class Broken(SpanProcessor):
+        """Fails at the end."""
+
+        def on_end(self, *_args: Any) -> None:
+            raise RuntimeError("broken on end")
+
+    sdk.tracers.add_span_processor(Broken())
+    layer = TelemetryLayer(ScriptedProvider([answer("Hi")]), sdk.telemetry())
+    ask(layer)
+    layer.close()
+    assert len(sdk.points()["gen_ai.client.operation.duration"]) == 1
+
+
+def test_content_that_cannot_be_told_leaves_the_span(sdk: Sdk) -> None:
+    """An answer with half a surrogate pair, which is no text, ends its span with all that can be told."""
+    layer = TelemetryLayer(ScriptedProvider([answer("\ud83d")]), sdk.telemetry(content=True))
+    ask(layer)
+    layer.close()
+    assert sdk.span["gen_ai.response.finish_reasons"] == ("stop",)
+    assert "gen_ai.client.operation.duration" in sdk.points()
+
+
 def test_a_setting_that_cannot_be_used_is_refused() -> None:
     """A wrong setting is an error that names it."""
     with pytest.raises(InvalidRequestError, match=r"telemetry\.content is .*; give True or False"):
