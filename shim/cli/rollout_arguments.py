@@ -27,9 +27,9 @@ actions:
   report   one HTML page
   "shim rollout ACTION --help" tells the options of each.
 
-Where the rollout is, options say, or SHIM_ROLLOUT_POLICY, _STORE, _PLAN, _FLAG, _HISTORY, _KILL_SWITCH and _SAMPLES, or
-shim-rollout.toml in this folder (another: --config FILE, or SHIM_ROLLOUT). An address with a password belongs in the variable:
-options are seen by other users of the machine.
+Where the rollout is, options say (before the action or after it), or SHIM_ROLLOUT_POLICY, _STORE, _PLAN, _FLAG, _HISTORY,
+_KILL_SWITCH and _SAMPLES, or shim-rollout.toml in this folder (another: --config FILE, or SHIM_ROLLOUT). An address with a
+password belongs in the variable: options are seen by other users of the machine.
 exit status: 0 done (plan: the next step may begin; off: at least one switch that every process reads is thrown), 1 failed,
 2 used wrongly, or a file that cannot be used, 3 refused: something that the next step needs is missing, 130 interrupted.
 """
@@ -45,11 +45,14 @@ def add_rollout(
         description="See and move a rollout: its stage, its guard, its switches.",
         epilog=NOTE,
         formatter_class=formatter,
+        parents=[_place_options(default=None)],
     )
     actions = command.add_subparsers(
         prog="shim rollout", dest="action", metavar="ACTION", required=True, help=argparse.SUPPRESS
     )
-    place = _place_options()
+    place = _place_options(
+        default=argparse.SUPPRESS
+    )  # what stands before the action holds where nothing stands after it
 
     def add(name: str, does: str) -> argparse.ArgumentParser:
         return actions.add_parser(name, description=does, parents=[place], formatter_class=formatter)
@@ -70,8 +73,8 @@ def add_rollout(
     _add_report(add)
 
 
-def _place_options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False)
+def _place_options(*, default: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, argument_default=default)
     place = parser.add_argument_group("where the rollout is")
     place.add_argument(
         "--config", metavar="FILE", help="a TOML file that names the others (default: shim-rollout.toml)"

@@ -104,6 +104,16 @@ def test_off_works_when_the_rest_is_broken(run_shim: RunShim, folder: Path, brok
     assert "Off: control serves all" in ran.out
 
 
+def test_where_the_rollout_is_may_be_said_before_the_action(
+    run_shim: RunShim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Options stand before the action or after it, where they win: nobody has to know the order when it burns."""
+    monkeypatch.chdir(tmp_path)
+    assert run_shim("rollout", "--kill-switch", "before", "off").status == 0
+    assert run_shim("rollout", "--kill-switch", "before", "off", "--kill-switch", "after").status == 0
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["after", "before"]
+
+
 def test_off_without_a_switch_says_so(run_shim: RunShim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no switch is known, or none could be reached, the status says that nothing is off."""
     monkeypatch.chdir(tmp_path)
