@@ -105,7 +105,7 @@ class HoldingLayer(Layer):
             self._completed.append(call)  # before the event: its callback may close the layer
             if not call.over:
                 call.over = True
-                _tell_failure(call)
+                call.completion = told_failure(call.on_event, call.completion)
         return told
 
 
@@ -118,14 +118,16 @@ def nobody(_event: StreamEvent) -> None:
     """Stand in for the `on_event` of a whole answer, which has no events."""
 
 
-def _tell_failure(call: HeldCall) -> None:
-    on_event, error = call.on_event, call.completion.error
+def told_failure(on_event: OnEvent | None, completion: Completion) -> Completion:
+    """Give a stream that failed its last event; the completion, which is another one where `on_event` raises."""
+    error = completion.error
     if on_event is None or error is None:
-        return
+        return completion
     try:
         on_event(StreamError(error))
     except Exception as raised:  # noqa: BLE001 - whatever on_event raises ends its own stream, not the others
         message = f"on_event raised {type(raised).__name__}; its stream was ended"
         aborted = ProviderError(ErrorCategory.ABORTED, message, partial=error.partial)
         aborted.__cause__ = raised
-        call.completion = replace(call.completion, error=aborted)
+        return replace(completion, error=aborted)
+    return completion

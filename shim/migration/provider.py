@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NoReturn, final
@@ -108,6 +109,10 @@ class MigratingProvider:
         )
         self._fallback = fallback
         self._open: dict[int, Serving] = {}
+        # Streams of the candidate's that control would not start either: their `StreamError` waits for perform(), and then their
+        # completion for info_read().
+        self._failing: deque[Serving] = deque()
+        self._failed: deque[Serving] = deque()
         self._numbers = itertools.count(1)
         self._counts = dict.fromkeys(MigratingCounts.__struct_fields__, 0)
         self._closed = False
@@ -158,6 +163,8 @@ class MigratingProvider:
         """Milliseconds until `perform()` wants to be called; see `Provider`."""
         if self._closed:
             return -1
+        if self._failing or self._failed:
+            return 0
         waits = [each for each in (self._control.timeout(), self._candidate.timeout()) if each >= 0]
         if self._poller.fileno() is None and self._open:
             waits.append(_LOOK_MILLISECONDS)
@@ -193,17 +200,25 @@ class MigratingProvider:
         self._performing = True
         self._wakeup.hear_others()
         try:
-            return self._control.perform() + self._candidate.perform()
+            running = self._control.perform() + self._candidate.perform()
+            self._tell_withheld()
         finally:
             self._performing = False
+        return running
 
     def info_read(self) -> int:
         """Deliver the completions of both arms; see `Provider`."""
-        return self._control.info_read() + self._candidate.info_read()
+        count = self._control.info_read() + self._candidate.info_read()
+        while self._failed:
+            count += 1
+            self._deliver_waiting(self._failed.popleft())
+        return count
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""
         if handle is None:
+            for each in self._open.values():
+                each.is_over = True
             self._control.cancel()
             self._candidate.cancel()
             return
@@ -230,6 +245,8 @@ class MigratingProvider:
         with ExitStack() as closing:
             closing.callback(self._poller.close)
             closing.callback(self._wakeup.close if os.getpid() == self._process else self._wakeup.release)
+            if os.getpid() == self._process:
+                closing.callback(self._deliver_failed)
             closing.callback(self._watching.end)  # after the arms: what waited there carries our header
             closing.callback(self._candidate.close)
             closing.callback(self._control.close)
@@ -296,12 +313,38 @@ class MigratingProvider:
             if self._is_served_by_control(serving, decision):
                 self._counts["fallbacks"] += 1
                 return None
-            serving.tell_withheld()
         else:
             if not serving.has_fallen_back:
                 self._rollout.note(decision, completion)
             if decision.arm == "control":
                 self._watching.ask_again(decision, serving, control=completion)
+        if serving.is_withheld and not serving.is_over:
+            serving.completion = completion
+            self._failing.append(serving)
+            return None
+        return self._deliver(serving, completion)
+
+    def _tell_withheld(self) -> None:
+        while self._failing:
+            serving = self._failing.popleft()
+            self._failed.append(serving)  # before the event: its callback may close the provider
+            serving.tell_withheld()
+
+    def _deliver_failed(self) -> None:
+        """Deliver what waits, as the provider is closed: no stream gets a further event."""
+        waiting = [*self._failed, *self._failing]
+        self._failed.clear()
+        self._failing.clear()
+        with ExitStack() as deliveries:  # where one raises, the others are called all the same
+            for serving in reversed(waiting):
+                deliveries.callback(self._deliver_waiting, serving)
+
+    def _deliver_waiting(self, serving: Serving) -> None:
+        completion = serving.completion
+        del serving.completion  # an error whose traceback holds the serving would keep both alive
+        self._deliver(serving, completion)
+
+    def _deliver(self, serving: Serving, completion: Completion) -> object:
         del self._open[serving.handle.id]
         return serving.on_completion(replace(completion, handle=serving.handle))
 
@@ -311,6 +354,7 @@ class MigratingProvider:
             self._start_in_control(serving, decision)
         except Exception:  # noqa: BLE001 - the candidate's own failure is what its caller is told then
             return False
+        serving.is_withheld = False
         return True
 
 

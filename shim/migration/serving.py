@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from shim.layers.holding import told_failure
 from shim.model import ErrorCategory, ModelRequest, StreamError, StreamEvent
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Serving:
         handle: the caller's; an arm has a handle of its own.
         provider: the arm that has it.
         has_fallen_back: control has taken it over from the candidate.
+        is_over: its caller has ended it; it gets no further event, and nobody serves it after all.
+        completion: how it ended, while that waits to be delivered.
     """
 
     __slots__ = (
@@ -44,10 +47,12 @@ class Serving:
         "_inner",
         "_is_held",
         "_on_event",
-        "_withheld",
+        "completion",
         "decision",
         "handle",
         "has_fallen_back",
+        "is_over",
+        "is_withheld",
         "on_completion",
         "options",
         "provider",
@@ -57,6 +62,7 @@ class Serving:
     handle: RequestHandle
     decision: Decision
     provider: Provider
+    completion: Completion
     _inner: RequestHandle
     _ended: Ended
 
@@ -77,7 +83,8 @@ class Serving:
         self._fallback = fallback
         self._has_begun = False
         self._is_held = False
-        self._withheld: StreamError | None = None
+        self.is_over = False
+        self.is_withheld = False  # its `StreamError`, while it is open whether control serves it
 
     @property
     def is_streamed(self) -> bool:
@@ -121,13 +128,14 @@ class Serving:
             self.provider.resume(self._inner)  # type: ignore[attr-defined]  # it could be paused: see `Pausing`
 
     def cancel(self) -> None:
-        """Cancel it in its arm."""
+        """Cancel it in its arm; where it has failed there by now, that is how it ends."""
+        self.is_over = True
         self.provider.cancel(self._inner)
 
     def may_fall_back(self, completion: Completion) -> bool:
         """Whether control may serve it after all: it failed before its first event, in a way that may be the candidate's."""
         error = completion.error
-        if not self._fallback or self.has_fallen_back or self._has_begun or error is None:
+        if not self._fallback or self.has_fallen_back or self._has_begun or self.is_over or error is None:
             return False
         return error.category not in _NO_FALLBACK
 
@@ -136,10 +144,10 @@ class Serving:
         self.has_fallen_back = True
 
     def tell_withheld(self) -> None:
-        """Give its caller the error event that was held back while it was open whether control would serve it."""
-        if self._withheld is not None and self._on_event is not None:
-            event, self._withheld = self._withheld, None
-            self._on_event(event)
+        """Give its caller the error event that was held back; what its callback raises is how the stream ends."""
+        if not self.is_over:
+            self.is_over = True
+            self.completion = told_failure(self._on_event, self.completion)
 
     def _on_completion(self, completion: Completion) -> object:
         return self._ended(self, completion)
@@ -149,7 +157,7 @@ class Serving:
         if self._on_event is None:
             return None
         if not self._has_begun and isinstance(event, StreamError) and event.error.category not in _NO_FALLBACK:
-            self._withheld = event
+            self.is_withheld = True
             return None
         self._has_begun = True
         return self._on_event(event)
