@@ -44,7 +44,7 @@ class RetryBudget:
         self._most = float(max_tokens)
         self._ratio = float(token_ratio)
         self._tokens = self._most
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # re-entrant: a signal handler that asks may strike while its own thread is here
         self._process = os.getpid()
 
     @property
@@ -70,7 +70,7 @@ class RetryBudget:
 
     def _add(self, tokens: float) -> None:
         if self._process != os.getpid():  # another thread of the parent's may have held the lock at the fork
-            self._lock, self._process = threading.Lock(), os.getpid()
+            self._lock, self._process = threading.RLock(), os.getpid()
         with self._lock:
             self._tokens = min(self._most, max(0.0, self._tokens + tokens))
 

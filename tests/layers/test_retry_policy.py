@@ -97,6 +97,20 @@ def test_a_budget_is_shared_by_threads() -> None:
     assert budget.tokens == 80_000
 
 
+def test_a_signal_handler_may_count_while_its_thread_does() -> None:
+    """What strikes in the midst of counting, as a signal handler that asks does, waits for nobody."""
+    budget = RetryBudget()
+
+    def count() -> None:
+        with budget._lock:
+            budget.failed()
+
+    thread = threading.Thread(target=count, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_does_not_wait_for_its_parents_lock() -> None:
