@@ -68,9 +68,7 @@ class _Limits(Struct, frozen=True):
 class _TimedCall(HeldCall):
     """A call and its limits."""
 
-    __slots__ = ("_heard", "_layer", "_limits", "_started", "_tell", "expired", "handle", "held_back", "timed_out")
-
-    handle: RequestHandle
+    __slots__ = ("_heard", "_layer", "_limits", "_started", "_tell", "expired", "held_back", "timed_out")
 
     def __init__(
         self, layer: DeadlineLayer, limits: _Limits, *, on_event: OnEvent | None, on_completion: OnCompletion
@@ -208,6 +206,7 @@ class DeadlineLayer(HoldingLayer):
         for call in chosen:
             if call is not None:
                 call.over = True
+        self._end_failing(handle)
         self._provider.cancel(handle)
 
     def pause(self, handle: RequestHandle) -> bool:

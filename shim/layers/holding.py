@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from shim.layers.layer import Layer
 from shim.model import ErrorCategory, ProviderError, StreamError, StreamEvent
-from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, Provider
+from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, Provider, RequestHandle
 
 # A call is held by what waits for it: the layer's table, the provider below, or one of the two queues here. Never by two of the
 # queues, so that it ends once.
@@ -24,13 +24,15 @@ class HeldCall:
     """One request of a layer's caller.
 
     Attributes:
+        handle: its caller's.
         on_event: None for an answer that is wanted whole.
         over: its caller has ended it, or it has its outcome; it gets no further event.
         completion: how it ended, while that waits to be delivered.
     """
 
-    __slots__ = ("completion", "on_completion", "on_event", "over")
+    __slots__ = ("completion", "handle", "on_completion", "on_event", "over")
 
+    handle: RequestHandle
     completion: Completion
 
     def __init__(self, on_event: OnEvent | None, on_completion: OnCompletion) -> None:
@@ -77,6 +79,11 @@ class HoldingLayer(Layer):
             if not self._is_parents():
                 closing.callback(self._deliver_all)
             closing.callback(self._provider.close)
+
+    def _end_failing(self, handle: RequestHandle | None) -> None:
+        """Tell a stream that its caller ends, or all of them, nothing of the failure that waits for perform()."""
+        for call in self._failing:
+            call.over = call.over or handle is None or call.handle == handle
 
     def _is_parents(self) -> bool:
         """Whether a fork brought this layer here: its calls and its descriptors are the parent's."""

@@ -50,11 +50,10 @@ class _RetriedCall(HeldCall):
     """A logical request and its attempts."""
 
     __slots__ = (
-        "_layer", "_start_event", "_tell", "attempts", "below", "handle", "has_begun", "options", "policy", "request",
+        "_layer", "_start_event", "_tell", "attempts", "below", "has_begun", "options", "policy", "request",
         "shown_at", "total_at", "waited", "withheld",
     )  # fmt: skip
 
-    handle: RequestHandle
     below: RequestHandle
 
     def __init__(
@@ -250,6 +249,7 @@ class RetryLayer(HoldingLayer):
         if self._is_parents():
             self._provider.cancel()  # which refuses it
             return
+        self._end_failing(handle)
         chosen = list(self._open.values()) if handle is None else [self._open.get(handle)]
         for call in chosen:
             if call is not None:

@@ -250,6 +250,18 @@ def test_on_event_raising_at_the_timeout_aborts_that_stream_alone() -> None:
     assert other.error.category is ErrorCategory.TIMEOUT
 
 
+@pytest.mark.parametrize("everything", [False, True])
+def test_cancelling_at_the_timeout_tells_the_others_nothing(*, everything: bool) -> None:
+    """A callback that cancels another stream which ran out of time in the same turn gets no event of that one any more."""
+    layered = Layered(hang(), hang(), total=1)
+    due: Heard
+    heard = layered.stream(lambda _event: layered.layer.cancel(None if everything else due.handle))
+    due = layered.stream()
+    layered.clock.turn(layered.layer, after=1)
+    assert heard.error.category is due.error.category is ErrorCategory.TIMEOUT
+    assert (heard.kinds, due.events) == (["StreamError"], [])
+
+
 def test_closing_at_the_timeout_ends_the_others_there_and_then() -> None:
     """A callback that closes the layer at its `StreamError` gets its timeout, and so does each other stream that was due."""
     layered = Layered(hang(), hang(), hang(), total=1)

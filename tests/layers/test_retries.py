@@ -109,6 +109,18 @@ def test_a_stream_that_has_spoken_is_not_tried_again() -> None:
     assert len(heard.completion.attempts) == 1
 
 
+def test_cancelling_at_a_failure_tells_the_others_nothing() -> None:
+    """A callback that cancels another stream which failed in the same turn gets no event of that one any more."""
+    layered = Layered(DOWN, DOWN, attempts=1)
+    due = Heard()
+    heard = Heard(lambda _event: layered.layer.cancel(due.handle))
+    for each in (heard, due):
+        each.handle = layered.layer.start_stream(HELLO, each.on_event, each.on_completion)
+    layered.to_its_end(due)
+    assert (heard.kinds, due.events) == (["StreamError"], [])
+    assert due.error.message == "down"
+
+
 def test_a_wait_the_server_names_is_kept() -> None:
     """The time between two attempts is what the server asked for."""
     layered = Layered(failure("rate_limit", "slow down", retry_after_ms=7000), answer("Hi"))
