@@ -171,7 +171,9 @@ class Observer:
         if status.latch is not None:
             return {"since": status.latch.at, "by": status.latch.by}
         if self.place.policy is not None:
-            return {"since": Path(self.place.policy).stat().st_mtime, "by": f"file {self.place.policy}"}
+            found = Path(self.place.policy).stat()
+            # A copy may keep a time of long ago, at which nothing of this held; the time of its last change it cannot.
+            return {"since": max(found.st_mtime, found.st_ctime), "by": f"file {self.place.policy}"}
         stored = None if snapshot is None else snapshot.policy
         return {} if stored is None else {"since": stored.at, "by": stored.by}
 

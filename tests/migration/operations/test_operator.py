@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -217,7 +219,9 @@ def test_without_a_store_policy_and_approvals_are_in_files(tmp_path: Path) -> No
         operator.approve("ramp 50", reason="looked at it")
         assert operator.approved() == {"ramp 50"}
         assert operator.status().answer is None
-        assert operator.status().since == policy.stat().st_mtime
+        assert operator.status().since == policy.stat().st_ctime
+        os.utime(policy, (1.0, 1.0))  # as an unpacked or copied file has it
+        assert time.time() - (operator.status().since or 0.0) < 60
         with pytest.raises(RefusedError):
             operator.set("ramp", percent=50)
         operator.set("ramp", percent=50, anyway="counted elsewhere")
