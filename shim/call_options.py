@@ -6,14 +6,13 @@ name (`UnsupportedFeatureError`); it never ignores one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from msgspec import Struct
 
 from shim.endpoint import Endpoint, can_be_sent
-from shim.model.checks import kind_of
+from shim.model.checks import is_positive, kind_of
 from shim.model.errors import InvalidRequestError
 
 ApiKey: TypeAlias = str | Callable[[], str]
@@ -43,7 +42,7 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if value is not None and not _is_seconds(value):
+            if value is not None and not is_positive(value):
                 shown = value if isinstance(value, (int, float)) and not isinstance(value, bool) else kind_of(value)
                 place = f"deadlines.{name}"
                 raise InvalidRequestError(f"{place} is {shown}; give seconds above 0, or None", field=place)
@@ -93,10 +92,6 @@ class CallOptions(Struct, frozen=True, kw_only=True):
         if self.api_key is not None:
             raise TypeError("CallOptions with an api_key cannot be pickled: make them where the key is known")
         return super().__reduce__()
-
-
-def _is_seconds(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value) and value > 0
 
 
 def _wrong(name: str, value: object, *, remedy: str) -> InvalidRequestError:

@@ -7,7 +7,6 @@ for that is longer than two minutes is not sat out); AWS Architecture Blog, "Exp
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections.abc import Callable
@@ -15,11 +14,12 @@ from collections.abc import Callable
 from msgspec import UNSET, Struct, UnsetType
 
 from shim.model import ErrorCategory, InvalidRequestError, ProviderError
-from shim.model.checks import kind_of
+from shim.model.checks import is_positive, kind_of
 from shim.provider import Completion
 
 __all__ = ["RetryBudget", "RetryPolicy", "wait_before_retry", "worth_retrying"]
 
+_SHOWN = 1e15  # what is written as a number in a message; a longer one is a mistake of another kind
 # Its caller has ended it.
 _NEVER = frozenset({ErrorCategory.CANCELLED, ErrorCategory.ABORTED})
 
@@ -135,8 +135,8 @@ def wait_before_retry(
 
 
 def _check_positive(name: str, value: object) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
-    if not number or value <= 0:  # type: ignore[operator]  # a number, by then
+    if not is_positive(value):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _SHOWN
         raise _wrong(name, f"is {value if number else kind_of(value)}; give a number above 0")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from shim.migration import refresher
-from shim.migration.policy import PolicyError
+from shim.migration.policy import PolicyError, checked_seconds
 from shim.migration.refresher import Refresher
 
 if TYPE_CHECKING:
@@ -87,14 +87,12 @@ class FlagReader:
             )
         if not isinstance(flag_key, str) or not flag_key:
             raise PolicyError("flag_key is empty or no string; give the flag's key", field="flag_key")
-        if not 0.01 <= max_age <= 3600:
-            raise PolicyError(f"max_age is {max_age!r}; give seconds from 0.01 to 3600", field="max_age")
         self._client = client
         self._flag_key = flag_key
         self._context = context
         self._on_details = on_details
         self._on_error = on_error
-        self._max_age = max_age
+        self._max_age = checked_seconds(max_age, field="max_age", least=0.01)
         self._ended = time.monotonic()  # the last evaluation, well or not
         self._events: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_MAX_EVENTS)
         self._refresher = Refresher(self._refresh, every=max_age, name=f"shim-flag-{flag_key[:40]}")

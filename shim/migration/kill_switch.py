@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from msgspec import Struct
 
 from shim.migration.flag_reader import FlagError, FlagReader
-from shim.migration.policy import PolicyError
+from shim.migration.policy import PolicyError, checked_seconds
 from shim.migration.sources.source import describe
 from shim.migration.watched_file import read_regular, settled_path
 
@@ -115,10 +115,8 @@ class KillSwitch:
 
 class _FileSwitch:
     def __init__(self, path: str | os.PathLike[str], *, check_every: float) -> None:
-        if not 0 <= check_every <= 3600:
-            raise PolicyError(f"check_every is {check_every!r}; give seconds from 0 to 3600", field="check_every")
         self._path = settled_path(path, field="file")
-        self._check_every = check_every
+        self._check_every = checked_seconds(check_every, field="check_every", least=0)
         self._look_at = 0.0
         self._said_no = False  # it was there and did not throw, as a config map's
         self._state = self._look()

@@ -134,7 +134,7 @@ def pin_settings(pin: object) -> PinSettings | None:
     if pin is None or isinstance(pin, PinSettings):
         settings = pin
     elif isinstance(pin, int | float) and not isinstance(pin, bool):
-        settings = PinSettings(idle=float(pin))
+        settings = PinSettings(idle=pin)
     else:
         raise PolicyError(
             f"pin is of type {type(pin).__name__}; give the seconds without a request after which a conversation has ended",

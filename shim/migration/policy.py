@@ -177,6 +177,18 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def checked_seconds(value: object, *, field: str, least: float) -> float:
+    """Seconds from `least` to an hour, as settings have them.
+
+    Raises:
+        PolicyError: it is no number, or out of the range; it names `field`.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not least <= value <= 3600:  # type: ignore[operator]  # a number, by then; NaN is in no range
+        raise PolicyError(f"{field} is {shown(value)}; give seconds from {least:g} to 3600", field=field)
+    return value  # type: ignore[return-value]  # see above
+
+
 def _stage(value: object) -> Stage:
     try:
         return Stage(value)

@@ -38,7 +38,7 @@ class MixtureTest:
     """
 
     def __init__(self, *, alpha: float, null: float, ratios: Sequence[float]) -> None:
-        if not 0 < alpha < 1:
+        if not isinstance(alpha, int | float) or not 0 < alpha < 1:
             raise ValueError(f"alpha is {alpha!r}; give a chance above 0 and below 1, such as 0.05")
         self.alpha = alpha
         self._null = null
@@ -172,7 +172,7 @@ class SequentialTest(MixtureTest):
     def __init__(
         self, *, alpha: float, tolerated_ratio: float, ratios: Sequence[float] = (1.5, 2, 3, 5, 10, 30)
     ) -> None:
-        if not 1 <= tolerated_ratio < math.inf:
+        if not isinstance(tolerated_ratio, int | float) or not 1 <= tolerated_ratio < math.inf:
             raise ValueError(f"tolerated_ratio is {tolerated_ratio!r}; give a number from 1 on, such as 1.25")
         if not ratios or not all(1 < ratio < math.inf for ratio in ratios) or len(set(ratios)) < len(ratios):
             raise ValueError(f"ratios is {tuple(ratios)!r}; give at least one number above 1, none of them twice")

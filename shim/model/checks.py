@@ -311,6 +311,16 @@ def _check_word(field: str, value: object, *, words: frozenset[str | None] | fro
         raise InvalidRequestError(f"{field} is {_shown(value)}; give one of {known}", field=field)
 
 
+def is_positive(value: object) -> bool:
+    """Whether a value is a number above 0 that a float can hold; infinity is one, NaN and True are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return float(value) > 0
+    except OverflowError:
+        return False
+
+
 def kind_of(value: object) -> str:
     """Name a value's kind for an error message, never the value itself."""
     return "None" if value is None else "unset" if value is UNSET else f"of type {type(value).__name__}"

@@ -133,6 +133,7 @@ def test_a_child_does_not_wait_for_its_parents_lock() -> None:
         ({"budget": 10}, r"retries\.budget is .*; give a RetryBudget"),
         ({"max_wait": 0}, r"retries\.max_wait is 0; give a number above 0"),
         ({"max_wait": math.nan}, r"retries\.max_wait is "),
+        ({"max_wait": 10**400}, r"retries\.max_wait is of type int"),
         ({"first_backoff": "1"}, r"retries\.first_backoff is "),
     ],
 )

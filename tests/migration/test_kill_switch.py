@@ -232,6 +232,8 @@ def test_any_one_wins(path: Path) -> None:
         ({"file": "a\0b"}, "file"),
         ({"file": "no/such/folder/kill"}, "file"),
         ({"file": "kill", "check_every": -1}, "check_every"),
+        ({"file": "kill", "check_every": "0.2"}, "check_every"),
+        ({"file": "kill", "check_every": None}, "check_every"),
     ],
 )
 def test_a_place_that_cannot_be_is_refused(settings: dict[str, Any], field: str) -> None:

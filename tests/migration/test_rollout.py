@@ -203,6 +203,7 @@ def test_noting_nonsense_hurts_nobody() -> None:
         ({"flag": 7}, "flag"),
         ({"pin": 0}, "pin"),
         ({"pin": True}, "pin"),
+        ({"pin": 10**400}, "pin"),
         ({"pin": "1h"}, "pin"),
         ({"kill_switch": "no/such/folder/kill"}, "file"),
         ({"history": "."}, "history"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from shim.migration.policy import Policy, PolicyError
+from shim.migration.policy import Policy, PolicyError, checked_seconds
 from shim.migration.refresher import Refresher
 from shim.migration.sources.source import LastGood, SourceHealth
 from shim.migration.store import StoreError, StoreUnavailableError
@@ -34,8 +34,7 @@ class StorePolicy:
     """
 
     def __init__(self, store: Store, *, flag: str = "openai", max_age: float = 0.5) -> None:
-        if not 0.01 <= max_age <= 3600:
-            raise PolicyError(f"max_age is {max_age!r}; give seconds from 0.01 to 3600", field="max_age")
+        checked_seconds(max_age, field="max_age", least=0.01)
         self._store = store
         self._flag = flag
         self._kept = LastGood(f"store, flag {flag}", Policy())

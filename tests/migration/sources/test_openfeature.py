@@ -238,6 +238,7 @@ def test_closing_ends_the_thread(make: MakeSource) -> None:
         ({"kind": "integer"}, "kind"),
         ({"max_age": 0}, "max_age"),
         ({"max_age": float("nan")}, "max_age"),
+        ({"max_age": "0.5"}, "max_age"),
         ({"client": object()}, "client"),
     ],
 )
