@@ -124,8 +124,7 @@ class AsyncClient:
     async def close(self) -> None:
         """Close every loop's provider. Requests under way, in whatever loop, end with `RequestCancelledError`."""
         self._closed = True
-        for seat in self._seats.get().take_all():
-            await seat.close_where_it_lives()
+        await self._seats.get().close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -19,11 +19,13 @@ from shim.provider import Completion, Provider, RequestHandle
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import Future
 
 
 MAX_BUFFERED_BYTES: Final = 1024 * 1024
 """Text that may wait for a slow reader before its server is held back; as much as the legacy client lets wait."""
 _ABORTED_AT: Final = 64 * MAX_BUFFERED_BYTES  # of a provider that can hold nothing back
+_LOOK_SECONDS: Final = 0.5  # between two looks whether a loop that is to close its provider still runs
 _EVENT_OVERHEAD: Final = 100  # bytes an event weighs beside its text
 
 
@@ -194,19 +196,23 @@ class LoopSeat:
         """Whether a fork brought this seat here: its descriptors are shared with the parent, whose they are."""
         return os.getpid() != self._process
 
-    async def close_where_it_lives(self) -> None:
-        """Close on the seat's own loop while that runs; here when it is this one, or runs no more."""
-        import asyncio
+    def close_on(self, loop: asyncio.AbstractEventLoop) -> Future[None] | None:
+        """Close where it lives: at once where that is `loop`, or runs no more; else what is done once its own loop has."""
+        from concurrent.futures import Future
 
-        if self.loop is not asyncio.get_running_loop() and self.loop.is_running():
-            closing = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._close_here(), self.loop))
-            # That loop may stop before it comes to it, and would then never answer.
-            while self.loop.is_running() and not closing.done():
-                await asyncio.wait([closing], timeout=0.5)
+        if self.loop is not loop and self.loop.is_running():
+            closed: Future[None] = Future()
+            with contextlib.suppress(RuntimeError):  # the loop was closed just now
+                self.loop.call_soon_threadsafe(self._close_and_tell, closed)
+                return closed
         self.close()
+        return None
 
-    async def _close_here(self) -> None:
-        self.close()
+    def _close_and_tell(self, closed: Future[None]) -> None:
+        try:
+            self.close()
+        finally:
+            closed.set_result(None)
 
 
 class LoopSeats:
@@ -228,13 +234,25 @@ class LoopSeats:
         loop = self._running_loop()
         return self._by_loop.get(loop) or self._add(LoopSeat(self._make(), loop, gather_ms=self._gather_ms))
 
-    def take_all(self) -> list[LoopSeat]:
-        """Hand over every seat, and make no more."""
+    async def close(self) -> None:
+        """Close every seat, and make no more. All are told before any is waited for: one that is cancelled leaves none open."""
+        import asyncio
+
         with self._lock:
             self._closed = True
             seats = list(self._by_loop.values())
-            self._by_loop.clear()
-        return seats
+        here = self._running_loop()
+        closing = {}
+        with contextlib.ExitStack() as telling:  # where closing one raises, the others are closed all the same
+            for seat in seats:
+                telling.callback(lambda seat: closing.update({seat: seat.close_on(here)}), seat)
+        for seat, closed in closing.items():
+            waited = None if closed is None else asyncio.wrap_future(closed)
+            # That loop may stop before it comes to it, and would then never answer.
+            while waited is not None and seat.loop.is_running() and not waited.done():
+                await asyncio.wait([waited], timeout=_LOOK_SECONDS)
+            seat.close()
+            self._by_loop.pop(seat.loop, None)
 
     def _add(self, seat: LoopSeat) -> LoopSeat:
         with self._lock:

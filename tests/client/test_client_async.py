@@ -243,6 +243,38 @@ def test_loops_in_several_threads_work_at_the_same_time() -> None:
     assert [provider.closed for provider in kind.made] == [True, True]
 
 
+def test_a_close_that_is_cancelled_leaves_nothing_open() -> None:
+    """Where one loop is too busy to close, and whoever closes gives up, the requests of the other loops end all the same."""
+    kind = Makes(hang())
+    client = AsyncClient(kind)
+    is_closing, outcomes = threading.Event(), []
+
+    async def stay(begun: threading.Event, *, busy: bool) -> None:
+        asking = asyncio.ensure_future(client.completion(REQUEST))
+        await asyncio.sleep(0.01)
+        begun.set()
+        while busy and not is_closing.wait(5):
+            pass  # in the loop's way
+        outcomes.append((await asyncio.wait_for(asking, 5)).error)
+
+    async def close() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(client.close(), 0.1)
+
+    threads = []
+    for busy in (True, False):
+        begun = threading.Event()
+        threads.append(threading.Thread(target=lambda busy=busy, begun=begun: asyncio.run(stay(begun, busy=busy))))
+        threads[-1].start()
+        assert begun.wait(5)
+    asyncio.run(close())
+    is_closing.set()
+    for thread in threads:
+        thread.join(10)
+    assert [type(error) for error in outcomes] == [RequestCancelledError] * 2
+    assert all(provider.closed for provider in kind.made)
+
+
 def test_one_loop_after_another_leaves_no_provider_open() -> None:
     """A client used from one `asyncio.run` after another closes the providers of loops that are gone."""
     kind = Makes(answer("Hi"))
