@@ -19,6 +19,7 @@ from shim.migration.history import Entry, Event
 from shim.migration.operations.observer import Observer
 from shim.migration.operations.place import RolloutPlace
 from shim.migration.operations.policy_writing import read_policy_bytes, write_policy_file
+from shim.migration.operations.words import kept_name, kept_words
 from shim.migration.plan import PlanStep, RolloutPlan
 from shim.migration.policy import Policy, PolicyError, Stage
 from shim.migration.sources.file import FilePolicy
@@ -72,7 +73,7 @@ class Operator(Observer):
 
     def __init__(self, place: RolloutPlace, *, by: str | None = None) -> None:
         super().__init__(place)
-        self._by = by or who()
+        self._by = kept_name(by or who())
 
     def set(self, stage: str, *, percent: float | None = None, anyway: str | None = None) -> PolicyChange:
         """Write another stage; forward only where the plan's needs are met, back at any time.
@@ -97,7 +98,7 @@ class Operator(Observer):
         if missing and not anyway:
             raise RefusedError(f"{target.step} has not what it needs", missing=missing)
         kept = self._write(target, version=version)
-        reason = anyway or ""
+        reason = kept_words(anyway or "")
         if missing:
             reason = f"{reason} (though {'; '.join(missing)})"
         fault = self._tell("changed", came_from=status.step, to=target.step, reason=reason, evidence=_shown(status))
@@ -118,6 +119,7 @@ class Operator(Observer):
         """
         if self._plan is None:
             raise PolicyError("there is no plan, so nothing waits for an approval; give --plan FILE", field="plan")
+        reason = kept_words(reason)
         wanted = " ".join(step.replace("@", " ").split())
         waiting = [each.name for each in self._plan.steps if each.approval]
         if wanted not in waiting:
@@ -139,6 +141,7 @@ class Operator(Observer):
             PolicyError: the reason is empty, or there is no place that keeps a latch.
             StoreError, OSError: it cannot be written; the latch holds.
         """
+        reason = kept_words(reason)
         if not reason.strip():
             raise PolicyError(
                 "the reason is empty; say what was found and done, such as 'proxy of the candidate fixed'",

@@ -18,6 +18,7 @@ from msgspec import Struct
 from shim.migration.history import Entry, Event, HistoryFile, StoreHistory
 from shim.migration.operations.place import RolloutPlace
 from shim.migration.operations.policy_writing import read_policy_bytes, write_policy_file
+from shim.migration.operations.words import kept_name, kept_words
 from shim.migration.policy import Policy, PolicyError, Stage
 from shim.migration.policy_file import parse_policy_file
 
@@ -50,6 +51,7 @@ def switch_off(place: RolloutPlace, *, by: str, reason: str) -> list[SwitchAttem
 
     The policy is written too, so that lifting the switches brings no traffic back by itself.
     """
+    by, reason = kept_name(by), kept_words(reason)
     attempts = []
     if place.kill_switch is not None:
         path = Path(place.kill_switch)
@@ -66,6 +68,7 @@ def switch_off(place: RolloutPlace, *, by: str, reason: str) -> list[SwitchAttem
 
 def release(place: RolloutPlace, *, by: str, reason: str) -> list[SwitchAttempt]:
     """Lift the kill switch's file and the store's switch; the policy stays as it is."""
+    by, reason = kept_name(by), kept_words(reason)
     attempts = []
     if place.kill_switch is not None:
         path = Path(place.kill_switch)

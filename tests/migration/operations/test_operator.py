@@ -209,6 +209,16 @@ def test_only_what_waits_is_approved(service: Service) -> None:
             service.operator().approve(step)
 
 
+def test_words_of_another_encoding_are_kept_as_far_as_they_can_be(service: Service) -> None:
+    """A reason or a name that a terminal has not sent as text stops no step, approval or reset."""
+    with Operator(service.place, by="\udcff" + "x" * 300) as operator:
+        operator.set("wire", anyway="b\udcfcrned")
+        operator.approve("ramp 50", reason="\udcfc")
+        operator.reset("m\udcfc")
+        told = [(each.event, each.reason) for each in operator.history() if each.by.startswith("?")]
+    assert told == [("changed", "b?rned"), ("approved", "?"), ("reset", "m?")]
+
+
 def test_without_a_store_policy_and_approvals_are_in_files(tmp_path: Path) -> None:
     """A policy's file and a history's do for stages and approvals; what the service counts is then not known."""
     policy, plan, history = (tmp_path / name for name in ("policy.toml", "plan.toml", "history.jsonl"))

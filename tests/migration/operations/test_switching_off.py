@@ -85,6 +85,18 @@ def test_a_word_that_means_clear_is_written_over(tmp_path: Path) -> None:
     assert KillSwitch(file=kill, environ={}).state().position == "thrown"
 
 
+@pytest.mark.parametrize("words", ["b\udcfcrned", "x" * 200_000, "a\0b", ""])
+def test_no_words_keep_a_switch_from_being_thrown(tmp_path: Path, words: str) -> None:
+    """What a terminal of another encoding sends, or a whole file as the reason, throws every switch, and lifts it."""
+    place = place_in(tmp_path)
+    for act in (switch_off, release):
+        assert [each.fault for each in act(place, by=words, reason=words) if each.fault] == []
+    with SqliteStore(str(place.store)) as store:
+        switch = store.read_kill_switch("openai")
+    assert switch is not None
+    assert switch.by
+
+
 def test_a_full_disk_keeps_no_switch_from_being_thrown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no room for the reason the file is made all the same, and throws by being there."""
     kill, opened = tmp_path / "kill", os.fdopen
