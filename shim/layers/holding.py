@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from msgspec.structs import replace
 
 from shim.layers.layer import Layer
-from shim.model import ErrorCategory, ProviderError, StreamError, StreamEvent
+from shim.model import ErrorCategory, ModelResponse, ProviderError, StreamError, StreamEvent
 from shim.provider import CallOptions, Completion, OnCompletion, OnEvent, Provider, RequestHandle
 
 # A call is held by what waits for it: the layer's table, the provider below, or one of the two queues here. Never by two of the
@@ -40,6 +40,12 @@ class HeldCall:
         self.on_completion = on_completion
         self.over = False
 
+    def deliver(self) -> None:
+        """Give its caller the completion, and keep it no longer: the traceback of its error may hold this call."""
+        completion = self.completion
+        del self.completion
+        self.on_completion(completion)
+
 
 class HoldingLayer(Layer):
     """A layer with completions of its own to deliver."""
@@ -65,9 +71,8 @@ class HoldingLayer(Layer):
         self._provider.info_read()
         count = 0
         while self._completed:
-            call = self._completed.popleft()
             count += 1
-            call.on_completion(call.completion)
+            self._completed.popleft().deliver()
         return count
 
     def close(self) -> None:
@@ -95,7 +100,7 @@ class HoldingLayer(Layer):
         self._failing.clear()
         with ExitStack() as deliveries:  # where one raises, the others are called all the same
             for call in reversed(waiting):
-                deliveries.callback(call.on_completion, call.completion)
+                deliveries.callback(call.deliver)
 
     def _settle(self, call: HeldCall, completion: Completion, *, owes_event: bool) -> None:
         """Take how a call ended; `owes_event`: its caller has not had the `StreamError` yet."""
@@ -133,8 +138,13 @@ def told_failure(on_event: OnEvent | None, completion: Completion) -> Completion
     try:
         on_event(StreamError(error))
     except Exception as raised:  # noqa: BLE001 - whatever on_event raises ends its own stream, not the others
-        message = f"on_event raised {type(raised).__name__}; its stream was ended"
-        aborted = ProviderError(ErrorCategory.ABORTED, message, partial=error.partial)
-        aborted.__cause__ = raised
-        return replace(completion, error=aborted)
+        return replace(completion, error=_aborted(raised, error.partial))
     return completion
+
+
+def _aborted(raised: Exception, partial: ModelResponse | None) -> ProviderError:
+    """Made apart from where it was caught: a frame of its cause's traceback that held it would be a circle."""
+    message = f"on_event raised {type(raised).__name__}; its stream was ended"
+    aborted = ProviderError(ErrorCategory.ABORTED, message, partial=partial)
+    aborted.__cause__ = raised
+    return aborted

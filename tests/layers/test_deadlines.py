@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from typing import Any
 
 import pytest
@@ -234,6 +236,29 @@ def test_a_stream_its_caller_ended_is_cancelled_and_no_timeout() -> None:
     assert heard.error.category is ErrorCategory.CANCELLED
     assert not heard.events
     assert other.error.category is ErrorCategory.TIMEOUT
+
+
+def test_on_event_raising_at_the_timeout_keeps_nothing_alive() -> None:
+    """What the callback of a stream that ran out of time holds goes with the completion, without a garbage collection."""
+
+    class Fails:
+        """Is held by nobody but its stream."""
+
+        def __call__(self, _event: StreamEvent) -> None:
+            raise ZeroDivisionError
+
+    layered, fails = Layered(hang(), total=1), Fails()
+    left = weakref.ref(fails)
+    gc.collect()
+    gc.disable()
+    try:
+        layered.layer.start_stream(HELLO, fails, lambda _completion: None)
+        del fails
+        layered.clock.turn(layered.layer, after=1)
+        layered.clock.turn(layered.layer)
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_on_event_raising_at_the_timeout_aborts_that_stream_alone() -> None:
