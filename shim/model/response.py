@@ -71,8 +71,11 @@ class Choice(_IndexAndParts, frozen=True, kw_only=True, repr_omit_defaults=True)
 
     @property
     def message(self) -> Message:
-        """The answer as a message to append to the conversation."""
-        return Message("assistant", self.parts, extra=_to_send_back(self.message_extra))
+        """The answer as a message to append to the conversation.
+
+        One without parts says an empty text: beside no call null is refused (API reference, Chat Completions, messages).
+        """
+        return Message("assistant", self.parts or _NO_WORDS, extra=_to_send_back(self.message_extra))
 
 
 class ModelResponse(BoundedRepr, Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
@@ -137,6 +140,9 @@ class ModelResponse(BoundedRepr, Struct, frozen=True, kw_only=True, repr_omit_de
     def message(self) -> Message:
         """The first choice as a message to append to the conversation."""
         return self.choices[0].message if self.choices else Message("assistant", ())
+
+
+_NO_WORDS = (TextPart(""),)
 
 
 def _to_send_back(fields: dict[str, Any]) -> dict[str, Any]:

@@ -162,8 +162,8 @@ def test_an_answer_as_events(case: str) -> None:
 
 # Message -> how it goes back, where that differs from how it came.
 REPLAYS: dict[str, dict[str, Any]] = {
-    "empty text": {"content": None},
-    "nothing": {"content": None},
+    "null": {"content": ""},
+    "nothing": {"content": ""},
     "empty refusal": {"content": "a"},
     "call without content": {"content": None, "tool_calls": [CALL]},
     "call with index": {"content": None, "tool_calls": [CALL]},
