@@ -22,6 +22,7 @@ from shim.recording.exchange import UnreadableExchangeError
 MOST_ELEMENTS = 16
 """Elements of one array that are told apart; from the next that differs, the rest of the array is one difference."""
 
+_GZIP = b"\x1f\x8b"  # RFC 1952 2.3.1
 _PLAIN_NAME = re.compile(r"[A-Za-z_$][\w$-]*", re.ASCII)
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -74,6 +75,10 @@ def _by_the_standard(body: bytes) -> Any:
     except UnreadableExchangeError:
         raise
     except UnicodeDecodeError as error:
+        if body.startswith(_GZIP):
+            raise UnreadableExchangeError(
+                "the body is compressed (gzip); have the client send it plain while it is recorded"
+            ) from None
         raise UnreadableExchangeError(f"the body is not UTF-8 at byte {error.start}") from None
     except RecursionError:
         raise UnreadableExchangeError("the body is nested too deeply to be read") from None
