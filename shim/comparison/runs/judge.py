@@ -22,7 +22,7 @@ from shim.recording.reading import Reading
 if TYPE_CHECKING:
     from shim.comparison.runs.lines import Line
     from shim.comparison.shadow_rung.observation import ShadowPair
-    from shim.comparison.two_recordings.said import AnswerHashes
+    from shim.comparison.two_recordings.answer_hashes import AnswerHashes
 
 Readings: TypeAlias = "tuple[Reading | None, Reading | None]"
 
@@ -78,7 +78,7 @@ class Judged(Struct, frozen=True, kw_only=True):
         observed: of two recordings, what is compared of the answers of a pair; None where nothing is known of them.
         unobserved: why something of them is not known.
         keys, role: of a line that is indexed and not compared, what its exchange is paired by; empty of any other.
-        said: of such a line, what it says and repeats.
+        hashes: of such a line, what its answer says and its request repeats.
     """
 
     number: int
@@ -92,7 +92,7 @@ class Judged(Struct, frozen=True, kw_only=True):
     unobserved: tuple[str, ...] = ()
     keys: tuple[int, ...] = ()
     role: str = ""
-    said: AnswerHashes | None = None
+    hashes: AnswerHashes | None = None
 
     @property
     def wants_attention(self) -> bool:

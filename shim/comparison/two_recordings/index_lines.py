@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shim.comparison.runs.judge import Judged, ReadsExchanges
+from shim.comparison.two_recordings.answer_hashes import hashes_of
 from shim.comparison.two_recordings.keys import keys_as_read, request_of
-from shim.comparison.two_recordings.said import said_in
 from shim.comparison.verdict import Rung, Verdict
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ class ReadsKeys(ReadsExchanges):
     def told(self, line: Line, held: Exchange, *, verdicts: tuple[Verdict, ...]) -> Judged:
         """Its keys, its role, and what it says and repeats."""
         request = request_of(held)
-        keys, said = keys_as_read(held, request), said_in(held, request)
-        return Judged(number=line.number, pair_id=held.pair_id, verdicts=verdicts, keys=keys, role=held.role, said=said)
+        keys, hashes = keys_as_read(held, request), hashes_of(held, request)
+        return Judged(
+            number=line.number, pair_id=held.pair_id, verdicts=verdicts, keys=keys, role=held.role, hashes=hashes
+        )
 
 
 class NoComparer:

@@ -18,9 +18,9 @@ from typing import IO, TYPE_CHECKING, Final
 
 from shim.comparison.runs.judge import Judge
 from shim.comparison.runs.lines import Line, LineFault, Source, UnusableFileError
+from shim.comparison.two_recordings.answer_hashes import AnswerHashes, OwnAnswers
 from shim.comparison.two_recordings.index_lines import NoComparer, ReadsKeys
 from shim.comparison.two_recordings.keys import TIERS
-from shim.comparison.two_recordings.said import AnswerHashes, OwnAnswers
 from shim.recording.files import LONGEST_LINE, STDIN, decode_exchange
 from shim.recording.remote import is_url
 
@@ -160,7 +160,7 @@ class IndexedRecording:
         self._lines.append(line.line)
         self._offsets.append(self._unpack(line.data) if self._is_unpacked[file] else line.offset)
         self._others.append(is_other)
-        self.answers.take(judged.said or AnswerHashes())
+        self.answers.take(judged.hashes or AnswerHashes())
 
     def _unpack(self, data: bytes) -> int:
         """Write a line to where it can be read again; where it begins there."""

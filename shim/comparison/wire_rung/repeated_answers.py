@@ -1,6 +1,6 @@
 """What a request repeats of earlier answers, of two recordings: ids the server gave, and what the model said.
 
-Not whether it repeats them truly (`shim.comparison.two_recordings.said` knows that), nor the comparing (`request_differences`).
+Not whether it repeats them truly (`shim.comparison.two_recordings.answer_hashes`) nor the comparing (`request_differences`).
 Each recording has answers of its own: a call's id is another one each time, and of any two that agree in themselves a server
 cannot tell the difference. OpenAI API reference, Chat Completions (`messages`) and Responses (`input`), create.
 """

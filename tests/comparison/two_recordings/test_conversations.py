@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from shim.comparison import RecordingsReport, Verdict, compare_recordings
-from shim.comparison.two_recordings import said as module
+from shim.comparison.two_recordings import answer_hashes as module
+from shim.comparison.two_recordings.answer_hashes import AnswerHashes, OwnAnswers, hashes_of
 from shim.comparison.two_recordings.keys import request_of
 from shim.comparison.two_recordings.pairing import ALONE
-from shim.comparison.two_recordings.said import AnswerHashes, OwnAnswers, said_in
 from shim.recording.exchange import Exchange
 from tests.comparison.two_recordings.asked import RESPONSE, RESPONSES_URL, recording
 from tests.helpers.exchanges import exchange, sse
@@ -183,7 +183,7 @@ def test_answers_that_cannot_be_read_say_nothing() -> None:
         exchange(b"{}", b"[1]", url="https://api.openai.com/v1/conversations"),
         exchange(b"{}", b'{"id": 1}', url="https://api.openai.com/v1/conversations"),
     ):
-        assert said_in(made, request_of(made)) == AnswerHashes()
+        assert hashes_of(made, request_of(made)) == AnswerHashes()
 
 
 def test_no_more_is_kept_than_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,13 +54,13 @@ class OwnAnswers:
         self._known: dict[int, int] = {}  # hash -> place
         self._known_before: dict[int, int] = {}
 
-    def take(self, said: AnswerHashes) -> None:
+    def take(self, hashes: AnswerHashes) -> None:
         """Take the next exchange."""
         place = len(self.unsaid)
-        unsaid = [(number, each) for number, each in enumerate(said.repeats) if self._place(each) == ALONE]
+        unsaid = [(number, each) for number, each in enumerate(hashes.repeats) if self._place(each) == ALONE]
         self.unsaid.append(_hash(unsaid) if unsaid else 0)
-        self.after.append(self._place(said.after) if said.after else ALONE)
-        for each in (*said.answers, said.id):
+        self.after.append(self._place(hashes.after) if hashes.after else ALONE)
+        for each in (*hashes.answers, hashes.id):
             if each:
                 self._known[each] = place
         if len(self._known) >= _MOST_KNOWN:
@@ -80,7 +80,7 @@ class OwnAnswers:
         self.after = array("i", (places.get(self.after[each], ALONE) for each in kept))
 
 
-def said_in(exchange: Exchange, request: ModelRequest | None) -> AnswerHashes:
+def hashes_of(exchange: Exchange, request: ModelRequest | None) -> AnswerHashes:
     """What an exchange says and repeats.
 
     Args:
@@ -151,4 +151,4 @@ def _hash(value: Any) -> int:
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") or 1
 
 
-__all__ = ["AnswerHashes", "OwnAnswers", "said_in"]
+__all__ = ["AnswerHashes", "OwnAnswers", "hashes_of"]
