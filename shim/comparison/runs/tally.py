@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import DecodeError, Struct, ValidationError, field, json
 
 from shim.comparison.verdict import Outcome, Rung, Verdict
-from shim.recording.exchange import Exchange
+from shim.recording.exchange import Exchange, api_asked
 from shim.recording.reading import Reading
 
 if TYPE_CHECKING:
@@ -255,20 +255,13 @@ def facts_of(exchange: Exchange) -> Facts:
         first_byte = response.segments[0].at if response.segments else None
         streamed = response.is_event_stream
     return Facts(
-        kind=_api_of(exchange.request.url) + (" stream" if streamed else ""),
+        kind=(api_asked("POST", exchange.request.url) or "other") + (" stream" if streamed else ""),
         model=_model_of(exchange.request.body),
         status=status,
         started_at=exchange.started_at,
         finished=exchange.finished if exchange.ended == "complete" else None,
         first_byte=first_byte,
     )
-
-
-def _api_of(url: str) -> str:
-    path = url.partition("?")[0].rstrip("/")
-    if path.endswith("/chat/completions"):
-        return "chat_completions"
-    return "responses" if path.endswith("/responses") else "other"
 
 
 def _model_of(body: bytes | None) -> str:

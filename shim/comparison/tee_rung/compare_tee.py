@@ -262,28 +262,35 @@ class _Comparison:
 
     def _compared(self, *, resplit: bool, truncate: bool) -> Verdict:
         """Read each presentation on both sides; the first mismatch decides."""
-        variants = self._variants(resplit=resplit, truncate=truncate)
-        count, ignored = 0, None
-        while batch := list(islice(variants, _AT_ONCE if count else 1)):
-            exchanges = [variant.exchange for variant in batch]
-            control, self.control_ahead = self.control_ahead, None
-            candidate, self.candidate_ahead = self.candidate_ahead, None
-            controls = self._control.told(exchanges) if control is None else [control]
-            candidates = self._candidate.told(exchanges, beside=controls) if candidate is None else [candidate]
-            for variant, control_told, candidate_told in zip(batch, controls, candidates, strict=True):
-                count += 1
-                verdict = self._judged(variant, control=control_told, candidate=candidate_told, variants=count)
-                if verdict is not None and verdict.outcome is Outcome.MISMATCH:
-                    return verdict
-                ignored = ignored or verdict
-        if ignored is not None:
-            return replace(ignored, variants=count)
-        return concluded("tee", self.exchange, mismatches=(), sides=self._names, variants=count)
+        control, self.control_ahead = self.control_ahead, None
+        candidate, self.candidate_ahead = self.candidate_ahead, None
+        if control is None:
+            control = self._control.told([self.exchange])[0]
+        if candidate is None:
+            candidate = self._candidate.told([self.exchange], beside=[control])[0]
+        recorded = Variant(name="as recorded", exchange=self.exchange)
+        verdict, count = self._judged(recorded, control=control, candidate=candidate, variants=1), 1
+        if (resplit or truncate) and self.exchange.response is not None and not _is_mismatch(verdict):
+            others = variants_of(self.exchange, resplit=resplit, truncate=truncate)
+            verdict, count = self._compared_otherwise(others, so_far=verdict)
+        if verdict is None:
+            return concluded("tee", self.exchange, mismatches=(), sides=self._names, variants=count)
+        return verdict if verdict.variants == count else replace(verdict, variants=count)
 
-    def _variants(self, *, resplit: bool, truncate: bool) -> Iterator[Variant]:
-        yield Variant(name="as recorded", exchange=self.exchange)
-        if (resplit or truncate) and self.exchange.response is not None:
-            yield from variants_of(self.exchange, resplit=resplit, truncate=truncate)
+    def _compared_otherwise(self, variants: Iterator[Variant], *, so_far: Verdict | None) -> tuple[Verdict | None, int]:
+        """The same of other presentations; the verdict, None where all are read the same, and how many were compared by then."""
+        count, found = 1, so_far
+        while batch := list(islice(variants, _AT_ONCE)):
+            exchanges = [variant.exchange for variant in batch]
+            controls = self._control.told(exchanges)
+            candidates = self._candidate.told(exchanges, beside=controls)
+            for variant, control, candidate in zip(batch, controls, candidates, strict=True):
+                count += 1
+                verdict = self._judged(variant, control=control, candidate=candidate, variants=count)
+                if _is_mismatch(verdict):
+                    return verdict, count
+                found = found or verdict
+        return found, count
 
     def _judged(self, variant: Variant, *, control: Told, candidate: Told, variants: int) -> Verdict | None:
         """What a presentation shows; None of one that both sides read the same."""
@@ -342,6 +349,10 @@ class _Comparison:
     @property
     def _names(self) -> tuple[str, str]:
         return self._control.name, self._candidate.name
+
+
+def _is_mismatch(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.outcome is Outcome.MISMATCH
 
 
 def _parting(control: Reading, candidate: Reading, *, variant: Variant) -> list[Mismatch]:

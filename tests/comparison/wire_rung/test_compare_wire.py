@@ -178,7 +178,7 @@ def test_a_sender_that_fails_is_no_mismatch(monkeypatch: pytest.MonkeyPatch) -> 
         (b'{"model": "a", "messages": [{"role": "user", "content": "x"}], "n": NaN}', "NaN is no JSON value"),
         (b"--x\r\nContent-Disposition: form-data", "not JSON"),
         (b"", "no body"),
-        (b"\x1f\x8b\x08\x00", "not UTF-8"),
+        (b"\x1f\x8b\x08\x00", "compressed"),
         (b"[]", "cannot be read as a request"),
         (b'{"model": "a"}', "cannot be read as a request"),
         (b'{"model": "a", "messages": [{"role": "user", "content": "\\ud800"}]}', "cannot be read as a request"),
