@@ -137,9 +137,10 @@ class StreamReader(AnswerReader):
             return self._collect(segments)  # an error: no byte of the stream has come
         lone = payloads = too_large = None
         if len(segments) == 1 and not self._payloads:  # nearly always
-            lone = self._sse.usual_payload(segments[0])
-            payloads = self._sse.usual_payloads(segments[0]) if lone is None else None
-            self.fed = len(segments[0]) + PAYLOAD * (1 if payloads is None else len(payloads))
+            data, sse = segments[0], self._sse
+            lone = sse.usual_payload(data)
+            payloads = sse.usual_payloads(data) if lone is None else None
+            self.fed = len(data) + (PAYLOAD if payloads is None else PAYLOAD * len(payloads))
         if lone is None:
             if payloads is None:
                 payloads, too_large = self._cut(segments)
