@@ -1,5 +1,7 @@
 """Packaging: metadata and extras. Tool settings live in pyproject.toml."""
 
+from pathlib import Path
+
 from setuptools import find_packages, setup
 
 # Each floor is the lowest that works, and has no known hole that its use here would open: `make lowest` tests them.
@@ -14,7 +16,7 @@ REQUIRED = [
 FLAGS = ["openfeature-sdk>=0.8"]
 REDIS = ["redis>=5"]
 OTEL = ["opentelemetry-api>=1.30"]
-V0 = ["numpy>=1.22"]
+EMBEDDINGS = ["numpy>=1.22"]
 REMOTE = ["fsspec>=2023.1"]  # recordings and parts at s3://, gs://, https://: one interface for all of them
 CLUSTER = ["distributed>=2024.1"]  # shim compare --scheduler
 CLI = ["rich>=13", "jinja2>=3.1", "h11>=0.16"]
@@ -39,7 +41,7 @@ setup(
     name="legacy-openai-shim",
     version="0.1.0",
     description="Move a legacy OpenAI client to a new provider interface: adapter, side-by-side proof, staged rollout.",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.10",
@@ -57,19 +59,18 @@ setup(
         "flags": FLAGS,
         "otel": OTEL,
         "redis": REDIS,
-        "v0": V0,
+        "embeddings": EMBEDDINGS,
         "cli": CLI,
         "remote": REMOTE,
         "cluster": CLUSTER,
         "testing": TESTING,
-        "dev": DEV + NATIVE + FLAGS + REDIS + OTEL + V0 + CLI + REMOTE + CLUSTER + TESTING,
+        "dev": DEV + NATIVE + FLAGS + REDIS + OTEL + EMBEDDINGS + CLI + REMOTE + CLUSTER + TESTING,
     },
     entry_points={
         "console_scripts": ["shim = shim.cli:main"],
         "pytest11": ["shim = shim.testing.pytest_plugin"],
     },
     classifiers=[
-        "License :: OSI Approved :: MIT License",
         "Programming Language :: Python :: 3",
         "Typing :: Typed",
     ],

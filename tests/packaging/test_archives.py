@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from packaging.version import InvalidVersion, Version
 
 from tests.house.sources import ROOT
 
@@ -82,3 +85,22 @@ def test_what_is_installed_is_the_packages_and_their_data(copy: Path, tmp_path: 
     held = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
     sources = files_below(copy / "legacy_openai") | files_below(copy / "shim")
     assert sources - held == set()
+
+
+def is_version(name: str) -> bool:
+    """Whether a name would do as a version, as `v0` and `1` do."""
+    try:
+        Version(name)
+    except InvalidVersion:
+        return False
+    return True
+
+
+def test_no_extra_has_the_name_of_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any pip can install the package: those of Python 3.10 and 3.13 break off at an extra that is named as a version is."""
+    said: dict[str, Any] = {}
+    monkeypatch.setattr("setuptools.setup", said.update)
+    monkeypatch.chdir(ROOT)
+    runpy.run_path("setup.py")
+    assert len(said["extras_require"]) > 5
+    assert [name for name in said["extras_require"] if is_version(name)] == []

@@ -11,7 +11,7 @@ OpenAI error:
 
 This feature requires additional dependencies:
 
-    $ pip install "legacy-openai-shim[v0]"      (numpy)
+    $ pip install "legacy-openai-shim[embeddings]"      (numpy)
     $ pip install {library}
 
 """
