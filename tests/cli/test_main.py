@@ -29,6 +29,13 @@ def test_wrong_use_is_told_apart_from_failure(run_shim: RunShim, arguments: tupl
     assert "usage: shim" in ran.err
 
 
+def test_the_package_is_a_program() -> None:
+    """`python -m shim` is the command line, where the folder of the `shim` script is not on the path."""
+    ran = run([sys.executable, "-m", "shim", "--version"], environment())
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(f"shim {__version__} (Python 3.")
+
+
 def test_the_version_is_cheap() -> None:
     """A command that talks to nobody loads no transport."""
     probe = "import sys; from shim.cli import main\ntry: main(['--version'])\nexcept SystemExit: print('requests' in sys.modules)"

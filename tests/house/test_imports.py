@@ -90,6 +90,7 @@ TABLE = {
         " shim.poller shim.wakeup",
         "h11 h2 pytest trustme",
     ),
+    "shim.__main__": row("shim.cli"),
     "shim.cli": row(
         f"{BELOW_FACTORY} shim shim.descriptors shim.factory shim.client shim.compat shim.compat.openai_v0 shim.doctor"
         " shim.testing",

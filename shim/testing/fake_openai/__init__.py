@@ -28,6 +28,13 @@ connection; a fault at `Where.ACCEPT` still strikes the connection. `RawResponse
 at accept, have no meaning there: planning them is a ValueError.
 """
 
+try:
+    import h11 as _h11  # noqa: F401 - asked for here, so that the parts need not say what to install
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"the fake OpenAI server needs {missing.name}: pip install 'legacy-openai-shim[testing]'", name=missing.name
+    ) from None
+
 from shim.testing.fake_openai.answers import Answer, events_answer, json_answer, stream_answer
 from shim.testing.fake_openai.api import endpoints
 from shim.testing.fake_openai.behaviours import (
