@@ -119,6 +119,14 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.add_argument(
         "--rollout", metavar="FILE", help="a policy file (TOML or JSON), read again whenever it changes"
     )
+    command.add_argument(
+        "--upgrade",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="change the calls that move as shim doctor names it, such as model-successor; undone in the answer; may be "
+        "repeated; they are applied in an order of their own",
+    )
     command.add_argument("--record", metavar="FILE", help="record every exchange, for shim compare")
     command.add_argument(
         "--provider",

@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = StartupSettings(
         provider=arguments.provider,
         rollout=arguments.rollout,
+        upgrades=",".join(arguments.upgrade) or None,
         record=arguments.record,
         rotate_bytes=arguments.rotate_size,
         rotate_seconds=arguments.rotate_age,
@@ -78,6 +79,8 @@ def _check(settings: object) -> None:
         raise UsageError(
             "--provider says who serves the calls that move, and without --rollout none does; give --rollout FILE"
         )
+    if settings.upgrade_names:
+        _check_upgrades(settings.upgrade_names, beside=beside, moving=settings.rollout is not None)
     if settings.rollout is not None:
         try:
             FilePolicy(settings.rollout)
@@ -85,6 +88,21 @@ def _check(settings: object) -> None:
             raise UsageError(f"--rollout: {error}") from None
     if settings.record is not None:
         _check_recording(settings.record)
+
+
+def _check_upgrades(names: Sequence[str], *, beside: bool, moving: bool) -> None:
+    from shim.migration.upgrades import UPGRADES
+
+    unknown = [name for name in names if name not in UPGRADES]
+    if unknown:
+        raise UsageError(f"--upgrade: there is no upgrade {unknown[0]!r}; there are {', '.join(UPGRADES)}")
+    if not beside:
+        raise UsageError(
+            "--upgrade changes calls beside the real openai 0.28 alone, and that is not there; install openai==0.28.1, "
+            "or leave it out"
+        )
+    if not moving:
+        raise UsageError("--upgrade changes the calls that move, and without --rollout none does; give --rollout FILE")
 
 
 def _check_rotation(arguments: argparse.Namespace) -> None:

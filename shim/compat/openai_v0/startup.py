@@ -6,6 +6,7 @@ program starts, however it does that: spawn, fork, `subprocess`.
     PYTHONPATH              begins with `folder()`
     SHIM_OPENAI_V0          "legacy" or "native": the candidate, or what carries chat where the real openai 0.28 is not there
     SHIM_OPENAI_V0_ROLLOUT  a policy file, as `shim.migration.FilePolicy` takes it
+    SHIM_OPENAI_V0_UPGRADES  names of `shim.migration.upgrades`, separated by commas: what a call gets before the candidate does
     SHIM_OPENAI_V0_RECORD   a file to record exchanges into; or several, where its name holds {time}, with
     SHIM_OPENAI_V0_ROTATE_BYTES, SHIM_OPENAI_V0_ROTATE_SECONDS, SHIM_OPENAI_V0_ROTATE_KEEP  as `RotatingFile` takes them
     SHIM_INSECURE_HOSTS     hosts that may get the key over plain HTTP, as `shim.plain_http` has it
@@ -34,6 +35,7 @@ from shim.recording.rotation import RecordingPath, RotatingFile
 
 ROLLOUT_VARIABLE = f"{VARIABLE}_ROLLOUT"
 RECORD_VARIABLE = f"{VARIABLE}_RECORD"
+UPGRADES_VARIABLE = f"{VARIABLE}_UPGRADES"
 _ROTATION_VARIABLES = {name: f"{VARIABLE}_{name.upper()}" for name in ("rotate_bytes", "rotate_seconds", "rotate_keep")}
 
 
@@ -43,6 +45,7 @@ class StartupSettings(Struct, frozen=True, kw_only=True):
     Attributes:
         provider: "legacy" or "native".
         rollout: path of a policy file.
+        upgrades: names of what a call gets before the candidate does, separated by commas.
         record: path of a recording.
         rotate_bytes, rotate_seconds, rotate_keep: when it goes on in another file, and how many stay; see `RotatingFile`.
         insecure_hosts: separated by commas.
@@ -50,6 +53,7 @@ class StartupSettings(Struct, frozen=True, kw_only=True):
 
     provider: str | None = None
     rollout: str | None = None
+    upgrades: str | None = None
     record: str | None = None
     rotate_bytes: int | None = None
     rotate_seconds: float | None = None
@@ -64,10 +68,15 @@ class StartupSettings(Struct, frozen=True, kw_only=True):
             ValueError: a limit of the rotation is no number; the message names its variable.
         """
         names = {"provider": VARIABLE, "rollout": ROLLOUT_VARIABLE, "record": RECORD_VARIABLE}
-        names["insecure_hosts"] = HOSTS_VARIABLE
+        names |= {"upgrades": UPGRADES_VARIABLE, "insecure_hosts": HOSTS_VARIABLE}
         given: dict[str, Any] = {field: environ.get(name) or None for field, name in names.items()}
         limits = {field: _limit(environ, name) for field, name in _ROTATION_VARIABLES.items()}
         return cls(**given, **limits)
+
+    @property
+    def upgrade_names(self) -> tuple[str, ...]:
+        """The names of the upgrades."""
+        return tuple(filter(None, map(str.strip, (self.upgrades or "").split(","))))
 
     @property
     def recording(self) -> RecordingPath | None:
@@ -86,7 +95,12 @@ class StartupSettings(Struct, frozen=True, kw_only=True):
         paths = {ROLLOUT_VARIABLE: self.rollout, RECORD_VARIABLE: self.record}
         told = {name: str(Path(path).absolute()) for name, path in paths.items() if path is not None}
         limits = {name: getattr(self, field) for field, name in _ROTATION_VARIABLES.items()}
-        words = {VARIABLE: self.provider, HOSTS_VARIABLE: self.insecure_hosts, **limits}
+        words = {
+            VARIABLE: self.provider,
+            UPGRADES_VARIABLE: self.upgrades,
+            HOSTS_VARIABLE: self.insecure_hosts,
+            **limits,
+        }
         return told | {name: str(word) for name, word in words.items() if word is not None}
 
 
@@ -151,7 +165,7 @@ def installed_from(settings: StartupSettings) -> Installation:
     """
     with contextlib.ExitStack() as failing:
         rollout = None if settings.rollout is None else failing.enter_context(_rollout(settings.rollout))
-        given: dict[str, Any] = {"rollout": rollout}
+        given: dict[str, Any] = {"rollout": rollout, "upgrades": settings.upgrade_names}
         if real_version() is not None and rollout is not None:
             given["candidate"] = settings.provider or "native"
         installation = install(**given, record=settings.recording)

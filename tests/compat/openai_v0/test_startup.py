@@ -16,6 +16,7 @@ def test_settings_go_through_the_environment() -> None:
     asked = StartupSettings(
         provider="native",
         rollout="rollout.toml",
+        upgrades="model-successor,functions-to-tools",
         record="day-{time}.jsonl",
         rotate_bytes=100_000_000,
         rotate_seconds=0.5,
@@ -23,6 +24,7 @@ def test_settings_go_through_the_environment() -> None:
     )
     read = StartupSettings.of_environment(asked.variables())
     assert (read.provider, read.rollout) == ("native", str(Path("rollout.toml").absolute()))
+    assert read.upgrade_names == ("model-successor", "functions-to-tools")
     assert (read.rotate_bytes, read.rotate_seconds, read.rotate_keep) == (100_000_000, 0.5, 3)
     assert repr(read.recording) == repr(
         RotatingFile(Path("day-{time}.jsonl").absolute(), rotate_bytes=100_000_000, rotate_seconds=0.5, rotate_keep=3)
@@ -55,4 +57,29 @@ def test_a_rotation_that_makes_no_sense_is_refused(
 ) -> None:
     """A rotation without a recording, or under one name, ends with what to give before the program runs."""
     assert main(["run", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("version", "arguments", "said"),
+    [
+        (
+            "0.28.1",
+            ["--upgrade", "model", "--rollout", "r.toml"],
+            "there is no upgrade 'model'; there are engine-to-model, ",
+        ),
+        ("0.28.1", ["--upgrade", "model-successor"], "without --rollout none does; give --rollout FILE"),
+        (None, ["--upgrade", "model-successor", "--rollout", "r.toml"], "install openai==0.28.1, or leave it out"),
+    ],
+)
+def test_an_upgrade_of_no_effect_is_refused(
+    version: str | None,
+    arguments: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An upgrade nobody knows, or that changes no call, ends with what to give before the program runs."""
+    monkeypatch.setattr("shim.compat.openai_v0.installation.real_version", lambda: version)
+    assert main(["run", *arguments, "p.py"]) == 2
     assert said in capsys.readouterr().err

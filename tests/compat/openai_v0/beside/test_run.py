@@ -115,6 +115,24 @@ def test_calls_move_and_are_recorded_in_children_too(real: Any, tmp_path: Path) 
     assert [each.role for each in read_exchanges(tmp_path / "recorded.jsonl")] == ["candidate"] * 2
 
 
+def test_calls_that_move_are_upgraded(real: Any, tmp_path: Path) -> None:
+    """A model that is gone is asked for by its successor's name, in children too, and the program reads the answer as ever."""
+    del real
+    (tmp_path / "program.py").write_text(_ASKS, encoding="utf-8")
+    (tmp_path / "rollout.json").write_text('{"stage": "complete"}', encoding="utf-8")
+    upgrades = ("--upgrade", "model-successor", "--upgrade", "reasoning-off")
+    with FakeOpenAI() as server:
+        ran = _ran(
+            _shim_run("--rollout", "rollout.json", *upgrades, "program.py"),
+            tmp_path,
+            OPENAI_API_KEY=KEY,
+            OPENAI_API_BASE=server.base_url,
+        )
+        asked = [(each.json["model"], each.json["reasoning_effort"]) for each in server.requests]
+    assert (ran.returncode, ran.stderr, ran.stdout.split()) == (0, "", ["chat.completion"] * 2)
+    assert asked == [("gpt-5.6-terra", "none")] * 2
+
+
 def test_a_reload_is_one_of_the_real_library(real: Any, tmp_path: Path) -> None:
     """`importlib.reload(openai)` makes the settings anew in the one module there is, which the library goes on reading."""
     del real
