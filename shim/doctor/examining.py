@@ -96,7 +96,7 @@ def examine(
         _examine_file(examination, path, judging=partial(judge, today=day, api=api, own=own))
         if on_file is not None:
             on_file(number, len(files))
-    examination.findings.sort(key=lambda each: each.place)
+    examination.findings.sort(key=lambda each: each.place.order)
     return examination
 
 

@@ -27,13 +27,18 @@ class Support(str, Enum):
     __str__ = str.__str__
 
 
-class CodePlace(Struct, frozen=True, order=True):
+class CodePlace(Struct, frozen=True):
     """Where a thing stands; `line` and `column` count from 1, `cell` of a notebook too, and is 0 elsewhere."""
 
     path: str
     line: int
     column: int = 1
     cell: int = 0
+
+    @property
+    def order(self) -> tuple[str, int, int, int]:
+        """What places are sorted by: of a notebook cell after cell, as it is read."""
+        return self.path, self.cell, self.line, self.column
 
     def __str__(self) -> str:
         cell = f":cell {self.cell}" if self.cell else ""

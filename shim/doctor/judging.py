@@ -11,7 +11,8 @@ from datetime import date
 
 from shim.compat.v0_names import ERRORS, INHERITED, LATER_NAMES, NAMES, RESOURCES, SUBMODULES, V0Name
 from shim.doctor import by_hand
-from shim.doctor.arguments import Adviser, arguments_of
+from shim.doctor.arguments import Adviser, Arguments, arguments_of
+from shim.doctor.bodies import bodies
 from shim.doctor.finding import Finding, Kind, Support
 from shim.doctor.model_names import ONLY_MODEL, ModelJudge, is_only_model_gone, service_of
 from shim.doctor.reading import SourceText
@@ -34,9 +35,11 @@ def judge(
 ) -> list[Finding]:
     """Everything found in one module, in the order of its lines; `own` are the program's own packages."""
     resolver = Resolver(source.tree)
+    addresses = list(by_hand.findings(source, resolver, own=own))
+    asks_by_hand = any(each.kind == "http" and each.standing is Support.HAND for each in addresses)
     module = _Module(source, resolver, today=today, api=api)
-    found = [*module.findings(), *by_hand.findings(source, resolver, own=own)]
-    return sorted(dict.fromkeys(found), key=lambda each: each.place)
+    found = [*module.findings(asks_by_hand=asks_by_hand), *addresses]
+    return sorted(dict.fromkeys(found), key=lambda each: each.place.order)
 
 
 class _Module:
@@ -53,8 +56,8 @@ class _Module:
         self._later = any(_is_later(use) for use in self._uses)
         self._foreign = {canonical(use.path) for use in self._uses if use.manner == "assign" or _asks_first(use)}
 
-    def findings(self) -> Iterator[Finding]:
-        """Names, arguments and models."""
+    def findings(self, *, asks_by_hand: bool) -> Iterator[Finding]:
+        """Names, arguments and models; bodies too, where the module sends them itself."""
         target = Target(api=self._api, today=self._today)
         adviser = Adviser(self._source, self._resolver, target=target, azure=self._service != "openai")
         for use in self._uses:
@@ -63,13 +66,18 @@ class _Module:
                 continue
             path = canonical(use.path)
             if path in _ADVISED:
-                for finding in adviser.findings(use, arguments_of(use, self._resolver)):
-                    if finding.kind == "model":
-                        self._models.take_as_told(finding)
-                    yield finding
+                yield from self._advised(adviser, use, arguments=arguments_of(use, self._resolver))
             else:
                 yield from self._models.of_call(use, path)
+        for use, arguments in bodies(self._resolver) if asks_by_hand else ():
+            yield from self._advised(adviser, use, arguments=arguments)
         yield from self._models.named()
+
+    def _advised(self, adviser: Adviser, use: Use, *, arguments: Arguments) -> Iterator[Finding]:
+        for finding in adviser.findings(use, arguments):
+            if finding.kind == "model":
+                self._models.take_as_told(finding)
+            yield finding
 
     # -- names
 

@@ -90,7 +90,8 @@ def parsed(text: str) -> ast.Module:
             tree = compile(text, "<source>", "exec", flags, dont_inherit=True)
     except SyntaxError as error:
         old = " (Python 2?)" if _LOOKS_OLD.search(text) else ""
-        raise UnreadableSourceError(f"line {error.lineno}: {error.msg}{old}") from None
+        where = "" if error.lineno is None else f"line {error.lineno}: "
+        raise UnreadableSourceError(f"{where}{error.msg}{old}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise UnreadableSourceError(str(error) or "too deeply nested") from None
     assert isinstance(tree, ast.Module)  # noqa: S101 - what "exec" with ONLY_AST gives

@@ -119,3 +119,28 @@ def test_libraries_that_import_openai_are_found(found: Found, package: str) -> N
 def test_the_programs_own_packages_are_no_libraries(found: Found) -> None:
     """A package of the program itself is no third party, whatever its name."""
     assert found("from guidance.x import y\n", name="guidance.py") == []
+
+
+_POSTS = 'import json, requests\nurl = "https://api.openai.com/v1/chat/completions"\n'
+_BODY = '{"model": "gpt-3.5-turbo", "messages": [], "max_tokens": 5, "temperature": 0, "functions": f}'
+
+
+@pytest.mark.parametrize(
+    "sending",
+    [
+        f"requests.post(url, json={_BODY})",
+        f"requests.post(url, data=json.dumps({_BODY}))",
+        f"def ask(f):\n    body = {_BODY}\n    return requests.post(url, json=body)",
+        'requests.post(url, json=dict(model="gpt-3.5-turbo", messages=[], max_tokens=5, temperature=0, functions=f))',
+    ],
+)
+def test_a_body_is_judged_as_a_calls_arguments(found: Found, sending: str) -> None:
+    """What a body needs on the successor of its model is told at its fields, and the model once."""
+    upgrades = [each.upgrade for each in found(_POSTS + sending) if each.standing is Support.UPGRADE]
+    changed = ["functions-to-tools", "max-completion-tokens", "model-successor", "reasoning-off", "refused-sampling"]
+    assert sorted(upgrades) == changed
+
+
+def test_a_body_without_a_call_by_hand_is_a_dict(found: Found) -> None:
+    """Where a module asks nobody by hand, a dict with a model and messages is told for its model alone."""
+    assert [each.upgrade for each in found(f"x = {_BODY}")] == ["model-successor"]

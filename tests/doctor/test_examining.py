@@ -86,7 +86,7 @@ def test_what_does_not_parse_is_told_and_not_fatal(tmp_path: Path, kind: str) ->
     (tmp_path / "old.py").write_bytes(OLD[kind])
     (tmp_path / "new.py").write_text(CALL)
     examination = examine([tmp_path], today=TODAY)
-    assert [Path(each.path).name for each in examination.unread] == ["old.py"]
+    assert [(Path(each.path).name, "None" in each.reason) for each in examination.unread] == [("old.py", False)]
     (finding,) = [each for each in examination.findings if each.kind == "unread"]
     assert finding.standing is Support.HAND
     assert examination.parsed == 1
@@ -215,3 +215,10 @@ def test_the_work_grows_with_the_tree(tmp_path: Path) -> None:
         examine([path], today=TODAY)
         spent.append(time.process_time() - began)
     assert spent[2] < 8 * 3 * min(spent[:2])
+
+
+def test_a_notebook_is_told_cell_after_cell(tmp_path: Path) -> None:
+    """What stands in an early cell comes before what stands in a later one, on whatever lines."""
+    (tmp_path / "x.ipynb").write_text(notebook("\n\n\n" + CALL, CALL))
+    places = [(each.place.cell, each.place.line) for each in examine([tmp_path]).findings if each.kind == "name"]
+    assert places == [(1, 5), (2, 2)]
