@@ -91,11 +91,11 @@ def _check(settings: object) -> None:
 
 
 def _check_upgrades(names: Sequence[str], *, beside: bool, moving: bool) -> None:
-    from shim.migration.upgrades import UPGRADES
+    from shim.compat.openai_v0.startup import unknown_upgrade
 
-    unknown = [name for name in names if name not in UPGRADES]
-    if unknown:
-        raise UsageError(f"--upgrade: there is no upgrade {unknown[0]!r}; there are {', '.join(UPGRADES)}")
+    unknown = unknown_upgrade(names)
+    if unknown is not None:
+        raise UsageError(f"--upgrade: {unknown}")
     if not beside:
         raise UsageError(
             "--upgrade changes calls beside the real openai 0.28 alone, and that is not there; install openai==0.28.1, "

@@ -20,7 +20,7 @@ import importlib
 import importlib.machinery
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -65,13 +65,17 @@ class StartupSettings(Struct, frozen=True, kw_only=True):
         """Read them.
 
         Raises:
-            ValueError: a limit of the rotation is no number; the message names its variable.
+            ValueError: a limit of the rotation is no number, or an upgrade is none; the message names its variable.
         """
         names = {"provider": VARIABLE, "rollout": ROLLOUT_VARIABLE, "record": RECORD_VARIABLE}
         names |= {"upgrades": UPGRADES_VARIABLE, "insecure_hosts": HOSTS_VARIABLE}
         given: dict[str, Any] = {field: environ.get(name) or None for field, name in names.items()}
         limits = {field: _limit(environ, name) for field, name in _ROTATION_VARIABLES.items()}
-        return cls(**given, **limits)
+        settings = cls(**given, **limits)
+        unknown = unknown_upgrade(settings.upgrade_names)
+        if unknown is not None:
+            raise ValueError(f"{UPGRADES_VARIABLE}: {unknown}")
+        return settings
 
     @property
     def upgrade_names(self) -> tuple[str, ...]:
@@ -102,6 +106,16 @@ class StartupSettings(Struct, frozen=True, kw_only=True):
             **limits,
         }
         return told | {name: str(word) for name, word in words.items() if word is not None}
+
+
+def unknown_upgrade(names: Sequence[str]) -> str | None:
+    """What is wrong with the first name that is no upgrade's; None where all are."""
+    if not names:
+        return None
+    from shim.migration.upgrades import UPGRADES
+
+    unknown = next((name for name in names if name not in UPGRADES), None)
+    return None if unknown is None else f"there is no upgrade {unknown!r}; there are {', '.join(UPGRADES)}"
 
 
 def _limit(environ: Mapping[str, str], name: str) -> Any:

@@ -44,6 +44,14 @@ def test_a_limit_that_is_no_number_is_named() -> None:
         StartupSettings.of_environment({"SHIM_OPENAI_V0_ROTATE_BYTES": "100MB"})
 
 
+def test_an_upgrade_that_is_none_is_named() -> None:
+    """A variable that holds a name nobody knows is refused by its own, with the names there are."""
+    with pytest.raises(
+        ValueError, match="SHIM_OPENAI_V0_UPGRADES: there is no upgrade 'model'; there are engine-to-model, "
+    ):
+        StartupSettings.of_environment({"SHIM_OPENAI_V0_UPGRADES": "model-successor, model"})
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

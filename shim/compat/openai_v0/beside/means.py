@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from shim.compat.openai_v0.beside.asking import Upgrading
@@ -50,6 +50,8 @@ class Beside:
     ) -> None:
         self._real = real_library()
         names = _checked_upgrades(upgrades)
+        if rollout is None:
+            _refuse_without_rollout({"upgrades": names, "target": target, "unit": unit})
         self._replaced: list[_Replaced] = []
         self._active = True
         self._carrier: Carrier | None = None
@@ -165,6 +167,15 @@ class _Replaced:
         """Put back what stood there."""
         if vars(self._owner).get(self._name) is self._ours:
             setattr(self._owner, self._name, self._original)
+
+
+def _refuse_without_rollout(given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        if value:
+            raise TypeError(
+                f"{name} says something of the calls that a rollout moves, and none is given; give rollout=, or leave "
+                f"{name} out"
+            )
 
 
 def _checked_upgrades(upgrades: Iterable[str]) -> tuple[str, ...]:

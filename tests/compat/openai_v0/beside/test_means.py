@@ -192,3 +192,12 @@ def test_a_mistake_installs_nothing(
         install(rollout=rollout, **given)
     assert _state(real) == before
     assert install(rollout=rollout).mode == "beside"
+
+
+@pytest.mark.parametrize("given", [{"unit": str}, {"upgrades": ["model-successor"]}, {"target": object()}])
+def test_what_only_a_rollout_uses_is_refused_without_one(real: Any, given: dict[str, Any]) -> None:
+    """An argument that says something of the calls that move is refused by name where none does."""
+    before = _state(real)
+    with pytest.raises(TypeError, match=f"{next(iter(given))} says something .* give rollout="):
+        openai_v0.install(real=True, **given)
+    assert _state(real) == before
