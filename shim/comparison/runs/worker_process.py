@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -199,10 +200,13 @@ def interrupts_held_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    # The first process that is spawned begins it, and in Python 3.10 and 3.11 interrupts are let through again once it has begun.
+    resource_tracker.ensure_running()
     noted: list[tuple[int, FrameType | None]] = []
     is_ours = threading.current_thread() is threading.main_thread()  # no other thread may set handlers, nor runs them
     handler = signal.signal(signal.SIGINT, lambda *received: noted.append(received)) if is_ours else None
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:

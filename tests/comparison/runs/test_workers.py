@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -22,6 +23,7 @@ from shim.comparison.runs.lines import Line
 from shim.comparison.runs.workers import WorkerError, Workers, usable_cores
 from shim.comparison.verdict import Outcome, Verdict
 from shim.recording.exchange import Exchange
+from tests.cli.running import environment, run
 from tests.comparison.stand_ins import Obedient, Together, encoded, refuse
 
 pytestmark = pytest.mark.slow
@@ -273,6 +275,22 @@ def test_workers_outlive_an_interrupt() -> None:
         for process in multiprocessing.active_children():
             os.kill(process.pid or 0, signal.SIGINT)
         assert len(list(found)) == 19
+
+
+def test_the_first_process_inherits_it() -> None:
+    """The first process that a program spawns has Ctrl-C held back, though multiprocessing begins its own helper with it."""
+    told = "import signal, sys; sys.exit(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    spawned = f"""
+import multiprocessing
+from shim.comparison.runs.worker_process import interrupts_held_back
+process = multiprocessing.get_context("spawn").Process(target=exec, args=({told!r},))
+with interrupts_held_back():
+    process.start()
+process.join()
+print(process.exitcode)
+"""
+    ran = run([sys.executable, "-c", spawned], environment())
+    assert (ran.stderr, ran.stdout) == ("", "1\n")
 
 
 def test_interrupts_are_let_through_again(tmp_path: Path) -> None:
