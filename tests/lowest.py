@@ -26,7 +26,7 @@ NEEDS: tuple[tuple[str, str], ...] = (
     ("*legacy_openai/test_delivery.py::test_an_answer_that_quotes_*", _READ1),
     ("*legacy_openai/test_faults.py::*in a plain body*", _READ1),
     ("*legacy_openai/test_faults.py::test_a_bad_compressed_body*", _READ1),
-    ("*legacy_openai/test_leaks.py::test_thousands_*", _READ1),
+    ("*legacy_openai/test_leaks.py::test_a_thousand_requests_*", _READ1),
     ("*legacy_openai/test_transfer.py::test_a_stream_answered_by_json_*", _READ1),
     ("*legacy_openai/test_transfer.py::test_a_collected_body_*", _READ1),
     ("*legacy_openai/test_transfer.py::test_a_short_body_*", _READ1),
