@@ -1,4 +1,4 @@
-"""Runs the command line as `python -m shim.cli`.
+"""Runs the command line as `python -m shim.cli`, as `python -m shim` does.
 
 Not the commands themselves (`shim.cli.main`).
 """

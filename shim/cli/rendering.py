@@ -99,10 +99,10 @@ def _written_out(match: re.Match[str]) -> str:
 
 
 def program_name() -> str:
-    """How this program was called, to be called so again: `shim`, `.venv/bin/shim` or `python -m shim.cli`."""
+    """How this program was called, to be called so again: `shim`, `.venv/bin/shim` or `python -m shim`."""
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
-        return "python -m shim.cli"
+        return "python -m shim"
     return called.name if shutil.which(called.name) == str(called) else str(called)
 
 

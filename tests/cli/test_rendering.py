@@ -93,7 +93,8 @@ def test_tables_are_aligned() -> None:
     ("called", "name"),
     [
         (".venv/bin/shim", ".venv/bin/shim"),
-        ("/opt/x/shim/cli/__main__.py", "python -m shim.cli"),
+        ("/opt/x/shim/cli/__main__.py", "python -m shim"),
+        ("/opt/x/shim/__main__.py", "python -m shim"),
         ("/opt/x/bin/shim", "shim"),
     ],
 )
