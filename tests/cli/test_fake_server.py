@@ -24,7 +24,7 @@ def test_what_it_announces_works() -> None:
         announced = server.expect("curl") + server.expect("'\n")
         chat, curl = re.findall(r"(OPENAI_API_KEY=.*|curl (?:.*\n?)*)", announced)
         key, *python = shlex.split(chat)
-        assert python[:3] == ["python", "-m", "shim.cli"]
+        assert python[:3] == ["python", "-m", "shim"]
         ran = run(shim_command(*python[3:]), environment(OPENAI_API_KEY=key.partition("=")[2]))
         assert (ran.returncode, ran.stdout) == (0, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10.\n")
         assert asked_as_by(shlex.split(curl))["model"] == "gpt-4o-mini"
