@@ -159,8 +159,8 @@ class LiveComparison:
         """Take no more, compare what waits for at most `timeout` seconds, without rests, and count the rest as dropped.
 
         Returns:
-            False where the thread is still busy with one comparison; it ends when that does. True otherwise. Call it again at
-            any time; called on the comparing thread itself it does not wait for it.
+            False where the thread is still busy with one comparison; it ends when that does, or with the program. True otherwise.
+            Call it again at any time; called on the comparing thread itself it does not wait for it.
         """
         return self._worker().close(timeout)
 

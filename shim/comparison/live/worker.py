@@ -2,7 +2,8 @@
 
 Not the settings and the way in (`live_comparison`), not what becomes of verdicts (`notifier`). Whoever puts an exchange in never
 waits: what does not fit is dropped and counted. The thread starts with the first exchange and ends with `close()`, or by itself
-when the main thread has ended without that.
+when the main thread has ended without that. It is a daemon, as what compares may never return, and has a keeper that is none:
+Python waits for that one when the program ends, and the keeper waits for the thread, but not for ever.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 # How soon a thread that nobody closed sees that the program has ended.
 _LOOK_UP_SECONDS = 0.5
+
+# How long a program that ends waits for the exchange that is being compared.
+_LAST_SECONDS = 5.0
 
 # Work that may come together after a quiet time: some dozen exchanges, and too little to be felt.
 _BURST_SECONDS = 0.1
@@ -120,6 +124,7 @@ class Worker:
         self._counts: Counter[str] = Counter()
         self._pace = Throttle(settings.max_share, burst=_BURST_SECONDS)
         self._thread: threading.Thread | None = None
+        self._keeper: threading.Thread | None = None
         self._comparer: ComparesExchanges | None = None
         self._deadline: float | None = None  # set by close()
         self.telling = Telling(settings.telling, count=self.count)
@@ -163,11 +168,15 @@ class Worker:
                 self._deadline = time.monotonic() + timeout
             self._arrived.notify()
             self._closing.notify()
-            thread = self._thread
+            thread, keeper = self._thread, self._keeper
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout + _LOOK_UP_SECONDS)
         self._drop_rest()
-        return thread is None or not thread.is_alive()
+        if thread is None or thread.is_alive():
+            return thread is None
+        if keeper is not None:
+            keeper.join(_LOOK_UP_SECONDS)  # it has seen the thread end
+        return True
 
     def abandon(self) -> None:
         """Free what waits, in a process forked from this one's: its thread is not there, so nothing is locked."""
@@ -179,13 +188,31 @@ class Worker:
 
     def _has_thread(self) -> bool:
         if self._thread is None:
-            thread = threading.Thread(target=self._run, name="shim-live-comparison")
+            thread = threading.Thread(target=self._run, name="shim-live-comparison", daemon=True)
+            keeper = threading.Thread(
+                target=self._keep, args=(thread,), name="shim-live-comparison-keeper", daemon=False
+            )
             try:
+                keeper.start()  # it waits for our lock
                 thread.start()
             except RuntimeError:  # the system gives no more threads, or the program is ending
                 return False
-            self._thread = thread
+            self._thread, self._keeper = thread, keeper
         return self._thread.is_alive()
+
+    def _keep(self, thread: threading.Thread) -> None:
+        """Have a program that ends wait for the thread: until it has told what it dropped, at most for one comparison."""
+        with self._lock:
+            if self._thread is not thread:  # it could not be started
+                return
+        while thread.is_alive() and threading.main_thread().is_alive():
+            thread.join(_LOOK_UP_SECONDS)
+        closing = self._deadline
+        left = _LAST_SECONDS if closing is None else closing - time.monotonic() + _LOOK_UP_SECONDS
+        thread.join(max(0.0, left))
+        if thread.is_alive():
+            self.telling.warn("hung", "the program ends, though a comparison has not returned")
+            self._drop_rest()
 
     def _run(self) -> None:
         try:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, ContextVar, copy_context
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +16,6 @@ from shim.model import ModelRequest, user
 from tests.comparison.live_parts import Compares, Held, check_sum, eventually, raising
 from tests.helpers.exchanges import exchange, streamed
 
-ROOT = Path(__file__).parents[3]
 TENANT: ContextVar[str] = ContextVar("tenant", default="nobody")
 
 
@@ -286,74 +282,6 @@ def test_many_threads_hand_over_at_once() -> None:
         assert live.flush()
         check_sum(live)
         assert live.counts.submitted == 1600
-
-
-FORKED = """
-import os, sys, threading, time
-from shim.comparison.live.live_comparison import LiveComparison
-from tests.comparison.live_parts import Compares, Held
-from tests.helpers.exchanges import exchange
-
-held = Held()
-live = LiveComparison(Compares(act=held), max_share=1)
-for _ in range(3):
-    live(exchange())
-held.began.wait(10)
-live._worker()._lock.acquire()  # as another thread might at this moment
-child = os.fork()
-if child == 0:
-    held.let_go.set()
-    live(exchange())
-    flushed = live.flush()
-    closed = live.close()
-    counts = live.counts
-    os._exit(0 if flushed and closed and (counts.submitted, counts.compared) == (1, 1) else 9)
-live._worker()._lock.release()
-_, status = os.waitpid(child, 0)
-held.let_go.set()
-live.close()
-print(os.waitstatus_to_exitcode(status), live.counts.submitted, live.counts.compared)
-"""
-
-
-def run(code: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own."""
-    return subprocess.run(  # noqa: S603 - our own interpreter and code
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=15,
-    )
-
-
-def test_it_survives_a_fork() -> None:
-    """After a fork the child compares on a thread and with counts of its own, though a lock was held, and the parent goes on."""
-    done = run(FORKED)
-    assert (done.stdout.split(), done.stderr) == (["0", "3", "3"], "")
-
-
-UNCLOSED = """
-import sys
-from shim.comparison.live.live_comparison import LiveComparison
-from tests.comparison.live_parts import Compares, Held
-from tests.helpers.exchanges import exchange
-import time
-
-live = LiveComparison(Compares(act=lambda _: time.sleep(0.01)), max_share=0.001)
-for _ in range(200):
-    live(exchange())
-"""
-
-
-def test_a_program_that_forgets_to_close_ends() -> None:
-    """A program that never calls `close()` ends soon all the same, and a warning says how many were not compared."""
-    began = time.monotonic()
-    done = run(UNCLOSED)
-    assert done.returncode == 0
-    assert "exchanges were not compared: the program ended without close()" in done.stderr
-    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(
