@@ -12,9 +12,9 @@ so that the wire rung holds the control's real bytes against what the candidate 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, TypeAlias, cast, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast, final
 
 from msgspec.structs import replace
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from shim.recording.redaction.redaction import Redaction
     from shim.recording.tap.session_tap import Watchable
     from shim.transfer_observer import SentRequest
+
+_PAIR_NAME: Final = PAIR_HEADER.lower()
 
 _Start: TypeAlias = Callable[[ModelRequest, OnCompletion], RequestHandle]
 
@@ -141,10 +143,12 @@ class Experiment(Layer):
         try:
             given = _pair_id_in(request)
             rungs = None if self._rungs is None else tuple(self._rungs())
-            pair = Pair(given or self._pairs.new_id(), request=replace(request), context=copy_context(), rungs=rungs)
-            if given or self._is_watched:
+            # One that is said of several requests, as of all of a task, does not tell whose an exchange is.
+            link = given if given and not self._pairs.holds(given) else self._pairs.new_id()
+            pair = Pair(link, request=replace(request), context=copy_context(), rungs=rungs, given=given)
+            if link == given or self._is_watched:
                 return pair, request
-            return pair, replace(request, extra_headers={**request.extra_headers, PAIR_HEADER: pair.id})
+            return pair, replace(request, extra_headers={**_without_pair_id(request.extra_headers), PAIR_HEADER: link})
         except Exception as error:  # noqa: BLE001 - the control refuses a bad request in its own words
             self._live.note_error(error, what="linking a request")
             return None, request
@@ -160,6 +164,8 @@ class Experiment(Layer):
         """Be the tap's sink; on whatever thread read the body."""
         pair = self._pairs.find(exchange.pair_id)
         if pair is not None:
+            if pair.given and pair.given != pair.id:
+                exchange = replace(exchange, pair_id=pair.given)
             self._live.submit(exchange, request=pair.request, context=pair.context, rungs=pair.rungs)
         elif self._rungs is None:
             self._live.submit(exchange)
@@ -170,7 +176,8 @@ class Experiment(Layer):
         if pair is None:
             return sent
         try:
-            return replace(sent, headers=(*sent.headers, (PAIR_HEADER, pair.id)))
+            others = [each for each in sent.headers if each[0].lower() != _PAIR_NAME] if pair.given else sent.headers
+            return replace(sent, headers=(*others, (PAIR_HEADER, pair.id)))
         except Exception as error:  # noqa: BLE001 - the request is being sent
             self._live.note_error(error, what="linking a request")
             return sent
@@ -178,5 +185,9 @@ class Experiment(Layer):
 
 def _pair_id_in(request: ModelRequest) -> str | None:
     """The pair id that the application gave by itself, None where it did not."""
-    found = (value for name, value in request.extra_headers.items() if name.lower() == PAIR_HEADER.lower())
+    found = (value for name, value in request.extra_headers.items() if name.lower() == _PAIR_NAME)
     return next(found, None)
+
+
+def _without_pair_id(headers: Mapping[str, str | None]) -> dict[str, str | None]:
+    return {name: value for name, value in headers.items() if name.lower() != _PAIR_NAME}

@@ -31,14 +31,26 @@ LATE_SECONDS = 10.0
 
 
 class Pair:
-    """One request on its way, as a copy of its own: what the application holds lives and dies as it likes."""
+    """One request on its way, as a copy of its own: what the application holds lives and dies as it likes.
 
-    __slots__ = ("context", "ended_at", "id", "request", "rungs", "seen")
+    Attributes:
+        id: by which its exchange is found; no other request has it meanwhile.
+        given: the pair id that the application gave, which the exchange is to have; None where it gave none.
+    """
+
+    __slots__ = ("context", "ended_at", "given", "id", "request", "rungs", "seen")
 
     def __init__(
-        self, pair_id: str, *, request: ModelRequest, context: Context, rungs: tuple[Rung, ...] | None = None
+        self,
+        pair_id: str,
+        *,
+        request: ModelRequest,
+        context: Context,
+        rungs: tuple[Rung, ...] | None = None,
+        given: str | None = None,
     ) -> None:
         self.id = pair_id
+        self.given = given
         self.request = request
         self.context = context
         self.rungs = rungs  # that compare it; None: all
@@ -63,6 +75,11 @@ class Pairs:
     def new_id(self) -> str:
         """An id that no other request has, of this process or of another."""
         return f"{self._prefix}-{next(self._numbers)}"
+
+    def holds(self, pair_id: str) -> bool:
+        """Whether an exchange of that id may still come."""
+        with self._lock:
+            return pair_id in self._open or pair_id in self._late
 
     def add(self, pair: Pair) -> None:
         """Hold a request until its completion; one too many is not held."""

@@ -320,15 +320,6 @@ def test_a_layer_between_is_no_obstacle(server: FakeOpenAI) -> None:
     assert [exchange.response.status for exchange in (first, second) if exchange.response] == [429, 200]
 
 
-def test_the_applications_own_pair_id_is_kept(server: FakeOpenAI) -> None:
-    """A pair id that the application gives by itself is that of the exchange, however its name is written."""
-    compares = Compares()
-    request = replace(REQUEST, extra_headers={"x-shim-pair-id": "mine"})
-    with LiveComparison(compares) as live, Experiment(made("legacy", server), live) as experiment:
-        assert ask(experiment, request).completion.ok
-    assert [(exchange.pair_id, asked) for exchange, asked in compares.asked] == [("mine", request)]
-
-
 def test_one_comparison_serves_experiments_on_many_threads(server: FakeOpenAI) -> None:
     """Experiments on several threads, each with its provider, hand over to one comparison."""
     compares = Compares()
