@@ -136,7 +136,8 @@ class ModelRequest(_ModelAndMessages, frozen=True, kw_only=True, repr_omit_defau
         extra_headers: further HTTP headers; a None value removes one.
         conversation_id: never sent; keeps a conversation on one side of a rollout.
 
-    The other fields are the API's own, by their own names. Lists given are kept as tuples.
+    The other fields are the API's own, by their own names. Lists given are kept as tuples, and dicts as copies: what the caller
+    does with his own afterwards changes no request that is under way, tried again, or compared.
     """
 
     system_prompt: str | UnsetType = UNSET
@@ -172,6 +173,10 @@ class ModelRequest(_ModelAndMessages, frozen=True, kw_only=True, repr_omit_defau
             value = getattr(self, field)
             if isinstance(value, list):
                 force_setattr(self, field, tuple(value))
+        for field in ("extra_body", "extra_headers", "metadata", "logit_bias"):
+            value = getattr(self, field)
+            if type(value) is dict:  # another kind of mapping stays what it is
+                force_setattr(self, field, value.copy())
         force_setattr(self, "tool_choice", _TOOL_CHOICES.get(str(self.tool_choice), self.tool_choice))
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from shim.model import (
     ImagePart,
@@ -62,6 +63,18 @@ def test_lists_become_tuples(field: str) -> None:
     }
     made = ModelRequest(**({"model": "m", "messages": (user("a"),)} | {field: values[field]}))
     assert getattr(made, field) == tuple(values[field])
+
+
+@pytest.mark.parametrize("field", ["extra_body", "extra_headers", "metadata", "logit_bias"])
+def test_dicts_are_copied(field: str) -> None:
+    """What a caller puts into his own dict afterwards, for his next request say, changes no request made before."""
+    own: dict[str, Any] = {}
+    given: dict[str, Any] = {field: own}
+    first = ModelRequest("gpt-4o-mini", (user("hi"),), **given)
+    own["50256"] = 1
+    second = replace(first, **given)
+    own["50256"] = 2
+    assert (getattr(first, field), getattr(second, field)) == ({}, {"50256": 1})
 
 
 @pytest.mark.parametrize("mode", ["auto", "none", "required"])
