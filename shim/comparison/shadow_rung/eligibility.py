@@ -3,7 +3,8 @@
 Not the sample (`shadow_comparison`) nor the budget. A second call must do nothing but cost money: no state is read or written at
 the server, no tool runs there, and nothing of the control's identity goes along. Sources: OpenAI API reference, Responses (what
 is not said to be unstored is stored, background requests need that, hosted tools run on the server) and Chat Completions (web
-search options).
+search options, audio of earlier answers); of others who speak Chat Completions: Azure OpenAI On Your Data, xAI (Live Search),
+OpenRouter (plugins, `:online`), Perplexity, Groq (compound systems), DashScope (its web search), Gemini (cached content).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from shim.model import (
     FilePart,
     ImagePart,
+    Message,
     ModelRequest,
     OpaquePart,
     Part,
@@ -25,6 +27,7 @@ from shim.model import (
     ToolCallPart,
     ToolCallResponsePart,
 )
+from shim.model.credential_names import is_secret_field, is_secret_header
 from shim.recording.exchange import PAIR_HEADER
 
 NotShadowed: TypeAlias = Literal["stateful", "server_tools", "too_large"]
@@ -34,15 +37,24 @@ NotShadowed: TypeAlias = Literal["stateful", "server_tools", "too_large"]
 _CLIENT_TOOLS: Final = frozenset({"function", "custom"})
 
 # Fields of a body that name what the server keeps, or that have it keep something; null says nothing.
-_STATEFUL_FIELDS: Final = ("previous_response_id", "conversation", "prompt", "store", "background")
-
-# Models that search by themselves, whatever the request says (OpenAI, model pages).
-_ACTING_MODELS: Final = ("-search-preview", "-search-api", "deep-research", "computer-use")
-
-# Headers that say on whose behalf a call is made, or that would make the second call the first one again.
-_CONTROLS_OWN: Final = frozenset(
-    {"authorization", "api-key", "x-api-key", "openai-organization", "openai-project", "cookie"}
+_STATEFUL_FIELDS: Final = (
+    *("previous_response_id", "conversation", "prompt", "store", "background"),
+    *("container", "cached_content", "thread_id"),
 )
+
+# Fields of a part that only its server, or only the control's key, can resolve.
+_KEPT_AT_SERVER: Final = ("file_id", "encrypted_content", "container_id")
+
+# Fields of a body that have the server look something up, whatever they hold but null, false and nothing at all.
+_ACTING_FIELDS: Final = ("search_parameters", "plugins", "data_sources", "dataSources", "enable_search", "web_search")
+
+# Models that search by themselves, whatever the request says (the servers' model pages): words of their names, and beginnings
+# of a name without its vendor.
+_ACTING_MODELS: Final = ("-search-preview", "-search-api", "deep-research", "computer-use", ":online")
+_ACTING_FAMILIES: Final = ("sonar", "compound")
+
+# Headers beside the credentials that say on whose behalf a call is made, or that would make the second call the first one again.
+_CONTROLS_OWN: Final = frozenset({"openai-organization", "openai-project", "cookie"})
 _NEVER_REPEATED: Final = frozenset({"idempotency-key", PAIR_HEADER.lower()})
 
 # An image or a file that is not given by its bytes is fetched and counted by the server: 85 to some 1,500 tokens an image.
@@ -68,9 +80,12 @@ def shadowed(request: ModelRequest, *, own_key: bool, unstored: bool) -> ModelRe
         own_key: the call is made with a key of its own, so the control's key, organization and project do not go along.
         unstored: have the server keep nothing: `store` false is said, but for a background request, which needs it.
     """
-    dropped = _NEVER_REPEATED | _CONTROLS_OWN if own_key else _NEVER_REPEATED
-    headers = {name: value for name, value in request.extra_headers.items() if name.lower() not in dropped}
-    body = dict(request.extra_body)
+    headers = {
+        name: value
+        for name, value in request.extra_headers.items()
+        if name.lower() not in _NEVER_REPEATED and not (own_key and _is_controls_own(name))
+    }
+    body = {name: value for name, value in request.extra_body.items() if not (own_key and is_secret_field(name))}
     store = request.store
     if unstored and body.get("background") is not True:
         store = False
@@ -112,7 +127,15 @@ def _is_stateful(request: ModelRequest) -> bool:
     body = request.extra_body
     if body and any(body.get(name) not in (UNSET, None, False) for name in _STATEFUL_FIELDS):
         return True
+    if any(_has_kept_audio(message) for message in request.messages if message.extra):
+        return True
     return any(_refers_to_state(part) for part in _other_than_text(request))
+
+
+def _has_kept_audio(message: Message) -> bool:
+    """Whether a message repeats spoken words by the id under which the server keeps them."""
+    audio = message.extra.get("audio")
+    return isinstance(audio, Mapping) and audio.get("id") is not None
 
 
 def _refers_to_state(part: Part) -> bool:
@@ -121,7 +144,20 @@ def _refers_to_state(part: Part) -> bool:
         return part.file_id is not None
     if isinstance(part, ReasoningPart):
         return part.id is not None or part.encrypted_content is not None
-    return isinstance(part, OpaquePart) and part.kind == "item_reference"
+    if not isinstance(part, OpaquePart):
+        return False
+    return part.kind == "item_reference" or any(_names(part.data, name) for name in _KEPT_AT_SERVER)
+
+
+def _names(data: Any, name: str) -> bool:
+    """Whether an item has a field, itself or in what it gives back (`output`)."""
+    if not isinstance(data, Mapping):
+        return False
+    return data.get(name) is not None or _names(data.get("output"), name)
+
+
+def _is_controls_own(name: str) -> bool:
+    return name.lower() in _CONTROLS_OWN or is_secret_header(name.lower())
 
 
 def _has_server_tools(request: ModelRequest) -> bool:
@@ -132,9 +168,12 @@ def _has_server_tools(request: ModelRequest) -> bool:
     if body:
         if body.get("web_search_options") not in (UNSET, None):
             return True
+        if any(body.get(name) not in (UNSET, None, False, [], (), {}) for name in _ACTING_FIELDS):
+            return True
         if any(_kind_of_tool(tool) not in _CLIENT_TOOLS for tool in _listed(body.get("tools"))):
             return True
-    return any(name in str(request.model) for name in _ACTING_MODELS)
+    model = str(request.model)
+    return any(name in model for name in _ACTING_MODELS) or model.rpartition("/")[2].startswith(_ACTING_FAMILIES)
 
 
 def _kind_of_tool(tool: Any) -> Any:

@@ -39,7 +39,7 @@ def asked(*messages: Message, **fields: Any) -> ModelRequest:
         asked(tools=[ToolDefinition("f"), OpaquePart("custom", {"type": "custom"})]),
         asked(
             response_format=ResponseFormat("json_object"),
-            extra_body={"store": False, "background": False, "prompt": None},
+            extra_body={"store": False, "background": False, "prompt": None, "plugins": [], "enable_search": False},
         ),
         asked(assistant(ToolCallPart("c1", "f", "{}")), tool_result("c1", "4")),
         asked(user(ImagePart(url="https://example.com/x.png"))),
@@ -67,6 +67,11 @@ def test_pure_inference_is_asked_again(request_: ModelRequest) -> None:
         asked(tool_result("c", ""), Message("tool", [OpaquePart("item_reference", {"id": "msg_1"})])),
         asked(assistant(ReasoningPart("", id="rs_1"))),
         asked(assistant(ReasoningPart("", encrypted_content="gAAAA"))),
+        asked(assistant(OpaquePart("compaction", {"type": "compaction", "encrypted_content": "gAAAA"}))),
+        asked(assistant(OpaquePart("computer_call_output", {"output": {"type": "input_image", "file_id": "file-1"}}))),
+        asked(assistant(extra={"audio": {"id": "audio_1"}})),
+        asked(extra_body={"container": "cntr_1"}),
+        asked(extra_body={"cached_content": "cachedContents/1"}),
     ],
 )
 def test_stateful_requests_are_not(request_: ModelRequest) -> None:
@@ -92,6 +97,13 @@ def test_stateful_requests_are_not(request_: ModelRequest) -> None:
         asked(tools=[ToolDefinition("f"), OpaquePart("of_tomorrow", {"type": "of_tomorrow"})]),
         asked(extra_body={"web_search_options": {}}),
         asked(extra_body={"tools": [{"type": "web_search"}]}),
+        asked(extra_body={"data_sources": [{"type": "azure_search"}]}),
+        asked(extra_body={"search_parameters": {"mode": "auto"}}),
+        asked(extra_body={"plugins": [{"id": "web"}]}),
+        asked(extra_body={"enable_search": True}),
+        asked(model="openai/gpt-4o:online"),
+        asked(model="perplexity/sonar-pro"),
+        asked(model="groq/compound"),
         asked(model="gpt-4o-search-preview"),
         asked(model="o3-deep-research"),
     ],
@@ -124,22 +136,26 @@ def test_a_background_request_keeps_what_it_needs() -> None:
 
 
 def test_nothing_of_the_controls_goes_along() -> None:
-    """The conversation's id, the pair id, the idempotency key and, with an own key, whatever names the control are taken off."""
+    """Ids of conversation, pair and idempotency are taken off, and with an own key every credential of the control's."""
     headers: dict[str, str | None] = {
         "Authorization": "Bearer sk-control",
         "OpenAI-Project": "proj_control",
+        "Ocp-Apim-Subscription-Key": "control",
+        "X-Portkey-Api-Key": "control",
+        "cf-aig-authorization": "control",
         "openai-organization": None,
         "Idempotency-Key": "once",
         PAIR_HEADER.upper(): "p1",
         "OpenAI-Beta": "x",
     }
-    given = asked(extra_headers=headers, conversation_id="conv-7")
+    given = asked(extra_headers=headers, extra_body={"api_key": "control", "top_k": 3}, conversation_id="conv-7")
     sent = shadowed(given, own_key=True, unstored=True)
-    assert sent.extra_headers == {"OpenAI-Beta": "x"}
+    assert (sent.extra_headers, sent.extra_body) == ({"OpenAI-Beta": "x"}, {"top_k": 3})
     assert sent.conversation_id is None
     assert given.extra_headers == headers
     shared = shadowed(given, own_key=False, unstored=True)
-    assert set(shared.extra_headers) == {"Authorization", "OpenAI-Project", "openai-organization", "OpenAI-Beta"}
+    assert set(shared.extra_headers) == headers.keys() - {"Idempotency-Key", PAIR_HEADER.upper()}
+    assert shared.extra_body == given.extra_body
 
 
 def test_the_copy_is_its_own() -> None:
