@@ -104,6 +104,10 @@ class Telling:
     def _keep(self, exchange: Exchange, verdicts: Sequence[Verdict]) -> None:
         if self._kept.wants(verdicts):
             self._kept.keep(exchange, verdicts)
+            if self._kept.is_full:
+                self.warn(
+                    "full", "%d exchanges are kept, and no more will be: max_recorded", self._settings.max_recorded
+                )
 
     def _warn_of(self, verdict: Verdict) -> None:
         if verdict.outcome is Outcome.MISMATCH:
@@ -133,14 +137,19 @@ class _Kept:
         return self._to is not None and self._left > 0 and (self._all or not all(verdict.ok for verdict in verdicts))
 
     def keep(self, exchange: Exchange, verdicts: Sequence[Verdict]) -> None:
-        """Write one, or hand it over."""
-        self._left -= 1
+        """Write one, or hand it over; one that could not be written is none of those kept."""
         told: list[Any] = msgspec.to_builtins(list(verdicts))
         exchange = replace(exchange, context={**exchange.context, "verdicts": told})
         if callable(self._to):
             self._to(exchange)
         elif self._to is not None:
             self._file(self._to).write(exchange)
+        self._left -= 1
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many are kept as may be."""
+        return self._left <= 0
 
     def close(self) -> None:
         """End the file, where one was begun."""

@@ -179,7 +179,7 @@ class ShadowComparison:
             share: the share of requests in the sample, 0 to 1, in the place of `sample`: a rollout's `shadow_percent` / 100.
         """
         wanted = self._limits.sample if share is None else share
-        if random.random() >= wanted:  # noqa: S311 - chooses what to compare, guards nothing
+        if not random.random() < wanted:  # noqa: S311 - chooses what to compare, guards nothing; no number is no share
             return False
         try:
             return self._may_be_asked_again(request)

@@ -118,6 +118,22 @@ def test_no_more_exchanges_are_kept_than_allowed() -> None:
     assert (len(taken), live.counts.mismatch) == (2, 5)
 
 
+def test_what_could_not_be_kept_takes_no_place(caplog: pytest.LogCaptureFixture) -> None:
+    """A disk that was full for a while costs what came meanwhile; as many are kept afterwards as may be, and then it is said."""
+    taken: list[str] = []
+
+    def keep(found: Exchange) -> None:
+        if found.pair_id == "full":
+            raise OSError(28, "No space left on device")
+        taken.append(found.pair_id)
+
+    with LiveComparison(Compares(Outcome.MISMATCH), record_to=keep, max_recorded=2, max_share=1) as live:
+        for pair_id in ("full", "full", "full", "a", "b", "c"):
+            live(exchange(pair_id=pair_id))
+    assert (taken, live.counts.callback_errors) == (["a", "b"], 3)
+    assert messages(caplog).count("2 exchanges are kept, and no more will be: max_recorded") == 1
+
+
 @pytest.mark.parametrize("name", ["kept.jsonl", "kept.jsonl.gz"])
 def test_a_path_becomes_a_file_that_can_be_read_again(tmp_path: Path, name: str) -> None:
     """Kept exchanges are lines of a recording, complete when the comparison is closed."""

@@ -120,6 +120,7 @@ def test_only_a_sample_is_wanted() -> None:
         assert 100 < sum(shadow.wants(REQUEST) for _ in range(2000)) < 320
         assert not any(shadow.wants(REQUEST, share=0.0) for _ in range(100))
         assert all(shadow.wants(REQUEST, share=1.0) for _ in range(100))
+        assert not any(shadow.wants(REQUEST, share=float("nan")) for _ in range(10))
 
 
 def test_what_may_not_be_asked_again_is_skipped_by_kind() -> None:
