@@ -15,18 +15,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from shim.calls import check_callback
 from shim.model import (
     ErrorCategory,
-    InvalidRequestError,
     ModelRequest,
     ModelResponse,
     ProviderError,
     StreamDone,
     StreamError,
     StreamEvent,
-    check_request,
 )
-from shim.model.checks import kind_of
 from shim.model.exhaustive import assert_never
 from shim.poller import wait_for
 from shim.provider import (
@@ -55,6 +53,7 @@ from shim.testing.script import (
     text_stream,
     tool_call_stream,
 )
+from shim.testing.sendable import check_sendable
 from shim.wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -119,7 +118,8 @@ class ScriptedProvider:
         requests: what it was asked, oldest first.
         options: how each of those was to go out. A script plays with no transport, so none of them changes anything.
 
-    `start_*` raise `ScriptExhaustedError` when the script has no play left, at the call nobody expected.
+    `start_*` raise `ScriptExhaustedError` when the script has no play left, at the call nobody expected, and what the native
+    provider raises for a request that cannot be sent, or a callback that cannot be called.
     """
 
     def __init__(
@@ -151,9 +151,7 @@ class ScriptedProvider:
         self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
     ) -> RequestHandle:
         """Accept a request and take its play."""
-        run = self._accept(request, options)
-        run.on_completion = on_completion
-        return self._begin(run)
+        return self._begin(self._accept(request, options, on_completion=on_completion))
 
     def start_stream(
         self,
@@ -164,8 +162,9 @@ class ScriptedProvider:
         options: CallOptions | None = None,
     ) -> RequestHandle:
         """Accept a streamed request and take its play."""
-        run = self._accept(request, options)
-        run.on_event, run.on_completion = on_event, on_completion
+        check_callback("on_event", on_event)
+        run = self._accept(request, options, on_completion=on_completion)
+        run.on_event = on_event
         return self._begin(run)
 
     def fileno(self) -> int:
@@ -263,16 +262,17 @@ class ScriptedProvider:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def _accept(self, request: ModelRequest, options: CallOptions | None) -> _Run:
+    def _accept(self, request: ModelRequest, options: CallOptions | None, *, on_completion: OnCompletion) -> _Run:
         self._check_open()
-        check_request(request)
-        if not (options is None or isinstance(options, CallOptions)):
-            raise InvalidRequestError(f"options is {kind_of(options)}; give CallOptions(…)", field="options")
+        check_sendable(request, options)
+        check_callback("on_completion", on_completion)
         play = self._choose(request)
         self._accepted += 1
         self.requests.append(request)
         self.options.append(options)
-        return _Run(play, handle=RequestHandle(self.name, self._accepted), now=self._clock())
+        run = _Run(play, handle=RequestHandle(self.name, self._accepted), now=self._clock())
+        run.on_completion = on_completion
+        return run
 
     def _begin(self, run: _Run) -> RequestHandle:
         self._running[run.handle] = run

@@ -85,9 +85,9 @@ TABLE = {
         f"{VOCABULARY} shim.poller shim.wire legacy_openai shim.legacy_adapter", "requests"
     ),
     "shim.doctor": row("shim.migration shim.compat"),
-    "shim.testing": row(  # the harness of the contract tests drives the real things; the pytest plugin compares
-        f"{VOCABULARY} shim.descriptors shim.wire legacy_openai shim.factory shim.client shim.recording shim.comparison"
-        " shim.poller shim.wakeup",
+    "shim.testing": row(  # the contract drives the real things, a script checks as calls do; the plugin compares
+        f"{VOCABULARY} shim.descriptors shim.wire shim.calls legacy_openai shim.factory shim.client shim.recording"
+        " shim.comparison shim.poller shim.wakeup",
         "h11 h2 pytest trustme",
     ),
     "shim.__main__": row("shim.cli"),
