@@ -19,7 +19,7 @@ Invariants, which `shim.testing.contract` checks on every provider:
     Where a callback raises in it, the others are called all the same, and the exception leaves at the end.
     It may be called again. `start_request`, `start_stream`, `fileno` and `fdset` then raise `ProviderClosedError`; `perform` and
     `info_read` return 0, `timeout` -1 and `cancel` does nothing, so a loop whose callback closed the provider ends quietly.
-6.  A callback may start or cancel requests, and may call `close()`; it may not call `perform()`.
+6.  A callback may start or cancel requests, and may call `close()`; where it calls `perform()`, that raises RuntimeError.
 7.  `on_event` raising aborts that stream alone: its completion has category aborted and the exception as `__cause__`. Where it
     has cancelled its own request before, no completion can carry what it raises: that leaves `perform()`.
     `on_completion` raising propagates out of `info_read()`; the other completions stay queued.

@@ -184,8 +184,7 @@ class MigratingProvider:
 
     def wakeup(self) -> None:
         """End a wait for either arm, from any thread; see `Polling`."""
-        if os.getpid() != self._process and not self._closed:
-            raise ForkedProviderError(f"provider {self.name!r}", self._process)
+        self._check_process()
         self._wakeup.ring_from_anywhere()
 
     def may_gather(self, hurry: Callable[[], object] | None = None) -> bool:
@@ -197,6 +196,7 @@ class MigratingProvider:
         """Drive both arms; see `Provider`."""
         if self._performing:
             raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
+        self._check_process()  # a child would hear what is rung for its parent
         self._performing = True
         self._wakeup.hear_others()
         try:
@@ -216,6 +216,7 @@ class MigratingProvider:
 
     def cancel(self, handle: RequestHandle | None = None) -> None:
         """Cancel one request, or all; see `Provider`."""
+        self._check_process()
         if handle is None:
             for each in self._open.values():
                 each.is_over = True
@@ -274,6 +275,11 @@ class MigratingProvider:
     def _check_open(self) -> None:
         if self._closed:
             raise ProviderClosedError(f"provider {self.name!r}")
+        self._check_process()
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process and not self._closed:
+            raise ForkedProviderError(f"provider {self.name!r}", self._process)
 
     def _begin(self, serving: Serving) -> RequestHandle:
         self._check_open()

@@ -23,6 +23,7 @@ import pytest
 from shim.model import ErrorCategory, InvalidRequestError, ModelRequest, TextDelta
 from shim.provider import Provider, ProviderClosedError
 from shim.testing.contract_leaks import LeakContract
+from shim.testing.contract_ownership import OwnershipContract
 from shim.testing.contract_parts import (
     PATIENCE_SECONDS,
     REQUESTS,
@@ -44,7 +45,7 @@ _METHODS = (
 )
 
 
-class ProviderContract(LeakContract, PollingContract):
+class ProviderContract(LeakContract, OwnershipContract, PollingContract):
     """Every invariant of `shim.provider`, and of one that polls, as tests. Override `make`, and what else differs.
 
     Attributes:

@@ -1,7 +1,9 @@
 """Tests of shim.testing.contract itself: a provider that breaks a promise fails the test of that promise."""
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -140,6 +142,48 @@ class TakesMore(ScriptedProvider):
         super().cancel(handle)
 
 
+class IgnoresOptions(ScriptedProvider):
+    """Takes anything for options."""
+
+    def start_request(
+        self, request: ModelRequest, on_completion: OnCompletion, *, options: CallOptions | None = None
+    ) -> RequestHandle:
+        del options
+        return super().start_request(request, on_completion)
+
+
+class SilentAsItCloses(ScriptedProvider):
+    """Keeps what callbacks raise to itself as it closes."""
+
+    def close(self) -> None:
+        with suppress(Exception):
+            super().close()
+
+
+class Reenters(ScriptedProvider):
+    """Lets `perform()` be called from inside."""
+
+    def perform(self) -> int:
+        self._performing = False
+        return super().perform()
+
+
+class SilentOnceCancelled(ScriptedProvider):
+    """Keeps to itself what a callback raises that has cancelled its stream."""
+
+    def perform(self) -> int:
+        with suppress(Exception):
+            return super().perform()
+        return len(self._running)
+
+
+class ForgetsItsProcess(ScriptedProvider):
+    """Works on in a forked child."""
+
+    def _check_process(self) -> None:
+        self._process = os.getpid()
+
+
 BROKEN: list[tuple[type[ScriptedProvider], str, tuple[Behaviour, ...]]] = [
     (CallsBackAtOnce, "test_1_a_start_neither_blocks_nor_calls_back", ()),
     (DeliversInPerform, "test_2_callbacks_come_from_their_own_method_on_its_thread", ()),
@@ -155,6 +199,11 @@ BROKEN: list[tuple[type[ScriptedProvider], str, tuple[Behaviour, ...]]] = [
     (NeverWaits, "test_poll_waits_as_long_as_it_is_told", ()),
     (PollsAnotherWay, "test_poll_has_the_parameters_the_interface_writes", ()),
     (TakesMore, "test_it_has_every_method_as_the_interface_writes_it", ()),
+    (IgnoresOptions, "test_1_options_that_are_none_are_refused_at_once", ()),
+    (SilentAsItCloses, "test_5_close_calls_all_though_one_raises", ()),
+    (Reenters, "test_6_perform_is_refused_inside_a_callback", ()),
+    (SilentOnceCancelled, "test_7_what_a_callback_raises_after_it_cancelled_leaves_perform", ()),
+    (ForgetsItsProcess, "test_10_a_forked_child_is_told_and_closes_quietly", ()),
 ]
 
 
