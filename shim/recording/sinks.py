@@ -11,6 +11,7 @@ ends by itself when there has been nothing to do for a while. After a fork the c
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from typing import Final, Protocol, TypeAlias, final
 from msgspec import Struct
 
 from shim.per_process import PerProcess
-from shim.recording.exchange import Exchange
+from shim.recording.exchange import Exchange, error_type
 from shim.recording.files import ExchangeWriter, encode_exchange
 from shim.recording.recorder import IsKept, OnError, Sink
 from shim.recording.rotation import RecordingPath, RotatingFile, RotatingWriter, anchored, check_writable, writer_to
@@ -38,6 +39,9 @@ GATHER_SECONDS: Final = 0.02
 process that is killed loses no more than this."""
 CLOSE_SECONDS: Final = 30.0
 """How long `close` waits for a disk that does not answer."""
+
+
+_log = logging.getLogger("shim.recording")
 
 
 @final
@@ -241,9 +245,9 @@ class _Queue:
             # One alone always fits, however large it is: else a large `max_body` would record nothing.
             has_room = len(self._waiting) < most and (not self._waiting or self._bytes + weight <= most_bytes)
             if has_room:
+                self._begin()  # first: where the system gives no thread, this one is not taken
                 self._waiting.append(waiting)
                 self._bytes += weight
-                self._begin()
                 is_half_full = 2 * len(self._waiting) >= most or 2 * self._bytes >= most_bytes
                 if self._is_idle or (is_half_full and not self._is_urgent):
                     self._is_idle = False
@@ -289,8 +293,8 @@ class _Queue:
             output = output or self._open()
             added = [self._is_added(each, output) for each in batch]
             output.flush()
-        except Exception as error:  # noqa: BLE001 - the disk may be well again for the next ones
-            self._on_error(error)
+        except BaseException as error:  # noqa: BLE001 - the disk may be well again for the next ones
+            self._note(error)
             added = [False] * len(batch)
         for waiting, is_kept in zip(batch, added, strict=True):
             if waiting.on_kept is not None:
@@ -301,16 +305,24 @@ class _Queue:
         """Make one and add it; one that cannot be made or written must not take the others along."""
         try:
             output.add(waiting.make())
-        except Exception as error:  # noqa: BLE001 - its recorder tells it
-            self._on_error(error)
+        except BaseException as error:  # noqa: BLE001 - its recorder tells it; what would end this thread, too
+            self._note(error)
             return False
         return True
 
     def _tell(self, on_kept: IsKept, *, is_kept: bool) -> None:
         try:
             on_kept(is_kept=is_kept)
-        except Exception as error:  # noqa: BLE001 - who listens cannot stop the writing
-            self._on_error(error)
+        except BaseException as error:  # noqa: BLE001 - who listens cannot stop the writing
+            self._note(error)
+
+    def _note(self, error: BaseException) -> None:
+        """Tell what went wrong; what is no `Exception`, as a SystemExit is, by one that says so."""
+        told = error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__} was raised")
+        try:
+            self._on_error(told)
+        except BaseException as again:  # noqa: BLE001 - nobody is left to be told but the log, and the next one is to be written
+            _log.warning("what is told of a recording's errors raised (%s)", error_type(again))
 
     def _next(self) -> list[_Waiting]:
         """What waits, as soon as there is something; nothing when the thread is to end."""

@@ -258,6 +258,44 @@ def test_a_function_may_be_called_in_the_background() -> None:
     assert not writers()
 
 
+def test_what_ends_a_thread_ends_no_recording() -> None:
+    """A function that raises SystemExit, and who is told of it that raises too, cost that one exchange."""
+    taken: list[str] = []
+
+    def write(given: Exchange) -> None:
+        if given.pair_id == "bad":
+            raise SystemExit
+        taken.append(given.pair_id)
+
+    def tell(error: Exception) -> None:
+        taken.append(str(error))
+        raise KeyboardInterrupt
+
+    sink = BackgroundSink(write, on_error=tell)
+    for pair_id in ("a", "bad", "b"):
+        assert sink.put(partial(exchange, pair_id=pair_id), weight=1)
+        sink.flush()
+    sink.close()
+    assert taken == ["a", "SystemExit was raised", "b"]
+
+
+def test_what_no_thread_could_write_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no thread the exchange is refused for good: it does not come with a later one."""
+    taken: list[str] = []
+    sink = BackgroundSink(lambda given: taken.append(given.pair_id), on_error=lambda error: taken.append(str(error)))
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            sink.put(lambda: exchange(pair_id="refused"), weight=1)
+    assert sink.put(lambda: exchange(pair_id="taken"), weight=1)
+    sink.close()
+    assert taken == ["taken"]
+
+
 def test_what_comes_together_is_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exchanges of one moment are gathered, and are on the disk in order a moment after the first of them."""
     batches: list[int] = []
