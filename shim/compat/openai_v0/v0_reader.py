@@ -3,7 +3,7 @@
 Not ours reading, which is never passed off as it, and nothing is sent. The library gets a session whose connection is the
 recording; what it gives its caller is then read by the codecs, so that a reading compares with every other: where the library
 gave out all there was, from the recorded bytes; where it gave out something else, from that. A stream that ends without its
-end is a normal end to 0.28, and so it is here.
+end is a normal end to 0.28, and so it is here. Where its caller closed the answer nothing was raised to anybody.
 """
 
 from __future__ import annotations
@@ -93,8 +93,11 @@ class V0Reader:
     def _failed(self, exchange: Exchange, given: list[Any], raised: Exception, *, streamed: bool) -> Heard:
         """What was told until the error, and the error as a provider would name it."""
         heard = self._told(exchange)
-        if isinstance(raised, self._transport_errors()) and heard.completion.error is not None:
-            return heard  # the same broken connection, in the words of the one reader of such faults
+        is_told = (
+            heard.completion.error is not None or exchange.ended == "aborted"
+        )  # which a caller did, not a connection
+        if isinstance(raised, self._transport_errors()) and is_told:
+            return heard  # the same end, in the words of the one reader of such faults
         partial = None
         events: list[StreamEvent] = []
         if streamed and given:

@@ -66,8 +66,8 @@ class TapFunction:
     ) -> Tap:
         """Record every exchange from now on; the tap's `remove` ends that.
 
-        Adapters mounted on a session later are tapped too. A request header `X-Shim-Pair-Id` is not sent: it becomes the
-        exchange's `pair_id`, which otherwise is made up.
+        Adapters mounted on a session later are tapped too. A request header `X-Shim-Pair-Id` becomes the exchange's `pair_id`,
+        which otherwise is made up; a session does not send it, what has a `watch` sends all that it is given.
 
         Args:
             target: a `requests.Session`, or what has a `session` or a `watch`.

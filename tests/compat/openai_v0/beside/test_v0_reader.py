@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shim.comparison import Exchange, Outcome
 from shim.compat.openai_v0 import V0Reader
 from shim.compat.openai_v0.installation import Installation, real_version
 from shim.factory import create_comparer
 from shim.model import UnsupportedFeatureError
+from shim.recording.exchange import Segment
 from shim.testing.fake_openai import Cut, FakeOpenAI, RawResponse, rate_limited, server_error, stream_failed
 from tests.compat.openai_v0.beside.conftest import ASKED
 
@@ -64,6 +66,26 @@ def test_a_stream_without_its_end_is_a_normal_end_to_it(
     with create_comparer(control=V0Reader, rungs=("tee",)) as comparer:
         (verdict,) = comparer.compare(recorded[0])
     assert (verdict.outcome, verdict.mismatches[0].path) == (Outcome.MISMATCH, "outcome")
+
+
+@pytest.mark.parametrize("seen", [b"[DONE]", b'"finish_reason":"stop"', b'"content"'])
+def test_an_answer_that_its_caller_closed_broke_nothing(
+    real: Any, fake: FakeOpenAI, install: Callable[..., Installation], seen: bytes
+) -> None:
+    """Where a program stopped reading, at the end or before it, 0.28 raised nothing, and nothing differs."""
+    recorded: list[Exchange] = []
+    install(record=recorded.append)
+    _asked(real, stream=True)
+    (whole,) = recorded
+    assert whole.response is not None
+    body = whole.response.body or b""
+    cut = body[: body.index(b"\n\n", body.index(seen)) + 2]
+    closed = replace(
+        whole, ended="aborted", response=replace(whole.response, segments=(Segment.of(cut, 0.0),), decoded=True)
+    )
+    with create_comparer(control=V0Reader, rungs=("tee",)) as comparer:
+        (verdict,) = comparer.compare(closed)
+    assert verdict.outcome == Outcome.MATCH, verdict.message
 
 
 def _asked(real: Any, *, stream: bool) -> None:
