@@ -7,6 +7,12 @@ it is work that is in the way, and readers may keep threads of their own whose p
 from __future__ import annotations
 
 import math
+import threading
+
+
+def bounded(seconds: float) -> float:
+    """A time that a thread or a lock can be waited for, which for ever is not; half of the longest, as something may be added."""
+    return min(seconds, threading.TIMEOUT_MAX / 2)
 
 
 class Throttle:

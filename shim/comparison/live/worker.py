@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from shim.comparison.live.notifier import Telling, TellingSettings
-from shim.comparison.live.throttle import Throttle
+from shim.comparison.live.throttle import Throttle, bounded
 from shim.comparison.verdict import Outcome, Rung, Verdict
 
 if TYPE_CHECKING:
@@ -159,10 +159,11 @@ class Worker:
     def flush(self, timeout: float) -> bool:
         """Wait until everything taken is compared; False where it was not within `timeout` seconds."""
         with self._lock:
-            return self._settled.wait_for(lambda: not (self._queue or self._at_work), timeout)
+            return self._settled.wait_for(lambda: not (self._queue or self._at_work), bounded(timeout))
 
     def close(self, timeout: float) -> bool:
         """Take no more, compare what waits for at most `timeout` seconds, drop the rest; False where the thread goes on."""
+        timeout = bounded(timeout)
         with self._lock:
             if self._deadline is None:
                 self._deadline = time.monotonic() + timeout

@@ -14,6 +14,7 @@ from contextvars import Context
 
 from msgspec import Struct
 
+from shim.comparison.live.throttle import bounded
 from shim.comparison.shadow_rung.budget import ShadowBudget, Spending
 from shim.comparison.shadow_rung.observation import CallObservation, ShadowPair
 from shim.model import ModelRequest
@@ -193,7 +194,7 @@ class ShadowState:
     def wait(self, timeout: float) -> bool:
         """Wait until nothing waits and nothing is under way; False where that was not within `timeout` seconds."""
         with self._lock:
-            return self._settled.wait_for(lambda: not (self._queue or self._running), timeout)
+            return self._settled.wait_for(lambda: not (self._queue or self._running), bounded(timeout))
 
     @property
     def is_idle(self) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from shim.comparison.live.throttle import Throttle
+from shim.comparison.live.throttle import Throttle, bounded
 from shim.comparison.shadow_rung.eligibility import shadowed
 from shim.comparison.shadow_rung.observation import CallObservation, ShadowPair, observed
 from shim.comparison.shadow_rung.shadow_calls import CallEnd, ShadowCaller
@@ -117,7 +117,7 @@ class ShadowThread:
     def close(self, timeout: float) -> bool:
         """Let what is under way end for at most `timeout` seconds; False where a provider does not return."""
         if not self._closing.is_set():
-            self._deadline = time.monotonic() + timeout
+            self._deadline = time.monotonic() + bounded(timeout)
             self._closing.set()
         self._wake()
         thread = self._thread

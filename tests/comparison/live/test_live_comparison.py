@@ -254,6 +254,16 @@ def test_closing_has_a_time_limit() -> None:
     assert live.counts == Counts(submitted=4, compared=1, match=1, dropped=3)
 
 
+def test_flushing_and_closing_may_take_for_ever() -> None:
+    """A time limit of infinity is none: what waits is compared, and nothing is raised."""
+    live = LiveComparison(Compares(), max_share=1)
+    live(exchange())
+    assert live.flush(timeout=float("inf"))
+    live(exchange())
+    assert live.close(timeout=float("inf"))
+    assert live.counts == Counts(submitted=2, compared=2, match=2)
+
+
 def test_it_may_be_closed_from_its_own_callback() -> None:
     """`close()` in `on_verdict` returns, and what waits is still compared."""
     live: LiveComparison

@@ -149,7 +149,7 @@ def test_what_the_caller_ended_is_not_asked_again() -> None:
     with shadow_of(make) as shadow:
         shadow.submit(REQUEST, streamed=False, control=failed(ErrorCategory.CANCELLED, None))
         shadow.submit(REQUEST, streamed=False, control=failed())
-        assert shadow.flush(10)
+        assert shadow.flush(float("inf"))
         assert shadow.counts.skipped == {"cancelled": 1}
         assert [(pair.control.category, pair.candidate.ending) for pair in shadow.pairs] == [("server", "answered")]
 
@@ -209,7 +209,7 @@ def test_closing_lets_end_what_is_under_way() -> None:
         shadow.submit(REQUEST, streamed=False, control=completed())
     eventually(lambda: shadow.counts.running == 1)
     began = time.monotonic()
-    assert shadow.close()
+    assert shadow.close(float("inf"))
     assert time.monotonic() - began < 2
     assert (shadow.counts.compared, shadow.counts.dropped) == (1, 2)
     assert not shadow.wants(REQUEST)
