@@ -5,6 +5,7 @@ Not the transfers they end (`http_multi`) nor the category a caller is told (`re
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from shim.descriptors import current_shortage, shortage
@@ -36,18 +37,33 @@ _KINDS: dict[int, FaultKind] = {
     _TOO_LARGE: "protocol",
 }
 
-# libcurl has one error for whatever goes wrong in receiving; its words tell. Where they change, it is a fault of the network.
+# libcurl has one error for whatever goes wrong in receiving, and one for what a proxy says; its words tell. Where they change, it
+# is a fault of the network. Patterns.
 _WORDS: tuple[tuple[str, FaultKind], ...] = (
     ("chunk hex-length", "protocol"),
     ("Malformed encoding found in chunked", "protocol"),
-    ("CONNECT tunnel failed, response 407", "invalid_request"),
-    ("CONNECT tunnel failed, response 403", "invalid_request"),
+    # A tunnel that is refused: trying again helps only where the status passes by itself, as a proxy's own troubles (5xx) do.
+    ("CONNECT tunnel failed, response (?!408|425|429)[34]", "invalid_request"),
+    ("No authentication method was acceptable|rejected by the SOCKS5 server", "invalid_request"),
+    (r"SOCKS5 connection to .*\([278]\)", "invalid_request"),  # not allowed, or not supported (RFC 1928 6)
+    ("request rejected because", "invalid_request"),  # SOCKS4, of who we are
+    ("invalid version in initial SOCKS5|SOCKS4 reply has wrong version", "protocol"),
     ("received invalid frame", "protocol"),  # of HTTP/2: a message that RFC 9113 8.1.1 calls malformed
     ("Invalid HTTP header field", "protocol"),
     ("Too many response headers", "protocol"),
     ("nghttp2 recv error", "protocol"),
     ("unexpected eof", "truncated"),  # the end of TCP without that of TLS
     ("SSL_ERROR_SYSCALL, errno 0", "truncated"),  # the same, seen by what was still to be sent
+)
+
+# Of the certificate that we show, or do not: the server's alert may come behind the handshake (RFC 8446 6.2).
+_OURS_REFUSED: Final = re.compile(
+    "alert (?:certificate (?:required|expired|revoked|unknown)|bad certificate|unsupported certificate|unknown ca)"
+)
+_QUOTES_PROXY: Final = "Unsupported proxy"  # libcurl's words, with the whole URL behind them: it may hold a password
+_NO_PROXY: Final = (
+    "what the environment or `proxy` names is not the URL of a proxy; give one such as http://127.0.0.1:3128, "
+    "with %40 for an @ in its user name or password"
 )
 
 NO_HEAD: Final = TransferFault("truncated", "the connection was closed inside the head of the answer")
@@ -63,6 +79,8 @@ def fault_of(code: int, message: str, *, answered: bool, odd_status: int | None 
         answered: whether a status line had come: what ends before it is no answer cut short.
         odd_status: of a head that came and was none of an answer.
     """
+    if _QUOTES_PROXY in message:
+        return TransferFault("invalid_request", f"{_NO_PROXY} (curl error {code})")
     short = current_shortage() if code in _NEEDS_DESCRIPTOR else None  # libcurl does not tell why
     if short is not None:
         return TransferFault("network", f"{message or 'no connection was made'} (curl error {code}): {shortage(short)}")
@@ -73,11 +91,13 @@ def fault_of(code: int, message: str, *, answered: bool, odd_status: int | None 
         )
     if code == _SEND_FAIL_REWIND:  # it would have sent the request again
         return TransferFault("network", _NOT_SENT_AGAIN)
-    if code in _CERTIFICATE:
+    ours_refused = _OURS_REFUSED.search(message) is not None
+    if ours_refused or code in _CERTIFICATE:
+        place = "client_cert" if ours_refused else "ca_file"
         return TransferFault(
-            "protocol", f"the certificate check of TLS failed: {message}; see ca_file (curl error {code})"
+            "protocol", f"the certificate check of TLS failed: {message}; see {place} (curl error {code})"
         )
-    by_words: FaultKind = next((kind for words, kind in _WORDS if words in message), "network")
+    by_words: FaultKind = next((kind for words, kind in _WORDS if re.search(words, message)), "network")
     if by_words == "truncated" and not answered:
         by_words = "network"
     return TransferFault(_KINDS.get(code, by_words), f"{message or 'the transfer failed'} (curl error {code})")

@@ -107,6 +107,8 @@ def _check_proxy(value: object) -> None:
     try:
         parts = urlsplit(value)
         usable = parts.scheme in _PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
+        if parts.netloc.count("@") > 1:  # libcurl takes the first for the end of the password
+            usable, remedy = False, "write %40 for an @ in its user name or password"
     except ValueError:
         usable = False
     if not usable or not value.isprintable() or not value.isascii() or " " in value:

@@ -18,6 +18,7 @@ from shim.model import ProviderError
 from shim.model.credential_names import SHOWN_INSTEAD, is_secret_header
 from shim.wire.credentials import (
     SHORTEST_ANYWHERE,
+    USERINFO,
     credential_spans,
     merged,
     secrets_in_headers,
@@ -102,8 +103,8 @@ class Secret:
         return self._made
 
     def masked(self, text: str) -> str:
-        """Mask this key, and what looks like one."""
-        return mask_keys(self._pattern.sub(MASK, text))
+        """Mask this key, what looks like one, and the user and password in a URL, a proxy's among them."""
+        return mask_keys(USERINFO.sub(f"{MASK}@", self._pattern.sub(MASK, text)))
 
     def masked_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Response headers with lower-case names, this key masked in their values; cookies and other credentials gone."""

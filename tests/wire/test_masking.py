@@ -27,6 +27,19 @@ def test_other_words_are_left_alone(text: str) -> None:
     assert mask_keys(text) == text
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://me:proxy-secret@10.0.0.1:99999", f"http://{MASK}@10.0.0.1:99999"),
+        ("http://me:proxy@secret@proxy/", f"http://{MASK}@proxy/"),
+        ("https://proxy/a@b", "https://proxy/a@b"),
+    ],
+)
+def test_the_password_of_a_url_is_masked(url: str, expected: str) -> None:
+    """An error shows no user and password of a URL, a proxy's that cannot be read among them."""
+    assert Secret(KEY).masked(f"Failed to parse: {url}") == f"Failed to parse: {expected}"
+
+
 def test_a_known_key_is_masked_wherever_it_stands() -> None:
     """The key of the request is masked inside other text too, in whatever form it is."""
     assert Secret(KEY).masked(f"x{KEY}y") == f"x{MASK}y"
