@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ LARGE_UPLOAD_BUFFER: Final = 64 * 1024
 """For bodies that fill it more than twice: there the small one costs a seventh more."""
 _LARGE_BODY: Final = 32 * 1024
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_SUPPRESS_CONNECT_HEADERS(3), which pycurl has no name for
+_HTTPS_PROXY: Final = 1 << 21  # CURL_VERSION_HTTPS_PROXY of curl_version_info(3), which older pycurl has no name for
 _CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # the first that is set
 _FOREVER_MS: Final = 2**31 - 1
 
@@ -56,6 +58,7 @@ def options_of(settings: HttpSettings, *, curl: Any, ca_file: str) -> dict[int, 
     }
     if settings.ca_file is None and settings.verify:
         options.update(_named_by_environment(curl))
+    options.update(_of_proxy(options, curl))
     if settings.proxy is not None:
         options[curl.PROXY] = settings.proxy
         options[curl.NOPROXY] = ""  # a proxy that was given is used, whatever the environment excludes
@@ -65,6 +68,19 @@ def options_of(settings: HttpSettings, *, curl: Any, ca_file: str) -> dict[int, 
     if settings.client_key is not None:
         options[curl.SSLKEY] = settings.client_key
     return options
+
+
+def _of_proxy(options: Mapping[int, Any], curl: Any) -> dict[int, Any]:
+    """The same trust for a proxy that is spoken to by TLS: libcurl's own is the file it was built with, wherever that may be."""
+    if not curl.version_info()[4] & _HTTPS_PROXY:
+        return {}  # such a proxy is refused, and so are these options
+    alike = {
+        curl.CAINFO: curl.PROXY_CAINFO,
+        curl.CAPATH: curl.PROXY_CAPATH,
+        curl.SSL_VERIFYPEER: curl.PROXY_SSL_VERIFYPEER,
+        curl.SSL_VERIFYHOST: curl.PROXY_SSL_VERIFYHOST,
+    }
+    return {alike[option]: value for option, value in options.items() if option in alike}
 
 
 def _named_by_environment(curl: Any) -> dict[int, str]:

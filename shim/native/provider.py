@@ -46,7 +46,7 @@ class NativeProvider(ProviderBase):
         read_timeout: seconds of silence from the server; None waits for ever.
         proxy: URL; None leaves it to the environment's proxy variables, "" uses none.
         ca_file: PEM; None is what REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE names, else certifi's.
-            `verify=False` takes any certificate.
+            `verify=False` takes any certificate. A proxy that is spoken to by TLS is trusted alike.
         client_cert, client_key: PEM files, for servers that ask for a certificate.
         insecure_hosts: that may get the key over plain HTTP, beside this machine and those in SHIM_INSECURE_HOSTS; to any other
             nothing is sent without TLS.

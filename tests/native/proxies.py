@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,16 +18,20 @@ if TYPE_CHECKING:
 
 
 class Proxy:
-    """A context manager; `refuse` is a status line's rest to answer everything with, such as `407 Denied`."""
+    """A context manager; `refuse` is a status line's rest to answer everything with, such as `407 Denied`.
 
-    def __init__(self, *, refuse: str = "") -> None:
+    With `tls` it is spoken to by TLS itself.
+    """
+
+    def __init__(self, *, refuse: str = "", tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.heads: list[str] = []
         self._refuse = refuse
         self._socks: list[socket.socket] = []
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"http{'s' if self._tls else ''}://127.0.0.1:{self._listener.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
         return self
@@ -47,8 +52,8 @@ class Proxy:
                 self._threads.append(threading.Thread(target=self._serve, args=(client,), daemon=True))
                 self._threads[-1].start()
 
-    def _serve(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError), client:
+    def _serve(self, plain: socket.socket) -> None:
+        with contextlib.suppress(OSError), self._secured(plain) as client:
             data = b""
             while b"\r\n\r\n" not in data:
                 piece = client.recv(65536)
@@ -71,12 +76,16 @@ class Proxy:
                     server.sendall(data.replace(target.encode(), path, 1))
                 _join(client, server)
 
+    def _secured(self, plain: socket.socket) -> socket.socket:
+        return plain if self._tls is None else self._tls.wrap_socket(plain, server_side=True)
+
 
 def _join(client: socket.socket, server: socket.socket) -> None:
     """Pass bytes both ways until either end has gone."""
     other = {client: server, server: client}
     while True:
-        for ready in select.select([client, server], [], [])[0]:
+        decoded = [client] if isinstance(client, ssl.SSLSocket) and client.pending() else []
+        for ready in decoded or select.select([client, server], [], [])[0]:
             piece = ready.recv(65536)
             if not piece:
                 return

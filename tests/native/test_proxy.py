@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
+from typing import Any
+
 import pytest
+import trustme
 
 from shim.model import ErrorCategory
 from shim.testing.fake_openai import FakeOpenAI
 from tests.helpers.driving import ask
 from tests.helpers.places import refusing
 from tests.helpers.providers import KEY, Make
+from tests.helpers.raw_server import Action, RawServer, json_answer, read
 from tests.native.proxies import Proxy
 
+BODY = b'{"id":"c","model":"m","choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}'
 VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "REQUEST_METHOD")
 
 
@@ -117,6 +124,51 @@ def test_a_proxy_that_refuses_a_tunnel_is_a_named_error(make: Make, refuse: str,
     assert heard.error.category is category
     assert heard.completion.http_status is None
     assert refuse[:3] in heard.error.message
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("trust", ["ca_file", "verify", "environment"])
+def test_a_proxy_spoken_to_by_tls_is_trusted_as_the_server_is(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trust: str, *, secure: bool
+) -> None:
+    """What is said of certificates, by a setting or the environment, holds for an https:// proxy too."""
+    authority, ca_file = trustme.CA(), str(tmp_path / "ca.pem")
+    authority.cert_pem.write_to_path(ca_file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    settings: dict[str, dict[str, Any]] = {"ca_file": {"ca_file": ca_file}, "verify": {"verify": False}}
+    if trust == "environment":
+        monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+    script: list[list[Action]] = [[read, json_answer(BODY)]]
+    with (
+        RawServer(script, tls=context if secure else None) as server,
+        Proxy(tls=context) as proxy,
+        make(server.url, proxy=proxy.url, **settings.get(trust, {})) as provider,
+    ):
+        assert ask(provider).response.text == "Hi"
+    assert proxy.heads[0].startswith("CONNECT " if secure else "POST ")
+
+
+def test_a_proxy_nobody_vouches_for_is_refused(make: Make) -> None:
+    """An https:// proxy whose certificate is not trusted hears nothing of the request."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with Proxy(tls=context) as proxy, make("http://127.0.0.1:9/v1", proxy=proxy.url) as provider:
+        error = ask(provider).error
+    assert (error.category, proxy.heads) == (ErrorCategory.PROTOCOL, [])
+
+
+@pytest.mark.parametrize("url", ["http://me:proxy-secret@home@127.0.0.1:9", "htp://me:proxy-secret@127.0.0.1:9"])
+def test_an_environment_that_names_no_proxy_is_a_named_error(
+    make: Make, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """A variable that holds no URL of a proxy is told without its password, and is not worth another try."""
+    monkeypatch.setenv("http_proxy", url)
+    with make(server.base_url) as provider:
+        heard = ask(provider)
+    assert heard.error.category is ErrorCategory.INVALID_REQUEST
+    assert "proxy-secret" not in repr(heard.completion)
+    assert "proxy" in heard.error.message
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
