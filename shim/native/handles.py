@@ -6,6 +6,7 @@ Source: curl_easy_setopt(3).
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -20,6 +21,8 @@ from shim.native.transfer import HttpRequest, Transfer
 PAUSE_RECEIVING: Final = 0x10000001
 """CURL_WRITEFUNC_PAUSE: what libcurl's write callback returns to get the same bytes again."""
 _MOST_SEGMENTS: Final = 2048  # of one transfer that wait: a server may send each byte in a chunk of its own
+NAMES_KEPT: Final = 60
+"""Seconds that libcurl takes a name for looked up (CURLOPT_DNS_CACHE_TIMEOUT(3))."""
 _NO_LINES: Final[list[bytes]] = []  # of every transfer that is over: these lines are the next one's
 _MOST_IDLE: Final = 64  # handles
 _GO_ON: Final = 0  # what libcurl takes for consent, from its callbacks that ask for it
@@ -35,9 +38,29 @@ class _Told(Struct, frozen=True, gc=False):
     connect_ms: int = -1
     proxy: str | None = None
     ca_file: str = ""
+    names_kept: int = NAMES_KEPT
 
     def __repr__(self) -> str:
         return f"<_Told, {self.size} bytes to {self.url}>"  # a header holds the key
+
+
+class Names:
+    """How long libcurl takes a name for looked up: a minute, as is its custom, but not at all for a minute after a fault.
+
+    It keeps what a lookup gave, "no such name" too, and an address that fails is asked again and again, while the name has long
+    been given another. Kept alive connections need no name.
+    """
+
+    def __init__(self) -> None:
+        self._doubted_until = -math.inf
+
+    def doubt(self, now: float) -> None:
+        """Take it that an address failed."""
+        self._doubted_until = now + NAMES_KEPT
+
+    def kept(self, now: float) -> int:
+        """Seconds, for a transfer that starts now."""
+        return NAMES_KEPT if now >= self._doubted_until else 0
 
 
 class Handles:
@@ -47,6 +70,9 @@ class Handles:
         options: told to each handle.
         make: makes what `Handle` calls `easy`.
         curl, made, touched, full, shared: as `Handle` takes them.
+
+    Attributes:
+        names: that they look up.
     """
 
     def __init__(
@@ -60,8 +86,11 @@ class Handles:
         full: list[Transfer],
         shared: SharedConnections,
     ) -> None:
+        self.names = Names()
         self._make_easy = make
-        self._make = partial(Handle, options, curl=curl, made=made, touched=touched, full=full, shared=shared)
+        self._make = partial(
+            Handle, options, curl=curl, made=made, touched=touched, full=full, shared=shared, names=self.names
+        )
         self._idle: list[Handle] = []
 
     def take(self) -> Handle:
@@ -101,6 +130,7 @@ class Handle:
         touched: where a transfer goes that has received something.
         full: where one goes that takes no more for now, and has libcurl wait.
         shared: the connections that transfers may share.
+        names: how long what was looked up is kept.
 
     Attributes:
         easy: pycurl's.
@@ -114,6 +144,7 @@ class Handle:
         "_is_alone",
         "_is_asked",
         "_is_last",
+        "_names",
         "_shared",
         "_told",
         "_touched",
@@ -131,8 +162,10 @@ class Handle:
         touched: deque[Transfer],
         full: list[Transfer],
         shared: SharedConnections,
+        names: Names,
     ) -> None:
         self._curl = curl
+        self._names = names
         self._touched = touched
         self._full = full
         self._shared = shared
@@ -154,8 +187,8 @@ class Handle:
         self.transfer = transfer
         transfer.easy = self.easy
         transfer.head = self._head
-        ca_file = self._shared.ca_file
-        told = _Told(request.url, request.headers, transfer.size, not transfer.alone, connect_ms, proxy, ca_file)
+        ca_file, kept = self._shared.ca_file, self._names.kept(transfer.started)
+        told = _Told(request.url, request.headers, transfer.size, not transfer.alone, connect_ms, proxy, ca_file, kept)
         if told != self._told:
             self._tell(told)
         if transfer.shares and not self._is_asked:  # a call more for each transfer, of no use where none shares
@@ -178,12 +211,17 @@ class Handle:
         if told.connect_ms != before.connect_ms:
             setopt(curl.CONNECTTIMEOUT_MS, told.connect_ms)
         if told.proxy != before.proxy:
-            if told.proxy is None:
-                self.easy.unsetopt(curl.PROXY)
-            else:
-                setopt(curl.PROXY, told.proxy)
+            self._tell_proxy(told.proxy)
         if told.ca_file != before.ca_file:
             setopt(curl.CAINFO, told.ca_file)
+        if told.names_kept != before.names_kept:
+            setopt(curl.DNS_CACHE_TIMEOUT, told.names_kept)
+
+    def _tell_proxy(self, proxy: str | None) -> None:
+        if proxy is None:
+            self.easy.unsetopt(self._curl.PROXY)
+        else:
+            self.easy.setopt(self._curl.PROXY, proxy)
 
     def start_over(self) -> None:
         """Have its transfer begin again, on a connection of its own; nothing of it was read."""

@@ -371,7 +371,8 @@ class HttpMulti:
         self._active[transfer.easy].start_over()
         self._multi.add_handle(transfer.easy)
 
-    def _end(self, transfer: Transfer, fault: TransferFault | None) -> None:
+    def _end(self, transfer: Transfer, fault: TransferFault) -> None:
+        self._handles.names.doubt(time.monotonic())
         self._release(transfer)
         self._deliveries.ended.append((transfer, fault))
 

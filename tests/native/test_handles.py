@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shim.native.handles import PAUSE_RECEIVING, Handle
+from shim.native.handles import NAMES_KEPT, PAUSE_RECEIVING, Handle, Names
 from shim.native.settings import HttpSettings
 from shim.native.shared_connections import SharedConnections
 from shim.native.transfer import HttpRequest, Transfer
@@ -51,7 +51,7 @@ def handle_of(curl: StandIn) -> Handle:
     return made
 
 
-def new_handle(curl: StandIn, *, full: list[Transfer] | None = None) -> Handle:
+def new_handle(curl: StandIn, *, full: list[Transfer] | None = None, names: Names | None = None) -> Handle:
     """A handle that is told now what never changes."""
     return Handle(
         {},
@@ -61,6 +61,7 @@ def new_handle(curl: StandIn, *, full: list[Transfer] | None = None) -> Handle:
         touched=deque(),
         full=[] if full is None else full,
         shared=SharedConnections("ca.pem", settings=HttpSettings(), curl=curl),
+        names=Names() if names is None else names,
     )
 
 
@@ -128,6 +129,20 @@ def test_what_differs_is_told_and_taken_back(curl: StandIn, change: dict[str, An
     curl.told.clear()
     carried(handle)
     assert curl.told == [(option, first[option]) for option in told]
+
+
+def test_behind_a_fault_names_are_looked_up_anew(curl: StandIn) -> None:
+    """For as long as libcurl may keep what a lookup gave before the fault, and no longer."""
+    names = Names()
+    handle = new_handle(curl, names=names)
+    carried(handle)
+    curl.told.clear()
+    names.doubt(time.monotonic())
+    carried(handle)
+    assert curl.told == [("DNS_CACHE_TIMEOUT", 0)]
+    names.doubt(time.monotonic() - NAMES_KEPT)
+    carried(handle)
+    assert curl.told == [("DNS_CACHE_TIMEOUT", 0), ("DNS_CACHE_TIMEOUT", NAMES_KEPT)]
 
 
 def test_a_transfer_that_started_over_leaves_nothing_behind(curl: StandIn) -> None:

@@ -18,7 +18,7 @@ from shim.testing.fake_openai import FakeOpenAI, Stall, Where
 from tests.helpers.driving import arrive, ask, drive, eventually, start
 from tests.helpers.providers import Make
 from tests.helpers.raw_server import Connection, RawServer, json_answer, read, stall
-from tests.native import stalled_names
+from tests.native import moved_names, stalled_names
 from tests.native.proxies import Proxy
 
 LIMIT = 0.4
@@ -94,11 +94,7 @@ def test_a_proxy_that_refuses_harms_no_other_stream(make: Make, server: FakeOpen
 )
 def test_a_name_server_that_stalls_harms_nobody(tmp_path: Path) -> None:
     """A lookup that hangs is a timeout after `connect_timeout`; others go on, and neither closing nor leaving waits for it."""
-    source, library = tmp_path / "stalled.c", tmp_path / "stalled.so"
-    source.write_text(stalled_names.SOURCE)
-    compiler = shutil.which("cc")
-    assert compiler is not None
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True, capture_output=True)  # noqa: S603 - our own source
+    library = _compiled(stalled_names.SOURCE, tmp_path)
     command = [sys.executable, "-m", stalled_names.__name__]
     root = Path(__file__).resolve().parents[2]
     began = time.monotonic()
@@ -112,6 +108,33 @@ def test_a_name_server_that_stalls_harms_nobody(tmp_path: Path) -> None:
     assert told["going"] > 10
     assert told["closed"] < 0.5
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("cc") is None or sys.platform != "linux", reason="needs a C compiler, to make names move"
+)
+def test_a_name_that_got_another_address_is_looked_up_again(tmp_path: Path) -> None:
+    """Behind a fault names are looked up anew: a name that had failed, or moved elsewhere, serves the very next request."""
+    library, moved_to = _compiled(moved_names.SOURCE, tmp_path), tmp_path / "address"
+    run = subprocess.run(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", moved_names.__name__, moved_to],
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, "LD_PRELOAD": str(library), "MOVED_TO": str(moved_to)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(run.stdout) == [["network", True]] * 2
+
+
+def _compiled(source: str, folder: Path) -> Path:
+    """A library made of C."""
+    file, library, compiler = folder / "lookups.c", folder / "lookups.so", shutil.which("cc")
+    file.write_text(source)
+    assert compiler is not None
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, file, "-ldl"], check=True, capture_output=True)  # noqa: S603 - our own source
+    return library
 
 
 def test_a_connection_kept_by_one_is_no_matter_to_another(make: Make) -> None:

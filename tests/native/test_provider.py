@@ -233,6 +233,7 @@ def test_the_times_of_a_request_are_in_order(provider: AnyProvider) -> None:
         ({"client_key": __file__}, ("client_key", "client_cert")),
         ({"proxy": "127.0.0.1:3128"}, ("proxy", "http://127.0.0.1:3128")),
         ({"proxy": "gopher://secret@x"}, ("proxy", "URL")),
+        ({"proxy": "http://me:secret@home@proxy:3128"}, ("proxy", "%40")),
         ({"proxy": {"http": "x"}}, ("proxy", "dict")),
         ({"base_url": "api.openai.com/v1"}, ("base_url", "https://")),
         ({"organization": "a\r\nb"}, ("organization",)),
