@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ssl
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import requests
 import urllib3
+from urllib3.util.wait import wait_for_read
 
 from legacy_openai.connections import ClientSession, CuttableAdapter
 from shim.legacy_adapter.encoded_body import undo_here
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SWITCHING_PROTOCOLS: Final = 101
+_PIECE: Final = 64 * 1024  # of a body
 _MOST_INTERIM_HEADS: Final = 1000
 """Before one answer: one every ten seconds, for nearly three hours."""
 
@@ -90,12 +93,32 @@ def _pools(classes: Mapping[str, Any]) -> dict[str, Any]:
     """The same pools, whose connections read past interim answers."""
     made = {}
     for scheme, pool in classes.items():
-        ways: dict[str, Any] = {"response_class": _FinalResponse}
+        ways: dict[str, Any] = {"response_class": _FinalResponse, "send": _send}
         if not hasattr(urllib3.HTTPResponse, "read1"):
             ways["getresponse"] = _getresponse
         connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), ways)
         made[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": connection})
     return made
+
+
+def _send(connection: Any, data: Any) -> None:
+    """Send in pieces, each within the limit of the socket: Python's `sendall` takes that for the whole, however it goes on.
+
+    A server that reads no further and has answered is listened to; its connection is of no use behind that.
+    """
+    connection.__dict__.pop("response_class", None)
+    if not isinstance(data, bytes) or len(data) <= _PIECE:
+        http.client.HTTPConnection.send(connection, data)
+        return
+    view = memoryview(data)
+    try:
+        for start in range(0, len(view), _PIECE):
+            http.client.HTTPConnection.send(connection, view[start : start + _PIECE])
+    except TimeoutError:
+        if isinstance(connection.sock, ssl.SSLSocket) or not wait_for_read(connection.sock, 0.0):
+            raise
+        connection.response_class = _LastResponse
+        raise BrokenPipeError from None  # urllib3 then reads what the server has said
 
 
 def _getresponse(connection: http.client.HTTPConnection, **_buffering: bool) -> http.client.HTTPResponse:
@@ -129,6 +152,14 @@ class _FinalResponse(http.client.HTTPResponse):
                 return version, status, reason
             http.client.parse_headers(self.fp)
         raise http.client.HTTPException(f"the server sent {_MOST_INTERIM_HEADS} interim answers and no other")
+
+
+class _LastResponse(_FinalResponse):
+    """An answer to a request that was not sent to its end: nothing more can be sent on its connection."""
+
+    def begin(self) -> None:
+        super().begin()
+        self.will_close = True
 
 
 class _Lines:

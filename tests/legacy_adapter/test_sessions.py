@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ from shim.legacy_adapter import LegacyProvider
 from shim.model import ErrorCategory, ModelRequest, user
 from shim.testing.fake_openai import FakeOpenAI
 from tests.helpers.driving import Heard, drive, start
-from tests.helpers.raw_server import END, SSE, Connection, RawServer, events, json_answer
+from tests.helpers.raw_server import END, SSE, Connection, RawServer, events, json_answer, read
 from tests.native.proxies import Proxy
 
 KEY = "sk-test-key"
@@ -143,3 +144,63 @@ def test_a_proxy_that_refuses_a_tunnel(refuse: str, category: ErrorCategory) -> 
         error = asked(provider, "Alice", stream=False).error
     assert error.category is category
     assert refuse[:3] in error.message
+
+
+LARGE = ModelRequest("m", (user("x" * 12_000_000),))
+"""More than the system takes at once."""
+
+
+def test_a_large_request_may_take_longer_than_any_piece_of_it() -> None:
+    """The limit of a socket operation counts while nothing is taken, and not for a whole body that goes on leaving."""
+    limit, took = 0.3, []
+
+    def read_slowly(connection: Connection) -> None:
+        began, left = time.monotonic(), len(LARGE.messages[0].text)
+        while left > 0:
+            left -= len(connection.sock.recv(64 * 1024))
+            time.sleep(0.003)
+        took.append(time.monotonic() - began)
+        connection.sock.sendall(answer("read", stream=False))
+
+    with (
+        RawServer([[read_slowly]]) as server,
+        LegacyProvider(api_key=KEY, base_url=server.url, connect_timeout=limit) as provider,
+    ):
+        heard = start(provider, LARGE, stream=False)
+        drive(provider, lambda: heard.done)
+    assert heard.response.text == "read"
+    assert took[0] > limit
+
+
+def test_a_request_that_nobody_reads_is_a_timeout() -> None:
+    """A server that takes no more of a request, and says nothing, has not broken the connection."""
+    with RawServer([[stall_reading]]) as server:
+        with LegacyProvider(api_key=KEY, base_url=server.url, connect_timeout=0.2) as provider:
+            heard = start(provider, LARGE, stream=False)
+            drive(provider, lambda: heard.done)
+        server.stalled.release()
+    assert heard.error.category is ErrorCategory.TIMEOUT
+
+
+def test_an_answer_that_came_before_its_request_was_read_is_told() -> None:
+    """Who is refused early hears why, and the next request goes out on a connection that holds nothing of this one."""
+
+    def refuse(connection: Connection) -> None:
+        connection.sock.recv(1000)
+        connection.sock.sendall(json_answer(b'{"error":{"message":"too large"}}', "413 Content Too Large"))
+        stall_reading(connection)
+
+    with (
+        RawServer([[refuse], [read, answer("next", stream=False)]]) as server,
+        LegacyProvider(api_key=KEY, base_url=server.url, connect_timeout=0.2) as provider,
+    ):
+        heard = start(provider, LARGE, stream=False)
+        drive(provider, lambda: heard.done)
+        assert (heard.error.http_status, heard.error.message) == (413, "too large")
+        assert asked(provider, "again", stream=False).response.text == "next"
+        server.stalled.release()
+
+
+def stall_reading(connection: Connection) -> None:
+    """Read no more until the test is over."""
+    connection.server.stalled.acquire(timeout=5)
