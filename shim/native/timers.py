@@ -49,14 +49,15 @@ class Appointments:
         self.soonest = heap[0][0] if heap else math.inf
 
     def due(self, now: float) -> list[Transfer]:
-        """Take those that have fallen due by now."""
-        heap, due = self._heap, []
+        """Take those that have fallen due by now, each once: what becomes of it at one moment may end it."""
+        heap = self._heap
+        due: dict[Transfer, None] = {}
         while heap and heap[0][0] <= now:
             transfer = heapq.heappop(heap)[2]
             if transfer.easy is not None:
-                due.append(transfer)
+                due[transfer] = None
         self.soonest = heap[0][0] if heap else math.inf
-        return due
+        return list(due)
 
     def _tidy(self) -> None:
         """Forget the ended; when next depends on how many are left, so that each appointment pays for a few."""

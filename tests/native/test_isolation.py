@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from shim.model import ErrorCategory
+from shim.native import receiver
 from shim.testing.fake_openai import FakeOpenAI, Stall, Where
 from tests.helpers.driving import arrive, ask, drive, eventually, start
 from tests.helpers.providers import Make
-from tests.helpers.raw_server import Connection, RawServer, json_answer, read, stall
+from tests.helpers.raw_server import SSE, Connection, RawServer, events, json_answer, read, stall
 from tests.native import moved_names, stalled_names
 from tests.native.proxies import Proxy
 
@@ -135,6 +136,21 @@ def _compiled(source: str, folder: Path) -> Path:
     assert compiler is not None
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, file, "-ldl"], check=True, capture_output=True)  # noqa: S603 - our own source
     return library
+
+
+def test_a_loop_that_was_away_past_all_limits_of_a_stream_goes_on(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where several limits of a transfer have passed since the last turn, the first ends it, and nothing is raised."""
+    monkeypatch.setattr(receiver, "DRAIN_SECONDS", 0.05)
+    told = b'{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}'
+    with (
+        RawServer([[read, SSE + events(told, b"[DONE]"), stall]]) as server,
+        make(server.url, read_timeout=0.05) as provider,
+    ):
+        heard = start(provider, stream=True)
+        drive(provider, lambda: heard.text)
+        time.sleep(0.15)
+        drive(provider, lambda: heard.done)
+    assert heard.response.text == "Hi"
 
 
 def test_a_connection_kept_by_one_is_no_matter_to_another(make: Make) -> None:
