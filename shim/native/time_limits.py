@@ -12,6 +12,7 @@ from typing import Any, Final
 from shim.native.transfer import Transfer, TransferFault
 
 _SHARING_SECONDS: Final = 1.0  # how long a transfer waits for another's connection to be ready before it makes its own
+_LOOKS_AT_HEAD: Final = 4  # within a limit of silence, at a head that comes in pieces
 
 
 def patience_of(read_timeout: float | None) -> float | None:
@@ -54,12 +55,28 @@ def _review_sent(transfer: Transfer, now: float, *, curl: Any) -> float | Transf
             return now + transfer.patience  # nobody wants to hear its server
         sent_after = transfer.easy.getinfo(curl.POSTTRANSFER_TIME_T) / 1e6
         due = transfer.last_sign(now, sent_after=sent_after) + transfer.patience
+        if (due <= now or transfer.head_bytes) and _has_told_of_head(transfer, curl=curl):
+            transfer.since, due = now, now + transfer.patience
         if due <= now:
             return TransferFault("timeout", f"the server sent nothing for {transfer.patience:g} s")
+        if transfer.head_bytes and not transfer.status:
+            due = min(due, now + transfer.patience / _LOOKS_AT_HEAD)
     if not transfer.shares or transfer.held is not None:
         return due
     # Its connection may be given up without a word; ever more seldom, as that shows early.
     return min(due, now + max(_SHARING_SECONDS, now - transfer.started))
+
+
+def _has_told_of_head(transfer: Transfer, *, curl: Any) -> bool:
+    """Whether a server has sent lines of a head since last asked, or interim ones (102): it is not silent, and has no answer yet.
+
+    When they came libcurl does not tell, and to be told of each costs every answer: only where silence would end it is this
+    asked, and from then on more often.
+    """
+    if transfer.status:
+        return False
+    before, transfer.head_bytes = transfer.head_bytes, transfer.easy.getinfo(curl.HEADER_SIZE)
+    return transfer.head_bytes != before
 
 
 def _review_unsent(transfer: Transfer, now: float, *, curl: Any) -> float | TransferFault:

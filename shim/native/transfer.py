@@ -136,9 +136,10 @@ class Transfer(Struct, eq=False):
         is_paused, is_slowed: why it is: its caller wants no more for now; what it has received waits to be delivered.
         is_behind: its receiver has not delivered all it was given, and is called again.
         connection, ends: the one it is or was on, where others may be too, and what that is known by while it is on it.
-        easy, segments, looked_up, shares, alone, taken, started_over: the handle, what waits to be delivered, whether the lookup
-            of its name has begun, whether others may be on its connection (HTTP/2), whether it makes one of its own, how much
-            was taken when last asked, whether it was lost on a dead connection once; `HttpMulti`'s own.
+        easy, segments, looked_up, shares, alone, taken, head_bytes, started_over: the handle, what waits to be delivered, whether
+            the lookup of its name has begun, whether others may be on its connection (HTTP/2), whether it makes one of its own,
+            how much was taken, and had come of heads, when last asked, whether it was lost on a dead connection once;
+            `HttpMulti`'s own.
     """
 
     body: io.BytesIO
@@ -166,6 +167,7 @@ class Transfer(Struct, eq=False):
     shares: bool = False
     alone: bool = True
     taken: int = 0
+    head_bytes: int = 0
     started_over: bool = False
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ from tests.helpers.driving import arrive, ask, drive, start
 from tests.helpers.events import assert_well_formed
 from tests.helpers.places import never_accepting
 from tests.helpers.providers import AnyProvider, Make
+from tests.helpers.raw_server import END, SSE, Connection, RawServer, events, json_answer, read, stall
 
 LIMIT = 0.2
 LATE = 1.5  # a loaded machine
@@ -115,3 +116,38 @@ def test_many_stalled_at_once_each_time_out(make: Make, server: FakeOpenAI) -> N
         drive(provider, lambda: all(each.done for each in heard))
         assert time.monotonic() - began < LIMIT + LATE
         assert {each.error.category for each in heard} == {ErrorCategory.TIMEOUT}
+
+
+INTERIM = b"HTTP/1.1 102 Processing\r\n\r\n"
+CHUNK = b'{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}'
+WHOLE = b'{"id":"c","model":"m","choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}'
+
+
+@both_kinds
+@pytest.mark.parametrize("piece", [INTERIM, b"X-Piece: 1\r\n"], ids=["interim answers", "lines"])
+def test_a_head_that_goes_on_is_no_silence(*, make: Make, piece: bytes, stream: bool) -> None:
+    """A server that says 102 while it works, or sends its head line by line, is waited for."""
+    status, _, rest = (SSE + events(CHUNK, b"[DONE]") + END if stream else json_answer(WHOLE)).partition(b"\r\n")
+    status += b"\r\n"
+
+    def answer(connection: Connection) -> None:
+        connection.read_request()
+        connection.sock.sendall(b"" if piece is INTERIM else status)
+        for _ in range(12):
+            time.sleep(LIMIT / 4)
+            connection.sock.sendall(piece)
+        connection.sock.sendall(status + rest if piece is INTERIM else rest)
+
+    with RawServer([[answer]]) as server, impatient(make, server.url) as provider:
+        heard = ask(provider, stream=stream)
+    assert heard.response.text == "Hi"
+
+
+@both_kinds
+def test_a_server_that_said_102_and_no_more_is_a_timeout(*, make: Make, stream: bool) -> None:
+    """An interim answer is no promise: silence behind it ends the request soon enough."""
+    with RawServer([[read, INTERIM, stall]]) as server, impatient(make, server.url) as provider:
+        began = time.monotonic()
+        heard = ask(provider, stream=stream)
+        assert LIMIT <= time.monotonic() - began < LIMIT + LATE
+    assert heard.error.category is ErrorCategory.TIMEOUT
