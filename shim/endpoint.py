@@ -26,6 +26,7 @@ Auth: TypeAlias = Literal["bearer", "api-key"]
 
 # What a deployment's path serves; the Responses API has none, and takes the deployment as its model (Azure REST reference).
 _BELOW_A_DEPLOYMENT: Final = frozenset({"chat_completions"})
+_TO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
@@ -95,13 +96,18 @@ class Endpoint(_BaseUrl, frozen=True, kw_only=True):
         return self.deployment is not None
 
     def url(self, api: Api) -> str:
-        """The address of an API; a trailing slash of the base URL does not matter."""
+        """The address of an API; a trailing slash of the base URL does not matter, nor what it has not escaped."""
         parts = urlsplit(self.base_url)
         path = parts.path.rstrip("/")
         if self.deployment is not None and api in _BELOW_A_DEPLOYMENT:
             path += f"/deployments/{quote(self.deployment, safe='')}"
         query = "&".join(filter(None, (parts.query, urlencode(self.query))))
-        return urlunsplit((parts.scheme, parts.netloc, path + PATHS[api], query, ""))
+        return urlunsplit((parts.scheme, parts.netloc, _escaped(path) + PATHS[api], _escaped(query), ""))
+
+
+def _escaped(part: str) -> str:
+    """A path or query as requests sends it: what RFC 3986 lets stand nowhere in it is percent-encoded, and so is a bare `%`."""
+    return _TO_ESCAPE.sub(lambda found: f"%{ord(found[0]):02X}", part)
 
 
 def _check_base_url(base_url: object) -> None:

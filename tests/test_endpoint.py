@@ -20,6 +20,8 @@ from shim.model import InvalidRequestError
         ("http://[::1]:8080/v1", "http://[::1]:8080/v1/responses"),
         ("https://x.example/openai/v1?api-version=1", "https://x.example/openai/v1/responses?api-version=1"),
         ("https://x.example/a%20b", "https://x.example/a%20b/responses"),
+        ("https://x.example/a|{b}^%zz", "https://x.example/a%7C%7Bb%7D%5E%25zz/responses"),
+        ("https://x.example/v1?q=[%5B\\", "https://x.example/v1/responses?q=%5B%5B%5C"),
         ("https://x.example/v1#part", "https://x.example/v1/responses"),
     ],
 )
