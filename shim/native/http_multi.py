@@ -179,7 +179,9 @@ class HttpMulti:
     def cancel(self, transfer: Transfer) -> None:
         """Stop a transfer at once, wherever it is; nothing more is delivered of it."""
         if transfer.easy is not None:
-            self._shared.heed_silence(transfer, time.monotonic())
+            self._shared.heed_silence(transfer, now := time.monotonic())
+            if not is_sent_off(transfer, curl=pycurl):  # a layer's limit may end what hangs in connecting
+                self._handles.names.doubt(now)
         receiver, transfer.receiver = transfer.receiver, None
         transfer.segments, transfer.is_behind = [], False
         if transfer.easy is not None:

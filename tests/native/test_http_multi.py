@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shim.native.handles import NAMES_KEPT
 from shim.native.http_multi import HttpMulti
 from shim.native.settings import HttpSettings
 from shim.native.transfer import Transfer, TransferFault
@@ -136,6 +137,25 @@ def test_a_loop_that_waits_as_told_takes_few_turns(server: FakeOpenAI) -> None:
         turns += 1
     assert turns < 20
     assert 1.0 <= time.monotonic() - began < 5  # a turn would wait for 10
+    multi.close()
+
+
+def test_names_are_doubted_where_a_connection_hung(server: FakeOpenAI) -> None:
+    """Behind a transfer cancelled while it connects, as by a limit of its caller's; not behind an answer, or one under way."""
+    multi, answered = limited(), Recorder()
+    names = multi._handles.names
+    multi.submit(post(server.base_url), answered)
+    drive(multi, lambda: answered.done)
+    server.plan(Stall())
+    under_way = multi.submit(post(server.base_url), Recorder())
+    drive(multi, lambda: under_way.head)
+    multi.cancel(under_way)
+    assert names.kept(time.monotonic()) == NAMES_KEPT
+    with never_accepting() as url:
+        connecting = multi.submit(post(url), Recorder())
+        turn(multi)
+        multi.cancel(connecting)
+    assert names.kept(time.monotonic()) == 0
     multi.close()
 
 
