@@ -85,7 +85,8 @@ class Came(Struct, frozen=True, kw_only=True):
     text: str
 
     def __str__(self) -> str:
-        return f"{self.category} `{self.text}`" if self.text else self.category
+        shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in self.text)
+        return f"{self.category} `{shown}`" if shown else self.category
 
 
 class Matrix:
