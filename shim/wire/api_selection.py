@@ -8,7 +8,6 @@ refuses them; what only Chat Completions can express; the API the conversation c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from operator import attrgetter
@@ -36,9 +35,11 @@ from shim.model import (
 from shim.model.checks import kind_of
 from shim.model.plain import Look, all_unset, is_plain
 from shim.model.response import Api
+from shim.wire.chat.request import SAYS_NOTHING
 from shim.wire.model_names import is_o_series, is_only_on_responses, refuses_tools_with_reasoning
+from shim.wire.responses.input_items import CHAT_ONLY_IN_MESSAGE, is_empty_reasoning, named_results
 from shim.wire.responses.request import CHAT_ONLY_FIELDS, CHAT_ONLY_NAMES
-from shim.wire.responses.vocabulary import ITEM
+from shim.wire.responses.vocabulary import ITEM, is_item
 
 ApiChoice: TypeAlias = Literal["auto", "chat_completions", "responses"]
 Placed: TypeAlias = "list[tuple[int, Message]]"
@@ -57,11 +58,9 @@ _RESPONSES_ONLY_NAMES = (
     "text",
     "truncation",
 )
-# The items and blocks of Responses that may stand in a conversation. The name alone decides nothing: servers of Chat Completions
-# have blocks of the same names.
-_RESPONSES_KIND = re.compile(
-    r"\w+_(?:call|output|reference|request|response|tools)|compaction\w*|message|reasoning|input_(?:text|image|file)|output_text"
-)
+# The blocks of Responses that may stand in a conversation beside its items. The name alone decides nothing: servers of Chat
+# Completions have blocks of the same names.
+_RESPONSES_BLOCKS = frozenset({"input_text", "input_image", "input_file", "output_text"})
 # Of these, the ones that stand among the content of an answer of Chat Completions, too, as Databricks has them.
 _BLOCKS_OF_BOTH = frozenset({"message", "reasoning", "output_text"})
 # The tools, and ways to choose one, that Chat Completions has too; there they are nested under the name of their type.
@@ -155,12 +154,12 @@ def _reasons_with_tools(request: ModelRequest) -> bool:
 
 def _only_responses_has(request: ModelRequest, telling: Placed) -> Iterator[str]:
     """Name what a request says that Chat Completions has no place for."""
-    yield from (field for field in ("previous_response_id", "include") if getattr(request, field) is not UNSET)
-    if isinstance(request.reasoning, Reasoning) and request.reasoning.summary is not UNSET:
+    yield from (field for field in ("previous_response_id", "include") if getattr(request, field) not in SAYS_NOTHING)
+    if isinstance(request.reasoning, Reasoning) and request.reasoning.summary not in SAYS_NOTHING:
         yield "reasoning.summary"
     yield from _given(request, _RESPONSES_ONLY_NAMES)
     for field, form in (*(("tools", tool) for tool in request.tools or ()), ("tool_choice", request.tool_choice)):
-        if isinstance(form, OpaquePart) and not (form.kind in _CHAT_TOOLS and form.kind in form.data):
+        if isinstance(form, OpaquePart) and not _is_chat_form(form):
             yield f"the {field} of type {form.kind}"
     came_from = _came_from(message for _, message in telling)
     for place, message, part in _parts(telling):
@@ -169,13 +168,22 @@ def _only_responses_has(request: ModelRequest, telling: Placed) -> Iterator[str]
             yield f"{_named(place)}{inner}"
 
 
+def _is_chat_form(form: OpaquePart) -> bool:
+    """Whether a tool, or a way to choose one, is nested as on Chat Completions, where servers know it without its type, too."""
+    if "type" not in form.data:
+        return not _CHAT_TOOLS.isdisjoint(form.data)
+    return form.kind in _CHAT_TOOLS and form.kind in form.data
+
+
 def _only_chat_has(request: ModelRequest, telling: Placed) -> Iterator[str]:
     """Name what a request says that the Responses API has no place for; null says nothing."""
     yield from (field for field in CHAT_ONLY_FIELDS if getattr(request, field) not in (UNSET, None))
     yield from _given(request, CHAT_ONLY_NAMES)
+    named = named_results(request.messages, telling)
     for position, message in telling:
-        if message.name is not UNSET:
+        if message.name is not UNSET and position not in named:
             yield f"messages[{position}].name"
+        yield from (f"messages[{position}].extra.{name}" for name in CHAT_ONLY_IN_MESSAGE if message.extra.get(name))
     for place, _, part in _parts(telling):
         if _is_chat_only(part):
             yield _named(place)
@@ -222,7 +230,7 @@ def _is_item(part: OpaquePart, message: Message, *, came_from: set[Api]) -> bool
     What an answer of Chat Completions had for content goes back there. Whose answer a message was shows in its other parts,
     and else in the rest of the conversation; an item by itself, as only Responses has them, needs no witness.
     """
-    if not _RESPONSES_KIND.fullmatch(part.kind):
+    if not (part.kind in _RESPONSES_BLOCKS or is_item(part.kind)):
         return False
     if message.role != "assistant":
         return came_from != {"chat_completions"} or part.kind == "item_reference"
@@ -256,5 +264,5 @@ def _witnesses(message: Message) -> Iterator[Api]:
 
 def _is_chat_only(part: Part) -> bool:
     if isinstance(part, ReasoningPart):
-        return part.wire_field is not None
+        return part.wire_field is not None and not is_empty_reasoning(part)
     return isinstance(part, AudioPart) or (isinstance(part, ToolCallPart) and part.kind == "function_call")

@@ -50,7 +50,9 @@ def request_json(request: ModelRequest) -> dict[str, Any]:
 
 def _fields(struct: Struct) -> dict[str, Any]:
     kind = _KINDS.get(type(struct))
-    told = {} if kind is None else {"is": kind}
+    told: dict[str, Any] = {} if kind is None else {"is": kind}
+    if isinstance(struct, TextPart) and struct.extra.get("type", "") is UNSET:
+        told["without_type"] = True
     return told | {
         each.name: _plain(value)
         for each in _fields_of(type(struct))

@@ -13,8 +13,10 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from shim.comparison.wire_rung.request_json import request_json
-from shim.model import ModelRequest
+from shim.model import InvalidRequestError, ModelRequest
 from shim.model.response import Api
+from shim.wire import responses
+from shim.wire.responses.input_items import NESTED_BLOCKS, flat_call, lifted_block
 from shim.wire.responses.request import CHAT_ONLY_FIELDS, CHAT_ONLY_NAMES, flat
 from shim.wire.responses.vocabulary import ITEM
 
@@ -73,17 +75,81 @@ def _any_content_form(fields: Fields, _api: Api) -> None:
         message.pop("content_form", None)
 
 
+def _flat_forms(fields: Fields, api: Api) -> None:
+    if api != "chat_completions":
+        return
+    tools = fields.get("tools") or []
+    for position, tool in enumerate(tools):
+        if tool["is"] == "opaque":
+            tools[position] = _as_on_responses("tools", [flat(tool["data"])], otherwise=[tool])[0]
+    for name, holder in (("tool_choice", "tool_choice"), ("response_format", "text")):
+        form = fields.get(name)
+        if isinstance(form, dict) and form.get("is") == "opaque":
+            said = flat(form["data"])
+            said = {"format": said} if holder == "text" else said
+            fields[name] = _as_on_responses(holder, said, otherwise=form, field=name)
+
+
+def _as_on_responses(name: str, said: Any, *, otherwise: Any, field: str = "") -> Any:
+    """What a field of a body on the Responses API reads as."""
+    return request_json(responses.parse_request({"input": "", name: said})).get(field or name, otherwise)
+
+
 def _said_aloud(fields: Fields, api: Api) -> None:
     for tool in fields.get("tools") or []:
         if tool["is"] == "function":
             tool.setdefault("strict", api == "responses")
             tool.setdefault("parameters", {"type": "object", "properties": {}})
+            if not tool.get("extra", True):
+                del tool["extra"]
 
 
-def _flat_forms(fields: Fields, _api: Api) -> None:
-    for holder in (fields.get("tool_choice"), fields.get("response_format"), *(fields.get("tools") or [])):
-        if isinstance(holder, dict) and holder.get("is") == "opaque":
-            holder["data"] = flat(holder["data"])
+def _blocks_of_responses(fields: Fields, api: Api) -> None:
+    for holder in _holders(fields) if api == "chat_completions" else ():
+        parts = holder.get("parts", [])
+        role = "assistant" if holder.get("role") == "assistant" else "user"
+        for position, part in enumerate(parts):
+            if part["is"] == "opaque":
+                parts[position] = _block_of_responses(part, role)
+
+
+def _block_of_responses(part: Fields, role: str) -> Fields:
+    """What a block reads as once it stands on the Responses API; as it is where it cannot."""
+    kind, block = part["kind"], part["data"]
+    try:
+        written = lifted_block(kind, block, place="") if kind in NESTED_BLOCKS else block
+        read = responses.parse_request({"input": [{"role": role, "content": [written]}]})
+    except InvalidRequestError:
+        return part
+    told = request_json(read)["messages"][0]["parts"]
+    return part if len(told) != 1 or told[0].get("kind") == "message" else told[0]
+
+
+def _calls_of_responses(fields: Fields, api: Api) -> None:
+    if api != "chat_completions":
+        return
+    parts = [part for message in fields["messages"] for part in message["parts"]]
+    custom = {part["id"] for part in parts if part["is"] == "tool_call" and part.get("kind") == "custom"}
+    names = {(part["id"], part["name"]) for part in parts if part["is"] == "tool_call"}
+    for part in parts:
+        if part["is"] == "tool_call" and part.get("extra"):
+            further = flat_call(part["extra"], part.get("kind", "function"))
+            part["extra"] = {name: value for name, value in further.items() if value not in (None, [], {}, "")}
+    for message in fields["messages"]:
+        results = [part["id"] for part in message["parts"] if part["is"] == "tool_call_response"]
+        if results and custom.issuperset(results):
+            message["extra"] = message.get("extra", {}) | {"type": "custom_tool_call_output"}
+        if results and all((each, message.get("name")) in names for each in results):
+            del message["name"]
+
+
+def _no_empty_reasoning(fields: Fields, _api: Api) -> None:
+    for message in fields["messages"]:
+        message["parts"] = [part for part in message.get("parts", []) if not _is_empty_reasoning(part)]
+
+
+def _is_empty_reasoning(part: Fields) -> bool:
+    return part["is"] == "reasoning" and "wire_field" in part and not part["text"] and not part.get("extra")
 
 
 def _no_usage_option(fields: Fields, _api: Api) -> None:
@@ -99,6 +165,13 @@ def _no_empty_wishes(fields: Fields, _api: Api) -> None:
         for name in names:
             if holder.get(name, "") is None:
                 del holder[name]
+    for name in ("previous_response_id", "include"):
+        if not fields.get(name, True):
+            del fields[name]
+    if "reasoning" in fields:
+        fields["reasoning"] = {name: each for name, each in fields["reasoning"].items() if each is not None}
+        if not fields["reasoning"]:
+            del fields["reasoning"]
 
 
 def _one_extra(fields: Fields, _api: Api) -> None:
@@ -157,6 +230,21 @@ FORMS: tuple[RequestForm, ...] = (
         apply=_instructions_first,
     ),
     RequestForm(
+        name="blocks",
+        reason="What Chat Completions nests in a block of an image or a file is flat on Responses; null says nothing there.",
+        apply=_blocks_of_responses,
+    ),
+    RequestForm(
+        name="calls-and-results",
+        reason="A call's place says its `index`, and the call its result's `name` and whether it is of a custom tool.",
+        apply=_calls_of_responses,
+    ),
+    RequestForm(
+        name="empty-reasoning",
+        reason="Reasoning that is empty says nothing; Responses takes back only what it gave.",
+        apply=_no_empty_reasoning,
+    ),
+    RequestForm(
         name="no-content",
         reason="A message without content has an empty text on the Responses API, which takes no null there.",
         apply=_no_missing_content,
@@ -167,14 +255,14 @@ FORMS: tuple[RequestForm, ...] = (
         apply=_any_content_form,
     ),
     RequestForm(
-        name="function-defaults",
-        reason="Unsaid, `strict` is false on Chat Completions and true on Responses; unsaid parameters are an empty object.",
-        apply=_said_aloud,
-    ),
-    RequestForm(
         name="flat-forms",
         reason="What Chat Completions nests under the name of its type, tools, choices and formats, is flat on Responses.",
         apply=_flat_forms,
+    ),
+    RequestForm(
+        name="function-defaults",
+        reason="Unsaid, `strict` is false on Chat Completions and true on Responses; unsaid parameters are an empty object.",
+        apply=_said_aloud,
     ),
     RequestForm(
         name="usage-in-streams",
@@ -183,7 +271,7 @@ FORMS: tuple[RequestForm, ...] = (
     ),
     RequestForm(
         name="null-asks-nothing",
-        reason="Null is the default of what only Chat Completions has; the Responses API has no field to say so.",
+        reason="Null is the default of what only one of the APIs has; the other has no field to say so.",
         apply=_no_empty_wishes,
     ),
     RequestForm(

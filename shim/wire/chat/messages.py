@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from shim.model import (
     AudioPart,
@@ -23,17 +24,12 @@ from shim.model import (
     TextPart,
     ToolCallPart,
     ToolCallResponsePart,
-    UnsupportedFeatureError,
 )
+from shim.wire.chat.message_items import is_message_item, message_of_item
+from shim.wire.chat.refused import unsupported
 from shim.wire.json_text import merged
 
-API = "chat_completions"
 _NOWHERE = "a plain message"  # which no error names
-
-
-def unsupported(field: str, remedy: str) -> UnsupportedFeatureError:
-    """Name a field Chat Completions cannot express, and what to do instead."""
-    return UnsupportedFeatureError(f"{field} cannot be sent on Chat Completions; {remedy}", field=field, api=API)
 
 
 def message_to_wire(message: Message, place: str) -> list[dict[str, Any]]:
@@ -46,11 +42,32 @@ def message_to_wire(message: Message, place: str) -> list[dict[str, Any]]:
         return [
             _tool_result(message, part, place=place) for part in message.parts if isinstance(part, ToolCallResponsePart)
         ]
+    if any(isinstance(part, OpaquePart) and is_message_item(part, message.role) for part in message.parts):
+        return _with_items(message, place)
+    return [_one_message(message, place)]
+
+
+def _one_message(message: Message, place: str) -> dict[str, Any]:
     if message.role == "assistant":
-        return [_assistant(message, place)]
-    return [
-        _finish(message, {"role": message.role, "content": _content(message.parts, message.content_form, place=place)})
-    ]
+        return _assistant(message, place)
+    content = _content(message.parts, message.content_form, place=place)
+    return _finish(message, {"role": message.role, "content": content})
+
+
+def _with_items(message: Message, place: str) -> list[dict[str, Any]]:
+    """Write a message that holds items of Responses which are messages themselves: each is one here, too."""
+    wire: list[dict[str, Any]] = []
+    kept: list[Part] = []
+    for position, part in enumerate((*message.parts, None)):
+        is_item = isinstance(part, OpaquePart) and is_message_item(part, message.role)
+        if kept and (is_item or part is None):
+            wire.append(_one_message(replace(message, parts=tuple(kept)), place))
+            kept = []
+        if is_item and isinstance(part, OpaquePart):
+            wire.append(message_of_item(part.data, f"{place}.parts[{position}]"))
+        elif part is not None:
+            kept.append(part)
+    return wire
 
 
 def plain_to_wire(message: Message) -> list[dict[str, Any]]:
@@ -73,6 +90,9 @@ def plain_to_wire(message: Message) -> list[dict[str, Any]]:
 def _tool_result(message: Message, part: ToolCallResponsePart, *, place: str) -> dict[str, Any]:
     if part.is_error:
         raise unsupported(f"{place}.is_error", "say in the result's text that the tool failed")
+    item = message.extra.get("item")
+    if isinstance(item, dict) and item.get("output", UNSET) is not UNSET:  # of a kind that no part models
+        raise unsupported(f"{place}.extra.item.output", "give the result as a text or a list of parts")
     content = _content(part.parts, message.content_form, place=place)
     return _finish(message, {"role": "tool", "tool_call_id": part.id, "content": content})
 
@@ -192,7 +212,9 @@ def _file(part: FilePart, place: str) -> dict[str, Any]:
     return {"type": "file", "file": {name: value for name, value in fields.items() if value is not None}}
 
 
-def _opaque(part: OpaquePart, _place: str) -> dict[str, Any]:
+def _opaque(part: OpaquePart, place: str) -> dict[str, Any]:
+    if part.kind == "item_reference":
+        raise unsupported(place, "give the message that it names, or use the Responses API, which keeps it")
     return part.data
 
 

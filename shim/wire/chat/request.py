@@ -23,7 +23,8 @@ from shim.model import (
     check_request,
 )
 from shim.model.plain import Look, holds_strings, is_plain, said
-from shim.wire.chat.messages import message_to_wire, plain_to_wire, unsupported
+from shim.wire.chat.messages import message_to_wire, plain_to_wire
+from shim.wire.chat.refused import unsupported
 from shim.wire.json_text import Listed, encode_body, merged
 
 
@@ -94,6 +95,8 @@ def _of_strings(request: ModelRequest, *, stream: bool) -> dict[str, Any]:
     return {"model": request.model, "messages": messages}
 
 
+SAYS_NOTHING: tuple[Any, ...] = (UNSET, None, ())
+"""Values of a field that only the Responses API has that ask for nothing there, and so need no place here."""
 # Field -> where to go instead.
 _RESPONSES_ONLY: dict[str, str] = {
     "previous_response_id": "send the earlier messages, or use the Responses API",
@@ -103,9 +106,9 @@ _RESPONSES_ONLY: dict[str, str] = {
 
 def _refuse_unsupported(request: ModelRequest) -> None:
     for field, remedy in _RESPONSES_ONLY.items():
-        if getattr(request, field) is not UNSET:
+        if getattr(request, field) not in SAYS_NOTHING:
             raise unsupported(field, remedy)
-    if isinstance(request.reasoning, Reasoning) and request.reasoning.summary is not UNSET:
+    if isinstance(request.reasoning, Reasoning) and request.reasoning.summary not in SAYS_NOTHING:
         raise unsupported("reasoning.summary", "leave it out, or use the Responses API")
 
 

@@ -7,7 +7,7 @@ Source: OpenAI API reference, Chat Completions, create.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, Literal, TypeAlias, TypeGuard
 
 from msgspec import UNSET
 
@@ -206,15 +206,19 @@ def _tool_calls(calls: Any) -> list[ToolCallPart]:
 def _tool_call(call: Any) -> ToolCallPart | None:
     if not isinstance(call, dict) or not isinstance(call.get("id"), str):
         return None
-    extra = {key: value for key, value in call.items() if key not in ("id", "type", "function", "custom")}
-    kind = call.get("type", UNSET)
-    function, custom = call.get("function"), call.get("custom")
-    if kind in ("function", UNSET) and custom is None and _exactly(function, name=str, arguments=str):
-        extra |= {"type": UNSET} if kind is UNSET else {}
-        return ToolCallPart(call["id"], function["name"], function["arguments"], extra=extra)
-    if kind == "custom" and function is None and _exactly(custom, name=str, input=str):
-        return ToolCallPart(call["id"], custom["name"], custom["input"], kind="custom", extra=extra)
-    return None
+    kind: Literal["function", "custom"] = "custom" if call.get("type") == "custom" else "function"
+    if call.get("type", kind) != kind or call.get("custom" if kind == "function" else "function") is not None:
+        return None
+    said, words = call.get(kind), "input" if kind == "custom" else "arguments"
+    if not isinstance(said, dict) or not isinstance(said.get("name"), str) or not isinstance(said.get(words), str):
+        return None
+    extra = {key: value for key, value in call.items() if key not in ("id", "type", kind)}
+    if "type" not in call:
+        extra["type"] = UNSET
+    further = {key: value for key, value in said.items() if key not in ("name", words)}
+    if further:
+        extra[kind] = further
+    return ToolCallPart(call["id"], said["name"], said[words], kind=kind, extra=extra)
 
 
 def _exactly(value: Any, **fields: type) -> TypeGuard[dict[str, Any]]:

@@ -27,6 +27,7 @@ from shim.model import (
 from shim.model.checks import kind_of
 from shim.model.request import ContentForm
 from shim.wire.lenient import differing
+from shim.wire.responses.awaited import awaited_call, is_awaited
 from shim.wire.responses.input_items import message_items
 from shim.wire.responses.output_items import read_item
 from shim.wire.responses.vocabulary import ITEM, is_block
@@ -88,6 +89,8 @@ def _message_of(item: Any, place: str) -> Message:
         return _result(item, place)
     if kind == "item_reference":
         return Message("assistant", (OpaquePart(kind, item),))
+    if is_awaited(item):
+        return Message("assistant", (awaited_call(item),))
     return Message("assistant", (read_item(item, exact=True),))
 
 
@@ -99,9 +102,17 @@ def _message(item: dict[str, Any], place: str) -> Message:
     fields = {name: value for name, value in item.items() if name not in ("role", "content")}
     parts, form = _content(item.get("content"), f"{place}.content", role=role, made="id" in item)
     message = Message(role, parts, extra={ITEM: fields} if fields else {}, content_form=form)
-    if parts and message_items(message, place) == [item]:
+    if parts and _items_of(message, place) == [item]:
         return message
     return Message(role, (OpaquePart("message", item),))
+
+
+def _items_of(message: Message, place: str) -> list[dict[str, Any]]:
+    """Write a message as it would be sent; none where it would be refused, having a form that only its server takes."""
+    try:
+        return message_items(message, place)
+    except InvalidRequestError:
+        return []
 
 
 def _result(item: dict[str, Any], place: str) -> Message:
@@ -110,7 +121,11 @@ def _result(item: dict[str, Any], place: str) -> Message:
     parts, form = _content(output, f"{place}.output", role="tool", made=False) if readable else ((), "auto")
     result = ToolCallResponsePart(call_id if isinstance(call_id, str) else "", parts)  # type: ignore[arg-type]  # blocks are all a result can hold
     message = Message("tool", (result,), content_form=form)
-    fields = differing(item, message_items(message, place)[0])
+    written = _items_of(message, place)
+    if not written:
+        message = Message("tool", (structs.replace(result, parts=()),))
+        written = message_items(message, place)
+    fields = differing(item, written[0])
     return structs.replace(message, extra={ITEM: fields}) if fields else message
 
 

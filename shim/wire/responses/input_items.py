@@ -6,10 +6,11 @@ flat list: messages, reasoning, tool calls and their results are items beside ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from shim.model import (
     AudioPart,
@@ -28,7 +29,7 @@ from shim.model import (
 from shim.model.checks import kind_of
 from shim.model.plain import holds_strings, is_plain
 from shim.wire.json_text import merged
-from shim.wire.responses.vocabulary import ITEM, is_block, unsupported
+from shim.wire.responses.vocabulary import ITEM, is_block, is_item, unsupported
 
 _NOWHERE = "a plain message"  # which no error names
 PARTED = "\n\n"
@@ -57,15 +58,35 @@ def items_with_odd(messages: Sequence[Message]) -> tuple[list[dict[str, Any]], l
     }
     items: list[dict[str, Any]] = []
     odd: list[int] = []
+    named = named_results(messages, [each for each in enumerate(messages) if not plain[each[0]]])
     for position, (message, nothing_else) in enumerate(zip(messages, plain, strict=True)):
         if nothing_else:
             items += _plain_items(message, custom)
         else:
             begun = len(items)
-            items += message_items(message, f"messages[{position}]", custom=custom)
+            told = replace(message, name=UNSET) if position in named else message
+            items += message_items(told, f"messages[{position}]", custom=custom)
             if not holds_strings(message):
                 odd += range(begun, len(items))
     return items, odd
+
+
+def named_results(messages: Sequence[Message], telling: Iterable[tuple[int, Message]]) -> frozenset[int]:
+    """The positions of results whose `name` is that of the call they answer, which the call tells already.
+
+    Args:
+        messages: the conversation.
+        telling: its messages that are not plain, each with its position; a plain one has no name.
+    """
+    named = [(position, each) for position, each in telling if each.role == "tool" and each.name is not UNSET]
+    if not named:
+        return frozenset()
+    calls = {(part.id, part.name) for each in messages for part in each.parts if isinstance(part, ToolCallPart)}
+    return frozenset(
+        position
+        for position, each in named
+        if all((part.id, each.name) in calls for part in each.parts if isinstance(part, ToolCallResponsePart))
+    )
 
 
 def _plain_items(message: Message, custom: Collection[str]) -> list[dict[str, Any]]:
@@ -100,6 +121,25 @@ def message_items(message: Message, place: str, *, custom: Collection[str] = ())
     return _Writer(message, place).items()
 
 
+def is_content(part: OpaquePart, *, role: str) -> bool:
+    """Whether an `OpaquePart` is a block of its message; in one of the assistant's, whatever is no known block is an item."""
+    return is_block(part.kind) or (role != "assistant" and not is_item(part.kind))
+
+
+def is_empty_reasoning(part: Part) -> bool:
+    """Whether a part is the empty reasoning of a Chat Completions message, which says nothing."""
+    return isinstance(part, ReasoningPart) and part.wire_field is not None and not part.text and not part.extra
+
+
+# Field of a Chat Completions message, which may stand in its `extra` -> where to go instead.
+CHAT_ONLY_IN_MESSAGE: dict[str, str] = {
+    "tool_calls": "give each call its id, and its arguments as JSON text, or use Chat Completions",
+    "function_call": "give the call an id, and its arguments as JSON text, or use Chat Completions",
+    "audio": "leave it out, or use Chat Completions, which has what was spoken",
+}
+"""Fields of a message that only Chat Completions has; nothing else there says the same."""
+
+
 class _MessageItem(Struct):
     """A message item being written: the fields laid over it, and its blocks so far."""
 
@@ -115,15 +155,15 @@ class _Writer:
         self._place = place
         self._items: list[dict[str, Any] | _MessageItem] = []
         self._begun = 0  # message items
-        # An empty field, such as the `annotations` of every answer of Chat Completions, says nothing, and is refused here.
-        self._further = {
-            name: value for name, value in _beside_item(message.extra).items() if value not in ([], {}, None, "")
-        }
+        self._further = _said(_beside_item(message.extra))
+        for name, remedy in CHAT_ONLY_IN_MESSAGE.items() if self._further else ():
+            if name in self._further:
+                raise unsupported(f"{place}.extra.{name}", remedy)
 
     def items(self) -> list[dict[str, Any]]:
         for position, part in enumerate(self._message.parts):
             self._add(part, f"{self._place}.parts[{position}]")
-        if not self._message.parts:
+        if not self._items:
             self._begin({}, self._place)
         if not self._begun and self._further:
             raise unsupported(f"{self._place}.extra", "leave it out: without content there is no message to hold it")
@@ -131,8 +171,9 @@ class _Writer:
 
     def _add(self, part: Part, place: str) -> None:
         write = _ITEMS.get(type(part))
-        if write is not None and not (isinstance(part, OpaquePart) and is_block(part.kind)):
-            self._items.append(write(part, place))
+        if write is not None and not (isinstance(part, OpaquePart) and is_content(part, role=self._message.role)):
+            if not is_empty_reasoning(part):
+                self._items.append(write(part, place))
             return
         last = self._items[-1] if self._items else None
         extra = part.extra if isinstance(part, (TextPart, RefusalPart)) else {}
@@ -166,7 +207,9 @@ def _collapsed(blocks: list[dict[str, Any]], form: str) -> Any:
         return blocks
     if not blocks:
         return ""
-    return blocks[0]["text"] if len(blocks) == 1 and blocks[0].keys() == {"type", "text"} else blocks
+    first = blocks[0]
+    alone = len(blocks) == 1 and first.keys() == {"type", "text"} and isinstance(first["text"], str)
+    return first["text"] if alone else blocks
 
 
 def _block(part: Part, place: str, *, role: str) -> dict[str, Any]:
@@ -205,10 +248,31 @@ def _refusal(part: RefusalPart, _place: str) -> dict[str, Any]:
     return {"type": "refusal", "refusal": part.text} | _beside_item(part.extra)
 
 
-def _opaque_block(part: OpaquePart, _place: str) -> dict[str, Any]:
-    return part.data
+def _opaque_block(part: OpaquePart, place: str) -> dict[str, Any]:
+    """Write a block as it came, unless it is one of Chat Completions that has another form here."""
+    return part.data if part.kind not in NESTED_BLOCKS else lifted_block(part.kind, part.data, place=place)
 
 
+def lifted_block(name: str, block: dict[str, Any], *, place: str) -> dict[str, Any]:
+    """Lift what Chat Completions nests in an image or a file, and may say there as a plain string; null says nothing."""
+    kind, own = NESTED_BLOCKS[name]
+    nested = block.get(name)
+    if isinstance(nested, str):
+        nested = {own: nested}
+    elif isinstance(nested, dict):
+        nested = {own if field == "url" else field: value for field, value in nested.items()}
+    else:
+        raise InvalidRequestError(f"{place}.{name} is {kind_of(nested)}; give an object with its {own}", field=place)
+    beside = {field: value for field, value in block.items() if field not in ("type", name)}
+    return {"type": kind} | {field: value for field, value in (nested | beside).items() if value is not None}
+
+
+# Block of Chat Completions -> its type here, and the field that its `url`, or a plain string there, is.
+NESTED_BLOCKS: dict[str, tuple[str, str]] = {
+    "image_url": ("input_image", "image_url"),
+    "file": ("input_file", "file_data"),
+}
+"""The blocks of Chat Completions that have another form here."""
 _BLOCKS: dict[type, Callable[[Any, str], dict[str, Any]]] = {
     ImagePart: _image,
     AudioPart: _audio,
@@ -229,7 +293,15 @@ def _tool_call(part: ToolCallPart, place: str) -> dict[str, Any]:
         raise unsupported(place, "give the call an id and the kind 'function', and its result as a tool result")
     else:
         raise unsupported(place, f"give the data of the {part.kind}, its whole item")
-    return _finished(item, part.extra, place=place)
+    return _finished(item, flat_call(part.extra, part.kind) if part.extra else {}, place=place)
+
+
+def flat_call(extra: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Lift what Chat Completions nests in a call beside its name; an `index` is told by the order here, a type by the item."""
+    further = extra.get(kind)
+    lifted = extra | further if isinstance(further, dict) else extra
+    dropped = {"index", "type" if extra.get("type") is UNSET else "", kind if lifted is not extra else ""}
+    return {name: value for name, value in lifted.items() if name not in dropped}
 
 
 def _reasoning(part: ReasoningPart, place: str) -> dict[str, Any]:
@@ -280,7 +352,14 @@ def _output(part: ToolCallResponsePart, form: str, *, place: str) -> Any:
 
 
 def _finished(item: dict[str, Any], extra: dict[str, Any], *, place: str) -> dict[str, Any]:
-    return merged(item, _item_fields(extra, place) | _beside_item(extra))
+    if not extra:
+        return item
+    return merged(item, _item_fields(extra, place) | _said(_beside_item(extra)))
+
+
+def _said(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that say something; an empty one, as the `annotations` of every answer of Chat Completions, is refused here."""
+    return {name: value for name, value in fields.items() if value not in ([], {}, None, "")}
 
 
 def _item_fields(extra: dict[str, Any], place: str) -> dict[str, Any]:

@@ -170,7 +170,7 @@ def _add_limit(extra: dict[str, Any], extra_body: dict[str, Any], *, own: int | 
 
 def _stream_options(options: Any, *, stream: bool) -> Any:
     """Write the options of a stream: it always tells its usage, and what is no stream takes no options."""
-    if not stream:
+    if options is not None and not stream:
         return UNSET
     if not isinstance(options, dict) or "include_usage" not in options:
         return options
@@ -200,6 +200,27 @@ def flat(form: dict[str, Any]) -> dict[str, Any]:
     if isinstance(lifted.get("tools"), list):  # of the choice of allowed tools
         lifted["tools"] = [flat(tool) if isinstance(tool, dict) else tool for tool in lifted["tools"]]
     return lifted
+
+
+def nested(form: dict[str, Any]) -> dict[str, Any]:
+    """Nest what is flat here under the name of its type, where Chat Completions has that type; `flat` is the way back."""
+    kind = form.get("type")
+    inner = {name: value for name, value in form.items() if name != "type"}
+    if kind == "custom" and isinstance(inner.get("format"), dict) and inner["format"].get("type") == "grammar":
+        grammar = {name: value for name, value in inner["format"].items() if name != "type"}
+        inner["format"] = {"type": "grammar", "grammar": grammar}
+    if kind == "allowed_tools" and isinstance(inner.get("tools"), list):
+        inner["tools"] = [nested(tool) if isinstance(tool, dict) else tool for tool in inner["tools"]]
+        if any(nested_tool is tool for nested_tool, tool in zip(inner["tools"], form["tools"], strict=True)):
+            return form
+    if kind not in _NESTED:
+        return form
+    deeper = {"type": kind, kind: inner}
+    return deeper if flat(deeper) == form else form
+
+
+# What Chat Completions has, too, nested under the name of its type.
+_NESTED = frozenset({"function", "custom", "allowed_tools", "json_schema"})
 
 
 # What this API requires of a function and Chat Completions does not: no parameters, and not strict, where nothing is said.

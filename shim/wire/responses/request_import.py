@@ -25,7 +25,7 @@ from shim.model.checks import kind_of
 from shim.wire.json_text import decode_request
 from shim.wire.lenient import differing
 from shim.wire.responses.input_import import import_input
-from shim.wire.responses.request import LOGPROBS, flat, function_tool
+from shim.wire.responses.request import LOGPROBS, flat, function_tool, nested
 
 _TOOL_CHOICES: dict[str, ToolChoice] = {
     choice.mode: choice for choice in (ToolChoice.AUTO, ToolChoice.NONE, ToolChoice.REQUIRED)
@@ -121,8 +121,10 @@ def _tools(tools: Any) -> Imported:
 def _tool(tool: dict[str, Any]) -> ToolDefinition | OpaquePart:
     name = tool.get("name")
     parameters = tool.get("parameters", {})
-    if tool.get("type") != "function" or not isinstance(name, str) or not name:
-        return OpaquePart(str(tool.get("type")), tool)
+    if tool.get("type") != "function":
+        return OpaquePart(str(tool.get("type")), nested(tool))
+    if not isinstance(name, str) or not name:
+        return OpaquePart("function", tool)
     if not isinstance(parameters, (dict, type(None))):
         return OpaquePart("function", tool)
     named = {key: tool[key] for key in ("description", "parameters", "strict") if key in tool}
@@ -138,7 +140,7 @@ def _tool_choice(choice: Any) -> Imported:
     if not isinstance(choice, dict) or flat(choice) is not choice:
         return Imported()
     exact = choice.keys() == {"type", "name"} and choice["type"] == "function" and isinstance(choice["name"], str)
-    read = ToolChoice.tool(choice["name"]) if exact else OpaquePart(str(choice.get("type")), choice)
+    read = ToolChoice.tool(choice["name"]) if exact else OpaquePart(str(choice.get("type")), nested(choice))
     return Imported({"tool_choice": read})
 
 
@@ -161,7 +163,7 @@ def _format(form: dict[str, Any]) -> ResponseFormat | OpaquePart:
         return ResponseFormat(**form)
     if form in ({"type": "text"}, {"type": "json_object"}):
         return ResponseFormat(form["type"])
-    return OpaquePart(str(kind), form)
+    return OpaquePart(str(kind), nested(form))
 
 
 def _reasoning(reasoning: Any) -> Imported:

@@ -6,6 +6,7 @@ response object; the other words are those of compatible servers, seen in record
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from shim.model import FinishReason, UnsupportedFeatureError, Usage
@@ -22,6 +23,9 @@ They belong to this API alone, so they stand apart from the fields any API would
 
 # Blocks of a message, as against items of their own, wherever an OpaquePart carries one; so is any `input_…` and `output_…`.
 _BLOCK_KINDS = frozenset({"refusal", "text", "image_url", "file", "thinking", "summary_text", "reasoning_text"})
+
+# Items of a conversation, by name; others may come.
+_ITEM_KIND = re.compile(r"\w+_(?:call|output|reference|request|response|tools)|compaction\w*|message|reasoning")
 
 _STATUS_REASONS: dict[str, FinishReason] = {
     "completed": FinishReason.STOP,
@@ -45,6 +49,11 @@ def unsupported(field: str, remedy: str) -> UnsupportedFeatureError:
 def is_block(kind: str) -> bool:
     """Whether an `OpaquePart` of this kind is a block of a message; any other is an item of its own."""
     return kind in _BLOCK_KINDS or kind.startswith(("input_", "output_"))
+
+
+def is_item(kind: str) -> bool:
+    """Whether an `OpaquePart` of this kind is an item of this API by its name; servers of Chat Completions may have it, too."""
+    return _ITEM_KIND.fullmatch(kind) is not None
 
 
 def finish_reason(answer: dict[str, Any], *, calls: bool) -> FinishReason | None:

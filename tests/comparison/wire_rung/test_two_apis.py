@@ -31,6 +31,7 @@ def other(**fields: Any) -> Exchange:
 
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+CUSTOM = {"id": "c2", "type": "custom", "custom": {"name": "run", "input": "ls"}}
 # Row -> a request on either API that is the same by it.
 CASES: dict[str, tuple[Exchange, Exchange]] = {
     "limit-names": (chat(max_tokens=5), other(max_output_tokens=5)),
@@ -47,14 +48,44 @@ CASES: dict[str, tuple[Exchange, Exchange]] = {
         other(tools=[{"type": "function", "name": "look", "parameters": SCHEMA, "strict": False}]),
     ),
     "flat-forms": (
-        chat(tool_choice={"type": "custom", "custom": {"name": "look"}}),
-        other(tool_choice={"type": "custom", "name": "look"}),
+        chat(tools=[{"type": "function", "function": {"name": "look"}, "cache_control": {"type": "ephemeral"}}]),
+        other(tools=[{"type": "function", "name": "look", "cache_control": {"type": "ephemeral"}, "strict": False}]),
+    ),
+    "blocks": (
+        chat(
+            messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u", "detail": None}}]}]
+        ),
+        other(input=[{"role": "user", "content": [{"type": "input_image", "image_url": "u"}]}]),
+    ),
+    "calls-and-results": (
+        chat(
+            messages=[
+                {"role": "assistant", "content": None, "tool_calls": [CALL | {"index": 0}, CUSTOM]},
+                {"role": "tool", "tool_call_id": "c1", "name": "look", "content": "Sunny"},
+                {"role": "tool", "tool_call_id": "c2", "content": "Run"},
+            ]
+        ),
+        other(
+            input=[
+                {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"},
+                {"type": "custom_tool_call", "call_id": "c2", "name": "run", "input": "ls"},
+                {"type": "function_call_output", "call_id": "c1", "output": "Sunny"},
+                {"type": "custom_tool_call_output", "call_id": "c2", "output": "Run"},
+            ]
+        ),
+    ),
+    "empty-reasoning": (
+        chat(messages=[USER, {"role": "assistant", "content": "Hello", "reasoning_content": ""}]),
+        other(input=[USER, {"role": "assistant", "content": "Hello"}]),
     ),
     "usage-in-streams": (
         chat(stream=True, stream_options={"include_usage": True}),
         other(stream=True),
     ),
-    "null-asks-nothing": (chat(stop=None, reasoning_effort=None), other()),
+    "null-asks-nothing": (
+        chat(stop=None, reasoning_effort=None),
+        other(previous_response_id=None, include=None, reasoning={"summary": None}),
+    ),
     "item-fields": (
         chat(),
         other(input=[{"type": "message", "role": "user", "content": "Hi"}]),
@@ -103,6 +134,41 @@ PARTING: dict[str, tuple[str, Exchange, Exchange]] = {
         "request.extra_body.stream_options",
         chat(stream=True, stream_options={"include_usage": True, "include_obfuscation": False}),
         other(stream=True),
+    ),
+    "a block without its type": (
+        "request.messages[0].parts[0].without_type",
+        chat(messages=[{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]),
+        other(input=[{"role": "user", "content": [{"text": "Hi"}]}]),
+    ),
+    "a custom tool's result as a function's": (
+        "request.messages[1].extra.type",
+        chat(
+            messages=[
+                {"role": "assistant", "content": None, "tool_calls": [CUSTOM]},
+                {"role": "tool", "tool_call_id": "c2", "content": "Run"},
+            ]
+        ),
+        other(
+            input=[
+                {"type": "custom_tool_call", "call_id": "c2", "name": "run", "input": "ls"},
+                {"type": "function_call_output", "call_id": "c2", "output": "Run"},
+            ]
+        ),
+    ),
+    "another name in a result": (
+        "request.messages[1].name",
+        chat(
+            messages=[
+                {"role": "assistant", "content": None, "tool_calls": [CALL]},
+                {"role": "tool", "tool_call_id": "c1", "name": "look_up", "content": "Sunny"},
+            ]
+        ),
+        other(
+            input=[
+                {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "c1", "output": "Sunny"},
+            ]
+        ),
     ),
     "an item's id": (
         "request.messages[1].extra.id",
