@@ -76,6 +76,8 @@ _KINDS_OF_CALL: frozenset[str] = frozenset(get_args(ToolCallKind))
 _REASONING_FIELDS = frozenset({None, "reasoning_content", "reasoning", "reasoning_text", "thinking", "content"})
 _TOOL_CHOICE_MODES = frozenset({"auto", "none", "required", "tool"})
 _RESPONSE_FORMATS = frozenset({"text", "json_object", "json_schema"})
+# Further fields of a ResponseFormat, which may be None as well.
+_FORMAT_FIELDS: dict[str, tuple[Kinds, str]] = {"name": _TEXT, "description": _TEXT, "strict": _FLAG}
 _NEVER_NONE = frozenset({"system_prompt", "reasoning", "extra_body", "extra_headers"})
 
 _CONTENT: Kinds = (TextPart, ImagePart, AudioPart, FilePart, OpaquePart)
@@ -88,6 +90,11 @@ _PARTS_OF_ROLE: dict[str, Kinds] = {
     "tool": (ToolCallResponsePart,),
 }
 
+# Part -> its fields of which one must be given, as all may be None.
+_ONE_OF_PART: dict[type, tuple[str, ...]] = {
+    ImagePart: ("url", "file_id"),
+    FilePart: ("file_id", "file_data", "file_url"),
+}
 # Part -> its fields that must be strings; those marked may also be None.
 _STRINGS_OF_PART: dict[type, tuple[str, ...]] = {
     TextPart: ("text",),
@@ -95,7 +102,7 @@ _STRINGS_OF_PART: dict[type, tuple[str, ...]] = {
     AudioPart: ("data", "format"),
     FilePart: ("file_id?", "filename?", "file_data?", "file_url?"),
     RefusalPart: ("text",),
-    ReasoningPart: ("text",),
+    ReasoningPart: ("text", "id?", "encrypted_content?"),
     ToolCallPart: ("id", "name", "arguments"),
     ToolCallResponsePart: ("id",),
     OpaquePart: ("kind",),
@@ -145,8 +152,12 @@ def _check_fields(request: ModelRequest) -> None:
 
 
 def _check_reasoning(reasoning: Any) -> None:
-    if isinstance(reasoning, Reasoning) and not isinstance(reasoning.effort, (str, UnsetType, type(None))):
+    if not isinstance(reasoning, Reasoning):
+        return
+    if not isinstance(reasoning.effort, (str, UnsetType, type(None))):
         raise _wrong("reasoning.effort", reasoning.effort, remedy="give none, minimal, low, medium, high or xhigh")
+    if not isinstance(reasoning.summary, (str, UnsetType, type(None))):
+        raise _wrong("reasoning.summary", reasoning.summary, remedy="give auto, concise or detailed")
 
 
 def _check_tool_choice(choice: Any) -> None:
@@ -165,6 +176,10 @@ def _check_response_format(form: Any) -> None:
         _check_word("response_format.type", form.type, words=_RESPONSE_FORMATS)
         if not (form.schema is UNSET or form.schema is None):
             _check_kind("response_format.schema", form.schema, kinds=(Mapping,), remedy="give a JSON schema as a dict")
+        for name, (kinds, remedy) in _FORMAT_FIELDS.items():
+            value = getattr(form, name)
+            if not (value is UNSET or value is None):
+                _check_kind(f"response_format.{name}", value, kinds=kinds, remedy=remedy)
 
 
 def _check_opaque(field: str, value: OpaquePart) -> None:
@@ -211,11 +226,9 @@ def _check_part(place: str, part: object, *, allowed: Kinds) -> None:
     if not isinstance(part, allowed):
         names = ", ".join(kind.__name__ for kind in allowed)
         raise _wrong(place, part, remedy=f"a message of this role takes {names}")
-    for name in next(names for kind, names in _STRINGS_OF_PART.items() if isinstance(part, kind)):
-        value = getattr(part, name.rstrip("?"))
-        if not isinstance(value, str) and not (value is None and name.endswith("?")):
-            remedy = "give the JSON text, as json.dumps makes it" if name == "arguments" else "give a string"
-            raise _wrong(f"{place}.{name.rstrip('?')}", value, remedy=remedy)
+    _check_strings_of(place, part)
+    if isinstance(part, (ImagePart, FilePart)):
+        _check_source(place, part)
     if isinstance(part, (TextPart, RefusalPart, ToolCallPart, ReasoningPart)):
         _check_kind(f"{place}.extra", part.extra, kinds=(dict,), remedy="give a dict of further fields")
     if isinstance(part, ToolCallPart):
@@ -224,10 +237,29 @@ def _check_part(place: str, part: object, *, allowed: Kinds) -> None:
             _check_kind(f"{place}.data", part.data, kinds=(dict,), remedy="give the whole item as a dict")
     if isinstance(part, ReasoningPart):
         _check_word(f"{place}.wire_field", part.wire_field, words=_REASONING_FIELDS)
-    if isinstance(part, OpaquePart):
+        _check_kind(f"{place}.summary", part.summary, kinds=(tuple,), remedy="give a tuple of strings")
+        _check_strings(f"{place}.summary", part.summary)
+    elif isinstance(part, OpaquePart):
         _check_kind(f"{place}.data", part.data, kinds=(dict,), remedy="give the whole block as a dict")
-    if isinstance(part, ToolCallResponsePart):
+    elif isinstance(part, ToolCallResponsePart):
         _check_result(f"{place}.parts", part.parts)
+
+
+def _check_strings_of(place: str, part: object) -> None:
+    for name in next(names for kind, names in _STRINGS_OF_PART.items() if isinstance(part, kind)):
+        value = getattr(part, name.rstrip("?"))
+        if not isinstance(value, str) and not (value is None and name.endswith("?")):
+            remedy = "give the JSON text, as json.dumps makes it" if name == "arguments" else "give a string"
+            raise _wrong(f"{place}.{name.rstrip('?')}", value, remedy=remedy)
+
+
+def _check_source(place: str, part: ImagePart | FilePart) -> None:
+    names = next(names for kind, names in _ONE_OF_PART.items() if isinstance(part, kind))
+    if all(getattr(part, name) is None for name in names):
+        *others, last = names
+        raise InvalidRequestError(
+            f"{place} is an empty {type(part).__name__}; give its {', '.join(others)} or {last}", field=place
+        )
 
 
 def _check_result(place: str, parts: object) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -115,10 +115,29 @@ def _encode_slowly(body: dict[str, Any]) -> bytes:
         return _encode(body)
     except _UNCARRIED as error:
         field = next((key for key, value in body.items() if not _encodes(value)), "body")
+        place = _place_in(body)
+        reason = f"{place}: {error}" if place not in ("", field) else str(error)
         raise InvalidRequestError(
-            f"{field} holds a value JSON cannot carry ({error}); give strings, finite numbers, lists and dicts",
+            f"{field} holds a value JSON cannot carry ({reason}); give strings, finite numbers, lists and dicts",
             field=field,
         ) from None
+
+
+def _place_in(body: dict[str, Any]) -> str:
+    """The place of the first value that JSON cannot carry, such as `metadata.team`; "" where it is the whole."""
+    place: str = ""
+    value: Any = body
+    for _ in range(MAX_DEPTH):
+        inner: Iterable[tuple[object, Any]] = ()
+        if isinstance(value, Mapping):
+            inner = [(f".{name}" if place else name, each) for name, each in value.items() if isinstance(name, str)]
+        elif isinstance(value, (list, tuple)):
+            inner = [(f"[{position}]", each) for position, each in enumerate(value)]
+        found = next(((name, each) for name, each in inner if not _encodes(each)), None)
+        if found is None:
+            break
+        place, value = f"{place}{found[0]}", found[1]
+    return place
 
 
 def decode_object(body: bytes) -> dict[str, Any]:

@@ -141,6 +141,19 @@ INSIDE: dict[str, tuple[dict[str, Any], str]] = {
         {"response_format": wrongly(ResponseFormat, "json_schema", "n", "{}")},
         "of type str; give a JSON schema as a dict",
     ),
+    "response_format.name": (
+        {"response_format": wrongly(ResponseFormat, "json_schema", 5, {})},
+        "of type int; give a string",
+    ),
+    "response_format.description": (
+        {"response_format": wrongly(ResponseFormat, "json_schema", "n", {}, description=["a"])},
+        "of type list; give a string",
+    ),
+    "response_format.strict": (
+        {"response_format": wrongly(ResponseFormat, "json_schema", "n", {}, "yes")},
+        "of type str; give True or False",
+    ),
+    "reasoning.summary": ({"reasoning": wrongly(Reasoning, summary=3)}, "of type int; give auto, concise or detailed"),
     "tool_choice.name": ({"tool_choice": ToolChoice("tool")}, "None"),
 }
 
@@ -204,6 +217,32 @@ WRONG_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "extra of a refusal": (assistant(wrongly(RefusalPart, "no", [1])), ".parts[0].extra", "of type list"),
     "no extra of a refusal": (assistant(wrongly(RefusalPart, "no", None)), ".parts[0].extra", "None; give a dict"),
     "a refusal of null": (assistant(wrongly(RefusalPart, None)), ".parts[0].text", "None"),
+    "an image of nothing": (message("user", [ImagePart(detail="low")]), ".parts[0]", "give its url or file_id"),
+    "a file of nothing": (
+        message("user", [FilePart(filename="a")]),
+        ".parts[0]",
+        "give its file_id, file_data or file_url",
+    ),
+    "a summary of numbers": (
+        assistant(wrongly(ReasoningPart, "hm", summary=("a", 5))),
+        ".parts[0].summary[1]",
+        "of type int; give a string",
+    ),
+    "a summary that is a text": (
+        assistant(wrongly(ReasoningPart, "hm", summary="hm")),
+        ".parts[0].summary",
+        "of type str; give a tuple of strings",
+    ),
+    "encrypted reasoning of bytes": (
+        assistant(wrongly(ReasoningPart, "hm", encrypted_content=b"e")),
+        ".parts[0].encrypted_content",
+        "of type bytes",
+    ),
+    "reasoning with a number for its id": (
+        assistant(wrongly(ReasoningPart, "hm", id=5)),
+        ".parts[0].id",
+        "of type int",
+    ),
     "reasoning of a list": (assistant(wrongly(ReasoningPart, ["hm"])), ".parts[0].text", "of type list"),
     "arguments as a dict": (
         calling(arguments={}),

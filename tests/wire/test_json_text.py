@@ -215,6 +215,23 @@ def test_a_body_of_strings_alone_is_written_as_any(text: str) -> None:
         encode_body(body | {"model": "\ud800"}, listed=alone)
 
 
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"tools": [{"a": 1}, {"schema": {"maximum": math.inf}}]}, "tools[1].schema.maximum"),
+        ({"metadata": {"team": object()}}, "metadata.team"),
+        ({"messages": [{"content": "a"}, {"content": "\ud800"}]}, "messages[1].content"),
+    ],
+)
+def test_the_place_of_what_json_cannot_carry_is_told(body: dict[str, Any], place: str) -> None:
+    """The message tells the very place in a field, however large the field is."""
+    field = place.partition(".")[0].partition("[")[0]
+    with pytest.raises(InvalidRequestError) as caught:
+        encode_body(body)
+    assert str(caught.value).startswith(f"{field} holds a value JSON cannot carry ({place}: ")
+    assert caught.value.field == field
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, b"x", {1}, object(), "\ud800", circle(), {b"x": 1}, [math.nan]])
 def test_a_listed_body_is_refused_as_any(value: Any) -> None:
     """What JSON cannot carry is named with its field, wherever it stands."""

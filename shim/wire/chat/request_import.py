@@ -172,14 +172,14 @@ def _text(block: dict[str, Any]) -> Part | None:
 
 
 def _nested(key: str, part: Callable[..., Part], *required: str, optional: tuple[str, ...] = ()) -> Any:
-    """Make the reader of a block whose one field `key` holds an object of strings that `part` models exactly."""
+    """Make the reader of a block whose one field `key` holds an object that `part` models exactly; a name alone is no file."""
 
     def read(block: dict[str, Any]) -> Part | None:
         inner = block.get(key)
         if len(block) != 2 or not isinstance(inner, dict):
             return None
         names = set(inner)
-        modelled = names.issuperset(required) and names.issubset({*required, *optional})
+        modelled = names.issuperset(required) and names.issubset({*required, *optional}) and bool(names - {"filename"})
         return part(**inner) if modelled and all(isinstance(value, str) for value in inner.values()) else None
 
     return read
@@ -270,6 +270,18 @@ def _tool_choice(choice: Any) -> Any:
     return OpaquePart(str(choice.get("type")), choice)
 
 
+# Field of the form of an answer by a schema -> its kinds; null is one of each.
+_SCHEMA_FIELDS: dict[str, type] = {"name": str, "schema": dict, "strict": bool, "description": str}
+
+
+def is_schema(fields: Mapping[str, Any]) -> bool:
+    """Whether these fields of a form by a schema are what `ResponseFormat` models."""
+    return all(
+        name in _SCHEMA_FIELDS and (value is None or isinstance(value, _SCHEMA_FIELDS[name]))
+        for name, value in fields.items()
+    )
+
+
 def _response_format(form: Any) -> Any:
     if not isinstance(form, dict):
         return UNSET
@@ -277,7 +289,7 @@ def _response_format(form: Any) -> Any:
         return ResponseFormat(form["type"])
     schema = form.get("json_schema")
     exact = form.keys() == {"type", "json_schema"} and form["type"] == "json_schema" and isinstance(schema, dict)
-    if exact and isinstance(schema, dict) and schema.keys() <= {"name", "schema", "strict", "description"}:
+    if exact and isinstance(schema, dict) and is_schema(schema):
         return ResponseFormat("json_schema", **schema)
     return OpaquePart(str(form.get("type")), form)
 

@@ -166,12 +166,16 @@ def _refusal(block: dict[str, Any]) -> Part | None:
 
 def _image(block: dict[str, Any]) -> Part | None:
     fields = _strings(block, {"image_url", "file_id", "detail"})
-    return None if fields is None else ImagePart(fields.get("image_url"), fields.get("detail"), fields.get("file_id"))
+    return (
+        None
+        if fields is None or fields.keys() <= {"detail"}
+        else ImagePart(fields.get("image_url"), fields.get("detail"), fields.get("file_id"))
+    )
 
 
 def _file(block: dict[str, Any]) -> Part | None:
     fields = _strings(block, {"file_id", "filename", "file_data", "file_url"})
-    return None if fields is None else FilePart(**fields)
+    return None if fields is None or fields.keys() <= {"filename"} else FilePart(**fields)
 
 
 def _strings(block: dict[str, Any], names: set[str]) -> dict[str, str] | None:

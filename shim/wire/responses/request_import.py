@@ -22,6 +22,7 @@ from shim.model import (
     ToolDefinition,
 )
 from shim.model.checks import kind_of
+from shim.wire.chat.request_import import is_schema
 from shim.wire.json_text import decode_request
 from shim.wire.lenient import differing
 from shim.wire.responses.input_import import import_input
@@ -159,7 +160,7 @@ def _text(text: Any) -> Imported:
 
 def _format(form: dict[str, Any]) -> ResponseFormat | OpaquePart:
     kind = form.get("type")
-    if kind == "json_schema" and form.keys() <= {"type", "name", "schema", "strict", "description"}:
+    if kind == "json_schema" and is_schema({name: value for name, value in form.items() if name != "type"}):
         return ResponseFormat(**form)
     if form in ({"type": "text"}, {"type": "json_object"}):
         return ResponseFormat(form["type"])
