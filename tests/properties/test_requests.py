@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from shim.model import InvalidRequestError, ModelRequest
-from shim.wire import chat
+from shim.wire import chat, responses
 from tests.properties.strategies import canonical, garbage, requests
 
 
@@ -29,6 +29,20 @@ def test_an_import_is_stable(body: dict[str, Any]) -> None:
     first = chat.parse_request(json.dumps(body).encode())
     again = chat.parse_request(chat.serialize(first, stream=stream))
     assert again == first
+
+
+@pytest.mark.slow
+@given(requests)
+def test_a_moved_body_survives_an_import(body: dict[str, Any]) -> None:
+    """What a body is on the Responses API, where it can be that at all, is read and written there as the same JSON."""
+    stream = body.get("stream") is True
+    try:
+        moved = responses.serialize(chat.parse_request(body), stream=stream)
+    except InvalidRequestError as error:
+        assert error.field
+        return
+    again = responses.serialize(responses.parse_request(moved), stream=stream)
+    assert canonical(json.loads(again)) == canonical(json.loads(moved))
 
 
 @pytest.mark.slow

@@ -118,6 +118,13 @@ def test_a_name_the_call_does_not_tell_is_refused() -> None:
         responses.serialize(request, stream=False)
 
 
+def test_the_result_of_a_function_by_name_is_refused() -> None:
+    """A result of the role that preceded tools names no call, and is never sent as the result of one."""
+    request = chat.parse_request({"model": "gpt-4o", "messages": [USER, {"role": "function", "content": "sunny"}]})
+    with pytest.raises(UnsupportedFeatureError, match=r"messages\[1\]\.extra\.role"):
+        responses.serialize(request, stream=False)
+
+
 def test_tools_with_reasoning_move_with_named_results() -> None:
     """A loop of tool calls that names its results, as OpenAI's own examples do, can go where the model's tools are taken."""
     tools = [{"type": "function", "function": {"name": "look"}}]

@@ -107,7 +107,7 @@ def _said_aloud(fields: Fields, api: Api) -> None:
 def _blocks_of_responses(fields: Fields, api: Api) -> None:
     for holder in _holders(fields) if api == "chat_completions" else ():
         parts = holder.get("parts", [])
-        role = "assistant" if holder.get("role") == "assistant" else "user"
+        role = holder.get("role", "user")
         for position, part in enumerate(parts):
             if part["is"] == "opaque":
                 parts[position] = _block_of_responses(part, role)
@@ -121,7 +121,7 @@ def _block_of_responses(part: Fields, role: str) -> Fields:
         read = responses.parse_request({"input": [{"role": role, "content": [written]}]})
     except InvalidRequestError:
         return part
-    told = request_json(read)["messages"][0]["parts"]
+    told = request_json(read)["messages"][0].get("parts", [])
     return part if len(told) != 1 or told[0].get("kind") == "message" else told[0]
 
 
@@ -184,7 +184,7 @@ def _one_extra(fields: Fields, _api: Api) -> None:
 def _no_empty_extras(fields: Fields, _api: Api) -> None:
     for message in fields["messages"]:
         extra = message.get("extra", {})
-        message["extra"] = {name: value for name, value in extra.items() if value not in (None, [], {})}
+        message["extra"] = {name: value for name, value in extra.items() if value not in (None, [], {}, "")}
 
 
 def _no_missing_content(fields: Fields, _api: Api) -> None:

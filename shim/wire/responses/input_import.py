@@ -102,7 +102,7 @@ def _message(item: dict[str, Any], place: str) -> Message:
     fields = {name: value for name, value in item.items() if name not in ("role", "content")}
     parts, form = _content(item.get("content"), f"{place}.content", role=role, made="id" in item)
     message = Message(role, parts, extra={ITEM: fields} if fields else {}, content_form=form)
-    if parts and _items_of(message, place) == [item]:
+    if (parts or role != "assistant") and _items_of(message, place) == [item]:
         return message
     return Message(role, (OpaquePart("message", item),))
 

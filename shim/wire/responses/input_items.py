@@ -338,6 +338,10 @@ def item_of(part: ToolCallPart | ReasoningPart) -> dict[str, Any]:
 def _tool_result(message: Message, part: ToolCallResponsePart, *, place: str, custom: bool) -> dict[str, Any]:
     if part.is_error:
         raise unsupported(f"{place}.is_error", "say in the result's text that the tool failed")
+    if message.extra.get("role") == "function":
+        raise unsupported(
+            f"{place}.extra.role", "give the result the id of its call, as a tool result, and the call one"
+        )
     item = {
         "type": "custom_tool_call_output" if custom else "function_call_output",
         "call_id": part.id,

@@ -119,16 +119,18 @@ def _tools(tools: Any) -> Imported:
     return Imported({"tools": tuple(_tool(tool) for tool in tools)})
 
 
+# Field of a function -> the kind of it that `ToolDefinition` models; null is one of each.
+_FUNCTION_FIELDS: dict[str, type] = {"parameters": dict, "description": str, "strict": bool}
+
+
 def _tool(tool: dict[str, Any]) -> ToolDefinition | OpaquePart:
     name = tool.get("name")
-    parameters = tool.get("parameters", {})
     if tool.get("type") != "function":
         return OpaquePart(str(tool.get("type")), nested(tool))
-    if not isinstance(name, str) or not name:
-        return OpaquePart("function", tool)
-    if not isinstance(parameters, (dict, type(None))):
-        return OpaquePart("function", tool)
     named = {key: tool[key] for key in ("description", "parameters", "strict") if key in tool}
+    modelled = all(value is None or isinstance(value, _FUNCTION_FIELDS[key]) for key, value in named.items())
+    if not isinstance(name, str) or not name or not modelled:
+        return OpaquePart("function", tool)
     definition = ToolDefinition(name, **named)
     return structs.replace(definition, extra=differing(tool, function_tool(definition)))
 

@@ -91,7 +91,7 @@ CASES: dict[str, tuple[Exchange, Exchange]] = {
         other(input=[{"type": "message", "role": "user", "content": "Hi"}]),
     ),
     "empty-message-fields": (
-        chat(messages=[USER, {"role": "assistant", "content": "Hello", "refusal": None, "annotations": []}]),
+        chat(messages=[USER, {"role": "assistant", "content": "Hello", "refusal": None, "annotations": [], "id": ""}]),
         other(input=[USER, {"role": "assistant", "content": "Hello"}]),
     ),
     "no-content": (

@@ -87,6 +87,11 @@ LOSSLESS: dict[str, dict[str, Any]] = {
     "every parameter null": {name: None for name in EVERY_PARAMETER if name != "stream"} | body(),
     "schema with a name of a wrong kind": body(text={"format": {"type": "json_schema", "name": 5}}),
     "schema with strictness in words": body(text={"format": {"type": "json_schema", "name": "n", "strict": "yes"}}),
+    "functions with fields of a wrong kind": body(
+        tools=[
+            {"type": "function", "name": "f", name: value} for name, value in (("description", []), ("strict", "yes"))
+        ]
+    ),
     "image of nothing": body([{"role": "user", "content": [{"type": "input_image", "detail": "low"}]}]),
     "file of nothing": body([{"role": "user", "content": [{"type": "input_file", "filename": "a"}]}]),
     "unknown parameters": body(top_k=5, prompt_cache_key="k", safety_identifier=None, max_tool_calls=2),
