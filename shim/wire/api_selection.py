@@ -37,7 +37,7 @@ from shim.model.plain import Look, all_unset, is_plain
 from shim.model.response import Api
 from shim.wire.chat.request import SAYS_NOTHING
 from shim.wire.model_names import is_o_series, is_only_on_responses, refuses_tools_with_reasoning
-from shim.wire.responses.input_items import CHAT_ONLY_IN_MESSAGE, is_empty_reasoning, named_results
+from shim.wire.responses.chat_forms import CHAT_ONLY_IN_MESSAGE, is_empty_reasoning, named_results
 from shim.wire.responses.request import CHAT_ONLY_FIELDS, CHAT_ONLY_NAMES
 from shim.wire.responses.vocabulary import ITEM, is_item
 

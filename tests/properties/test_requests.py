@@ -38,8 +38,7 @@ def test_a_moved_body_survives_an_import(body: dict[str, Any]) -> None:
     stream = body.get("stream") is True
     try:
         moved = responses.serialize(chat.parse_request(body), stream=stream)
-    except InvalidRequestError as error:
-        assert error.field
+    except InvalidRequestError:
         return
     again = responses.serialize(responses.parse_request(moved), stream=stream)
     assert canonical(json.loads(again)) == canonical(json.loads(moved))

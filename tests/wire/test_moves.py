@@ -67,6 +67,38 @@ TO_RESPONSES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
         [of_user({"type": "video_url", "video_url": {"url": "v"}})],
         [of_user({"type": "video_url", "video_url": {"url": "v"}})],
     ),
+    "annotations of a search": (
+        [
+            USER,
+            {
+                "role": "assistant",
+                "content": "a",
+                "annotations": [{"type": "url_citation", "url_citation": {"url": URL}}],
+            },
+        ],
+        [
+            USER,
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "output_text", "text": "a", "annotations": [{"type": "url_citation", "url": URL}]}
+                ],
+            },
+        ],
+    ),
+    "a block that a server answered": (
+        [
+            USER,
+            {"role": "assistant", "content": [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": URL}]},
+        ],
+        [
+            USER,
+            {
+                "role": "assistant",
+                "content": [{"type": "output_text", "text": "a"}, {"type": "image_url", "image_url": URL}],
+            },
+        ],
+    ),
     "empty reasoning": (
         [USER, {"role": "assistant", "content": "a", "reasoning_content": ""}],
         [USER, {"role": "assistant", "content": "a"}],

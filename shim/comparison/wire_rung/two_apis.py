@@ -16,7 +16,7 @@ from shim.comparison.wire_rung.request_json import request_json
 from shim.model import InvalidRequestError, ModelRequest
 from shim.model.response import Api
 from shim.wire import responses
-from shim.wire.responses.input_items import NESTED_BLOCKS, flat_call, lifted_block
+from shim.wire.responses.chat_forms import NESTED_BLOCKS, flat_annotations, flat_call, lifted_block
 from shim.wire.responses.request import CHAT_ONLY_FIELDS, CHAT_ONLY_NAMES, flat
 from shim.wire.responses.vocabulary import ITEM
 
@@ -117,7 +117,7 @@ def _block_of_responses(part: Fields, role: str) -> Fields:
     """What a block reads as once it stands on the Responses API; as it is where it cannot."""
     kind, block = part["kind"], part["data"]
     try:
-        written = lifted_block(kind, block, place="") if kind in NESTED_BLOCKS else block
+        written = lifted_block(kind, block, place="") if kind in NESTED_BLOCKS and role != "assistant" else block
         read = responses.parse_request({"input": [{"role": role, "content": [written]}]})
     except InvalidRequestError:
         return part
@@ -141,6 +141,15 @@ def _calls_of_responses(fields: Fields, api: Api) -> None:
             message["extra"] = message.get("extra", {}) | {"type": "custom_tool_call_output"}
         if results and all((each, message.get("name")) in names for each in results):
             del message["name"]
+
+
+def _annotations_of_texts(fields: Fields, api: Api) -> None:
+    for message in fields["messages"] if api == "chat_completions" else ():
+        texts = [part for part in message.get("parts", []) if part["is"] == "text"]
+        found = flat_annotations(message.get("extra", {}).get("annotations")) if texts else []
+        if found:
+            message["extra"] = {name: value for name, value in message["extra"].items() if name != "annotations"}
+            texts[0]["extra"] = {"annotations": found} | texts[0].get("extra", {})
 
 
 def _no_empty_reasoning(fields: Fields, _api: Api) -> None:
@@ -238,6 +247,11 @@ FORMS: tuple[RequestForm, ...] = (
         name="calls-and-results",
         reason="A call's place says its `index`, and the call its result's `name` and whether it is of a custom tool.",
         apply=_calls_of_responses,
+    ),
+    RequestForm(
+        name="annotations",
+        reason="Annotations are the message's on Chat Completions, nested by type, and its text's on Responses, flat.",
+        apply=_annotations_of_texts,
     ),
     RequestForm(
         name="empty-reasoning",

@@ -6,7 +6,7 @@ flat list: messages, reasoning, tool calls and their results are items beside ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -29,6 +29,15 @@ from shim.model import (
 from shim.model.checks import kind_of
 from shim.model.plain import holds_strings, is_plain
 from shim.wire.json_text import merged
+from shim.wire.responses.chat_forms import (
+    CHAT_ONLY_IN_MESSAGE,
+    NESTED_BLOCKS,
+    flat_annotations,
+    flat_call,
+    is_empty_reasoning,
+    lifted_block,
+    named_results,
+)
 from shim.wire.responses.vocabulary import ITEM, is_block, is_item, unsupported
 
 _NOWHERE = "a plain message"  # which no error names
@@ -71,24 +80,6 @@ def items_with_odd(messages: Sequence[Message]) -> tuple[list[dict[str, Any]], l
     return items, odd
 
 
-def named_results(messages: Sequence[Message], telling: Iterable[tuple[int, Message]]) -> frozenset[int]:
-    """The positions of results whose `name` is that of the call they answer, which the call tells already.
-
-    Args:
-        messages: the conversation.
-        telling: its messages that are not plain, each with its position; a plain one has no name.
-    """
-    named = [(position, each) for position, each in telling if each.role == "tool" and each.name is not UNSET]
-    if not named:
-        return frozenset()
-    calls = {(part.id, part.name) for each in messages for part in each.parts if isinstance(part, ToolCallPart)}
-    return frozenset(
-        position
-        for position, each in named
-        if all((part.id, each.name) in calls for part in each.parts if isinstance(part, ToolCallResponsePart))
-    )
-
-
 def _plain_items(message: Message, custom: Collection[str]) -> list[dict[str, Any]]:
     """Write a message that `is_plain`, as `message_items` does; nothing of it can be refused."""
     parts = message.parts
@@ -126,20 +117,6 @@ def is_content(part: OpaquePart, *, role: str) -> bool:
     return is_block(part.kind) or (role != "assistant" and not is_item(part.kind))
 
 
-def is_empty_reasoning(part: Part) -> bool:
-    """Whether a part is the empty reasoning of a Chat Completions message, which says nothing."""
-    return isinstance(part, ReasoningPart) and part.wire_field is not None and not part.text and not part.extra
-
-
-# Field of a Chat Completions message, which may stand in its `extra` -> where to go instead.
-CHAT_ONLY_IN_MESSAGE: dict[str, str] = {
-    "tool_calls": "give each call its id, and its arguments as JSON text, or use Chat Completions",
-    "function_call": "give the call an id, and its arguments as JSON text, or use Chat Completions",
-    "audio": "leave it out, or use Chat Completions, which has what was spoken",
-}
-"""Fields of a message that only Chat Completions has; nothing else there says the same."""
-
-
 class _MessageItem(Struct):
     """A message item being written: the fields laid over it, and its blocks so far."""
 
@@ -156,6 +133,11 @@ class _Writer:
         self._items: list[dict[str, Any] | _MessageItem] = []
         self._begun = 0  # message items
         self._further = _said(_beside_item(message.extra))
+        self._annotations: list[dict[str, Any]] = []  # of the first text, which Chat Completions has beside the content
+        if "annotations" in self._further and any(isinstance(part, TextPart) for part in message.parts):
+            self._annotations = flat_annotations(self._further.get("annotations"))
+        if self._annotations:
+            del self._further["annotations"]
         for name, remedy in CHAT_ONLY_IN_MESSAGE.items() if self._further else ():
             if name in self._further:
                 raise unsupported(f"{place}.extra.{name}", remedy)
@@ -179,7 +161,11 @@ class _Writer:
         extra = part.extra if isinstance(part, (TextPart, RefusalPart)) else {}
         if ITEM in extra or not isinstance(last, _MessageItem):
             last = self._begin(extra, place)
-        last.blocks.append(_block(part, place, role=self._message.role))
+        block = _block(part, place, role=self._message.role)
+        if self._annotations and isinstance(part, TextPart):
+            block = {"annotations": self._annotations} | block
+            self._annotations = []
+        last.blocks.append(block)
 
     def _begin(self, extra: dict[str, Any], place: str) -> _MessageItem:
         """Begin a message item: its first part's `extra` has its fields, or the message's where it is the first item."""
@@ -215,6 +201,8 @@ def _collapsed(blocks: list[dict[str, Any]], form: str) -> Any:
 def _block(part: Part, place: str, *, role: str) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return _text(part, kind="output_text" if role == "assistant" else "input_text")
+    if isinstance(part, OpaquePart) and role == "assistant":  # what a server answered goes back as it came
+        return part.data
     writer = _BLOCKS.get(type(part))
     if writer is None:
         raise InvalidRequestError(f"{place} is a {type(part).__name__}, which is not message content", field=place)
@@ -253,26 +241,6 @@ def _opaque_block(part: OpaquePart, place: str) -> dict[str, Any]:
     return part.data if part.kind not in NESTED_BLOCKS else lifted_block(part.kind, part.data, place=place)
 
 
-def lifted_block(name: str, block: dict[str, Any], *, place: str) -> dict[str, Any]:
-    """Lift what Chat Completions nests in an image or a file, and may say there as a plain string; null says nothing."""
-    kind, own = NESTED_BLOCKS[name]
-    nested = block.get(name)
-    if isinstance(nested, str):
-        nested = {own: nested}
-    elif isinstance(nested, dict):
-        nested = {own if field == "url" else field: value for field, value in nested.items()}
-    else:
-        raise InvalidRequestError(f"{place}.{name} is {kind_of(nested)}; give an object with its {own}", field=place)
-    beside = {field: value for field, value in block.items() if field not in ("type", name)}
-    return {"type": kind} | {field: value for field, value in (nested | beside).items() if value is not None}
-
-
-# Block of Chat Completions -> its type here, and the field that its `url`, or a plain string there, is.
-NESTED_BLOCKS: dict[str, tuple[str, str]] = {
-    "image_url": ("input_image", "image_url"),
-    "file": ("input_file", "file_data"),
-}
-"""The blocks of Chat Completions that have another form here."""
 _BLOCKS: dict[type, Callable[[Any, str], dict[str, Any]]] = {
     ImagePart: _image,
     AudioPart: _audio,
@@ -294,14 +262,6 @@ def _tool_call(part: ToolCallPart, place: str) -> dict[str, Any]:
     else:
         raise unsupported(place, f"give the data of the {part.kind}, its whole item")
     return _finished(item, flat_call(part.extra, part.kind) if part.extra else {}, place=place)
-
-
-def flat_call(extra: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Lift what Chat Completions nests in a call beside its name; an `index` is told by the order here, a type by the item."""
-    further = extra.get(kind)
-    lifted = extra | further if isinstance(further, dict) else extra
-    dropped = {"index", "type" if extra.get("type") is UNSET else "", kind if lifted is not extra else ""}
-    return {name: value for name, value in lifted.items() if name not in dropped}
 
 
 def _reasoning(part: ReasoningPart, place: str) -> dict[str, Any]:

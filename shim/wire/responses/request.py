@@ -213,7 +213,7 @@ def nested(form: dict[str, Any]) -> dict[str, Any]:
         inner["tools"] = [nested(tool) if isinstance(tool, dict) else tool for tool in inner["tools"]]
         if any(nested_tool is tool for nested_tool, tool in zip(inner["tools"], form["tools"], strict=True)):
             return form
-    if kind not in _NESTED:
+    if not isinstance(kind, str) or kind not in _NESTED:
         return form
     deeper = {"type": kind, kind: inner}
     return deeper if flat(deeper) == form else form

@@ -74,6 +74,29 @@ CASES: dict[str, tuple[Exchange, Exchange]] = {
             ]
         ),
     ),
+    "annotations": (
+        chat(
+            messages=[
+                USER,
+                {
+                    "role": "assistant",
+                    "content": "A",
+                    "annotations": [{"type": "url_citation", "url_citation": {"url": "u"}}],
+                },
+            ]
+        ),
+        other(
+            input=[
+                USER,
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "output_text", "text": "A", "annotations": [{"type": "url_citation", "url": "u"}]}
+                    ],
+                },
+            ]
+        ),
+    ),
     "empty-reasoning": (
         chat(messages=[USER, {"role": "assistant", "content": "Hello", "reasoning_content": ""}]),
         other(input=[USER, {"role": "assistant", "content": "Hello"}]),
