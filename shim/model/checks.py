@@ -90,11 +90,6 @@ _PARTS_OF_ROLE: dict[str, Kinds] = {
     "tool": (ToolCallResponsePart,),
 }
 
-# Part -> its fields of which one must be given, as all may be None.
-_ONE_OF_PART: dict[type, tuple[str, ...]] = {
-    ImagePart: ("url", "file_id"),
-    FilePart: ("file_id", "file_data", "file_url"),
-}
 # Part -> its fields that must be strings; those marked may also be None.
 _STRINGS_OF_PART: dict[type, tuple[str, ...]] = {
     TextPart: ("text",),
@@ -254,12 +249,13 @@ def _check_strings_of(place: str, part: object) -> None:
 
 
 def _check_source(place: str, part: ImagePart | FilePart) -> None:
-    names = next(names for kind, names in _ONE_OF_PART.items() if isinstance(part, kind))
-    if all(getattr(part, name) is None for name in names):
-        *others, last = names
-        raise InvalidRequestError(
-            f"{place} is an empty {type(part).__name__}; give its {', '.join(others)} or {last}", field=place
-        )
+    if part.file_id is not None:
+        return
+    if isinstance(part, ImagePart):
+        if part.url is None:
+            raise InvalidRequestError(f"{place} is an empty ImagePart; give its url or file_id", field=place)
+    elif part.file_data is None and part.file_url is None:
+        raise InvalidRequestError(f"{place} is an empty FilePart; give its file_id, file_data or file_url", field=place)
 
 
 def _check_result(place: str, parts: object) -> None:

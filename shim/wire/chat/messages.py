@@ -42,8 +42,9 @@ def message_to_wire(message: Message, place: str) -> list[dict[str, Any]]:
         return [
             _tool_result(message, part, place=place) for part in message.parts if isinstance(part, ToolCallResponsePart)
         ]
-    if any(isinstance(part, OpaquePart) and is_message_item(part, message.role) for part in message.parts):
-        return _with_items(message, place)
+    for part in message.parts:
+        if isinstance(part, OpaquePart) and is_message_item(part, message.role):
+            return _with_items(message, place)
     return [_one_message(message, place)]
 
 

@@ -7,6 +7,8 @@ flat list: messages, reasoning, tool calls and their results are items beside ea
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import compress
+from operator import not_
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -67,7 +69,7 @@ def items_with_odd(messages: Sequence[Message]) -> tuple[list[dict[str, Any]], l
     }
     items: list[dict[str, Any]] = []
     odd: list[int] = []
-    named = named_results(messages, [each for each in enumerate(messages) if not plain[each[0]]])
+    named = () if all(plain) else named_results(messages, compress(enumerate(messages), map(not_, plain)))
     for position, (message, nothing_else) in enumerate(zip(messages, plain, strict=True)):
         if nothing_else:
             items += _plain_items(message, custom)
