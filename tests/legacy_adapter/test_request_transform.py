@@ -77,8 +77,17 @@ def test_the_server_receives_the_json_the_codec_writes(
     assert EXACT(got.json) == EXACT(wanted)
 
 
+def test_null_of_what_only_responses_has_asks_for_nothing(listener: FakeOpenAI, adapter: LegacyProvider) -> None:
+    """A field that only the Responses API has and that says null is left out, as it asks for nothing there."""
+    asked = replace(HELLO, previous_response_id=None, include=None)
+    assert EXACT(received(listener, adapter, asked, stream=False).json) == EXACT(
+        msgspec.json.decode(chat.serialize(with_default_temperature(HELLO), stream=False))
+    )
+
+
 @pytest.mark.parametrize(
-    "request_", [replace(HELLO, previous_response_id="r"), replace(HELLO, include=("x",)), replace(HELLO, include=None)]
+    "request_",
+    [replace(HELLO, previous_response_id="r"), replace(HELLO, include=("x",)), replace(HELLO, include=("x", "y"))],
 )
 def test_what_chat_cannot_express_is_refused_by_name(adapter: LegacyProvider, request_: ModelRequest) -> None:
     """A field that only the Responses API has raises `UnsupportedFeatureError` with the field and the API."""
