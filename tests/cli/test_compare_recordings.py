@@ -209,7 +209,7 @@ def test_patterns_and_repeated_options_are_one_recording(run_shim: RunShim, tmp_
 def without_times(text: str) -> str:
     """A report without what a second run would measure anew."""
     measured = (
-        r'("seconds":|time="|<dt>Spent comparing</dt><dd>)[0-9.e-]+( ms| s)?'
+        r'("seconds":|time="|<dt>Spent comparing</dt><dd>)[0-9.e-]+( µs| ms| s| min)?'
         r"|[0-9.]+ s \([0-9,]+ a second(, \d workers)?\)|\d{4}-\d\d-\d\d \d\d:\d\d\S*"
     )
     return re.sub(measured, r"\1…", text)
