@@ -103,7 +103,7 @@ def test_a_stream_beside_a_stalled_one_goes_on(make: Make, server: FakeOpenAI) -
         while not stalled.done:
             assert ask(provider, stream=True).completion.ok
             ended_before += not stalled.done
-        assert ended_before  # how many is the machine's affair
+        assert ended_before > 3
         assert stalled.error.category is ErrorCategory.TIMEOUT
 
 

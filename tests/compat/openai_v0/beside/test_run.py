@@ -99,10 +99,9 @@ def test_signals_reach_the_program(tmp_path: Path, number: signal.Signals) -> No
     assert ("KeyboardInterrupt" in told) == (number == signal.SIGINT)
 
 
-def test_calls_move_and_are_recorded_in_children_too(real: Any, tmp_path: Path) -> None:
-    """With a rollout and a recording, the program and its spawned children ask the candidate, and all is in the file."""
-    del real
-    (tmp_path / "program.py").write_text(_ASKS, encoding="utf-8")
+def assert_moved_and_recorded(program: str, tmp_path: Path) -> None:
+    """A program that asks twice under a rollout that is complete has both calls moved, and both are in the file."""
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
     (tmp_path / "rollout.json").write_text('{"stage": "complete"}', encoding="utf-8")
     with FakeOpenAI() as server:
         ran = _ran(
@@ -113,6 +112,12 @@ def test_calls_move_and_are_recorded_in_children_too(real: Any, tmp_path: Path) 
         )
     assert (ran.returncode, ran.stderr, ran.stdout.split()) == (0, "", ["chat.completion"] * 2)
     assert [each.role for each in read_exchanges(tmp_path / "recorded.jsonl")] == ["candidate"] * 2
+
+
+def test_calls_move_and_are_recorded_in_children_too(real: Any, tmp_path: Path) -> None:
+    """With a rollout and a recording, the program and its spawned children ask the candidate, and all is in the file."""
+    del real
+    assert_moved_and_recorded(_ASKS, tmp_path)
 
 
 def test_calls_that_move_are_upgraded(real: Any, tmp_path: Path) -> None:
@@ -162,17 +167,7 @@ for name in [name for name in sys.modules if name.split(".")[0] == "openai"]:
     del sys.modules[name]
 print(ask())
 """
-    (tmp_path / "program.py").write_text(program, encoding="utf-8")
-    (tmp_path / "rollout.json").write_text('{"stage": "complete"}', encoding="utf-8")
-    with FakeOpenAI() as server:
-        ran = _ran(
-            _shim_run("--rollout", "rollout.json", "--record", "recorded.jsonl", "program.py"),
-            tmp_path,
-            OPENAI_API_KEY=KEY,
-            OPENAI_API_BASE=server.base_url,
-        )
-    assert (ran.returncode, ran.stderr, ran.stdout.split()) == (0, "", ["chat.completion"] * 2)
-    assert [each.role for each in read_exchanges(tmp_path / "recorded.jsonl")] == ["candidate"] * 2
+    assert_moved_and_recorded(program, tmp_path)
 
 
 def test_without_the_real_library_ours_takes_its_place(tmp_path: Path) -> None:
