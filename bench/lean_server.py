@@ -123,8 +123,10 @@ class LeanServer:
         if paced := _PACED.fullmatch(name):
             connection.period, connection.left = 1 / int(paced[1]), int(paced[2])
             self._send(connection, _STREAM_HEAD + _event(_chunk({"role": "assistant", "content": ""})))
+            # By the clock, not from when it was asked: else who asks at another pace is sent other bunches of events.
             phase = next(self._streams) * _PHASE % 1
-            self._wait(connection, time.monotonic() + (1 + phase) * connection.period)
+            periods = time.monotonic() // connection.period + 1 + phase
+            self._wait(connection, periods * connection.period)
         elif burst := _BURST.fullmatch(name):
             self._send(connection, _STREAM_HEAD + _event(_chunk({"content": " word"})) * int(burst[1]) + _END)
         else:
