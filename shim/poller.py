@@ -132,16 +132,17 @@ class EpollPoller:
     def ready(self, wait: float = 0) -> list[tuple[int, int]]:
         """What is ready; an error or a hang-up counts as readable, so that libcurl finds it."""
         interests = self._interests
+        found: list[tuple[int, int]]
         try:
             found = self._epoll.poll(wait, _MOST_AT_ONCE)
         except OSError:
             if wait != 0 and self._epoll.closed:  # by a signal's handler, while this waited
                 return []
             raise
-        if len(found) == 1:  # nearly always, where events come one by one
-            fd, events = found[0]
-            return [(fd, interests[events])]
-        return [(fd, interests[events]) for fd, events in found]
+        for _, events in found:
+            if events != READ:  # which is EPOLLIN
+                return [(fd, interests[events]) for fd, events in found]
+        return found
 
     def forget(self) -> None:
         """Close the copies; the set is the parent's too."""

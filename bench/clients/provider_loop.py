@@ -83,15 +83,17 @@ class ProviderLoop:
 
     def _drive(self) -> None:
         provider, gather = self.provider, self.gather_seconds
-        wait = getattr(provider, "wait", None)
+        wait, poll = getattr(provider, "wait", None), getattr(provider, "poll", None)
         while self.open:
-            if wait is None:
+            if poll is not None and not gather:
+                poll()
+            elif wait is None:
                 timeout = provider.timeout()
                 select.select(*provider.fdset(), None if timeout < 0 else timeout / 1000)
+                provider.perform()
             else:
                 wait()
-            if gather:
                 time.sleep(gather)
-            provider.perform()
+                provider.perform()
             provider.info_read()
         measure.expect_none(self.failures)

@@ -131,31 +131,50 @@ class StreamReader(AnswerReader):
         """Take bytes of the body, and deliver the events they complete."""
         if self._stopped is not None or self._raised is not None:  # said again, after an interrupt
             return "nothing"
+        if self._is_stream and len(segments) == 1 and not self._payloads:
+            data = segments[0]
+            payload = self._sse.usual_payload(data)
+            if payload is not None:  # nearly always, where events come one by one
+                self.fed = len(data) + PAYLOAD
+                try:
+                    return self._wanted_at_end() if self._call.feed(payload) else "more"
+                except Exception as raised:
+                    if self._call.over:
+                        raise
+                    return self._end_by(raised)
+        return self._feed_any(segments)
+
+    def _feed_any(self, segments: Sequence[bytes]) -> Wanted:
         if self._is_stream is None and not self._is_told(segments := [*self._held, *segments]):
             return "more"
         if not self._is_stream:
             return self._collect(segments)  # an error: no byte of the stream has come
-        lone = payloads = too_large = None
-        if len(segments) == 1 and not self._payloads:  # nearly always
-            data, sse = segments[0], self._sse
-            lone = sse.usual_payload(data)
-            payloads = sse.usual_payloads(data) if lone is None else None
-            self.fed = len(data) + (PAYLOAD if payloads is None else PAYLOAD * len(payloads))
-        if lone is None:
-            if payloads is None:
-                payloads, too_large = self._cut(segments)
-            payloads.reverse()
-            self._payloads = payloads + self._payloads if self._payloads else payloads
+        payloads = too_large = None
+        if len(segments) == 1 and not self._payloads:
+            payloads = self._sse.usual_payloads(segments[0])
+        if payloads is None:
+            payloads, too_large = self._cut(segments)
+        else:
+            self.fed = len(segments[0]) + PAYLOAD * len(payloads)
+        payloads.reverse()
+        self._payloads = payloads + self._payloads if self._payloads else payloads
         try:
-            has_ended = self._call.feed_all(self._payloads) if lone is None else self._call.feed(lone)
-        except Exception as raised:  # whatever on_event raises ends its own stream, not the others
+            has_ended = self._call.feed_all(self._payloads)
+        except Exception as raised:
             if self._call.over:  # it has ended its call besides, whose completion can no longer carry this
                 raise
-            self._raised = raised
-            return "nothing"
+            return self._end_by(raised)
         if has_ended:
-            return "nothing" if self._call.failed and not self._call.over else "end"
+            return self._wanted_at_end()
         return "more" if too_large is None or self._call.over else self.stop(too_large)
+
+    def _end_by(self, raised: Exception) -> Wanted:
+        """Take what `on_event` raised: it ends its own stream, not the others."""
+        self._raised = raised
+        return "nothing"
+
+    def _wanted_at_end(self) -> Wanted:
+        return "nothing" if self._call.failed and not self._call.over else "end"
 
     def conclude(self, fault: AnswerFault | None = None) -> Completion:
         """Take the end of the body; see `AnswerReader.conclude`."""

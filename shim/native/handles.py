@@ -15,6 +15,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from shim.native.curl_options import upload_buffer
+from shim.native.routes import HttpRoute
 from shim.native.shared_connections import SharedConnections
 from shim.native.transfer import HttpRequest, Transfer
 
@@ -182,13 +183,14 @@ class Handle:
         easy.setopt(curl.RESOLVER_START_FUNCTION, self._on_lookup)
         easy.setopt(curl.SOCKOPTFUNCTION, made)
 
-    def carry(self, transfer: Transfer, request: HttpRequest, *, connect_ms: int, proxy: str | None) -> None:
-        """Carry a transfer as soon as the handle is added; `proxy` None leaves that to libcurl and the environment."""
+    def carry(self, transfer: Transfer, request: HttpRequest, *, route: HttpRoute) -> None:
+        """Carry a transfer as soon as the handle is added."""
         self.transfer = transfer
         transfer.easy = self.easy
         transfer.head = self._head
         ca_file, kept = self._shared.ca_file, self._names.kept(transfer.started)
-        told = _Told(request.url, request.headers, transfer.size, not transfer.alone, connect_ms, proxy, ca_file, kept)
+        limit, proxy, pipewait = route.connect_ms, route.proxy, not transfer.alone
+        told = _Told(request.url, request.headers, transfer.size, pipewait, limit, proxy, ca_file, kept)
         if told != self._told:
             self._tell(told)
         if transfer.shares and not self._is_asked:  # a call more for each transfer, of no use where none shares

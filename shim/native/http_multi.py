@@ -33,9 +33,10 @@ from shim.fork import never_free, of_one_process
 from shim.native.at_rest import call_back_no_more, close_beside
 from shim.native.backpressure import Backpressure
 from shim.native.curl_faults import NO_HEAD, fault_of
-from shim.native.curl_options import connect_ms, options_of, plain_http_proxy
+from shim.native.curl_options import options_of
 from shim.native.deliveries import Deliveries
 from shim.native.handles import Handle, Handles
+from shim.native.routes import HttpRoutes
 from shim.native.settings import HttpSettings
 from shim.native.shared_connections import SharedConnections
 from shim.native.sockets import Sockets
@@ -75,9 +76,8 @@ class HttpMulti:
         )
         self._appointments = Appointments()
         self._timer_at = math.inf  # never
-        self._connect_ms = connect_ms(settings.connect_timeout, settings)
+        self._routes = HttpRoutes(settings)
         self._patience = patience_of(settings.read_timeout)
-        self._environment: tuple[str | None] | None = None  # what it says of a proxy, once it was asked in this turn
         self._performing = False
         self._lookup_abandoned = False
         self._multi = _CurlMulti()
@@ -115,9 +115,15 @@ class HttpMulti:
             raise RuntimeError("poll() was called from inside perform(): a callback must not call it")
         if self._deliveries.touched or self._deliveries.ended:  # left of the last turn
             return True
-        moment = min(self._timer_at, self._appointments.soonest)
-        seconds = LONGEST_WAIT if moment == math.inf else min(LONGEST_WAIT, max(0.0, moment - time.monotonic()))
-        return self._sockets.wait(seconds if at_most_ms < 0 else min(seconds, at_most_ms / 1000))
+        moment = self._appointments.soonest
+        if self._timer_at < moment:  # `min` would cost more than all else here, in every turn
+            moment = self._timer_at
+        seconds = moment - time.monotonic()
+        if 0 <= at_most_ms < seconds * 1000:
+            seconds = at_most_ms / 1000
+        if not 0.0 <= seconds <= LONGEST_WAIT:
+            seconds = 0.0 if seconds < 0.0 else LONGEST_WAIT
+        return self._sockets.wait(seconds)
 
     def wakeup(self) -> None:
         """End a `wait()`, or the next one, from any thread."""
@@ -129,30 +135,13 @@ class HttpMulti:
 
     def submit(self, request: HttpRequest, receiver: Receiver) -> Transfer:
         """Start a transfer; nothing is sent before `perform()`, and never twice."""
-        settings, body, now = self._settings, request.body, time.monotonic()
+        body, now = request.body, time.monotonic()
         transfer = Transfer(io.BytesIO(body), receiver, len(body), self._patience, now, now)
         if request.read_timeout is not None:
             transfer.patience = patience_of(request.read_timeout)
-        proxy, limit = settings.proxy or None, self._connect_ms
-        if request.connect_timeout is not None:
-            limit = connect_ms(request.connect_timeout, settings)
-        if settings.max_connections:
-            # libcurl counts the time a transfer queues for a connection as connecting: where it may queue, the limit is ours.
-            connect = settings.connect_timeout if request.connect_timeout is None else request.connect_timeout
-            transfer.connect_limit = connect or math.inf
-        if request.url.startswith("https:"):
-            if settings.http2:
-                # To wait whether a new connection will multiplex pays only where it may: over TLS, where HTTP/2 is negotiated.
-                transfer.shares = True
-                # The first that finds no room on a connection makes one: those of a burst are then made side by side.
-                transfer.alone = len(self._active) % settings.most_streams == 0 and bool(self._active)
-        elif settings.proxy is None:
-            # What the environment says, asked once a turn: that costs as much as all else a handle is told.
-            if self._environment is None:
-                self._environment = (plain_http_proxy(),)
-            proxy = self._environment[0]
+        route = self._routes.find(transfer, request, running=len(self._active))
         handle = self._handles.take()
-        handle.carry(transfer, request, connect_ms=limit, proxy=proxy)
+        handle.carry(transfer, request, route=route)
         self._active[handle.easy] = handle
         self._fresh.append(transfer)
         self._sockets.has_looked = False  # they begin on connections that have just been looked at
@@ -166,9 +155,9 @@ class HttpMulti:
         """Make the descriptor readable until the next `perform()`."""
         self._sockets.ring()
 
-    def quiet(self) -> AbstractContextManager[None]:
+    def keep_quiet(self) -> AbstractContextManager[None]:
         """Have nothing wake the loop: it is awake, and asks `timeout()` when this is over."""
-        return self._sockets.hushed()
+        return self._sockets.keep_quiet()
 
     def expect_end(self, transfer: Transfer, *, within: float) -> None:
         """Give a transfer that has told everything `within` seconds to end, whatever still comes on it."""
@@ -198,8 +187,8 @@ class HttpMulti:
         """Receive on."""
         self._backpressure.resume(transfer)
 
-    def perform(self) -> int:
-        """Read and write what can be, deliver what was received; return how many transfers are running.
+    def perform(self) -> None:
+        """Read and write what can be, deliver what was received.
 
         Raises:
             RuntimeError: it was called from inside itself, by a receiver.
@@ -208,13 +197,12 @@ class HttpMulti:
             raise RuntimeError("perform() was called from inside perform(): a callback must not call it")
         self._performing = self._sockets.quiet = True
         try:
-            deliveries, backpressure = self._deliveries, self._backpressure
-            running = self._move()
+            deliveries, backpressure, now = self._deliveries, self._backpressure, time.monotonic()
+            running = self._move(now)
             if backpressure.full:
                 backpressure.take_full()
             if running < len(self._active):
                 self._collect_ended()
-            now = time.monotonic()
             if self._appointments.soonest <= now:
                 self._review_due(now)
             deliveries.deliver(now)
@@ -222,7 +210,6 @@ class HttpMulti:
                 backpressure.balance(deliveries.touched)
         finally:
             self._performing = self._sockets.quiet = False
-        return len(self._active) + len(self._deliveries.ended)
 
     def close(self) -> None:
         """Stop every transfer and release everything; nothing is delivered. In a forked child let go of it all instead."""
@@ -264,7 +251,7 @@ class HttpMulti:
             one.clear()
         self._sockets.forget()
 
-    def _move(self) -> int:
+    def _move(self, now: float) -> int:
         """Have libcurl read and write what can be; return how many of its transfers go on, -1 where it was not asked."""
         sockets, act = self._sockets, self._multi.socket_action
         ready = sockets.found
@@ -277,10 +264,9 @@ class HttpMulti:
         while ready and taken < _SEGMENTS_A_TURN:
             fd, interest = ready.popleft()
             _, running = act(fd, interest)
-            if touched:  # of a socket that brought nothing the one before counts again: a turn may end early
+            if ready and touched:  # of a socket that brought nothing the one before counts again: a turn may end early
                 taken += len(touched[-1].segments)
-        due = self._timer_at
-        if due < math.inf and time.monotonic() >= due:
+        if self._timer_at <= now:
             self._timer_at = math.inf  # unless libcurl sets another
             _, running = act(pycurl.SOCKET_TIMEOUT, 0)
         return running
@@ -295,7 +281,7 @@ class HttpMulti:
         for transfer in self._fresh:
             transfer.begin(now)
         self._fresh.clear()
-        self._environment = None
+        self._routes.ask_environment_again()
         # Now, while the kept connections have just been looked at: a socket handed over below may end its transfer, and
         # libcurl would give that connection to a new one in the same breath, though its server may have closed it.
         self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)

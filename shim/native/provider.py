@@ -180,13 +180,18 @@ class NativeProvider(ProviderBase):
             if os.getpid() != self._process:
                 self._check_process()
             return 0
-        with self._multi.quiet():
+        with self._multi.keep_quiet():
             return super().info_read()
 
     def poll(self, timeout_ms: int = -1) -> int:
         """Wait on the one descriptor itself, then perform; see `Polling`."""
-        self.wait(timeout_ms)
-        return self.perform()
+        if os.getpid() != self._process:
+            self._check_process()
+        if not self._closed:
+            self._multi.wait(0 if self._calls.completed else timeout_ms)
+        if not self._closed:  # by a signal's handler, while it waited
+            self._multi.perform()
+        return len(self._calls.open)
 
     def wait(self, timeout_ms: int = -1) -> bool:
         """Wait until `perform()` has something to do; see `Polling`."""

@@ -84,7 +84,7 @@ class Sockets:
             self._wakeup.ring()
 
     @contextlib.contextmanager
-    def hushed(self) -> Iterator[None]:
+    def keep_quiet(self) -> Iterator[None]:
         """Be `quiet` for a while."""
         self.quiet = True
         try:

@@ -15,7 +15,10 @@ EVENT: Final = b"event: "
 NEXT_DATA: Final = b"\n\ndata: "
 NEXT_EVENT: Final = b"\n\nevent: "
 DATA_LINE: Final = b"\ndata: "
-AFTER_DATA: Final = slice(len(DATA), -len(BLANK_LINE))  # of one whole event
+# Of one whole event. A slice that is compared costs less than `startswith` and `endswith`, which read their arguments first.
+AT_DATA: Final = slice(len(DATA))
+AT_END: Final = slice(-len(BLANK_LINE), None)
+AFTER_DATA: Final = slice(len(DATA), -len(BLANK_LINE))
 AFTER_EVENT: Final = slice(len(EVENT), -len(BLANK_LINE))
 
 

@@ -25,6 +25,8 @@ from shim.model.errors import ErrorCategory, ProviderError
 from shim.wire.event_shapes import (
     AFTER_DATA,
     AFTER_EVENT,
+    AT_DATA,
+    AT_END,
     BLANK_LINE,
     CR,
     DATA,
@@ -199,9 +201,9 @@ class SSEDecoder:
         Returns:
             None where `data` may be anything else; nothing is taken then.
         """
-        if not (self._between_events and data.endswith(BLANK_LINE)) or len(data) > self._max_event_bytes:
+        if not self._between_events or data[AT_END] != BLANK_LINE or len(data) > self._max_event_bytes:
             return None
-        if data.startswith(DATA):
+        if data[AT_DATA] == DATA:
             payload = data[AFTER_DATA]
         elif data.startswith(EVENT):
             name, _, payload = data[AFTER_EVENT].partition(DATA_LINE)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shim.native.handles import NAMES_KEPT, PAUSE_RECEIVING, Handle, Names
+from shim.native.routes import HttpRoute
 from shim.native.settings import HttpSettings
 from shim.native.shared_connections import SharedConnections
 from shim.native.transfer import HttpRequest, Transfer
@@ -84,7 +85,7 @@ def carried(
     transfer = transfer_of(body)
     transfer.alone = alone
     request = HttpRequest(url=url, headers=("Authorization: Bearer sk-secret-1234",), body=body)
-    handle.carry(transfer, request, connect_ms=connect_ms, proxy=proxy)
+    handle.carry(transfer, request, route=HttpRoute(connect_ms, proxy))
     return transfer
 
 
@@ -237,6 +238,6 @@ def test_what_a_handle_was_told_is_shown_without_its_headers(curl: StandIn) -> N
     """The key, which stands in a header, is in no repr of what a handle remembers."""
     handle = handle_of(curl)
     request = HttpRequest(url="http://localhost/v1", headers=("Authorization: Bearer sk-not-to-be-shown",), body=b"{}")
-    handle.carry(transfer_of(b"{}"), request, connect_ms=1000, proxy=None)
+    handle.carry(transfer_of(b"{}"), request, route=HttpRoute(1000, None))
     assert "sk-not-to-be-shown" not in repr(handle._told)
     assert "localhost" in repr(handle._told)

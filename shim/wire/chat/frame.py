@@ -33,12 +33,13 @@ _read_padded = msgspec.json.Decoder(list[_Padded]).decode
 class Frame:
     """The bytes around the words of a payload."""
 
-    __slots__ = ("_after", "_before", "_between", "_words")
+    __slots__ = ("_after", "_before", "_begins", "_between", "_ends", "_words")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self._before = before
         self._after = after
         self._words = slice(len(before), -len(after))  # nothing of a payload that is shorter than both
+        self._begins, self._ends = slice(len(before)), slice(-len(after), None)
         self._between = b"%b\n%b" % (after, before)
 
     def may_hold(self, payload: bytes) -> bool:
@@ -47,7 +48,8 @@ class Frame:
 
     def words_of_one(self, payload: bytes) -> str:
         """The words of one payload; "" where it is not in the frame, or has none."""
-        if payload.startswith(self._before) and payload.endswith(self._after):
+        # To compare slices costs less than `startswith` and `endswith`, which read their arguments first.
+        if payload[self._begins] == self._before and payload[self._ends] == self._after:
             try:
                 return _read_short(payload[self._words])
             except _UNREADABLE:
