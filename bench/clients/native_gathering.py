@@ -9,13 +9,13 @@ from bench.clients import measure
 from bench.clients.provider_loop import ProviderLoop
 from shim.native import NativeProvider
 
-GATHER_SECONDS = 0.002
+GATHER_MS = 2
 
 
 def make(job: measure.Job) -> ProviderLoop:
     """Make the provider."""
     provider = NativeProvider(api_key=job.api_key, base_url=job.base_url, api="chat_completions")
-    return ProviderLoop(provider, gather_seconds=GATHER_SECONDS)
+    return ProviderLoop(provider, gather_ms=GATHER_MS)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import time
 
 import shim
 from bench.clients import measure
+from shim.loops import select_loop
 
 
 class Reader:
@@ -35,11 +36,11 @@ class Reader:
 
 
 class ProviderLoop:
-    """Drives one provider until what was started has completed; `gather_seconds`: lets so much time pass before each turn."""
+    """Drives one provider until what was started has completed; `gather_ms` as `shim.loops.select_loop.Watch` takes it."""
 
-    def __init__(self, provider: shim.Provider, *, gather_seconds: float = 0.0) -> None:
+    def __init__(self, provider: shim.Provider, *, gather_ms: float = 0) -> None:
         self.provider = provider
-        self.gather_seconds = gather_seconds
+        self.gather_ms = gather_ms
         self.open = 0
         self.failures: list[str] = []
 
@@ -82,18 +83,15 @@ class ProviderLoop:
             self.failures.append(str(completion.error))
 
     def _drive(self) -> None:
-        provider, gather = self.provider, self.gather_seconds
-        wait, poll = getattr(provider, "wait", None), getattr(provider, "poll", None)
+        provider, poll = self.provider, getattr(self.provider, "poll", None)
+        if self.gather_ms:
+            poll = select_loop.Watch(provider, gather_ms=self.gather_ms).turn
         while self.open:
-            if poll is not None and not gather:
-                poll()
-            elif wait is None:
+            if poll is None:
                 timeout = provider.timeout()
                 select.select(*provider.fdset(), None if timeout < 0 else timeout / 1000)
                 provider.perform()
             else:
-                wait()
-                time.sleep(gather)
-                provider.perform()
+                poll()
             provider.info_read()
         measure.expect_none(self.failures)
