@@ -19,6 +19,7 @@ import urllib3
 from urllib3.util.wait import wait_for_read
 
 from legacy_openai.connections import ClientSession, CuttableAdapter
+from shim.legacy_adapter.body_look import look_before_reading
 from shim.legacy_adapter.encoded_body import undo_here
 from shim.wire.content_encoding import ACCEPTED
 
@@ -196,6 +197,7 @@ def _guarded(response: requests.Response, *, is_own: bool) -> requests.Response:
     if 100 <= response.status_code < 200:
         _refuse_interim(response)
     undo_here(response, leave_others=not is_own)
+    look_before_reading(response)
     return response
 
 

@@ -96,7 +96,9 @@ def test_the_read_limit_counts_silence_and_not_the_whole(make: Make, server: Fak
 def test_a_stream_beside_a_stalled_one_goes_on(make: Make, server: FakeOpenAI) -> None:
     """While one stream runs into its limit, others on the same provider start, run and end."""
     server.plan(Stall(after_events=2))
-    with make(server.base_url, connect_timeout=LIMIT, read_timeout=5 * LIMIT) as provider:  # time for some on a busy machine
+    with make(
+        server.base_url, connect_timeout=LIMIT, read_timeout=5 * LIMIT
+    ) as provider:  # time for some on a busy machine
         stalled = start(provider, stream=True)
         arrive(provider, server, 1)
         ended_before = 0
