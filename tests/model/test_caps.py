@@ -12,10 +12,20 @@ from shim.model.caps import DEFAULT_CAPS, Caps, checked_caps
 
 
 @pytest.mark.parametrize("name", Caps.__struct_fields__)
-@pytest.mark.parametrize("value", [0, -1, 1.5, "7", None, True])
-def test_a_cap_is_a_whole_number_above_zero(name: str, value: Any) -> None:
-    """Anything else is refused with the cap's name and what to give."""
-    with pytest.raises(InvalidRequestError, match="give a whole number above 0") as caught:
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (-1, "-1"),
+        (1.5, "of type float"),
+        ("7", "of type str"),
+        (None, "None"),
+        (True, "of type bool"),
+    ],
+)
+def test_a_cap_is_a_whole_number_above_zero(name: str, value: Any, shown: str) -> None:
+    """Anything else is refused with the cap's name, what was given and what to give."""
+    with pytest.raises(InvalidRequestError, match=rf"caps\.{name} is {shown}; give a whole number above 0") as caught:
         Caps(**{name: value})
     assert caught.value.field == f"caps.{name}"
 

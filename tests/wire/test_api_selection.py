@@ -232,6 +232,31 @@ def test_a_responses_conversation_stays_on_responses() -> None:
     assert select_api(request(messages=[user("hi"), plain], stop="END")).api == "chat_completions"
 
 
+CHAT_ANSWER = assistant(TextPart("a"), ReasoningPart("hm", wire_field="reasoning"))
+SEARCH = OpaquePart("web_search_call", {"type": "web_search_call"})
+REFERENCE = OpaquePart("item_reference", {"type": "item_reference", "id": "rs_1"})
+
+
+@pytest.mark.parametrize(
+    ("messages", "api"),
+    [
+        pytest.param(
+            [assistant(SEARCH, ToolCallPart("", "f", "{}", kind="function_call"))], "chat_completions", id="call"
+        ),
+        pytest.param([CHAT_ANSWER, user(SEARCH)], "chat_completions", id="asked on Chat Completions"),
+        pytest.param([CHAT_ANSWER, user(REFERENCE)], "responses", id="a reference on either"),
+        pytest.param([assistant("a"), user("hi", SEARCH)], "responses", id="asked of nobody known"),
+        pytest.param([assistant(SEARCH)], "responses", id="an item alone"),
+        pytest.param([assistant(SEARCH, TextPart("a"))], "chat_completions", id="a block beside a text"),
+        pytest.param([CHAT_ANSWER, assistant(SEARCH)], "chat_completions", id="after an answer of Chat Completions"),
+        pytest.param([CHAT_ANSWER, FROM_RESPONSES], "responses", id="its own message tells more"),
+    ],
+)
+def test_whose_block_it_is_shows_in_the_conversation(messages: list[Message], api: str) -> None:
+    """A block of a name that both APIs know goes where its message came from, else where the rest of the conversation did."""
+    assert select_api(request(messages=[user("hi"), *messages])).api == api
+
+
 def test_a_model_that_is_not_named_decides_nothing() -> None:
     """A request whose model the address names goes where its content belongs."""
     assert select_api(request(UNSET)).api == "chat_completions"

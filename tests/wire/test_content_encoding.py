@@ -107,6 +107,15 @@ def test_the_limit_counts_decoded_bytes() -> None:
             read(body, "gzip", limit=49_999)
 
 
+def test_a_body_that_was_too_long_stays_so() -> None:
+    """Once a body has passed its limit every further byte is refused in the same words."""
+    decoder = decoder_of("gzip", limit=9)
+    assert decoder is not None
+    for piece in (gzip.compress(b"0123456789"), b"", b"more"):
+        with pytest.raises(ProviderError, match="longer than 9 bytes"):
+            decoder.feed(piece)
+
+
 def test_repetitive_bodies_are_read() -> None:
     """A megabyte of the same word, as a model that loops would say it, is no bomb."""
     looping = b"Oslo " * 200_000

@@ -149,7 +149,7 @@ def test_secrets_of_headers() -> None:
     headers = [
         ("authorization", f"Basic {basic}"),
         ("X-Auth-Token", " one "),
-        ("Cookie", 'sid=two; theme="dark-mode"'),
+        ("Cookie", 'sid=two; theme="dark-mode"; empty=; bare'),
         ("Set-Cookie", "sid=three; Path=/; HttpOnly"),
         ("Accept", "four"),
         ("api-key", ""),

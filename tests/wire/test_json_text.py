@@ -184,6 +184,13 @@ def test_a_request_is_text_or_an_object() -> None:
         decode_request(7)  # type: ignore[arg-type]  # on purpose
 
 
+@pytest.mark.parametrize(("given", "words"), [(b"", "empty"), (" \n", "empty"), (b"{", r"not JSON \(.*truncated")])
+def test_a_request_without_words_is_called_empty(given: bytes | str, words: str) -> None:
+    """A body of nothing is called empty, and one that breaks off is told with where it did."""
+    with pytest.raises(InvalidRequestError, match=f"the request body is {words}"):
+        decode_request(given)
+
+
 LISTED = Listed("items", odd=(1,))
 
 

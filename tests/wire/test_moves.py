@@ -276,6 +276,11 @@ def test_a_message_item_kept_whole_is_a_message_on_chat(item: dict[str, Any], me
             id="an uploaded image",
         ),
         pytest.param(
+            of_user({"type": "input_image", "image_url": URL, "file_id": "f"}, FILE),
+            "messages[1].parts[0].content[0].file_id",
+            id="an uploaded image with an address",
+        ),
+        pytest.param(
             of_user({"type": "input_file", "file_url": "u"}, FILE),
             "messages[1].parts[0].content[0].file_url",
             id="a file by its address",

@@ -8,6 +8,7 @@ import pytest
 
 from shim.model import (
     FinishReason,
+    ItemDelta,
     OpaquePart,
     ReasoningDelta,
     ReasoningPart,
@@ -94,6 +95,17 @@ def test_reasoning_in_details_alone() -> None:
     assert len(response.choices[0].message_extra["reasoning_details"]) == 3
 
 
+def test_reasoning_in_several_details_is_parted() -> None:
+    """Reasoning of another detail begins after a blank line, told as it is read."""
+    texts = [("h", 0), ("m", 0), ("x", 1)]
+    pieces = [
+        chunk({"reasoning_details": [{"type": "reasoning.text", "text": each, "index": at}]}) for each, at in texts
+    ]
+    events = decode(OPENER, *pieces, STOP, DONE)
+    assert events[1:-1] == [ReasoningDelta("h"), ReasoningDelta("m"), ReasoningDelta("\n\nx")]
+    assert response_of(events).reasoning_text == "hm\n\nx"
+
+
 def test_thinking_blocks() -> None:
     """Mistral's content lists are reasoning and text, and plain strings may follow."""
     thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "h"}, {"type": "text", "text": "m"}]}
@@ -142,15 +154,17 @@ def test_logprobs_are_joined() -> None:
 
 
 def test_an_audio_answer_is_joined() -> None:
-    """The pieces of a spoken answer are joined: data and transcript grow, id and expiry come once."""
+    """The pieces of a spoken answer are told and joined: data and transcript grow, id and expiry come once."""
     deltas = [
         {"id": "audio_1", "transcript": "Hel"},
         {"data": "UklG"},
         {"transcript": "lo", "data": "AAAA"},
         {"expires_at": 1},
     ]
-    response = read(*(chunk({"audio": delta}) for delta in deltas), STOP, DONE)
-    audio = response.choices[0].message_extra["audio"]
+    events = decode(OPENER, *(chunk({"audio": delta}) for delta in deltas), STOP, DONE)
+    told = [ItemDelta("audio_transcript", "Hel"), ItemDelta("audio", "UklG")]
+    assert events[1:-1] == [*told, ItemDelta("audio", "AAAA"), ItemDelta("audio_transcript", "lo")]
+    audio = response_of(events).choices[0].message_extra["audio"]
     assert audio == {"id": "audio_1", "transcript": "Hello", "data": "UklGAAAA", "expires_at": 1}
 
 

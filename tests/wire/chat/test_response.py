@@ -362,3 +362,12 @@ def test_choices_with_one_index_are_told_apart() -> None:
     """A choice without an index, or with one already taken, gets the next free one."""
     body = b'{"choices":[{},{"index":0,"message":{"content":"b"}},{"index":2,"message":{"content":"c"}}]}'
     assert [choice.index for choice in chat.parse_response(body).choices] == [0, 1, 2]
+
+
+def test_more_calls_than_an_answer_has_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer of as many calls as are taken is read, and one call more is an error that says so."""
+    monkeypatch.setattr("shim.wire.chat.response.MAX_CALLS", 3)
+    bodies = [json.dumps(answer(choice(tool_calls=[CALL | {"x": 1}] * count))).encode() for count in (3, 4)]
+    assert len(chat.parse_response(bodies[0]).tool_calls) == 3
+    with pytest.raises(ProtocolError, match="more than 10000 tool calls"):
+        chat.parse_response(bodies[1])

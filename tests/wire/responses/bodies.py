@@ -92,6 +92,11 @@ LOSSLESS: dict[str, dict[str, Any]] = {
             {"type": "function", "name": "f", name: value} for name, value in (("description", []), ("strict", "yes"))
         ]
     ),
+    "one function as on Chat Completions": body(
+        tools=[{"type": "function", "name": "f"}, {"type": "function", "function": {"name": "g"}}]
+    ),
+    "format without verbosity": body(text={"format": {"type": "text"}}),
+    "verbosity of a wrong kind": body(text={"format": {"type": "text"}, "verbosity": 1}),
     "image of nothing": body([{"role": "user", "content": [{"type": "input_image", "detail": "low"}]}]),
     "file of nothing": body([{"role": "user", "content": [{"type": "input_file", "filename": "a"}]}]),
     "unknown parameters": body(top_k=5, prompt_cache_key="k", safety_identifier=None, max_tool_calls=2),
@@ -117,6 +122,7 @@ LOSSLESS: dict[str, dict[str, Any]] = {
     "block without text": said({"type": "input_text"}, {"type": "input_text", "text": None}),
     "image": said({"type": "input_image", "image_url": "u", "detail": "low"}),
     "image by id": said({"type": "input_image", "file_id": "file_1", "detail": "auto"}),
+    "image with a detail of a wrong kind": said({"type": "input_image", "image_url": "u", "detail": 1}),
     "image with a null": said({"type": "input_image", "image_url": "u", "file_id": None}),
     "image by the system": said({"type": "input_image", "image_url": "u"}, role="system"),
     "file": said({"type": "input_file", "file_url": "u"}, {"type": "input_file", "filename": "f", "file_data": "d"}),

@@ -281,3 +281,11 @@ def test_a_whole_answer_as_events() -> None:
         "RefusalDelta",
         "StreamDone",
     ]
+
+
+def test_more_calls_than_an_answer_has_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer of as many calls as are taken is read, whatever is beside them, and one more is an error that says so."""
+    monkeypatch.setattr("shim.wire.responses.output_items.MAX_CALLS", 3)
+    assert len(read(answer(message(text("a")), *[call()] * 3)).tool_calls) == 3
+    with pytest.raises(ProviderError, match="more than 10000 tool calls"):
+        read(answer(*[call()] * 4))
