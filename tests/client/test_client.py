@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ from shim.model import (
     StreamStart,
     TextDelta,
 )
+from shim.provider import Provider
 from shim.testing.fake_openai import FakeOpenAI, Stall, Where
 from shim.testing.scripted import Emit, Fail, Hang, Play, Wait, answer, failure, hang, text_stream
 from tests.client.scripts import REQUEST, Makes, Watched
@@ -193,6 +195,21 @@ def test_a_closed_client_says_so() -> None:
     for ask in (client.complete, client.stream):
         with pytest.raises(ClientClosedError):
             ask(REQUEST)
+
+
+def test_a_client_closed_while_a_provider_is_made_closes_it() -> None:
+    """A provider that was being made while its client was closed serves nobody and is closed."""
+    kind = Makes(answer("Hi"))
+
+    def slowly(**settings: Any) -> Provider:
+        made = kind(**settings)
+        client.close()
+        return made
+
+    client = Client(slowly)
+    with pytest.raises(ClientClosedError):
+        client.complete(REQUEST)
+    assert [provider.closed for provider in kind.made] == [True]
 
 
 def test_an_open_stream_outlives_a_dropped_client() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shim.model import ErrorCategory, MissingCredentialsError, UnsupportedFeatureError
+from shim.model import ErrorCategory, InvalidRequestError, MissingCredentialsError, UnsupportedFeatureError
 from shim.provider import CallOptions, Deadlines, Endpoint
 from shim.testing.fake_openai import FakeOpenAI, Stall, Status, Where
 from tests.helpers.driving import HELLO, Heard, drive
@@ -141,8 +141,9 @@ def test_options_that_are_none_are_refused(provider: AnyProvider, options: Any) 
 
 def test_an_endpoint_is_given_once(make: Make, server: FakeOpenAI) -> None:
     """A provider takes an endpoint or its short form, and says so where both are given."""
-    with pytest.raises(ValueError, match="endpoint is given and so is base_url"):
-        make(server.base_url, endpoint=Endpoint(server.base_url))
+    with pytest.raises(InvalidRequestError, match="endpoint is given and so is base_url, organization;") as caught:
+        make(server.base_url, organization="o", endpoint=Endpoint(server.base_url))
+    assert caught.value.field == "endpoint"
     with make(None, endpoint=Endpoint(server.base_url, organization="org-z")) as provider:  # type: ignore[arg-type]  # no short form
         assert ask(provider, None).completion.ok
     assert server.requests[0].headers["openai-organization"] == "org-z"

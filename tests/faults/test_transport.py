@@ -16,7 +16,7 @@ from tests.helpers.driving import HELLO, Heard, arrive, ask, drive, eventually, 
 from tests.helpers.events import assert_well_formed
 from tests.helpers.places import NO_SUCH_NAME, refusing, url_of
 from tests.helpers.providers import AnyProvider, Make
-from tests.helpers.raw_server import END, SSE, Connection, RawServer, chunk, events, read
+from tests.helpers.raw_server import END, SSE, Connection, RawServer, chunk, events, read, stall
 
 NETWORK, TRUNCATED, PROTOCOL = ErrorCategory.NETWORK, ErrorCategory.TRUNCATED, ErrorCategory.PROTOCOL
 TEXT = b'{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}'
@@ -201,6 +201,16 @@ def test_the_streams_beside_broken_ones_go_on(provider: AnyProvider, server: Fak
     drive(provider, lambda: all(each.done for each in failing + going))
     assert not any(each.completion.ok for each in failing)
     assert len({each.response.text for each in going}) == 1
+
+
+def test_a_stream_that_has_failed_waits_for_no_end(make: Make) -> None:
+    """An error among the events ends its stream there and then, although the server keeps the connection open."""
+    failing = [read, SSE, events(b'{"error":{"message":"overloaded","type":"server_error"}}'), stall]
+    with RawServer([failing]) as server, make(server.url) as provider:
+        heard = start(provider, stream=True)
+        drive(provider, lambda: heard.done, seconds=4)
+        assert heard.error.message == "overloaded"
+        assert isinstance(heard.events[-1], StreamError)
 
 
 def test_a_server_that_restarts_costs_no_request(provider: AnyProvider, server: FakeOpenAI) -> None:

@@ -20,7 +20,18 @@ from opentelemetry.trace import SpanKind, StatusCode
 from shim import Client, create_provider
 from shim.layers import RetryPolicy, Telemetry, TelemetryLayer
 from shim.migration import MigratingProvider, Policy, Rollout
-from shim.model import InvalidRequestError, ModelRequest, ResponseFormat, user
+from shim.model import (
+    ImagePart,
+    InvalidRequestError,
+    Message,
+    ModelRequest,
+    ReasoningPart,
+    RefusalPart,
+    ResponseFormat,
+    ToolCallPart,
+    tool_result,
+    user,
+)
 from shim.testing.fake_openai import Cut, FakeOpenAI, Status
 from shim.testing.scripted import ScriptedProvider, answer, hang, text_stream
 from tests.helpers.driving import HELLO, ask, start
@@ -188,6 +199,25 @@ def test_content_is_told_only_where_it_is_asked_for(sdk: Sdk) -> None:
         {"role": "assistant", "parts": [{"type": "text", "content": "Hi!"}], "finish_reason": "stop"}
     ]
     assert json.loads(sdk.span["gen_ai.system_instructions"]) == [{"type": "text", "content": "Be brief"}]
+
+
+def test_every_part_of_a_message_is_told_by_its_kind(sdk: Sdk) -> None:
+    """Reasoning, refusals, calls and results are told with what they say, anything larger by its name alone."""
+    said = Message("assistant", (ReasoningPart("hm"), RefusalPart("no"), ToolCallPart("c", "look", "{}")))
+    request = replace(HELLO, messages=(user(ImagePart("data:image/png;base64,AAAA")), said, tool_result("c", "42")))
+    layer = TelemetryLayer(ScriptedProvider([text_stream("Hi")]), sdk.telemetry(content=True))
+    ask(layer, request)
+    layer.close()
+    told = [message["parts"] for message in json.loads(sdk.span["gen_ai.input.messages"])]
+    assert told == [
+        [{"type": "image"}],
+        [
+            {"type": "reasoning", "content": "hm"},
+            {"type": "refusal", "content": "no"},
+            {"type": "tool_call", "id": "c", "name": "look", "arguments": "{}"},
+        ],
+        [{"type": "tool_call_response", "id": "c", "response": [{"type": "text", "content": "42"}]}],
+    ]
 
 
 def test_it_is_a_child_of_what_is_current(sdk: Sdk) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import requests
 
@@ -32,6 +34,7 @@ def test_a_session_whose_habits_would_be_lost_is_refused(make: object, place: st
     with made as session, pytest.raises(UnsupportedFeatureError, match=f"{place} is set") as caught:
         LegacyProvider(api_key="k", session=session)
     assert "password" not in str(caught.value)
+    assert re.fullmatch(place, caught.value.field or "")
     with requests.Session() as session, LegacyProvider(api_key="k", session=session) as provider:
         session.hooks, session.auth = made.hooks, made.auth
         with pytest.raises(UnsupportedFeatureError, match=place):

@@ -198,8 +198,8 @@ def test_no_turn_waits_longer_than_it_is_told(server: FakeOpenAI) -> None:
 
         def once() -> None:
             for _ in range(5):
-                watch.turn(max_wait_ms=0)
-            watch.turn(max_wait_ms=50)
+                assert watch.turn(max_wait_ms=0).readable == ()
+            assert watch.turn(max_wait_ms=50).readable == ()
 
         assert fastest(once) < 0.9
 

@@ -6,6 +6,8 @@ import io
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from shim.calls.turn import SHARE, TURN
 from shim.native.deliveries import Deliveries
 from shim.native.transfer import Transfer
@@ -76,6 +78,26 @@ def test_what_a_receiver_has_not_delivered_it_is_asked_for_again() -> None:
     for _ in range(4):
         deliveries.deliver(time.monotonic())
     assert calls == ["1 segments", "0 segments", "0 segments", "0 segments", "end"]
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+def test_an_interrupt_leaves_the_rest_for_the_next_turn(segments: int) -> None:
+    """What leaves a receiver leaves the turn, and the next one begins with what it had not delivered."""
+    struck: list[str] = []
+
+    def strike(what: str) -> None:
+        struck.append(what)
+        if len(struck) == 1:
+            raise KeyboardInterrupt
+
+    deliveries, receiver = Deliveries(), Recorder(strike)
+    receive(transfer(receiver), segments * len(SEGMENT), of=deliveries)
+    with pytest.raises(KeyboardInterrupt):
+        deliveries.deliver(time.monotonic())
+    assert deliveries
+    deliveries.deliver(time.monotonic())
+    assert len(struck) > 1
+    assert len(receiver.body) == segments * len(SEGMENT)
 
 
 def _noted(calls: list[str]) -> Callable[[str], object]:
