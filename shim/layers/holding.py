@@ -108,17 +108,14 @@ class HoldingLayer(Layer):
         (self._failing if owes_event and not call.over else self._completed).append(call)
         call.over = call.over or not owes_event
 
-    def _tell_failures(self) -> int:
-        """Give the streams that failed their last event; return how many there were. Called in `perform()`."""
-        told = 0
+    def _tell_failures(self) -> None:
+        """Give the streams that failed their last event. Called in `perform()`."""
         while self._failing:
             call = self._failing.popleft()
-            told += 1
             self._completed.append(call)  # before the event: its callback may close the layer
             if not call.over:
                 call.over = True
                 call.completion = told_failure(call.on_event, call.completion)
-        return told
 
 
 def is_options(options: object) -> bool:

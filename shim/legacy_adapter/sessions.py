@@ -202,11 +202,8 @@ def _guarded(response: requests.Response, *, is_own: bool) -> requests.Response:
 
 
 def _refuse_interim(response: requests.Response) -> NoReturn:
-    connection = getattr(response.raw, "connection", None)
-    if connection is not None:
-        connection.close()  # what comes on it next is the answer to this request
     with contextlib.suppress(AttributeError):  # a made-up body may have no way to be closed
-        response.close()
+        response.close()  # and its connection: what comes on that next is the answer to this request
     raise InterimAnswerError(
         f"the session gave an interim answer ({response.status_code}) for the final one, which Python's http.client "
         "does not read past; leave `session` out, or use kind 'native'"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import requests
@@ -110,6 +112,31 @@ def test_a_session_of_the_callers_never_gives_anothers_answer(*, status: int, st
             assert asked(provider, name, stream=stream).response.text == f"answer to {name}"
         assert server.connections == 2
         assert provider.session is session
+
+
+def test_the_connection_of_an_interim_answer_is_closed_although_somebody_keeps_the_answer() -> None:
+    """What comes on it next is the answer to that request, so it is closed there and then, and not once nobody refers to it."""
+    kept: list[requests.Response] = []
+    gone = threading.Event()
+
+    class Keeping(requests.adapters.HTTPAdapter):
+        def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+            kept.append(super().send(*args, **kwargs))
+            return kept[-1]
+
+    def await_the_end(connection: Connection) -> None:
+        if not connection.sock.recv(1):
+            gone.set()
+
+    with (
+        RawServer([[read, HEAD % 103, await_the_end]]) as server,
+        requests.Session() as session,
+        LegacyProvider(api_key=KEY, base_url=server.url, session=session) as provider,
+    ):
+        session.mount("http://", Keeping())
+        assert asked(provider, "Alice", stream=True).error.category is ErrorCategory.PROTOCOL
+        assert gone.wait(5)
+        assert len(kept) == 1
 
 
 def test_an_adapter_mounted_on_the_own_session_is_guarded_against() -> None:

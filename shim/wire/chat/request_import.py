@@ -51,11 +51,8 @@ def parse_request(body: bytes | str | Mapping[str, Any]) -> ModelRequest:
     """
     fields = decode_request(body)
     extra: dict[str, Any] = {}
-    if fields.get("model", UNSET) in (UNSET, None):
-        model, extra = UNSET, {"model": None} if "model" in fields else {}
-        fields.pop("model", None)
-    else:
-        model = _take(fields, "model", kind=str)
+    # Null is kept below, as any field that has no place in the model is.
+    model = UNSET if fields.get("model") is None else _take(fields, "model", kind=str)
     messages = _take(fields, "messages", kind=list)
     known: dict[str, Any] = {}
     for name, value in fields.items():

@@ -170,6 +170,7 @@ LOSSLESS: dict[str, dict[str, Any]] = {
     "result of an error": body({"role": "tool", "tool_call_id": "c", "content": "no", "is_error": True}),
     "stop of a wrong kind": body(stop=5),
     "numbers as they are": body(temperature=1, top_p=1.0, seed=10**18, n=1),
+    "tools with a word among them": body(tools=[{"type": "function", "function": {"name": "f"}}, "look"]),
     "tool without a name": body(tools=[{"type": "function", "function": {"name": ""}}]),
     "tool with a wrong description": body(
         tools=[{"type": "function", "function": {"name": "f", "description": 7, "strict": "no"}}]
