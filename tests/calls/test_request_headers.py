@@ -43,6 +43,7 @@ def test_a_name_is_a_token(name: str) -> None:
     error = refusal(name)
     assert error.field == "extra_headers"
     assert repr(name) in str(error)
+    assert ("pseudo header" in str(error)) is name.startswith(":")
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,17 @@ def test_a_closed_client_says_so() -> None:
             ask(REQUEST)
 
 
+def test_the_last_event_of_a_stream_gives_its_provider_back() -> None:
+    """A stream read to its `StreamDone`, and not beyond, leaves its provider to the next request of the thread."""
+    kind = Makes(text_stream("a", "b"))
+    with Client(kind) as client:
+        stream = client.stream(REQUEST)
+        while not isinstance(next(stream), StreamDone):
+            pass
+        client.complete(REQUEST)
+        assert len(kind.made) == 1
+
+
 def test_a_client_closed_while_a_provider_is_made_closes_it() -> None:
     """A provider that was being made while its client was closed serves nobody and is closed."""
     kind = Makes(answer("Hi"))

@@ -25,15 +25,17 @@ from shim.model import (
     InvalidRequestError,
     Message,
     ModelRequest,
+    ModelResponse,
     ReasoningPart,
     RefusalPart,
     ResponseFormat,
     ToolCallPart,
+    Usage,
     tool_result,
     user,
 )
 from shim.testing.fake_openai import Cut, FakeOpenAI, Status
-from shim.testing.scripted import ScriptedProvider, answer, hang, text_stream
+from shim.testing.scripted import Answer, Play, ScriptedProvider, answer, hang, text_stream
 from tests.helpers.driving import HELLO, ask, start
 
 if TYPE_CHECKING:
@@ -184,6 +186,7 @@ def test_a_refused_request_ends_its_span(sdk: Sdk) -> None:
     with pytest.raises(InvalidRequestError, match="messages"):
         layer.start_request(ModelRequest("m", ()), print)
     assert sdk.span["error.type"] == "InvalidRequestError"
+    assert sdk.spans[0].status.status_code is StatusCode.ERROR
     layer.close()
 
 
@@ -218,6 +221,21 @@ def test_every_part_of_a_message_is_told_by_its_kind(sdk: Sdk) -> None:
         ],
         [{"type": "tool_call_response", "id": "c", "response": [{"type": "text", "content": "42"}]}],
     ]
+
+
+def test_parts_of_the_usage_are_told_where_there_are_any(sdk: Sdk) -> None:
+    """Tokens read from a cache and reasoned with are told by the conventions' names; none are not told as 0."""
+    usages = [Usage(9, 5, reasoning_tokens=3, cached_input_tokens=4), Usage(9, 5)]
+    plays = [Play((Answer(ModelResponse(usage=usage)),)) for usage in usages]
+    layer = TelemetryLayer(ScriptedProvider(plays), sdk.telemetry())
+    for _ in usages:
+        ask(layer)
+    layer.close()
+    told = [{name for name in span.attributes or {} if name.startswith("gen_ai.usage.")} for span in sdk.spans]
+    plain = {"gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"}
+    assert told == [plain | {"gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.reasoning.output_tokens"}, plain]
+    counts = dict(sdk.spans[0].attributes or {})
+    assert (counts["gen_ai.usage.cache_read.input_tokens"], counts["gen_ai.usage.reasoning.output_tokens"]) == (4, 3)
 
 
 def test_it_is_a_child_of_what_is_current(sdk: Sdk) -> None:

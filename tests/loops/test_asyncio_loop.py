@@ -1,6 +1,8 @@
 """Tests of shim.loops.asyncio_loop."""
 
 import asyncio
+import math
+import socket
 import time
 from typing import Any
 
@@ -81,6 +83,33 @@ def test_the_timeout_is_armed_anew_after_every_turn() -> None:
         provider.close()
 
     asyncio.run(main())
+
+
+def test_a_moment_that_moved_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer whose provider wants its turn later by then takes none, and the turn comes at the later moment."""
+
+    async def main() -> float:
+        turned = asyncio.Event()
+        provider = always(hang())
+        ours, theirs = socket.socketpair()  # nothing comes on it: what takes turns is the timer
+        began = time.monotonic()
+        due = began + 0.02
+        monkeypatch.setattr(provider, "fileno", ours.fileno)
+        monkeypatch.setattr(provider, "timeout", lambda: -1 if turned.is_set() else max(0, wait_until(due)))
+        monkeypatch.setattr(provider, "perform", turned.set)
+        with ours, theirs:
+            driver = AsyncioDriver(provider)
+            due = began + 0.06
+            await asyncio.wait_for(turned.wait(), 2)
+            late = time.monotonic() - began
+            driver.close()
+        provider.close()
+        return late
+
+    def wait_until(due: float) -> int:
+        return math.ceil((due - time.monotonic()) * 1000)
+
+    assert asyncio.run(main()) >= 0.06
 
 
 def test_cancelling_outside_a_callback_is_noticed() -> None:

@@ -225,6 +225,16 @@ def test_a_watch_serves_many_turns(slow: ScriptedProvider) -> None:
     assert watch.turn(max_wait_ms=0).running == 0
 
 
+def test_a_provider_closed_between_turns_ends_no_wait(idle: ScriptedProvider, slow: ScriptedProvider) -> None:
+    """What was closed since the last turn is not watched in the next, which waits as long as it was told."""
+    watch = select_loop.Watch(idle, slow)
+    slow.close()
+    began = time.monotonic()
+    watch.turn(max_wait_ms=40)
+    assert time.monotonic() - began >= 0.035
+    assert watch.providers == (idle,)
+
+
 class Polls(ScriptedProvider):
     """Waits by itself, and counts how often it did."""
 

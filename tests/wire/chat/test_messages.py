@@ -188,8 +188,9 @@ def test_what_reasoning_has_further_is_not_lost(field: str) -> None:
 
 def test_reasoning_that_is_a_block_has_one() -> None:
     """Where the block itself is missing that is said, and no empty one is sent."""
-    with pytest.raises(UnsupportedFeatureError, match=r"messages\[0\]\.parts\[0\]\.extra"):
+    with pytest.raises(UnsupportedFeatureError, match=r"messages\[0\]\.parts\[0\]\.extra") as caught:
         one(assistant(ReasoningPart("hm", wire_field="content")))
+    assert caught.value.field == "messages[0].parts[0].extra"
 
 
 def test_pieces_of_a_refusal_and_of_reasoning_are_joined() -> None:

@@ -371,3 +371,13 @@ def test_more_calls_than_an_answer_has_are_none(monkeypatch: pytest.MonkeyPatch)
     assert len(chat.parse_response(bodies[0]).tool_calls) == 3
     with pytest.raises(ProtocolError, match="more than 10000 tool calls"):
         chat.parse_response(bodies[1])
+
+
+@pytest.mark.parametrize(
+    ("beside", "text"),
+    [({}, "hi"), ({"message": None}, "hi"), ({"message": 5}, ""), ({"message": {"content": "yes"}}, "yes")],
+)
+def test_a_text_beside_no_message_is_the_answer(beside: dict[str, Any], text: str) -> None:
+    """A choice with a text alone, as of a server that completes, says it; beside a message the message is the answer."""
+    body = answer({"index": 0, "text": "hi", "finish_reason": "stop"} | beside)
+    assert chat.parse_response(json.dumps(body).encode()).text == text

@@ -219,6 +219,20 @@ def test_annotations_and_logprobs_survive_a_cut() -> None:
     assert [one.text for one in events if isinstance(one, TextDelta)] == ["a"]
 
 
+@pytest.mark.parametrize(
+    "pieces", [[("ab", 0), ("cd", 1)], [("a", 0), ("b", 0), ("cd", 1)], [("ab", 0), ("c", 1), ("d", 1)]]
+)
+def test_what_came_beside_a_text_stays_with_its_block(pieces: list[tuple[str, int]]) -> None:
+    """Logprobs that only the pieces had stand in the block that says those words, however many pieces there were."""
+    tokens = [{"token": words, "logprob": -0.1} for words, _ in pieces]
+    given = [
+        delta(words, content_index=at, logprobs=[token]) for (words, at), token in zip(pieces, tokens, strict=True)
+    ]
+    found = response_of(CREATED, added(message()), *given, ended(message(text("ab"), text("cd"))))
+    kept = [[token for (_, at), token in zip(pieces, tokens, strict=True) if at == block] for block in (0, 1)]
+    assert found.parts == (TextPart("ab", {"logprobs": kept[0]}), TextPart("cd", {"logprobs": kept[1]}))
+
+
 def test_reasoning_told_twice_is_told_once() -> None:
     """Of reasoning streamed as text and as a summary, what came first is told, and both are in the response."""
     item = reasoning("short", content=[{"type": "reasoning_text", "text": "long"}])
