@@ -14,7 +14,7 @@ from shim.testing.scripted import ScriptedProvider, text_stream
 from tests.contract.test_layers import LAYERS
 from tests.helpers.driving import ask, drive, start
 from tests.helpers.providers import Make, MakeLegacy, MakeNative
-from tests.helpers.raw_server import END, SSE, RawServer, chunk, events, read, wait_for
+from tests.helpers.raw_server import END, SSE, Action, RawServer, chunk, events, read, wait_for
 
 makes = pytest.mark.parametrize("make", [MakeLegacy(), MakeNative()], ids=["legacy", "native"])
 layers = pytest.mark.parametrize("stack", [Layer, *LAYERS.values()], ids=["plain", *LAYERS])
@@ -36,8 +36,8 @@ def test_a_stream_that_is_held_back_tells_no_more_until_it_may(
     """Held back, even twice, a stream tells no more than was on its way while another ends; resumed once, it tells the rest."""
     go = threading.Event()
     rest = [chunk(b"data: " + delta(letter) + b"\n\n") for letter in "bcdefgh"]
-    held_script = [read, SSE, events(delta("a")), wait_for(go), *rest, events(b"[DONE]"), END]
-    other_script = [read, SSE, events(delta("x"), b"[DONE]"), END]
+    held_script: list[Action] = [read, SSE, events(delta("a")), wait_for(go), *rest, events(b"[DONE]"), END]
+    other_script: list[Action] = [read, SSE, events(delta("x"), b"[DONE]"), END]
     with RawServer([held_script, other_script]) as server:
         provider: Any = stack(make(server.url))
         held = start(provider, stream=True)

@@ -16,7 +16,7 @@ from tests.helpers.driving import HELLO, Heard, arrive, ask, drive, eventually, 
 from tests.helpers.events import assert_well_formed
 from tests.helpers.places import NO_SUCH_NAME, refusing, url_of
 from tests.helpers.providers import AnyProvider, Make
-from tests.helpers.raw_server import END, SSE, Connection, RawServer, chunk, events, read, stall
+from tests.helpers.raw_server import END, SSE, Action, Connection, RawServer, chunk, events, read, stall
 
 NETWORK, TRUNCATED, PROTOCOL = ErrorCategory.NETWORK, ErrorCategory.TRUNCATED, ErrorCategory.PROTOCOL
 TEXT = b'{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}'
@@ -205,7 +205,7 @@ def test_the_streams_beside_broken_ones_go_on(provider: AnyProvider, server: Fak
 
 def test_a_stream_that_has_failed_waits_for_no_end(make: Make) -> None:
     """An error among the events ends its stream there and then, although the server keeps the connection open."""
-    failing = [read, SSE, events(b'{"error":{"message":"overloaded","type":"server_error"}}'), stall]
+    failing: list[Action] = [read, SSE, events(b'{"error":{"message":"overloaded","type":"server_error"}}'), stall]
     with RawServer([failing]) as server, make(server.url) as provider:
         heard = start(provider, stream=True)
         drive(provider, lambda: heard.done, seconds=4)

@@ -154,6 +154,10 @@ INSIDE: dict[str, tuple[dict[str, Any], str]] = {
         "of type str; give True or False",
     ),
     "reasoning.summary": ({"reasoning": wrongly(Reasoning, summary=3)}, "of type int; give auto, concise or detailed"),
+    "tool_choice.mode": (
+        {"tool_choice": wrongly(ToolChoice, "maybe")},
+        "'maybe'; give one of auto, none, required, tool",
+    ),
     "tool_choice.name": ({"tool_choice": ToolChoice("tool")}, "None"),
 }
 
@@ -242,6 +246,11 @@ WRONG_MESSAGES: dict[str, tuple[Any, str, str]] = {
         assistant(wrongly(ReasoningPart, "hm", id=5)),
         ".parts[0].id",
         "of type int",
+    ),
+    "reasoning of a field nobody knows": (
+        assistant(wrongly(ReasoningPart, "hm", wire_field="thoughts")),
+        ".parts[0].wire_field",
+        "'thoughts'; give one of None, content, reasoning, reasoning_content, reasoning_text, thinking",
     ),
     "reasoning of a list": (assistant(wrongly(ReasoningPart, ["hm"])), ".parts[0].text", "of type list"),
     "arguments as a dict": (

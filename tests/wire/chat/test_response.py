@@ -375,7 +375,13 @@ def test_more_calls_than_an_answer_has_are_none(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize(
     ("beside", "text"),
-    [({}, "hi"), ({"message": None}, "hi"), ({"message": 5}, ""), ({"message": {"content": "yes"}}, "yes")],
+    [
+        ({}, "hi"),
+        ({"message": None}, "hi"),
+        ({"message": 5}, ""),
+        ({"message": "said"}, "said"),
+        ({"message": {"content": "yes"}}, "yes"),
+    ],
 )
 def test_a_text_beside_no_message_is_the_answer(beside: dict[str, Any], text: str) -> None:
     """A choice with a text alone, as of a server that completes, says it; beside a message the message is the answer."""

@@ -171,6 +171,25 @@ def test_arguments_without_deltas() -> None:
     ]
 
 
+def test_the_rest_of_arguments_comes_with_the_whole() -> None:
+    """Where the whole arguments say more than the deltas did, what is missing is one delta more."""
+    events = stream(CREATED, added(call("")), delta('{"a"', ARGUMENTS), done(call('{"a":1}')), ended(call('{"a":1}')))
+    assert events[1:-1] == [
+        ToolCallStart(0, "call_1", "look"),
+        ToolCallDelta(0, '{"a"'),
+        ToolCallDelta(0, ":1}"),
+        ToolCallDone(0, "call_1", "look", '{"a":1}'),
+    ]
+
+
+def test_a_text_that_stays_empty_has_its_number() -> None:
+    """A block that was announced and never written is numbered, so that the next is told as the second text it is."""
+    announced = [event("content_part.added", content_index=at, part=text("")) for at in (3, 7)]
+    last = ended(message(text(""), text("x")))
+    events = stream(CREATED, added(message()), *announced, delta("x", content_index=7), last)
+    assert events[1:-1] == [TextDelta("x", 1)]
+
+
 @pytest.mark.parametrize("named", [{}, {"name": "look"}, {"call_id": "call_1"}], ids=["neither", "name", "id"])
 def test_a_call_waits_for_its_name(named: dict[str, Any]) -> None:
     """A call whose item comes late is told once its id and name are known, with what came before in one piece."""
