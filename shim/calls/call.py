@@ -155,10 +155,8 @@ class Call:
     def _outcome(self, ending: Ending) -> ModelResponse | ProviderError:
         """Read the answer."""
         outcome = self._error(ending) or self._read(ending.body)
-        if isinstance(outcome, ProviderError):
-            if ending.fault is None:
-                outcome.http_status = ending.status
-            self._secret.mask_error(outcome)
+        if isinstance(outcome, ProviderError) and ending.fault is None:
+            outcome.http_status = ending.status
         return outcome
 
     def _read(self, body: bytes) -> ModelResponse | ProviderError:

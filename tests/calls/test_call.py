@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shim.calls import Call, CallTable, Ending, StreamCall
-from shim.model import ErrorCategory, ModelResponse, StreamDone, StreamEvent, StreamStart, TextDelta
+from shim.model import ErrorCategory, ModelResponse, StreamDone, StreamError, StreamEvent, StreamStart, TextDelta
 from shim.model.headers import Headers
 from shim.provider import Completion, RequestHandle
 from shim.wire import chat
@@ -150,3 +150,44 @@ def test_a_request_id_does_not_change_what_was_told() -> None:
     assert response.request_id == "req_1"
     assert isinstance(events[-1], StreamDone)
     assert events[-1].response.request_id is None
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "request-id", "apim-request-id"])
+def test_an_error_keeps_its_request_id(name: str) -> None:
+    """The request id of a failed answer stands in its error, whichever header it came in."""
+    call = Call(RequestHandle("test", 1), print, codec=chat, api_key="k")
+    error = call.conclude(Ending(status=500, headers=Headers({name: "req_1"}), body=b"{}")).error
+    assert error is not None
+    assert error.request_id == "req_1"
+
+
+def test_an_error_that_no_server_told_has_the_request_id_too() -> None:
+    """A stream that breaks off after its head is told with the request id of that head."""
+    call = stream_call([], [])
+    call.feed(raw(HELLO[1]))
+    error = call.conclude(Ending(status=200, headers=Headers({"X-Request-Id": "req_1"}))).error
+    assert error is not None
+    assert (error.category, error.request_id) == (ErrorCategory.TRUNCATED, "req_1")
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_an_error_shows_no_key(status: int) -> None:
+    """A key that looks like none, and that a server repeats, is in no error, whole or streamed, nor in an event of it."""
+    events: list[StreamEvent] = []
+    told: list[str] = []
+
+    def tell(event: StreamEvent) -> None:  # as it is when it is told
+        events.append(event)
+        told.append(f"{event!r} {event.error.message} {event.error.body!r}" if isinstance(event, StreamError) else "")
+
+    streamed = StreamCall(RequestHandle("test", 1), print, on_event=tell, codec=chat, api_key="a-word-of-ours")
+    whole = Call(RequestHandle("test", 2), print, codec=chat, api_key="a-word-of-ours")
+    body = b'{"error":{"message":"no such key: a-word-of-ours","param":"a-word-of-ours"}}'
+    for call in (streamed, whole):
+        error = call.conclude(Ending(status=status, headers=Headers({"X-Note": "a-word-of-ours"}), body=body)).error
+        assert error is not None
+        assert "no such key: " in error.message
+        assert "X-Note" in error.headers
+        assert "a-word-of-ours" not in f"{error!r} {error.message} {error.body!r} {dict(error.headers)} {error}"
+    assert isinstance(events[-1], StreamError)
+    assert "a-word-of-ours" not in "".join(told)
