@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from shim import create_provider
 from shim.comparison import Experiment, LiveComparison, Verdict
 from shim.factory import create_comparer
-from shim.layers import Layer, RetryPolicy
+from shim.layers import Layer, RetryPolicy, Telemetry
 from shim.provider import Deadlines
 from shim.recording.exchange import Exchange
 from shim.recording.tap.session_tap import tap
@@ -61,3 +61,14 @@ def test_a_layer_has_no_more_than_it_says() -> None:
     with pytest.raises(AttributeError, match="watch"):
         layer.watch  # noqa: B018 - asking is the test
     layer.close()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(
+    "settings", [{"deadlines": Deadlines(total=9)}, {"retries": QUICK}, {"telemetry": Telemetry()}]
+)
+def test_a_layer_asks_as_it_was_asked(make: Make, server: FakeOpenAI, settings: Any, *, stream: bool) -> None:
+    """A whole answer is asked for whole below a layer, and a stream as a stream."""
+    with create_provider(make, base_url=server.base_url, **settings) as provider:
+        assert ask(provider, stream=stream).completion.ok
+    assert server.requests[0].json.get("stream", False) is stream

@@ -321,3 +321,11 @@ def test_a_request_from_a_callback_wakes_nobody(provider: AnyProvider) -> None:
     assert not select.select([provider], [], [], 0)[0]
     drive(provider, lambda: second.done)
     assert second.completion.ok
+
+
+def test_a_large_body_asks_no_leave(make: Make, server: FakeOpenAI) -> None:
+    """A body of two megabytes is sent at once, without `Expect: 100-continue` and the second libcurl would wait for it."""
+    with make(server.base_url) as provider:
+        assert ask(provider, ModelRequest("gpt-4o", (user("x" * 2_000_000),))).completion.ok
+    assert len(server.requests[0].body) > 2_000_000
+    assert "expect" not in server.requests[0].headers
