@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
-from shim.model import ErrorCategory, FinishReason, ModelRequest, StreamDone, StreamError, ToolDefinition, user
+from shim.calls import Ending, StreamCall
+from shim.legacy_adapter.call import StreamEndedSignal, letter_callback, stream_callback
+from shim.model import (
+    ErrorCategory,
+    FinishReason,
+    ModelRequest,
+    StreamDone,
+    StreamError,
+    StreamEvent,
+    StreamStart,
+    TextDelta,
+    ToolDefinition,
+    user,
+)
+from shim.model.headers import Headers
+from shim.provider import RequestHandle
 from shim.testing.fake_openai import (
     Cut,
     Drip,
@@ -21,6 +38,7 @@ from shim.testing.fake_openai import (
     rate_limited,
     stream_answer,
 )
+from shim.wire import chat
 from tests.helpers.driving import HELLO, ask
 from tests.helpers.events import assert_well_formed
 
@@ -182,3 +200,43 @@ def test_a_request_that_reached_nothing_has_no_times_for_it(provider: LegacyProv
     timing = ask(provider, stream=True).completion.timing
     assert timing.first_byte is None
     assert timing.started <= timing.finished
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "together"])
+@pytest.mark.parametrize("cut", [b"[DONE]"[:length] for length in range(1, 7)])
+def test_a_done_that_is_cut_is_no_damage(cut: bytes, *, together: bool) -> None:
+    """A stream that ends within its `[DONE]`, a line the client hands on as it is, has ended as it had before that line."""
+    events: list[StreamEvent] = []
+    call = StreamCall(RequestHandle("test", 1), print, on_event=events.append, codec=chat, api_key="k")
+    payloads = [json.dumps(DELTA).encode(), cut]
+    if together:
+        letter_callback(call)(payloads)
+    else:
+        for each in payloads:
+            stream_callback(call)(each)
+    assert call.conclude(Ending(status=200, headers=Headers({"content-type": "text/event-stream"}))).ok
+    assert [type(event) for event in events] == [StreamStart, TextDelta, StreamDone]
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "together"])
+@pytest.mark.parametrize("ends_itself", [False, True], ids=["caller waits", "caller ends it"])
+def test_a_stream_that_has_failed_is_wanted_no_more(*, together: bool, ends_itself: bool) -> None:
+    """After an error among the payloads the client is told to stop, unless the caller ended the call in that very event."""
+
+    def act(_event: StreamEvent) -> None:
+        call.over = ends_itself
+
+    call = StreamCall(RequestHandle("test", 1), print, on_event=act, codec=chat, api_key="k")
+    failed = b'{"error":{"message":"overloaded"}}'
+    with nullcontext() if ends_itself else pytest.raises(StreamEndedSignal):
+        letter_callback(call)([failed]) if together else stream_callback(call)(failed)
+    assert call.failed
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "together"])
+def test_a_short_payload_that_is_no_piece_of_done_is_damage(*, together: bool) -> None:
+    """What is as short as a piece of `[DONE]` and none is not passed over: the stream has failed."""
+    call = StreamCall(RequestHandle("test", 1), print, on_event=lambda _: None, codec=chat, api_key="k")
+    with pytest.raises(StreamEndedSignal):
+        letter_callback(call)([b"oops"]) if together else stream_callback(call)(b"oops")
+    assert call.failed
