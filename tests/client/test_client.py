@@ -26,11 +26,13 @@ from shim.model import (
     StreamStart,
     TextDelta,
 )
+from shim.native import NativeProvider
 from shim.provider import Provider
 from shim.testing.fake_openai import FakeOpenAI, Stall, Where
 from shim.testing.scripted import Emit, Fail, Hang, Play, Wait, answer, failure, hang, text_stream
 from tests.client.scripts import REQUEST, Makes, Watched
 from tests.helpers.driving import HELLO
+from tests.helpers.raw_server import END, SSE, Action, RawServer, events, json_answer, read, wait_for
 
 BROKEN = Play(
     (Emit(TextDelta("Hel")), Wait(1), Emit(TextDelta("lo")), Fail(ProviderError(ErrorCategory.TRUNCATED, "cut off")))
@@ -198,14 +200,27 @@ def test_a_closed_client_says_so() -> None:
 
 
 def test_the_last_event_of_a_stream_gives_its_provider_back() -> None:
-    """A stream read to its `StreamDone`, and not beyond, leaves its provider to the next request of the thread."""
-    kind = Makes(text_stream("a", "b"))
-    with Client(kind) as client:
+    """A stream read to its `StreamDone`, and not beyond, has ended: the next request of the thread takes its provider."""
+    made: list[NativeProvider] = []
+    go = threading.Event()
+    done = b'{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}'
+    answered = b'{"choices":[{"index":0,"message":{"content":"b"},"finish_reason":"stop"}]}'
+
+    def kind(**settings: Any) -> Provider:
+        made.append(NativeProvider(**settings))
+        return made[-1]
+
+    script: list[Action] = [read, SSE, events(done, b"[DONE]"), wait_for(go), END, read, json_answer(answered)]
+    with RawServer([script]) as server, Client(kind, api_key="sk-test", base_url=server.url) as client:
         stream = client.stream(REQUEST)
+        late = threading.Timer(0.05, go.set)  # the body ends behind the last event
+        late.start()
         while not isinstance(next(stream), StreamDone):
             pass
-        client.complete(REQUEST)
-        assert len(kind.made) == 1
+        late.join()
+        assert stream.completion is not None
+        assert client.complete(REQUEST).text == "b"
+    assert len(made) == 1
 
 
 def test_a_client_closed_while_a_provider_is_made_closes_it() -> None:
