@@ -145,9 +145,10 @@ def test_the_next_try_ends_a_wait_inside_the_provider(server: FakeOpenAI) -> Non
 
 def test_a_call_that_waits_for_its_next_try_can_be_cancelled_while_it_is_polled(server: FakeOpenAI) -> None:
     """A signal's handler that cancels it ends the poll, which waits for the layer's own descriptor meanwhile."""
-    server.plan(Status(503))
-    slow = RetryPolicy(first_backoff=60, max_wait=120)
-    with create_provider(MakeNative(), base_url=server.base_url, retries=slow) as provider:  # type: ignore[attr-defined]  # a layer
+    server.plan(
+        Status(503, headers=(("retry-after", "60"),))
+    )  # a wait of its own would be random, and perhaps over before
+    with create_provider(MakeNative(), base_url=server.base_url, retries=RetryPolicy()) as provider:  # type: ignore[attr-defined]  # a layer
         heard = start(provider, stream=True)
         while not provider._waiting:
             provider.poll()
