@@ -43,3 +43,15 @@ def test_a_ramp_moves_a_unit_once(unit: str, percents: list[int]) -> None:
     """Over any growing ramp a unit goes over to the candidate at most once, and never back."""
     arms = [Rollout(Policy(stage=Stage.RAMP, percent=percent / 100)).decide(unit).arm for percent in sorted(percents)]
     assert arms == sorted(arms, reverse=True), "control comes before candidate"
+
+
+@given(unit=st.text(min_size=1, max_size=50))
+def test_a_unit_goes_over_with_the_share_that_is_above_its_bucket(unit: str) -> None:
+    """At a share of just its bucket a unit is control's still, and the candidate's at the next hundredth of a percent."""
+    bucket = bucket_v1(unit, flag="openai")
+    for pin in (None, 60):
+        arms = [
+            Rollout(Policy(stage=Stage.RAMP, percent=hundredths / 100), pin=pin).decide(unit).arm
+            for hundredths in (bucket, bucket + 1)
+        ]
+        assert arms == ["control", "candidate"]

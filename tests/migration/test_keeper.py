@@ -228,6 +228,26 @@ def test_a_policy_in_the_store_is_in_the_status(tmp_path: Path, stack: ExitStack
     assert (status.stage, status.percent, status.by, status.since) == (Stage.RAMP, 5.0, "ann", written.at)
 
 
+def test_the_status_tells_since_when_the_store_answers(tmp_path: Path, stack: ExitStack) -> None:
+    """Looking again changes nothing of since when the store can be reached, nor of since when it cannot."""
+    store, switch = switchable(tmp_path / "store")
+    rollout = stack.enter_context(Rollout(RAMP, store=store))
+    sync, local = rollout._keeper.sync(), rollout._keeper.local()
+    assert sync is not None
+    reached = sync.health.since
+    sync.run(local, tripped=None, evidence={})
+    assert (sync.health.state, sync.health.since) == ("ok", reached)
+    switch.down = True
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            sync.run(local, tripped=None, evidence={})
+    lost = sync.health.since
+    assert sync.health.state == "unreachable"
+    with pytest.raises(StoreError):
+        sync.run(local, tripped=None, evidence={})
+    assert sync.health.since == lost != reached
+
+
 def test_the_history_tells_what_happened(tmp_path: Path) -> None:
     """Changes, the switch, a rollback with its evidence, and a reset are in the history, in order, with who and why."""
     path, kill, source = tmp_path / "history.jsonl", tmp_path / "kill", SetPolicy(Policy())

@@ -82,6 +82,21 @@ def test_a_quiet_conversation_has_ended(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(pins) == 0
 
 
+def test_a_long_conversation_is_told_to_the_store_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shared pin goes to the store again with the first request after a quarter of the time it holds, so that it lapses nowhere."""
+    now = 1000.0
+    monkeypatch.setattr("shim.migration.pins.time.monotonic", lambda: now)
+    pins = Pins(PinSettings(idle=60), key_of=str)
+    pins.put("unit", unit="unit", arm="control", share=0.05)
+    assert list(pins.take_unsent()) == ["unit"]
+    told = []
+    for _ in range(4):
+        now += 8
+        assert pins.find("unit", unit="unit") is not None
+        told.append(list(pins.take_unsent()))
+    assert told == [[], ["unit"], [], ["unit"]]
+
+
 def test_pins_are_bounded() -> None:
     """With too many conversations the one without a request for longest is let go."""
     pins = Pins(PinSettings(idle=60, most=3))

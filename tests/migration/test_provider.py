@@ -184,7 +184,8 @@ def test_a_fallback_is_served_by_control_once(arms: Callable[..., Arms], *, stre
     assert heard.response.text == "old"
     assert heard.kinds == (["StreamStart", "TextDelta", "StreamDone"] if stream else [])
     assert both.provider.counts.fallbacks == 1
-    assert both.rollout.status().arms["candidate"].bad.get("error") == 1
+    candidate = both.rollout.status().arms["candidate"]
+    assert (candidate.requests, candidate.ok, candidate.bad.get("error")) == (1, 0, 1), "control's answer is not its own"
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -8,11 +8,13 @@ from shim.migration.slowness import Slowness
 
 
 def test_few_answers_tell_nothing() -> None:
-    """There is no threshold before a hundred answers."""
+    """There is no threshold before a hundred answers, and one with the hundredth."""
     slowness = Slowness()
     for _ in range(99):
         slowness.add(0.1, streamed=False)
     assert slowness.slow_after.whole is None
+    slowness.add(0.1, streamed=False)
+    assert slowness.slow_after.whole == 0.1
 
 
 def test_it_is_the_95th_percentile_of_the_last_thousand() -> None:

@@ -63,7 +63,9 @@ def test_what_speaks_against_it_is_told(tmp_path: Path) -> None:
     """A rollback, a kill switch and a source that cannot be read halt the plan, each in words."""
     rollout = Rollout(HALF, guard=quick_guard())
     break_arm(rollout, "candidate")
-    assert "error in" in standing_of(rollout.status(), approved=()).latched
+    standing = standing_of(rollout.status(), approved=())
+    assert "error in" in standing.latched
+    assert standing.latched == standing.why, "the guard's reason is that of the rollback"
     path, kill = tmp_path / "policy.toml", tmp_path / "kill"
     path.write_text('stage = "wire"')
     rollout = Rollout(FilePolicy(path, check_every=0), kill_switch=KillSwitch(file=kill, environ={}, check_every=0))

@@ -86,6 +86,24 @@ def test_each_stage_is_watched_as_it_says(
     assert told == {"control": control_rungs, "candidate": candidate_rungs}
 
 
+def test_an_arm_that_cannot_be_tapped_serves_all_the_same() -> None:
+    """Where an arm offers nothing to tap, requests are served uncompared, and that is told once."""
+    errors: list[Exception] = []
+    with (
+        Rollout(Policy.parse({"stage": "tee"})) as rollout,
+        LiveComparison(Compares(), on_error=errors.append, max_warnings=0) as live,
+        MigratingProvider(
+            ScriptedProvider(lambda _: answer("old")), ScriptedProvider(lambda _: answer("new")), rollout, live=live
+        ) as provider,
+    ):
+        for _ in range(2):
+            heard = Heard()
+            provider.start_request(ASKED, heard.on_completion)
+            drive(provider, partial(getattr, heard, "done"))
+            assert heard.response.text == "old"
+    assert len(errors) == 1
+
+
 def test_real_exchanges_match_both_ways_round() -> None:
     """The rungs find nothing between the real clients, with control serving and with the candidate serving."""
     outcomes: list[tuple[str, str]] = []

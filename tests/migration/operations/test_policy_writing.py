@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shim.migration import FilePolicy, Policy, PolicyError, Stage
-from shim.migration.operations.policy_writing import write_policy_file
+from shim.migration.operations.policy_writing import read_policy_bytes, write_policy_file
 
 TOML = """\
 # Ours: ask Ann before you change it.
@@ -99,3 +99,10 @@ def test_without_permission_nothing_changes(tmp_path: Path) -> None:
         write_policy_file(str(path), Policy(), before=path.read_bytes())
     tmp_path.chmod(0o700)
     assert path.read_text() == TOML
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A policy file that is not there is a `PolicyError` with its path and the system's reason."""
+    with pytest.raises(PolicyError, match=r"policy .*gone\.toml cannot be read: No such file") as raised:
+        read_policy_bytes(str(tmp_path / "gone.toml"))
+    assert raised.value.field == "policy"

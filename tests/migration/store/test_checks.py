@@ -37,7 +37,12 @@ from tests.migration.store.made import CONTROL, FLAG
         (lambda store: store.write_policy("f", {}, expected=0, by=""), "by has 0 characters"),
         (lambda store: store.write_kill_switch("f", on=1, by="me", reason=""), "on is of type int"),
         (lambda store: store.latch("f", epoch="e", reason=" ", by="me"), "reason is empty"),
+        (lambda store: store.latch("f", epoch="", reason="r", by="me"), "epoch has 0 characters"),
+        (lambda store: store.latch("f", epoch="e", reason="r", by=""), "by has 0 characters"),
         (lambda store: store.reset("f", reason="", by="me"), "reason is empty"),
+        (lambda store: store.reset("f", reason="r", by=7), "by is of type int"),
+        (lambda store: store.pin("f", {7: CONTROL}, max_age=1), "unit is of type int"),
+        (lambda store: store.pin("f", {str(n): CONTROL for n in range(MOST_PINS + 1)}, max_age=1), "give at most"),
         (lambda store: store.pin("f", {"a": CONTROL}, max_age=0), "max_age is 0"),
         (lambda store: store.pin("f", {"a": CONTROL}, max_age=float("nan")), "max_age is nan"),
         (lambda store: store.pin("f", {"a": StoredPin(arm="both", share=1)}, max_age=1), "arm is 'both'"),  # type: ignore[arg-type]  # what is refused

@@ -56,3 +56,11 @@ def test_addresses_are_read() -> None:
     assert found.shown == "rediss://[::1]:7000/3"
     assert repr(found) == "<RedisAddress rediss://[::1]:7000/3>"
     assert parse("redis://h").options == {"host": "h", "port": 6379, "db": 0}
+
+
+def test_the_address_of_a_socket_file_is_read() -> None:
+    """Of a server on a socket file the path is taken, unescaped, with the password and the database, and the path alone is shown."""
+    found = parse("unix://:p%40ss@/run/my%20redis.sock?db=2")
+    assert found.options == {"password": "p@ss", "path": "/run/my redis.sock", "db": 2}
+    assert found.shown == "unix:///run/my%20redis.sock"
+    assert parse("unix:///run/redis.sock").options == {"path": "/run/redis.sock", "db": 0}
