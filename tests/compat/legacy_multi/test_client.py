@@ -276,6 +276,29 @@ def test_the_descriptor_of_a_client_can_be_registered() -> None:
     assert done[0].type.name == "SUCCESS"
 
 
+def test_a_provider_of_several_descriptors_is_waited_for_on_them_all() -> None:
+    """Where a provider names more than one descriptor, the lists for `select` have them all, and the client's own beside."""
+
+    class OfMany(ScriptedProvider):
+        def fdset(self) -> tuple[list[int], list[int], list[int]]:
+            return [1001, 1002], [1003], [1004]
+
+    with MultiClient(OfMany([])) as client:
+        read, write, odd = client.fdset()
+    assert (read[:2], write, odd) == ([1001, 1002], [1003], [1004])
+    assert len(read) == 3, "a request that is added, or removed, wakes the loop too"
+
+
+def test_a_stream_without_a_content_type_is_told_once() -> None:
+    """What has gone to `stream_cb` does not come a second time as the body, whatever the answer calls itself."""
+    payloads: list[bytes] = []
+    done: list[HttpCompletion] = []
+    with MultiClient(ScriptedProvider([text_stream("hi")])) as client:
+        client.add_request(CFG, HELLO, payloads.append, done.append)
+        drive(client, lambda: done)
+    assert (payloads[-1], done[0].body) == (b"[DONE]", b"")
+
+
 def test_no_key_in_what_is_shown() -> None:
     """Neither the client, nor what it was asked, nor a completion shows the key."""
     done: list[HttpCompletion] = []

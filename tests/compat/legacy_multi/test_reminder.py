@@ -23,6 +23,8 @@ def test_it_rings_at_the_moment_that_was_set_last() -> None:
     assert rung.acquire(timeout=10)
     reminder.set(time.monotonic() - 1)
     assert rung.acquire(timeout=10)
+    reminder.set(time.monotonic() + 0.02)  # later than what it slept until before
+    assert rung.acquire(timeout=10)
     assert not rung.acquire(timeout=0.05)
     reminder.close()
     assert alive() == 0

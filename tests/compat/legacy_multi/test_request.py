@@ -9,6 +9,7 @@ import pytest
 import legacy_openai
 from legacy_openai import OMIT, Config, Conversation, InvalidConfigError, Message
 from shim.compat.legacy_multi import MultiClient, over
+from shim.compat.legacy_multi.request import Transport, asked_of, named_conversation
 from shim.legacy_adapter import LegacyProvider
 from shim.model import ModelRequest
 from shim.native import NativeProvider
@@ -141,6 +142,23 @@ def test_a_conversation_is_named_by_an_attribute_or_a_function() -> None:
         assert started(client, config(params={"user": "u1"})).conversation_id == "u1"
         with pytest.raises(InvalidConfigError, match="unit is a int"):
             client.add_request(config(params={"user": 7}), conv)
+
+
+def test_tools_of_other_kinds_are_known_by_name() -> None:
+    """The calls of a custom tool and of `functions` are written as such in a stream, whose events do not tell the kind."""
+    custom = {"type": "custom", "custom": {"name": "grep"}}
+    asked = [
+        asked_of(
+            config(params=params),
+            Conversation([Message("user", "hi")]),
+            streaming=True,
+            limit_reached=False,
+            transport=Transport(None, None),
+            unit=named_conversation,
+        ).names
+        for params in ({"tools": [WEATHER, custom]}, {"functions": [WEATHER["function"]]}, {})
+    ]
+    assert asked == [{"grep": "custom"}, {"get_weather": "function_call"}, {}]
 
 
 def test_limits_go_out_as_options() -> None:
