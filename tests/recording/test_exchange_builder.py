@@ -84,11 +84,12 @@ def test_a_cancelled_one_has_no_fault() -> None:
 
 @pytest.mark.parametrize("length", [9, 10, 11, 500])
 def test_only_the_body_counts_to_its_limit(length: int) -> None:
-    """A body in chunks of a byte is kept up to its limit, and beyond it says so."""
-    taken, made = heard(*[chunk(b"x")] * length, END, max_body=10)
-    made.leave("closed")
-    assert body_of(taken[0]) == b"x" * min(length, 10)
-    assert taken[0].ended == ("overflow" if length > 10 else "complete")
+    """A body in chunks of a byte, or in one, is kept up to its limit, and beyond it says so."""
+    for pieces in ([chunk(b"x")] * length, [chunk(b"x" * length)]):
+        taken, made = heard(*pieces, END, max_body=10)
+        made.leave("closed")
+        assert body_of(taken[0]) == b"x" * min(length, 10)
+        assert taken[0].ended == ("overflow" if length > 10 else "complete")
 
 
 def test_what_is_kept_is_bounded() -> None:

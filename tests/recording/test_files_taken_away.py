@@ -31,6 +31,19 @@ def test_a_file_that_was_taken_away_is_begun_anew(tmp_path: Path, name: str, goe
         assert [each.pair_id for each in read_exchanges(tmp_path / "moved")] == ["1"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
+def test_files_that_were_taken_away_hold_no_descriptors(tmp_path: Path) -> None:
+    """However often a file is rotated by others, its writer has one descriptor open."""
+    path = tmp_path / "a.jsonl"
+    with ExchangeWriter(path) as writer:
+        writer.write(exchange())
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(5):
+            path.unlink()
+            writer.write(exchange())
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_where_no_new_file_can_be_made_the_moved_one_is_gone_on_with(tmp_path: Path) -> None:
     """A recorder that cannot make its file anew loses nothing as long as the old one is anywhere; else it says so."""
     folder = tmp_path / "a"

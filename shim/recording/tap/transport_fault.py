@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import io
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 from requests import exceptions as requested
 from urllib3 import exceptions as raw
@@ -45,14 +45,9 @@ _REFUSALS = (raw.ResponseNotChunked, raw.BodyNotHttplibCompatible, io.Unsupporte
 
 def sending_fault(error: BaseException, *, at: float) -> TransportFault:
     """The fault of a request that got no response."""
-    stage: Literal["connect", "headers"] = "connect"
-    for link in _chain(error):
-        if isinstance(link, _NOT_CONNECTED):
-            stage = "connect"
-            break
-        if isinstance(link, _CONNECTED):
-            stage = "headers"
-    return TransportFault(stage=stage, kind=error_type(error), message=str(error), at=at)
+    told = (link for link in _chain(error) if isinstance(link, _NOT_CONNECTED + _CONNECTED))
+    stood = isinstance(next(told, None), _CONNECTED)
+    return TransportFault(stage="headers" if stood else "connect", kind=error_type(error), message=str(error), at=at)
 
 
 def reading_fault(error: BaseException, *, at: float) -> TransportFault:

@@ -183,6 +183,11 @@ def test_it_passes_for_the_original(road: Road) -> None:
         raw.mine = 1
         assert raw.mine == 1
         del raw.mine
+        assert not hasattr(raw, "mine")
+        raw.read = lambda: b"mine"
+        del raw.read
+        assert raw.read is not None
+        assert raw.read(0) == b""
         assert IS_OLD or raw.json() == {}
 
 

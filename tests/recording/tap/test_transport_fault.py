@@ -11,6 +11,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3 import exceptions as raw
 
 from shim.recording.tap.transport_fault import breaks_the_body, reading_fault, sending_fault
+from tests.helpers.raw_server import RawServer, read
 
 POOL = HTTPConnectionPool("h")
 
@@ -24,6 +25,7 @@ POOL = HTTPConnectionPool("h")
         (requests.ConnectionError(raw.ProtocolError("aborted", ConnectionResetError())), "headers"),
         (requests.ConnectionError(raw.ProtocolError("aborted", http.client.RemoteDisconnected(""))), "headers"),
         (requests.exceptions.SSLError(raw.SSLError("bad")), "connect"),
+        (requests.exceptions.ProxyError(raw.ProxyError("no tunnel", ConnectionResetError())), "connect"),
         (requests.exceptions.InvalidSchema("no adapter"), "connect"),
         (ValueError("an adapter's own"), "connect"),
     ],
@@ -31,8 +33,19 @@ POOL = HTTPConnectionPool("h")
 def test_where_a_request_broke(error: Exception, stage: str) -> None:
     """An exception of sending tells whether a connection stood."""
     fault = sending_fault(error, at=1.5)
-    assert (fault.stage, fault.at) == (stage, 1.5)
+    assert (fault.stage, fault.at, fault.message) == (stage, 1.5, str(error))
     assert fault.kind == f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def test_an_earlier_try_says_nothing_of_a_later_one() -> None:
+    """Where a program tries again inside its `except` block, what broke the first try is no part of what broke the second."""
+    with RawServer([[read]]) as server, requests.Session() as session, pytest.raises(requests.ConnectionError) as raised:
+        try:
+            session.post("http://127.0.0.1:9/", data=b"{}")
+        except requests.ConnectionError as first:
+            assert sending_fault(first, at=0.0).stage == "connect"
+            session.post(server.url, data=b"{}")
+    assert sending_fault(raised.value, at=0.0).stage == "headers"
 
 
 def test_an_endless_chain_ends() -> None:
