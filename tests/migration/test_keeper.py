@@ -242,7 +242,7 @@ def test_the_status_tells_since_when_the_store_answers(tmp_path: Path, stack: Ex
         with pytest.raises(StoreError):
             sync.run(local, tripped=None, evidence={})
     lost = sync.health.since
-    assert sync.health.state == "unreachable"
+    assert (sync.health.state, sync.switch.position) == ("unreachable", "unknown")
     with pytest.raises(StoreError):
         sync.run(local, tripped=None, evidence={})
     assert sync.health.since == lost != reached

@@ -52,8 +52,6 @@ def share_difference(pairs: Iterable[tuple[bool, bool]], *, alpha: float) -> Est
         table[2 * (not first) + (not second)] += 1
     both, first_alone, second_alone, neither = table
     count = sum(table)
-    if not count:
-        return NOTHING
     one = share_of(both + first_alone, count, alpha=alpha)
     other = share_of(both + second_alone, count, alpha=alpha)
     product = (both + first_alone) * (second_alone + neither) * (both + second_alone) * (first_alone + neither)

@@ -72,6 +72,8 @@ def test_pure_inference_is_asked_again(request_: ModelRequest) -> None:
         asked(assistant(extra={"audio": {"id": "audio_1"}})),
         asked(extra_body={"container": "cntr_1"}),
         asked(extra_body={"cached_content": "cachedContents/1"}),
+        asked(extra_body={"thread_id": "thread_1"}),
+        asked(assistant(OpaquePart("code_interpreter_call", {"container_id": "cntr_1"}))),
     ],
 )
 def test_stateful_requests_are_not(request_: ModelRequest) -> None:

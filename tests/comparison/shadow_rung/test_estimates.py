@@ -50,6 +50,14 @@ def test_a_difference_of_shares_has_newcombes_bounds() -> None:
     assert found.excludes_zero
 
 
+def test_of_nothing_nothing_is_told() -> None:
+    """Without a single value there is no estimate and there are no bounds, rather than a share of 0."""
+    assert share_of(0, 0, alpha=0.05) == NOTHING
+    assert share_difference([], alpha=0.05) == NOTHING
+    assert quantile_of([], 0.5, alpha=0.05) == NOTHING
+    assert quantile_difference([1.0] * 50, [], share=0.5, alpha=0.05) == NOTHING
+
+
 def test_equal_sides_differ_by_nothing() -> None:
     """Pairs that agree always give a difference of zero, and bounds around it."""
     found = share_difference([(True, True)] * 40 + [(False, False)] * 10, alpha=0.05)

@@ -176,7 +176,7 @@ def test_pairs_are_told_in_the_context_of_their_request() -> None:
         token = TENANT.set("anna")
         shadow.submit(REQUEST, streamed=False, control=completed(), pair_id="p1")
         TENANT.reset(token)
-        marked = ModelRequest("gpt-4o", [user("Hi")], extra_headers={PAIR_HEADER: "p2"})
+        marked = ModelRequest("gpt-4o", [user("Hi")], extra_headers={"X-Trace": "t", PAIR_HEADER.lower(): "p2"})
         hand_over(shadow, request=marked)
         hand_over(shadow)
         assert shadow.counts.faults == {"on_pair": 3}

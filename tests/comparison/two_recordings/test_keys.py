@@ -106,4 +106,6 @@ def test_the_users_last_words() -> None:
     two["messages"] += [{"role": "assistant", "content": "ok"}, {"role": "user", "content": "second"}]
     assert last_words(exchange(two)) == "second"
     assert last_words(exchange(b'{"input": "Hi"}', url=EMBEDDINGS_URL)) == "Hi"
+    assert last_words(exchange(b'{"prompt": "Say", "input": "Hi"}', url=EMBEDDINGS_URL)) == "Hi"
+    assert last_words(exchange(b'{"input": ["Hi"]}', url=EMBEDDINGS_URL)) == ""
     assert last_words(exchange(b"no json")) == ""

@@ -87,6 +87,7 @@ def test_of_a_longer_body_the_offsets_are_chosen_where_readers_fail() -> None:
     character = body.index("🌍".encode(), 5000)
     assert {*range(character, character + 5)} <= {*chosen}
     assert {1, 2, len(body) - 1} <= {*chosen}
+    assert {*range(len(body) - 8, len(body))} <= {*offsets(b"x" * len(body), first=1)}
 
 
 @pytest.mark.slow
