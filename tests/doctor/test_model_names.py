@@ -50,6 +50,7 @@ def test_models_in_constants_and_tables_are_told_apart(found: Found) -> None:
         PRICES = {"gpt-4-0314": 1}
         if name == "gpt-3.5-turbo" or name.startswith("gpt-4-32k"): ...
         OTHER = "openai/gpt-3.5-turbo-0301"
+        LIKEWISE = "openai:gpt-4-32k-0314"
         WORD = "davinci"
         KINDS = {"a": "davinci"}
         """
@@ -60,6 +61,7 @@ def test_models_in_constants_and_tables_are_told_apart(found: Found) -> None:
         "gpt-3.5-turbo": Support.SUPPORTED,
         "gpt-4-32k": Support.SUPPORTED,
         "gpt-3.5-turbo-0301": Support.UPGRADE,
+        "gpt-4-32k-0314": Support.UPGRADE,
     }
 
 

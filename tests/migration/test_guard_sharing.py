@@ -177,6 +177,17 @@ def test_a_blind_guard_still_rolls_back() -> None:
     assert trip(guard) == "roll_back"
 
 
+def test_what_is_on_its_way_to_the_store_counts_while_that_is_away() -> None:
+    """What was handed over and never confirmed is still evidence of the process that saw it."""
+    guard = sharing()
+    guard.take()
+    trip(guard)
+    guard.take()
+    assert guard.answer == "hold", "nothing counts before the store has told it"
+    guard.blind("down")
+    assert guard.answer == "roll_back"
+
+
 def test_a_wrong_share_is_known_to_all_and_for_the_whole_step(store: SqliteStore) -> None:
     """That the sample ratio has failed is kept in the store, though later sums look right."""
     guard = sharing()

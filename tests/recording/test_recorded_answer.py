@@ -6,6 +6,7 @@ import gzip
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shim.recording.exchange import (
     Exchange,
@@ -41,6 +42,7 @@ def test_only_a_post_speaks_an_api() -> None:
     """To get a stored response is not to ask for one."""
     request = RecordedRequest(method="GET", url="https://api.openai.com/v1/responses")
     assert api_of(exchange(request=request)) is None
+    assert api_of(exchange(request=replace(request, method="post"))) == "responses"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,9 @@ def test_only_a_post_speaks_an_api() -> None:
         (b'{"metadata":{"stream":true}}', False),
         (b"{}", False),
         (b"not json", False),
+        (b'{"stream":true', False),
+        (b'{"stream":true,"a":"\xff"}', False),
+        (b'{"stream":true,"a":' + b"[" * 100_000, False),
         (b"[true]", False),
     ],
 )

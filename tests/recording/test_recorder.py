@@ -146,6 +146,15 @@ def test_failures_are_counted_and_told_once(caplog: pytest.LogCaptureFixture) ->
     assert "secret" not in caplog.text
 
 
+def test_a_request_that_cannot_be_recorded_is_told() -> None:
+    """Where a recording cannot even begin there is none, and that is counted and told as any failure."""
+    told: list[Exception] = []
+    recorder = Recorder(CallableSink(lambda _exchange: None), on_error=told.append)
+    assert recorder.begin(method="POST", url="u", headers=(), body="\ud800") is None
+    assert recorder.tally.failed == 1
+    assert [type(each) for each in told] == [UnicodeEncodeError]
+
+
 def test_a_failing_teller_is_no_failure() -> None:
     """Even what `on_error` raises does not reach the caller."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,18 @@ def test_a_full_disk_keeps_no_switch_from_being_thrown(tmp_path: Path, monkeypat
     monkeypatch.undo()
     assert KillSwitch(file=kill, environ={}).state().position == "thrown"
     assert list(tmp_path.iterdir()) == [kill]
+
+
+def test_a_file_that_cannot_be_put_in_its_place_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill switch that cannot be made is told as not reached, in the system's words, and nothing is left beside it."""
+
+    def refuse(_self: Path, _target: object) -> Path:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    kill = tmp_path / "kill"
+    monkeypatch.setattr(Path, "replace", refuse)
+    assert off(RolloutPlace(kill_switch=str(kill))) == {f"kill switch file {kill}": "Read-only file system"}
+    assert not list(tmp_path.iterdir())
 
 
 def test_lifting_brings_no_traffic_back(tmp_path: Path) -> None:

@@ -167,3 +167,14 @@ def test_a_session_that_gets_other_adapters_is_told() -> None:
     assert session.adapters is other
     assert taken.failed == 1
     assert ["was not recorded" in str(error) for error in errors] == [True]
+
+
+def test_adapters_taken_into_another_mapping_are_not_left_tapped() -> None:
+    """Where a program has put the tapped adapters into a mapping of its own, removing the tap puts the plain ones back there."""
+    session = requests.Session()
+    plain = dict(session.adapters)
+    taken = tap(session, print, on_error=lambda _error: None)
+    session.adapters = OrderedDict(session.adapters)
+    assert dict(session.adapters) != plain
+    taken.remove()
+    assert dict(session.adapters) == plain

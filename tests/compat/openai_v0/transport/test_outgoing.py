@@ -93,3 +93,12 @@ def test_a_path_is_quoted_as_requests_does() -> None:
 def test_no_repr_shows_the_key() -> None:
     """A request is told without its headers."""
     assert "secret" not in repr(outgoing(FIELDS))
+
+
+def test_what_would_be_sent_differently_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should a codec write another body than the one it has read, the call is refused rather than sent so."""
+    written = chat.to_body
+    monkeypatch.setattr(chat, "to_body", lambda request, *, stream: {**written(request, stream=stream), "n": 1})
+    with pytest.raises(InexpressibleError, match="sent differently") as refused:
+        chat_request(outgoing(FIELDS))
+    assert refused.value.field is None
