@@ -56,17 +56,24 @@ def _lines(operator: Observer, *, every: float) -> None:
     out = printer(sys.stdout)
     while True:
         try:
-            out.line(_line(*_look(operator)))
+            out.line(line_of(*_look(operator)))
         except (StoreError, ValueError) as error:  # it may pass, and watching goes on
             out.line(f"{_now()} cannot look: {show_controls(str(error))}")
         time.sleep(every)
 
 
-def _line(status: RolloutStatus, needs: Needs | None) -> str:
+def line_of(status: RolloutStatus, needs: Needs | None) -> str:
+    """A look as one line, with what the plan's next step lacks where there is a plan."""
     arms = ", ".join(f"{row[0]} {row[1]} requests {row[3]} errors" for row in arm_rows(status))
-    missing = "" if needs is None else f"; missing {len(needs.missing)}" if needs.missing else "; next step ready"
     guard = status.answer or "not known here"
-    return f"{_now()} {status.step} guard {guard}, switch {status.kill_switch.position}; {arms}{missing}"
+    ahead = "" if needs is None else f"; {_ahead(needs)}"
+    return f"{_now()} {status.step} guard {guard}, switch {status.kill_switch.position}; {arms}{ahead}"
+
+
+def _ahead(needs: Needs) -> str:
+    if needs.next is None:
+        return "the plan is at its end"
+    return "next step ready" if needs.ready else f"missing {len(needs.missing)}"
 
 
 def _live(operator: Observer, *, every: float) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
-from shim.migration import HistoryFile, SqliteStore
+from shim.cli.rollout_watch import line_of
+from shim.migration import HistoryFile, Policy, Rollout, RolloutPlan, SqliteStore
+from shim.migration.standing import standing_of
 from tests.cli.conftest import RunShim
 from tests.cli.running import Running, environment, shim_command
 from tests.migration.store.redis_process import RedisProcess, needs_redis
@@ -216,6 +219,19 @@ def test_watching_once_shows_status_and_plan(run_shim: RunShim, folder: Path) ->
     assert "off, candidate's share" in ran.out
     assert "next wire" in ran.out
     assert json.loads((folder / "samples.jsonl").read_text())["stage"] == "off"
+
+
+@pytest.mark.parametrize(
+    ("stage", "says"),
+    [("off", "; next step ready"), ("wire", "; missing 1"), ("complete", "; the plan is at its end")],
+)
+def test_a_line_of_watching_ends_with_the_next_step(folder: Path, stage: str, says: str) -> None:
+    """Whether the next step may begin stands at the end of each line, and behind the last step that there is none."""
+    plan = RolloutPlan.load(folder / "plan.toml")
+    status = Rollout(Policy.parse({"stage": stage})).status()
+    needs = plan.needs(standing_of(status, approved=()), now=time.time())
+    assert line_of(status, needs).endswith(says)
+    assert line_of(status, None).endswith("0 errors")
 
 
 @pytest.mark.slow
