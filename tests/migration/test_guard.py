@@ -52,8 +52,10 @@ def test_a_trip_outlives_a_restart() -> None:
 def test_evidence_outlives_a_restart() -> None:
     """What was counted before a restart counts after it."""
     guard, again = Guard(), Guard()
+    guard.reset("tried anew")
     note_both(guard, 29)
     again.restore(guard.state())
+    assert again.state() == guard.state()
     assert note_both(again, 1) == "fine"
 
 

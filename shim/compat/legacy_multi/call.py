@@ -121,13 +121,13 @@ class LegacyCall:
         """Take how it ended; the completion waits for `info_read()`."""
         if self.entry.ended:  # removed
             return
-        if self._raised is None and self.asked.streams and self._is_streamed(completion):
-            payload = error_payload(completion)
-            self._hand_on(() if payload is None else (payload,))
-        if self._owed:
-            self._completion = completion  # after its payloads
-        elif not self.entry.ended:
-            self._conclude(completion)
+        self._completion = completion  # comes after the payloads, and after an interrupt in one of them
+        told = self._raised is None and self.asked.streams and self._is_streamed(completion)
+        payload = error_payload(completion) if told else None
+        if payload is not None:
+            self._hand_on((payload,))
+        elif not self._owed:
+            self.flush()
 
     def flush(self) -> bool:
         """Hand on what is owed; False when `stream_cb` raised, and the request is to be stopped."""

@@ -92,6 +92,18 @@ def test_timeout_says_now_or_never() -> None:
         assert client.timeout() == 0
 
 
+def test_what_has_arrived_is_something_to_do() -> None:
+    """`timeout()` is 0 again as soon as bytes have come, though nobody has performed since."""
+    go = threading.Event()
+    with RawServer([[read, SSE, events(b"a"), wait_for(go), events(b"b"), END]]) as server:
+        with MultiClient(NativeProvider()) as client:
+            payloads: list[bytes] = []
+            client.add_request(server.config(read_timeout=None), HELLO, payloads.append)
+            assert eventually(lambda: bool(client.perform() and payloads and client.timeout() == -1))
+            go.set()
+            assert eventually(lambda: client.timeout() == 0)
+
+
 def test_many_wait_their_turn_on_any_provider() -> None:
     """No more requests run at a time than the limit, in the order they came, also over a provider that knows no limit."""
     order: list[int] = []
@@ -145,6 +157,7 @@ def struck_at(strike: int) -> tuple[list[object], bool]:
     with RawServer([STREAM]) as server, MultiClient(NativeProvider()) as client:
         client.add_request(server.config(), HELLO, on_payload, lambda done: seen.append(done.type.name))
         loop()
+        client.info_read()  # a completion that is known by now waits for the payloads before it
         loop()
     return seen, bool(interrupted)
 
@@ -163,6 +176,60 @@ def test_an_interrupt_anywhere_in_a_stream_loses_nothing() -> None:
 def without_time(seen: list[object]) -> list[object]:
     """Payloads but for when they were made."""
     return [re.sub(rb'"created":\d+', b"", each) if isinstance(each, bytes) else each for each in seen]
+
+
+def test_a_callback_that_raises_is_not_called_again() -> None:
+    """The first exception of a `stream_cb` ends its stream: what arrives behind it is not handed on."""
+    payloads: list[bytes] = []
+    done: list[HttpCompletion] = []
+
+    def on_payload(payload: bytes) -> None:
+        payloads.append(payload)
+        raise ValueError("no more")
+
+    with MultiClient(ScriptedProvider([text_stream("a", "b", "c")])) as client:
+        client.add_request(CFG, HELLO, on_payload, done.append)
+        drive(client, lambda: done)
+    assert (len(payloads), done[0].error_message) == (1, "stream_cb aborted the request: ValueError: no more")
+
+
+def test_a_callback_may_close_the_client_in_what_an_interrupt_left() -> None:
+    """A payload that the next perform hands on may be answered by closing the client, which ends quietly."""
+    seen: list[bytes] = []
+    with RawServer([STREAM]) as server:
+        client = MultiClient(NativeProvider())
+
+        def on_payload(payload: bytes) -> None:
+            seen.append(payload)
+            if payload == b"[DONE]":
+                client.close()
+            elif b'"finish_reason":"stop"' in payload:
+                raise KeyboardInterrupt
+
+        client.add_request(server.config(), HELLO, on_payload)
+        with pytest.raises(KeyboardInterrupt):
+            drive(client, lambda: False)
+        client.perform()
+    assert seen[-1] == b"[DONE]"
+
+
+def test_an_interrupt_at_the_error_of_a_stream_loses_no_completion() -> None:
+    """Where an interrupt strikes in the callback of a stream's error, its completion still comes, once."""
+    seen: list[object] = []
+    error = b'{"error":{"message":"it broke","type":"server_error"}}'
+
+    def on_payload(payload: bytes) -> None:
+        seen.append(payload)
+        if payload == error:
+            raise KeyboardInterrupt
+
+    with RawServer([[read, SSE, events(b"a", error), END]]) as server, MultiClient(NativeProvider()) as client:
+        client.add_request(server.config(), HELLO, on_payload, lambda done: seen.append(done.type.name))
+        with pytest.raises(KeyboardInterrupt):
+            drive(client, lambda: False)
+        drive(client, lambda: seen[-1] == "SUCCESS")
+        assert client.perform() == 0
+    assert seen[-2:] == [error, "SUCCESS"]  # as the legacy client ends a stream that told an error
 
 
 def test_a_callback_that_raises_after_an_interrupt_aborts_its_request() -> None:

@@ -183,6 +183,12 @@ def test_a_whole_answer_is_the_servers_own_or_written_as_one() -> None:
     choice = Choice(0, (TextPart("hi"), call), finish_reason=FinishReason.TOOL_CALL)
     usage = Usage(3, 4, 1, 2, 7, details={"input_tokens": 3})
     body = body_of(ModelResponse(id="r", model="m", choices=(choice,), usage=usage, api="responses", raw=b"{}"))
+    told = json.loads(body)
+    assert {name: told[name] for name in ("id", "object", "model")} == {
+        "id": "r",
+        "object": "chat.completion",
+        "model": "m",
+    }
     again = chat.parse_response(body)
     assert (again.text, again.tool_calls, again.finish_reason) == ("hi", (call,), FinishReason.TOOL_CALL)
     assert again.usage is not None

@@ -15,7 +15,7 @@ from shim.native import NativeProvider
 from shim.testing.fake_openai import FakeOpenAI, Replay
 from shim.testing.fixtures import Fixture, discover, load
 from tests.compat.legacy_multi.ported import drive
-from tests.helpers.raw_server import HELLO
+from tests.helpers.raw_server import HELLO, RawServer, json_answer, read
 
 FOLDER = Path(__file__).resolve().parents[3] / "fixtures" / "chat"
 CASES = {path.name: load(path) for path in discover(FOLDER)}
@@ -102,3 +102,17 @@ def test_a_call_ends_as_it_ended(name: str, kind: str) -> None:
         assert all(other == first for other in others)
     different = {field for field, value in before.items() if after[field] != value}
     assert different == different_in(name, kind), {f: (before[f], after[f]) for f in different}
+
+
+@pytest.mark.parametrize("kind", PROVIDERS)
+@pytest.mark.parametrize("status", [b"503 Service Unavailable", b"400 Bad Request", b"404 Not Found"])
+def test_an_error_without_words_has_those_of_its_status(kind: str, status: bytes) -> None:
+    """Of an error whose body is empty the message is the status line, as the legacy client has it."""
+    told = []
+    for client_class in (legacy_openai.MultiClient, over(PROVIDERS[kind]).MultiClient):
+        done: list[HttpCompletion] = []
+        with RawServer([[read, json_answer(b"", status.decode())]]) as server, client_class() as client:
+            client.add_request(server.config(), HELLO, None, done.append)
+            drive(client, lambda done=done: done)
+        told.append(done[0].error_message)
+    assert told == [f"HTTP {status.decode()}"] * 2

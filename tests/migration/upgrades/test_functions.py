@@ -62,6 +62,9 @@ def test_functions_are_said_as_tools() -> None:
 def test_tools_are_said_as_functions() -> None:
     """The way back gives the request that was asked in functions."""
     assert upgrade_request(TOOLED, upgrades=["tools-to-functions"]).fields == ASKED
+    silent = upgrade_request(TOOLED | {"tool_choice": None}, upgrades=["tools-to-functions"]).fields
+    assert "tool_choice" not in silent
+    assert "function_call" not in silent
 
 
 def test_no_limit_of_calls_where_the_model_refuses_it() -> None:
