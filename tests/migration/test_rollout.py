@@ -190,7 +190,10 @@ def test_noting_nonsense_hurts_nobody() -> None:
     rollout.note(nonsense, nonsense)
     rollout.note(rollout.decide(CANDIDATE), nonsense)
     rollout.note_bad(rollout.decide(CANDIDATE), "slowish")
-    assert rollout.status().faults == {"note": 2, "note_bad": 1}
+    status = rollout.status()
+    assert status.faults == {"note": 2, "note_bad": 1}
+    assert status.last_fault is not None
+    assert status.last_fault.startswith("note_bad: ValueError: ")
 
 
 @pytest.mark.parametrize(

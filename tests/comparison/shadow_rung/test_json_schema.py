@@ -44,6 +44,8 @@ def test_arguments_of_a_tool(value: Any, *, kept: bool) -> None:
     [
         ({"enum": ["a", 1]}, [1.0, "a"], [True, "b", None]),
         ({"const": {"a": [1]}}, [{"a": [1.0]}], [{"a": [True]}, {"a": []}, {}]),
+        ({"const": [1]}, [[1], [1.0]], [[True], [1, 1], ["1"], "1", {"0": 1}, 1, None]),
+        ({"const": {"a": 1}}, [{"a": 1.0}], [[1], "a", 1, None, {"b": 1}]),
         ({"type": ["string", "null"]}, ["x", None], [1, []]),
         ({"anyOf": [{"type": "string"}, {"minimum": 3}]}, ["x", 3], [2]),
         ({"oneOf": [{"type": "number"}, {"type": "integer"}]}, [1.5], [1, "x"]),

@@ -241,6 +241,18 @@ def test_without_a_store_policy_and_approvals_are_in_files(tmp_path: Path) -> No
         assert operator.approved() == frozenset()
 
 
+def test_a_stage_stays_set_where_the_history_cannot_be_written(tmp_path: Path) -> None:
+    """What was set holds, and that nobody wrote it down is told with the system's reason."""
+    policy, history = tmp_path / "policy.toml", tmp_path / "gone" / "history.jsonl"
+    policy.write_text('stage = "tee"\n')
+    with Operator(RolloutPlace(policy=str(policy)), by="ann") as operator:
+        assert "give --history FILE" in operator.set("wire").history_fault
+    with Operator(RolloutPlace(policy=str(policy), history=str(history)), by="ann") as operator:
+        change = operator.set("off")
+    assert "No such file" in change.history_fault
+    assert policy.read_text() == 'stage = "off"\n'
+
+
 def test_nothing_named_is_told() -> None:
     """Without a policy and a store nothing can be looked at, and the error says how to name them."""
     with pytest.raises(PolicyError, match="--policy FILE or --store PATH"):
