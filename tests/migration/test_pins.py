@@ -83,7 +83,7 @@ def test_a_quiet_conversation_has_ended(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_long_conversation_is_told_to_the_store_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shared pin goes to the store again with the first request after a quarter of the time it holds, so that it lapses nowhere."""
+    """A shared pin goes to the store again with the first request after a quarter of its time, so that it lapses nowhere."""
     now = 1000.0
     monkeypatch.setattr("shim.migration.pins.time.monotonic", lambda: now)
     pins = Pins(PinSettings(idle=60), key_of=str)

@@ -185,7 +185,9 @@ def test_a_fallback_is_served_by_control_once(arms: Callable[..., Arms], *, stre
     assert heard.kinds == (["StreamStart", "TextDelta", "StreamDone"] if stream else [])
     assert both.provider.counts.fallbacks == 1
     candidate = both.rollout.status().arms["candidate"]
-    assert (candidate.requests, candidate.ok, candidate.bad.get("error")) == (1, 0, 1), "control's answer is not its own"
+    assert (candidate.requests, candidate.ok, candidate.bad.get("error")) == (1, 0, 1), (
+        "control's answer is not its own"
+    )
 
 
 @pytest.mark.parametrize("stream", [False, True])

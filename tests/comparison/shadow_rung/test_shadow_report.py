@@ -146,11 +146,13 @@ def test_only_a_baseline_says_how_often_the_control_agrees_with_itself() -> None
 
 
 def test_what_should_always_agree_may_differ_where_the_baseline_does() -> None:
-    """A server that names its model now so and now so is no finding beside a baseline of the same, and one beside a steady one."""
+    """A server that names its model now so and now so is a finding beside a steady baseline, and none beside one like it."""
     rng = random.Random(SEED)  # noqa: S311 - made-up traffic
     names = ["gpt-4o", "gpt-4o-2024-08-06"]
     controls = [seen(model=rng.choice(names)) for _ in range(400)]
-    noisy = [pair(seen(model=rng.choice(names)), control=each, baseline=seen(model=rng.choice(names))) for each in controls]
+    noisy = [
+        pair(seen(model=rng.choice(names)), control=each, baseline=seen(model=rng.choice(names))) for each in controls
+    ]
     assert row_of(report_of(noisy), "same model").outcome == "match"
     for steady in (True, False):
         odd = [pair(seen(model="x"), control=each, baseline=each if steady else None) for each in controls]

@@ -95,13 +95,13 @@ def test_timeout_says_now_or_never() -> None:
 def test_what_has_arrived_is_something_to_do() -> None:
     """`timeout()` is 0 again as soon as bytes have come, though nobody has performed since."""
     go = threading.Event()
-    with RawServer([[read, SSE, events(b"a"), wait_for(go), events(b"b"), END]]) as server:
-        with MultiClient(NativeProvider()) as client:
-            payloads: list[bytes] = []
-            client.add_request(server.config(read_timeout=None), HELLO, payloads.append)
-            assert eventually(lambda: bool(client.perform() and payloads and client.timeout() == -1))
-            go.set()
-            assert eventually(lambda: client.timeout() == 0)
+    payloads: list[bytes] = []
+    script: list[Any] = [read, SSE, events(b"a"), wait_for(go), events(b"b"), END]
+    with RawServer([script]) as server, MultiClient(NativeProvider()) as client:
+        client.add_request(server.config(read_timeout=None), HELLO, payloads.append)
+        assert eventually(lambda: bool(client.perform() and payloads and client.timeout() == -1))
+        go.set()
+        assert eventually(lambda: client.timeout() == 0)
 
 
 def test_many_wait_their_turn_on_any_provider() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -241,15 +242,20 @@ def test_without_a_store_policy_and_approvals_are_in_files(tmp_path: Path) -> No
         assert operator.approved() == frozenset()
 
 
-def test_a_stage_stays_set_where_the_history_cannot_be_written(tmp_path: Path) -> None:
+def test_a_stage_stays_set_where_the_history_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was set holds, and that nobody wrote it down is told with the system's reason."""
-    policy, history = tmp_path / "policy.toml", tmp_path / "gone" / "history.jsonl"
+    policy, history = tmp_path / "policy.toml", tmp_path / "history.jsonl"
     policy.write_text('stage = "tee"\n')
     with Operator(RolloutPlace(policy=str(policy)), by="ann") as operator:
         assert "give --history FILE" in operator.set("wire").history_fault
+
+    def full(*_args: object, **_named: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(HistoryFile, "append", full)
     with Operator(RolloutPlace(policy=str(policy), history=str(history)), by="ann") as operator:
         change = operator.set("off")
-    assert "No such file" in change.history_fault
+    assert "No space left" in change.history_fault
     assert policy.read_text() == 'stage = "off"\n'
 
 

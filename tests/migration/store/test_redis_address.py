@@ -59,7 +59,7 @@ def test_addresses_are_read() -> None:
 
 
 def test_the_address_of_a_socket_file_is_read() -> None:
-    """Of a server on a socket file the path is taken, unescaped, with the password and the database, and the path alone is shown."""
+    """Of a server on a socket file path, password and database are taken, unescaped, and the path alone is shown."""
     found = parse("unix://:p%40ss@/run/my%20redis.sock?db=2")
     assert found.options == {"password": "p@ss", "path": "/run/my redis.sock", "db": 2}
     assert found.shown == "unix:///run/my%20redis.sock"

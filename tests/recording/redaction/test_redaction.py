@@ -272,6 +272,15 @@ def test_an_unread_request_body_stays_unread() -> None:
     assert Redaction(bodies="drop").apply(made).request == made.request
 
 
+@pytest.mark.parametrize("sha256", [None, "00" * 32], ids=["unread", "too long"])
+def test_a_request_whose_body_was_left_out_is_redacted_all_the_same(sha256: str | None) -> None:
+    """Where nothing is kept of a body, keys are taken out of the address and the headers as ever."""
+    url = f"https://api.openai.com/v1/chat/completions?key={KEY}"
+    found = Redaction().apply(keyed(exchange(), url=url, body=None, sha256=sha256)).request
+    assert KEY not in repr((found.url, found.headers))
+    assert found.headers == Redaction().apply(keyed(exchange())).request.headers
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
