@@ -88,7 +88,7 @@ def test_each_stage_is_watched_as_it_says(
 
 def test_an_arm_that_cannot_be_tapped_serves_all_the_same() -> None:
     """Where an arm offers nothing to tap, requests are served uncompared, and that is told once."""
-    errors: list[Exception] = []
+    errors: list[BaseException] = []
     with (
         Rollout(Policy.parse({"stage": "tee"})) as rollout,
         LiveComparison(Compares(), on_error=errors.append, max_warnings=0) as live,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,6 @@ def test_an_error_without_words_has_those_of_its_status(kind: str, status: bytes
         done: list[HttpCompletion] = []
         with RawServer([[read, json_answer(b"", status.decode())]]) as server, client_class() as client:
             client.add_request(server.config(), HELLO, None, done.append)
-            drive(client, lambda done=done: done)
+            drive(client, partial(bool, done))
         told.append(done[0].error_message)
     assert told == [f"HTTP {status.decode()}"] * 2
