@@ -310,6 +310,19 @@ def test_a_file_that_ends_early(tmp_path: Path, name: str, cut: int) -> None:
     assert pickle.loads(pickle.dumps(raised.value)).line == raised.value.line  # noqa: S301 - our own, made a line before
 
 
+def test_a_line_that_is_none_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line longer than any exchange is an error that names file and line, and those before it are read."""
+    path = tmp_path / "a.jsonl"
+    lines = [encode_exchange(exchange(pair_id=name)) for name in ("1", "2")]
+    longest = max(map(len, lines))
+    path.write_bytes(b"".join(lines) + b"x" * (longest + 1))
+    monkeypatch.setattr("shim.recording.files.LONGEST_LINE", longest)
+    read = read_exchanges(path)
+    assert [next(read).pair_id, next(read).pair_id] == ["1", "2"]
+    with pytest.raises(RecordError, match=rf"^{path}:3: .*longer than"):
+        next(read)
+
+
 def test_the_last_line_needs_no_end(tmp_path: Path) -> None:
     """A last line without its line end is read if it is whole, and blank lines are passed over."""
     path = tmp_path / "a.jsonl"

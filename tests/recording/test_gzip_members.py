@@ -40,6 +40,15 @@ def test_what_follows_a_cut_member_is_read(left: int) -> None:
     assert read.endswith(DAMAGED_LINE + THREE + ONE)
 
 
+def test_the_line_for_what_is_lost_comes_whole() -> None:
+    """However little is read at a time, the line of our own and what stands behind it are complete."""
+    packed = gzip.compress(ONE) + gzip.compress(TWO)[:20] + gzip.compress(THREE)
+    file = GzipMembers(io.BufferedReader(io.BytesIO(packed)))
+    read = b"".join(iter(lambda: file.read(1), b""))
+    assert read.startswith(ONE)
+    assert read.endswith(DAMAGED_LINE + THREE)
+
+
 @pytest.mark.parametrize("length", [100, 3_000, 70_000, 200_000])
 @pytest.mark.parametrize("hole", [False, True])
 def test_larger_members_too(length: int, hole: bool) -> None:  # noqa: FBT001 - a parameter of the test

@@ -17,7 +17,7 @@ from requests import Session
 import legacy_openai
 from legacy_openai import Config, Conversation, InvalidConfigError, Message
 from shim.compat.legacy_multi.blocking import create_message
-from shim.compat.legacy_multi.client import MultiClient, check_concurrency
+from shim.compat.legacy_multi.client import MultiClient
 from shim.compat.legacy_multi.request import Unit
 from shim.provider import Provider
 
@@ -47,7 +47,6 @@ class BoundClient(MultiClient):
     _binding: ClassVar[_Binding]
 
     def __init__(self, session: Session | None = None, max_concurrency: int = 100) -> None:
-        check_concurrency(max_concurrency)
         make, takes, settings = self._binding
         given = _given(session, max_concurrency, takes=takes)
         super().__init__(lambda: make(**given), max_concurrency=max_concurrency, **settings)

@@ -36,7 +36,7 @@ class Upstream(Struct, frozen=True, kw_only=True):
             raise ValueError(f"it cannot be read ({error}); {_GIVE}") from None
         if parts.username is not None or parts.password is not None:
             raise ValueError(f"it holds a user name or a password, which belong in the client's own headers; {_GIVE}")
-        if parts.scheme.lower() not in PORTS or not parts.hostname:
+        if parts.scheme not in PORTS or not parts.hostname:
             raise ValueError(f"it does not begin with http:// or https:// and a host; {_GIVE}")
         if parts.query or parts.fragment:
             raise ValueError(f"it has a query or a fragment, which cannot be joined with a client's path; {_GIVE}")
@@ -44,8 +44,9 @@ class Upstream(Struct, frozen=True, kw_only=True):
             raise ValueError(f"{parts.hostname!r} is no name of a host; {_GIVE}")
         if not _plain(parts.hostname) or not _plain(parts.path):
             raise ValueError(f"it has characters that a URL must escape; {_GIVE}")
-        scheme = parts.scheme.lower()
-        return cls(scheme=scheme, host=parts.hostname, port=port or PORTS[scheme], path=parts.path.rstrip("/"))
+        return cls(
+            scheme=parts.scheme, host=parts.hostname, port=port or PORTS[parts.scheme], path=parts.path.rstrip("/")
+        )
 
     @property
     def authority(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -369,6 +370,16 @@ def test_a_large_body_is_passed_on_whole() -> None:
     with answering(sized(b"x" * 1000)) as server, tapped(max_body=10) as (session, exchanges, _):
         assert len(session.post(server.url, data=b"{}").content) == 1000
     assert (exchanges[0].ended, body_of(exchanges[0])) == ("overflow", b"x" * 10)
+
+
+def test_a_response_that_was_dropped_is_counted_when_that_is_asked_for() -> None:
+    """What a program let go unread is among the recorded as soon as their number is asked for, without another call."""
+    with answering(sized(b"{}")) as server, requests.Session() as session:
+        taken: list[Exchange] = []
+        with tap(session, taken.append) as tapped_session:
+            session.post(server.url, data=b"{}", stream=True)
+            gc.collect()
+            assert (tapped_session.recorded, [each.ended for each in taken]) == (1, ["aborted"])
 
 
 def test_a_tap_tells_its_state() -> None:
