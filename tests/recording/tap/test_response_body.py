@@ -191,6 +191,18 @@ def test_it_passes_for_the_original(road: Road) -> None:
         assert IS_OLD or raw.json() == {}
 
 
+def test_an_iterator_that_is_closed_is_left_not_broken(road: Road) -> None:
+    """Who closes the iterator of chunks has had enough: no fault is recorded, and what was given out is."""
+    with answering(chunked(b"one", b"two")) as server, tapped() as (session, exchanges, _):
+        response = session.post(server.url, data=b"{}", stream=True)
+        chunks = response.raw.read_chunked()
+        assert next(chunks) == b"one"
+        chunks.close()
+        response.close()
+    assert [(each.ended, each.fault) for each in exchanges] == [("aborted", None)]
+    assert body_of(exchanges[0]).startswith(b"one")
+
+
 @for_newer
 def test_misuse_is_answered_as_ever(road: Road) -> None:
     """What the plain body refuses is refused in the same words, and the recording goes on."""
