@@ -380,24 +380,6 @@ def test_closing_leaves_no_thread(tmp_path: Path) -> None:
     assert rollout.decide(CANDIDATE).arm == "candidate"
 
 
-def test_closing_ends_the_source() -> None:
-    """A rollout that is closed closes its source, whose threads nobody else would end."""
-    source, closed = SetPolicy(RAMP), list[bool]()
-    source.close = lambda: closed.append(True)  # type: ignore[method-assign]  # noted
-    with Rollout(source):
-        assert not closed
-    assert closed == [True]
-
-
-def test_what_counts_as_slow_is_measured_on_conversations() -> None:
-    """Requests without a unit, which are no evidence either, leave the control's percentile alone."""
-    rollout = Rollout(HALF)
-    for unit, seconds in ((None, 7.0), (CONTROL, 1.0)):
-        for _ in range(100):
-            rollout.note(rollout.decide(unit), answered(seconds))
-    assert rollout.decide(CONTROL).slow_after.whole == 1.0
-
-
 def test_deciding_costs_little_more_than_hashing(tmp_path: Path) -> None:
     """A decision with a file policy, a kill switch and a guard takes at most some fifteen times what its hash takes."""
     path = tmp_path / "policy.toml"

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import random
 
+from shim.migration import Rollout
 from shim.migration.slowness import Slowness
+from tests.migration.helpers.completions import answered
+from tests.migration.helpers.rollouts import HALF, unit_in
+
+CONTROL = unit_in(50, 100)
 
 
 def test_few_answers_tell_nothing() -> None:
@@ -37,3 +42,12 @@ def test_equal_answers_are_kept_apart() -> None:
     for _ in range(1000):
         slowness.add(0.2, streamed=False)
     assert slowness.slow_after.whole == 0.2
+
+
+def test_what_counts_as_slow_is_measured_on_conversations() -> None:
+    """Requests without a unit, which are no evidence either, leave the control's percentile alone."""
+    rollout = Rollout(HALF)
+    for unit, seconds in ((None, 7.0), (CONTROL, 1.0)):
+        for _ in range(100):
+            rollout.note(rollout.decide(unit), answered(seconds))
+    assert rollout.decide(CONTROL).slow_after.whole == 1.0

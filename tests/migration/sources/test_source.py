@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from shim.migration import Policy
+from shim.migration import Policy, Rollout
 from shim.migration.sources.source import LastGood
+from tests.migration.helpers.rollouts import SetPolicy
 
 RAMP = Policy.parse({"stage": "ramp", "percent": 5})
 
@@ -34,3 +35,12 @@ def test_a_policy_read_again_is_the_same_object_and_holds_since_the_first_time()
     kept.read(Policy.parse({"stage": "ramp", "percent": 5}))
     assert kept.policy is policy
     assert kept.health.since == since
+
+
+def test_closing_ends_the_source() -> None:
+    """A rollout that is closed closes its source, whose threads nobody else would end."""
+    source, closed = SetPolicy(RAMP), list[bool]()
+    source.close = lambda: closed.append(True)  # type: ignore[method-assign]  # noted
+    with Rollout(source):
+        assert not closed
+    assert closed == [True]
