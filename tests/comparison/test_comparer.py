@@ -10,12 +10,16 @@ import pytest
 from msgspec.structs import replace
 
 from shim.comparison.verdict import Outcome
+from shim.endpoint import Endpoint
 from shim.factory import create_comparer
-from shim.recording.exchange import Exchange
+from shim.recording.exchange import Exchange, Headers
+from shim.wire import chat, responses
 from tests.comparison.recorded_cases import CHAT, chat_case
-from tests.helpers.exchanges import exchange, streamed
+from tests.helpers.exchanges import ASKED, exchange, streamed
 
 FULL = 320  # exchanges, all unlike, after which no cache of a comparer grows
+INPUT = {"model": "gpt-4o", "input": "Hi"}
+JSON = ("Content-Type", "application/json")
 AZURE = "https://team.openai.azure.com/openai/deployments/x/chat/completions?api-version=2024-10-21"
 
 
@@ -54,6 +58,39 @@ def test_each_exchange_is_written_for_its_own_address_and_api() -> None:
             (verdict,) = comparer.compare(case)
             assert not [each.path for each in verdict.mismatches if each.path.startswith(("url", "request"))]
             assert verdict.outcome is not Outcome.FAILED
+
+
+@pytest.mark.parametrize("settings", [{}, {"endpoint": Endpoint("https://a.example/v1")}], ids=["recorded", "told"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (JSON, ("Authorization", "Bearer sk-test")),
+        (JSON, ("Authorization", "Bearer sk-test"), ("IDEMPOTENCY-KEY", "once")),
+    ],
+    ids=["plain", "with a key of its own"],
+)
+def test_the_candidate_is_asked_as_its_control_was(settings: dict[str, Any], headers: Headers) -> None:
+    """API, address and what one call was given are those of each recording, so that none of them is a difference."""
+    requests = {
+        "chat/completions": (ASKED, chat.parse_request(ASKED)),
+        "responses": (INPUT, responses.parse_request(INPUT)),
+    }
+    with create_comparer(rungs=("wire",), candidate_settings=settings) as comparer:
+        for path, (body, request) in requests.items():
+            case = exchange(body, b"{}", url=f"https://a.example/v1/{path}")
+            case = replace(case, request=replace(case.request, headers=headers))
+            for asked in (None, request):  # of a live call the request is known as it was given, before any layer
+                (verdict,) = comparer.compare(case, request=asked)
+                assert verdict.outcome is Outcome.MATCH, verdict.message
+
+
+def test_the_candidate_gives_azures_key_where_the_control_did() -> None:
+    """A recorded `api-key`, however it is spelled, is no difference of the way in which a key is given."""
+    case = exchange(url=AZURE)
+    case = replace(case, request=replace(case.request, headers=(JSON, ("API-Key", "azure"))))
+    with create_comparer(rungs=("wire",)) as comparer:
+        (verdict,) = comparer.compare(case)
+    assert not [each.path for each in verdict.mismatches if each.path.startswith("header")]
 
 
 def test_the_made_reading_of_each_is_its_own() -> None:
