@@ -37,8 +37,20 @@ def guarded(lines: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of an answer of `requests`; a break among them is a `StreamBrokenError`."""
     try:
         yield from lines
+    except StreamBrokenError:
+        raise
     except requests.exceptions.RequestException as fault:
         raise broken(fault) from fault
+
+
+def caused(raised: BaseException, fault: BaseException) -> BaseException:
+    """What is raised for a fault, with that as its cause, where it is not that very fault.
+
+    Nothing is its own cause: who follows the causes of an error, as trackers of errors do, would never come to an end.
+    """
+    if raised is not fault:
+        raised.__cause__ = fault
+    return raised
 
 
 def broken(fault: BaseException) -> BaseException:

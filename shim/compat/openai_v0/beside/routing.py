@@ -32,7 +32,7 @@ from shim.compat.openai_v0.sessions import proxy_for
 from shim.compat.openai_v0.transport.answers import AsyncAnswer
 from shim.compat.openai_v0.transport.outgoing import Outgoing
 from shim.compat.openai_v0.units import RoutedCall, UnitNaming, UnitOf, attributes_of, engine_in
-from shim.model import ErrorCategory, UnsupportedFeatureError
+from shim.model import ErrorCategory, ProviderError, UnsupportedFeatureError
 from shim.provider import Completion
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class Router:
         def answered() -> CandidateResponse:
             try:
                 answer = wait()
-            except Exception as fault:
+            except (ProviderError, TimeoutError) as fault:
                 raise raised_for(fault, self._real) from fault
             response = CandidateResponse(
                 answer, url=outgoing.url, stream=outgoing.stream, upgraded=asked.upgraded, real=self._real

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 from requests.utils import get_encoding_from_headers
 
-from shim.compat.openai_v0.stream_faults import broken, broken_async
+from shim.compat.openai_v0.stream_faults import broken, broken_async, caused
 from shim.compat.openai_v0.transport.heard import Heard
 
 
@@ -109,7 +109,7 @@ class Answer(requests.Response):
             except TimeoutError as late:  # raised by a handler of SIGALRM: `requests` took it for one of the connection
                 raise broken(late) from late
         if heard.fault is not None:
-            raise broken(heard.fault) from heard.fault
+            raise caused(broken(heard.fault), heard.fault)
 
 
 class AsyncAnswer:
@@ -178,4 +178,4 @@ class AsyncAnswer:
                 break
             await self._changed()
         if heard.fault is not None:
-            raise broken_async(heard.fault) from heard.fault
+            raise caused(broken_async(heard.fault), heard.fault)

@@ -46,6 +46,12 @@ class RelayedCall(Heard):
         self.on_head(response.status_code, response.headers)
         return _Relayed(response, self)
 
+    def end(self, *, fault: BaseException | None = None) -> None:
+        """Take the end. What reading a session's answer raised, the legacy client has raised from itself: it is not its own cause."""
+        if self.fault is not None and self.fault.__cause__ is self.fault:
+            self.fault.__cause__, self.fault.__suppress_context__ = None, False
+        super().end(fault=fault)
+
 
 _calls: weakref.WeakValueDictionary[str, RelayedCall] = weakref.WeakValueDictionary()
 _tickets = itertools.count(1)

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from shim.compat.openai_v0.transport import blocking
-from shim.testing.fake_openai import FakeOpenAI
+from shim.testing.fake_openai import Cut, FakeOpenAI
 from tests.helpers.loopback import Loopback
 
 HI = [{"role": "user", "content": "hi"}]
@@ -237,6 +237,34 @@ def test_a_broken_stream_satisfies_both_catchers(carried: Any, loopback: Loopbac
     ):
         with pytest.raises(catcher):
             list(stream(carried, "gpt-4"))
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
+def test_the_causes_of_a_broken_answer_come_to_an_end(carried: Any, fake: FakeOpenAI, streamed: bool) -> None:  # noqa: FBT001 - pytest's
+    """Whoever follows the causes of what a broken answer raises, as trackers of errors do, meets each of them once."""
+
+    def ask() -> None:
+        answer = carried.ChatCompletion.create(model="gpt-4", messages=HI, stream=streamed)
+        for _ in answer if streamed else ():
+            pass
+
+    async def ask_async() -> None:
+        answer = await carried.ChatCompletion.acreate(model="gpt-4", messages=HI, stream=streamed)
+        if streamed:
+            async for _ in answer:
+                pass
+
+    for call in (ask, lambda: asyncio.run(ask_async())):
+        fake.plan(Cut(after_bytes=9))
+        with pytest.raises(carried.error.APIConnectionError) as raised:
+            call()
+        seen: list[BaseException] = []
+        link: BaseException | None = raised.value
+        while link is not None:
+            assert link not in seen
+            seen.append(link)
+            link = link.__cause__
+        assert len(seen) > 1
 
 
 def test_a_key_is_in_no_error_of_the_standard_library(
