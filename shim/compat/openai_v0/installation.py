@@ -19,6 +19,7 @@ from shim.compat.openai_v0.finder import NAME, StandInDistribution, StandInFinde
 from shim.compat.openai_v0.namespace import PACKAGE
 from shim.compat.openai_v0.recording import record_into
 from shim.compat.openai_v0.transport import blocking, choice
+from shim.compat.openai_v0.version import stands_beside
 from shim.model import UnsupportedFeatureError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def install(
     """Make `import openai` mean openai 0.28.
 
     Args:
-        real: "auto" stands beside the real openai 0.28 where it can be imported, else in its place; False always takes its place;
+        real: "auto" stands beside the real openai 0.28, or 0.27, where it can be imported, else in its place; False always takes its place;
             True wants the real one.
         rollout: a `shim.migration` rollout that decides for each chat call; None leaves them where they are.
         candidate: who serves the calls that move: "native" or "legacy", with the address, key and limits of each call; or a
@@ -177,10 +178,10 @@ def _refuse_beside_only(given: Mapping[str, Any]) -> None:
 
 
 def real_version() -> str | None:
-    """The version of the real openai where that is a 0.28, None where it is another or not there."""
+    """The version of the real openai where that is one to stand beside (0.27, 0.28), None where it is another or not there."""
     found = (each for each in importlib.metadata.distributions(name=NAME) if not isinstance(each, StandInDistribution))
     version = next((each.version for each in found), None)
-    return version if version is not None and version.startswith("0.28") else None
+    return version if stands_beside(version) else None
 
 
 class Instead:

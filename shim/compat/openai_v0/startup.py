@@ -143,7 +143,7 @@ def begin(*, folder: str) -> None:
     stand_in = sys.modules.pop(NAME)
     sys.path[:] = [each for each in path if not each or Path(each).resolve() != place]
     try:
-        if hasattr(stand_in, "__version__"):
+        if hasattr(stand_in, "ChatCompletion"):
             _run_again(stand_in)
             return
         if not _installed:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -202,6 +203,23 @@ def test_the_version_is_told_to_whoever_asks_for_it(openai: Any) -> None:
     assert real_version() == before
     with pytest.raises(importlib.metadata.PackageNotFoundError):
         importlib.metadata.version("openai")
+
+
+@pytest.mark.parametrize(
+    ("version", "stays"), [("0.26.5", False), ("0.27.0", True), ("0.27.10", True), ("0.28.1", True), ("1.3.0", False)]
+)
+def test_the_real_library_stays_where_calls_can_move_beside_it(
+    version: str,
+    stays: bool,  # noqa: FBT001 - pytest passes parameters so
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A 0.27 or 0.28 that is installed is one to stand beside; what came before chat, and a 1.x, is none."""
+    metadata = tmp_path / f"openai-{version}.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: openai\nVersion: {version}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert real_version() == (version if stays else None)
 
 
 def test_it_may_be_taken_out_and_imported_anew(installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:

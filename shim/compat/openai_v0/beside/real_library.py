@@ -16,6 +16,7 @@ from typing import Any
 import requests
 from msgspec import Struct
 
+from shim.compat.openai_v0.version import stands_beside
 from shim.model import ErrorCategory, ProviderError, UnsupportedFeatureError
 
 NAME = "openai"
@@ -39,7 +40,7 @@ def real_library() -> RealLibrary:
     """Import it.
 
     Raises:
-        UnsupportedFeatureError: there is none, or it is no 0.28.
+        UnsupportedFeatureError: there is none, or it is no 0.27 or 0.28.
     """
     try:
         found = [importlib.import_module(f"{NAME}{part}") for part in ("", ".api_requestor", ".error", ".util")]
@@ -48,10 +49,10 @@ def real_library() -> RealLibrary:
             f"the real openai 0.28 cannot be imported ({missing}); install openai==0.28.1, or install(real=False)",
             field="real",
         ) from missing
-    version = getattr(found[0], "__version__", None)
-    if not str(version).startswith("0.28"):
+    version = getattr(found[0].version, "VERSION", None)  # 0.27.0 has no __version__
+    if not stands_beside(version):
         raise UnsupportedFeatureError(
-            f"the openai that is imported is {version}, no 0.28; install openai==0.28.1, or install(real=False)",
+            f"the openai that is imported is {version}, no 0.27 or 0.28; install openai==0.28.1, or install(real=False)",
             field="real",
         )
     return RealLibrary(*found)

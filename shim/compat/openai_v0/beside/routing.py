@@ -232,7 +232,7 @@ class Router:
     ) -> Callable[[], CandidateResponse] | None:
         """Start a call on the candidate; None where it cannot carry it."""
         try:
-            _refuse_session("requestssession", self._real.openai.requestssession)
+            _refuse_session("requestssession", getattr(self._real.openai, "requestssession", None))  # 0.27.0 has none
             asked, outgoing = self._asked(requestor, url, how)
             wait = self._carrier.start(asked, self._told(decision), proxy=self._proxy(outgoing.url, in_async=False))
         except Exception as refused:  # noqa: BLE001 - whatever keeps the candidate from it, control may still serve it

@@ -47,7 +47,7 @@ class RelayedCall(Heard):
         return _Relayed(response, self)
 
     def end(self, *, fault: BaseException | None = None) -> None:
-        """Take the end. What reading a session's answer raised, the legacy client has raised from itself: it is not its own cause."""
+        """Take the end. What reading a session raised, the legacy client has raised from itself: nothing is its own cause."""
         if self.fault is not None and self.fault.__cause__ is self.fault:
             self.fault.__cause__, self.fault.__suppress_context__ = None, False
         super().end(fault=fault)
