@@ -124,7 +124,8 @@ def create_comparer(
         rungs: which to compare on.
         api: the API the native candidate would use: the recorded one, which is like for like, or as `NativeProvider` takes it.
         candidate_settings: its further settings, as far as they say what is sent: `organization`, `project`,
-            `default_temperature`, `base_url` (left out, it is the recorded one, and the address is not compared).
+            `default_temperature`, `base_url` (left out, it is the recorded one, and the address is not compared). Calls of
+            openai 0.28 have organization and project with them: left out, they are the recorded ones.
         ignore: differences that are known, each with its reason and owner.
         resplit: on the tee rung compare every split of the recorded bytes too.
         truncate: on the tee rung compare every cut of the recorded bytes too.
@@ -160,15 +161,15 @@ def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str,
     """What the native provider would send in the place of each recorded control; what is left open is as recorded."""
     from shim.endpoint import Endpoint
     from shim.native import RequestWriter
-    from shim.recording.exchange import api_of, base_url_of
+    from shim.recording.exchange import account_of, api_of, base_url_of
 
     RequestWriter(**settings)  # a setting that cannot be used is found now
 
     @functools.lru_cache(maxsize=64)  # a recording has few addresses
-    def writer(base_url: str, *, api: ApiChoice, auth: Auth) -> RequestWriter:
+    def writer(base_url: str, *, api: ApiChoice, auth: Auth, **account: str) -> RequestWriter:
         if "endpoint" in settings:
             return RequestWriter(**{"api": api, **settings})
-        short = {name: settings[name] for name in ("organization", "project") if name in settings}
+        short = account | {name: settings[name] for name in ("organization", "project") if name in settings}
         others = {name: value for name, value in settings.items() if name not in ("base_url", *short)}
         endpoint = Endpoint(settings.get("base_url") or base_url, auth=auth, **short)
         return RequestWriter(**{"api": api, "endpoint": endpoint, **others})
@@ -177,7 +178,7 @@ def _native_senders(api: ApiChoice | Literal["recorded"], settings: Mapping[str,
         chosen = (api_of(exchange) or "auto") if api == "recorded" else api
         names = {name.lower() for name, _ in exchange.request.headers}
         auth: Auth = "api-key" if "api-key" in names else "bearer"  # as Azure's clients send it
-        written = writer(base_url_of(exchange), api=chosen, auth=auth).sent_request
+        written = writer(base_url_of(exchange), api=chosen, auth=auth, **account_of(exchange)).sent_request
         if "idempotency-key" not in names:
             return written
         return functools.partial(

@@ -132,6 +132,11 @@ class TransportFault(Struct, frozen=True, kw_only=True):
     at: float = 0.0
 
 
+OPENAI_V0: Final = "openai 0.28"
+OPENAI_V0_STAND_IN: Final = "shim.compat.openai_v0"
+"""`Exchange.client` of what was recorded of the real openai 0.28, and of what stands in its place."""
+
+
 class Exchange(Struct, frozen=True, kw_only=True):
     """One exchange.
 
@@ -161,6 +166,17 @@ class Exchange(Struct, frozen=True, kw_only=True):
     client: str = ""
     context: dict[str, Any] = {}
     redacted: tuple[str, ...] = ()
+
+
+def account_of(exchange: Exchange) -> dict[str, str]:
+    """The organization and the project of a call that has them with it, whoever serves it: one of openai 0.28.
+
+    Of other clients they are settings, which the candidate is given in its own way or lacks.
+    """
+    if exchange.client not in (OPENAI_V0, OPENAI_V0_STAND_IN):
+        return {}
+    sent = {name.lower(): value for name, value in exchange.request.headers}
+    return {name: value for name in ("organization", "project") if (value := sent.get(f"openai-{name}"))}
 
 
 def api_of(exchange: Exchange) -> Api | None:

@@ -120,8 +120,8 @@ def install(
     """Make `import openai` mean openai 0.28.
 
     Args:
-        real: "auto" stands beside the real openai 0.28, or 0.27, where it can be imported, else in its place; False always takes its place;
-            True wants the real one.
+        real: "auto" stands beside the real openai 0.28 or 0.27 where that can be imported, else in its place; False always
+            in its place; True wants the real one.
         rollout: a `shim.migration` rollout that decides for each chat call; None leaves them where they are.
         candidate: who serves the calls that move: "native" or "legacy", with the address, key and limits of each call; or a
             `Provider`, or a function that makes one, with its own.

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from shim.recording.exchange import OPENAI_V0_STAND_IN
 from shim.recording.recorder import Recorder
 from shim.recording.sinks import CallableSink, FileSink, SinkTarget, sink_of
 from shim.recording.tap.sessions_tap import SessionsTap
@@ -97,9 +98,8 @@ class StandInRecording(CallsRecording):
     """A recording of everything that is sent in the place of openai 0.28, from now to `close`."""
 
     def __init__(self, sink: SinkTarget, *, redaction: Redaction | None) -> None:
-        name = "shim.compat.openai_v0"
-        super().__init__(sink, redaction=redaction, client=name, candidate=name)
-        self._native = Recorder(self._sink, redaction=redaction, client=name)
+        super().__init__(sink, redaction=redaction, client=OPENAI_V0_STAND_IN, candidate=OPENAI_V0_STAND_IN)
+        self._native = Recorder(self._sink, redaction=redaction, client=OPENAI_V0_STAND_IN)
         self._recorders.append(self._native)
         self._is_open = True
 

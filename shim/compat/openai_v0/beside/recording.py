@@ -16,7 +16,7 @@ import requests
 from shim.compat.openai_v0.beside.aiohttp_content import watch_content
 from shim.compat.openai_v0.beside.real_library import RealLibrary
 from shim.compat.openai_v0.stand_in_recording import CallsRecording, InsideCalls
-from shim.recording.exchange import Headers, TransportFault, error_type
+from shim.recording.exchange import OPENAI_V0, Headers, TransportFault, error_type
 from shim.recording.exchange_builder import Recording
 from shim.recording.redaction.redaction import Redaction
 from shim.recording.sinks import SinkTarget
@@ -31,7 +31,7 @@ class LibraryRecording(CallsRecording):
     """
 
     def __init__(self, sink: SinkTarget, *, redaction: Redaction | None) -> None:
-        super().__init__(sink, redaction=redaction, client="openai 0.28", candidate="candidate")
+        super().__init__(sink, redaction=redaction, client=OPENAI_V0, candidate="candidate")
         self.observe = self._candidate.observe
         self.unseen = 0
 
