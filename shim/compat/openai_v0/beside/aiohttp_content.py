@@ -32,6 +32,15 @@ def watch_content(response: Any, watcher: ContentWatcher) -> None:
     response.content = _WatchedContent(response.content, watcher)
 
 
+def unread_in(content: Any) -> bytes:
+    """What a `StreamReader` holds that came and was not read; nothing where it keeps that elsewhere.
+
+    Its own `read_nowait` takes it away, and raises once the response was released.
+    """
+    pieces = b"".join(getattr(content, "_buffer", ()))
+    return pieces[getattr(content, "_buffer_offset", 0) :]
+
+
 class _WatchedContent:
     """A `StreamReader` that tells what is read of it."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from shim.compat.openai_v0.beside.aiohttp_content import watch_content
+from shim.compat.openai_v0.beside.aiohttp_content import unread_in, watch_content
 from shim.compat.openai_v0.beside.real_library import RealLibrary
 from shim.compat.openai_v0.stand_in_recording import CallsRecording, InsideCalls
 from shim.recording.exchange import OPENAI_V0, Headers, TransportFault, error_type
@@ -90,28 +90,40 @@ class _WatchedSession:
             raise
         try:
             recording.head(response.status, reason=response.reason or "", headers=_pairs(response.raw_headers))
-            watch_content(response, _RecordedContent(recording))
+            watch_content(response, _RecordedContent(recording, response.content))
         except Exception as error:  # noqa: BLE001 - whatever a session gave back, the caller gets it
             self._recorder.failed(error)
         return response
 
 
 class _RecordedContent:
-    """Notes a body as it is read."""
+    """Notes a body as it is read, line by line; where its caller leaves it, also what had come, as a tap of `requests` does.
 
-    def __init__(self, recording: Recording) -> None:
+    Without that an event is there without the blank line that ends it, and a reader by the standard leaves it out.
+    """
+
+    def __init__(self, recording: Recording, content: Any) -> None:
         self._recording = recording
+        self._content = content
+        self._is_over = False
+
+    def __del__(self) -> None:
+        if not self._is_over:
+            self._recording.note(unread_in(self._content))
 
     def piece(self, data: bytes) -> None:
         self._recording.note(data)
 
     def ended(self) -> None:
+        self._is_over = True
         self._recording.end("complete")
 
     def raised(self, fault: BaseException) -> None:
+        self._is_over = True
         if isinstance(fault, Exception):
             self._recording.end("failed", fault=reading_fault(fault, at=self._recording.elapsed()))
         else:
+            self._recording.note(unread_in(self._content))
             self._recording.end("aborted")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 import requests
 
 from shim.comparison import Exchange, Outcome, read_exchanges
+from shim.compat.openai_v0 import V0Reader
 from shim.compat.openai_v0.installation import Installation
 from shim.factory import create_comparer
 from shim.migration import Rollout
-from shim.testing.fake_openai import Cut, FakeOpenAI
+from shim.testing.fake_openai import Cut, FakeOpenAI, stream_failed
 from tests.compat.openai_v0.beside.conftest import ASKED, KEY
 
 Install = Callable[..., Installation]
@@ -51,6 +53,31 @@ def test_blocking_and_async_calls_are_recorded_and_match(
         verdicts = [verdict for each in exchanges for verdict in comparer.compare(each)]
     assert [verdict.outcome for verdict in verdicts] == [Outcome.MATCH] * 8
     assert fake.request_count == 4
+
+
+def test_an_async_stream_is_recorded_as_far_as_it_came(
+    real: Any, install: Install, fake: FakeOpenAI, recorded: list[Exchange]
+) -> None:
+    """What had come of an async stream when the library left it, at an error inside or as told to, is recorded and matches."""
+    recording = install(record=recorded.append).recording
+
+    async def read(most: int) -> None:
+        stream = await real.ChatCompletion.acreate(**ASKED, stream=True)
+        for _ in range(most):
+            await anext(stream)
+        await stream.aclose()
+
+    fake.plan(stream_failed(after_events=2))
+    with pytest.raises(real.error.APIError, match="Error occurred while streaming"):
+        asyncio.run(read(9))
+    asyncio.run(read(1))
+    gc.collect()
+    recording.flush()
+    bodies = [exchange.response.body or b"" for exchange in recorded if exchange.response]
+    assert [body.endswith(b"\n\n") for body in bodies] == [True, True]
+    with create_comparer(control=V0Reader) as comparer:
+        verdicts = [verdict for each in recorded for verdict in comparer.compare(each)]
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.MATCH}
 
 
 def test_a_session_that_was_there_before_is_seen(
