@@ -12,6 +12,7 @@ ends by itself when there has been nothing to do for a while. After a fork the c
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -241,6 +242,8 @@ class _Queue:
         self._linger = LINGER_SECONDS
 
     def put(self, waiting: _Waiting, weight: int, *, most: int, most_bytes: int) -> bool:
+        if sys.is_finalizing():
+            return self._put_at_last(waiting)
         with self._lock:
             # One alone always fits, however large it is: else a large `max_body` would record nothing.
             has_room = len(self._waiting) < most and (not self._waiting or self._bytes + weight <= most_bytes)
@@ -254,6 +257,16 @@ class _Queue:
                     self._is_urgent = is_half_full
                     self._changed.notify_all()
         return has_room
+
+    def _put_at_last(self, waiting: _Waiting) -> bool:
+        """Write it here: the interpreter ends, so a thread that is started never begins, and who waits for that waits for ever.
+
+        So comes the exchange of a stream that the program held to its end. The lock is left alone: no other thread goes on.
+        """
+        output = self._written([waiting], None)
+        if output is not None:
+            output.close()
+        return True
 
     def wait(self) -> None:
         with self._changed:

@@ -152,6 +152,22 @@ def test_what_is_queued_is_written_at_exit(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_ends_with_the_interpreter_is_written(tmp_path: Path) -> None:
+    """The exchange of a stream that a program held to its end is written as the interpreter ends, and nobody waits for ever."""
+    program = (
+        "import sys\nfrom shim.recording.sinks import FileSink\nfrom tests.helpers.exchanges import exchange\n"
+        "class Held:\n"
+        "    def __init__(self, sink):\n        self.put, self.exchange = sink.put, exchange()\n"
+        "    def __del__(self):\n        self.put(lambda: self.exchange, weight=1)\n"
+        "sink = FileSink(sys.argv[1], on_error=print)\nheld = Held(sink)\nsink.close()\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a")]
+    done = subprocess.run(command, cwd=ROOT, timeout=15, check=True, capture_output=True)  # noqa: S603 - our own interpreter
+    assert (done.stdout, done.stderr) == (b"", b"")
+    assert len(list(read_exchanges(tmp_path / "a"))) == 1
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_a_fork_goes_on_by_itself(tmp_path: Path, name: str) -> None:

@@ -8,6 +8,7 @@ Python waits for that one when the program ends, and the keeper waits for the th
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -189,6 +190,8 @@ class Worker:
 
     def _has_thread(self) -> bool:
         if self._thread is None:
+            if sys.is_finalizing():  # a thread that is started now never begins, and who starts it waits for ever
+                return False
             thread = threading.Thread(target=self._run, name="shim-live-comparison", daemon=True)
             keeper = threading.Thread(
                 target=self._keep, args=(thread,), name="shim-live-comparison-keeper", daemon=False
