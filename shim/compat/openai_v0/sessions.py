@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import requests
 from requests.adapters import DEFAULT_POOLSIZE
 from requests.utils import prepend_scheme_if_needed, select_proxy
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from legacy_openai.connections import CuttableAdapter
 from shim.compat.openai_v0.namespace import part, setting
@@ -157,7 +158,10 @@ class _OwnSession(requests.Session):
 
 
 class _Adapter(CuttableAdapter):
-    """Connections that can be cut, in pools that go by their usual names: these stand in messages that old code searches."""
+    """Connections that can be cut, in pools that go by their usual names: these stand in messages that old code searches.
+
+    Where somebody has put a class in the place of urllib3's own connections, as vcrpy does, that is taken.
+    """
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -167,8 +171,17 @@ class _Adapter(CuttableAdapter):
 
 @cache
 def _named(scheme: str, pool: Any) -> type:
-    of_connection, of_pool = _USUAL_NAMES[scheme]
-    return type(of_pool, (pool,), {"ConnectionCls": type(of_connection, (pool.ConnectionCls,), {})})
+    of_connection, usual = _USUAL[scheme]
+    ours = type(of_connection, (pool.ConnectionCls,), {})
+
+    def in_use(_pool: object) -> Any:
+        theirs = usual.ConnectionCls  # looked up for each connection: cassettes are put in and taken out
+        return ours if issubclass(ours, theirs) else theirs
+
+    return type(usual.__name__, (pool,), {"ConnectionCls": property(in_use)})
 
 
-_USUAL_NAMES = {"http": ("HTTPConnection", "HTTPConnectionPool"), "https": ("HTTPSConnection", "HTTPSConnectionPool")}
+_USUAL: dict[str, tuple[str, Any]] = {
+    "http": ("HTTPConnection", HTTPConnectionPool),
+    "https": ("HTTPSConnection", HTTPSConnectionPool),
+}

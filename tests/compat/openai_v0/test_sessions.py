@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import requests
+import urllib3.connection
+import urllib3.connectionpool
 
 from shim.compat.openai_v0 import sessions
 from tests.helpers.loopback import Loopback
@@ -46,6 +48,25 @@ def test_a_session_is_closed_and_made_anew_after_its_time(openai: Any, monkeypat
     first.close = lambda: closed.append(first)  # type: ignore[method-assign]  # to see it
     assert sessions.of_this_thread() is not first
     assert closed == [first]
+
+
+def test_connections_that_are_put_in_the_place_of_urllib3s_are_taken(
+    openai: Any, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class that stands in the place of urllib3's connections, as cassettes put one there, carries chat and other calls."""
+    asked: list[str] = []
+
+    class Cassette(urllib3.connection.HTTPConnection):
+        def putrequest(self, method: str, url: str, *args: Any, **named: Any) -> None:
+            asked.append(f"{method} {url}")
+            super().putrequest(method, url, *args, **named)
+
+    monkeypatch.setattr(urllib3.connection, "HTTPConnection", Cassette)
+    monkeypatch.setattr(urllib3.connectionpool.HTTPConnectionPool, "ConnectionCls", Cassette)
+    chat(openai)
+    openai.Model.list()
+    assert [each.split()[0] for each in asked] == ["POST", "GET"]
+    assert len(loopback.received) == 2
 
 
 def test_hooks_auth_and_headers_of_a_session_count(
