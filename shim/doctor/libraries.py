@@ -28,6 +28,7 @@ THIRD_PARTY: dict[str, str] = {
     "marvin": "marvin",
     "autogen": "autogen",
     "semantic_kernel": "semantic-kernel",
+    "skllm": "scikit-llm",
     "dspy": "dspy",
     "dsp": "dspy",
     "lmql": "lmql",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
 from typing import Any
 from unittest import mock
 
 import pytest
 import requests
 
+from shim.compat.openai_v0.namespace import PACKAGE
 from shim.model import UnsupportedFeatureError
 from tests.helpers.loopback import Loopback
 
@@ -86,3 +91,28 @@ def test_working_seams_may_be_set(openai: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(openai.api_requestor, "TIMEOUT_SECS", 30)
     monkeypatch.setattr(openai.api_requestor, "_make_session", requests.Session)
     assert openai.api_requestor.TIMEOUT_SECS == 30
+
+
+def _functions_of(module: ModuleType) -> Iterator[FunctionType]:
+    """The functions that a module defines, and the methods of its classes."""
+    for thing in vars(module).values():
+        members = vars(thing).values() if isinstance(thing, type) else (thing,)
+        for member in members:
+            plain = inspect.unwrap(getattr(member, "__func__", member))
+            if isinstance(plain, FunctionType) and plain.__code__.co_filename == module.__file__:
+                yield plain
+
+
+def test_no_function_of_the_surface_holds_its_variadic_arguments_in_a_closure() -> None:
+    """Tracers that put code of their own into a function (ddtrace does) find `args` and `kwargs` where they were passed."""
+    modules = [each for name, each in sys.modules.items() if name.startswith(f"{PACKAGE}.api_resources")]
+    variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    held = [
+        function.__qualname__
+        for module in modules
+        for function in _functions_of(module)
+        for each in inspect.signature(function).parameters.values()
+        if each.kind in variadic and each.name in function.__code__.co_cellvars
+    ]
+    assert len(modules) > 20
+    assert held == []

@@ -6,6 +6,7 @@ limit of HTTP: it bounds how long a model that answers 409 is asked again. `requ
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from shim.compat.openai_v0.api_resources.abstract.engine_api_resource import (
@@ -26,11 +27,11 @@ class ChatCompletion(EngineAPIResource):
         """Ask; the answer, or with `stream=True` a generator of chunks."""
         timeout = kwargs.pop("timeout", None)
         ask = super().create
-        return until_ready(lambda: ask(*args, **kwargs), timeout)
+        return until_ready(partial(ask, *args, **kwargs), timeout)
 
     @classmethod
     async def acreate(cls, *args: Any, **kwargs: Any) -> Any:
         """The same without blocking the loop; chunks come from an async generator."""
         timeout = kwargs.pop("timeout", None)
         ask = super().acreate
-        return await until_ready_async(lambda: ask(*args, **kwargs), timeout)
+        return await until_ready_async(partial(ask, *args, **kwargs), timeout)

@@ -7,6 +7,7 @@ for base64, which is a quarter of the bytes, and decodes that with numpy.
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import Any
 
 from shim.compat.openai_v0.api_resources.abstract.engine_api_resource import (
@@ -28,7 +29,7 @@ class Embedding(EngineAPIResource):
         timeout = kwargs.pop("timeout", None)
         decode = _wants_decoding(kwargs)
         ask = super().create
-        response = until_ready(lambda: ask(*args, **kwargs), timeout)
+        response = until_ready(partial(ask, *args, **kwargs), timeout)
         return _decoded(response) if decode else response
 
     @classmethod
@@ -37,7 +38,7 @@ class Embedding(EngineAPIResource):
         timeout = kwargs.pop("timeout", None)
         decode = _wants_decoding(kwargs)
         ask = super().acreate
-        response = await until_ready_async(lambda: ask(*args, **kwargs), timeout)
+        response = await until_ready_async(partial(ask, *args, **kwargs), timeout)
         return _decoded(response) if decode else response
 
 

@@ -6,6 +6,7 @@ Names and signatures as in openai 0.28.1.
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 from shim.compat.openai_v0.api_resources.abstract import ListableAPIResource, UpdateableAPIResource
@@ -19,17 +20,14 @@ class Engine(ListableAPIResource, UpdateableAPIResource):
 
     def generate(self, timeout: Any = None, **params: Any) -> Any:
         """Ask this engine; the answer is plain JSON, not objects."""
-        url = self.instance_url() + "/generate"
-        return until_ready(
-            lambda: self.request("post", url, params, stream=params.get("stream"), plain_old_data=True), timeout
-        )
+        url, stream = self.instance_url() + "/generate", params.get("stream")
+        return until_ready(partial(self.request, "post", url, params, stream=stream, plain_old_data=True), timeout)
 
     async def agenerate(self, timeout: Any = None, **params: Any) -> Any:
         """The same without blocking the loop."""
-        url = self.instance_url() + "/generate"
-        return await until_ready_async(
-            lambda: self.arequest("post", url, params, stream=params.get("stream"), plain_old_data=True), timeout
-        )
+        url, stream = self.instance_url() + "/generate", params.get("stream")
+        ask = partial(self.arequest, "post", url, params, stream=stream, plain_old_data=True)
+        return await until_ready_async(ask, timeout)
 
     def embeddings(self, **params: Any) -> Any:
         """Embeddings of this engine; `Embedding.create` has taken its place."""
