@@ -75,6 +75,16 @@ def wait_for(descriptor: int, *limits_ms: int) -> bool:
     return bool(poll.poll(math.ceil(1000 * as_wait(milliseconds))))
 
 
+def make_selector() -> selectors.BaseSelector:
+    """Make what waits for several descriptors and needs none of its own: poll, or select where that is all there is.
+
+    What there is is asked whenever one is made: what runs threads as greenlets (gevent, eventlet) takes away what it cannot
+    make wait for the greenlet alone, poll too, and may do so after this was imported.
+    """
+    made: Callable[[], selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
+    return made()
+
+
 def make_poller(*, plain: bool = False) -> Poller:
     """Make the platform's poller; `plain` has the last resort made also where there is a better one."""
     with descriptors_for("what waits for sockets"):
@@ -212,8 +222,7 @@ class PlainPoller:
     """poll(2), or select(2) where that is all there is, as on Windows: there a process has 512 sockets at most (FD_SETSIZE)."""
 
     def __init__(self, make: Callable[[], selectors.BaseSelector] | None = None) -> None:
-        default: Callable[[], selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
-        self._selector = (make or default)()
+        self._selector = (make or make_selector)()
 
     def fileno(self) -> None:
         """None: there is no descriptor that tells of the others."""

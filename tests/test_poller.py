@@ -179,6 +179,14 @@ def test_a_platform_without_a_descriptor_for_many_has_the_last_resort(monkeypatc
     assert isinstance(pollers.make_poller(), PlainPoller)
 
 
+def test_what_takes_poll_away_leaves_select(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for several descriptors is made of what there is when it is made, as eventlet takes poll away at any time."""
+    assert type(pollers.make_selector()) is getattr(selectors, "PollSelector", selectors.SelectSelector)
+    monkeypatch.delattr(selectors, "PollSelector", raising=False)
+    with pollers.make_selector() as left:
+        assert type(left) is selectors.SelectSelector
+
+
 def test_the_end_of_an_idle_connection_is_remembered_by_its_port() -> None:
     """A kept connection that ends wakes the loop once, is told by its local port, and is watched no longer."""
     sockets = Sockets()

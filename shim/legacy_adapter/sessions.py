@@ -20,6 +20,7 @@ from urllib3.util.wait import wait_for_read
 
 from legacy_openai.connections import ClientSession, CuttableAdapter
 from shim.legacy_adapter.body_look import look_before_reading
+from shim.legacy_adapter.cut_by_descriptor import watched_cutoff
 from shim.legacy_adapter.encoded_body import undo_here
 from shim.wire.content_encoding import ACCEPTED
 
@@ -94,7 +95,7 @@ def _pools(classes: Mapping[str, Any]) -> dict[str, Any]:
     """The same pools, whose connections read past interim answers."""
     made = {}
     for scheme, pool in classes.items():
-        ways: dict[str, Any] = {"response_class": _FinalResponse, "send": _send}
+        ways: dict[str, Any] = {"response_class": _FinalResponse, "send": _send, "_cutoff": watched_cutoff}
         if not hasattr(urllib3.HTTPResponse, "read1"):
             ways["getresponse"] = _getresponse
         connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), ways)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import selectors
-import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeAlias
@@ -20,12 +19,8 @@ from typing import Any, Protocol, TypeAlias
 from msgspec import Struct
 
 from shim.loops.gathering import gather_seconds, may_gather
+from shim.poller import make_selector
 from shim.provider import Provider, ProviderClosedError
-
-if sys.platform == "win32":
-    _Selector = selectors.DefaultSelector  # no poll there, and its select takes any socket
-else:
-    _Selector = selectors.PollSelector
 
 # poll counts milliseconds in a C int; a longer wait is taken in pieces, each ending in a turn that does nothing.
 _LONGEST_WAIT_MS = 24 * 60 * 60 * 1000
@@ -127,8 +122,8 @@ class Watch:
 
     def __init__(self, *providers: Provider, also: Iterable[Readable] = (), gather_ms: float = 0) -> None:
         self._gather = gather_seconds(gather_ms)
-        self._selector = _Selector()
-        self._beside = _Selector()  # the others alone, for while events gather
+        self._selector = make_selector()
+        self._beside = make_selector()  # the others alone, for while events gather
         self._providers = {provider.fileno(): provider for provider in providers}
         for descriptor in self._providers:
             self._selector.register(descriptor, selectors.EVENT_READ)

@@ -233,7 +233,7 @@ def _is_over(kept: socket.socket) -> bool:
     if not data or data[0] not in _TLS_RECORDS:
         return True
     hangup: int = getattr(select, "POLLRDHUP", 0)  # Linux
-    if not hangup:
+    if not hangup or not hasattr(select, "poll"):  # which eventlet takes away
         return False
     poll = select.poll()
     poll.register(kept, hangup)

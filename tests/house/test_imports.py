@@ -57,7 +57,7 @@ TABLE = {
         f"{VOCABULARY} shim.calls shim.descriptors shim.fork shim.poller shim.transfer_observer shim.wakeup shim.wire",
         "certifi pycurl",
     ),
-    "shim.loops": row(VOCABULARY),
+    "shim.loops": row(f"{VOCABULARY} shim.poller"),  # what a system has to wait with
     "shim.layers": row(
         f"{VOCABULARY} shim.poller shim.wakeup", "opentelemetry"
     ),  # what waits for its next try can be woken

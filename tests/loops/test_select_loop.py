@@ -250,7 +250,7 @@ class Polls(ScriptedProvider):
 def test_a_provider_alone_that_can_wait_does_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """`run`, `turn` and a `Watch` have it poll, and wait for no descriptor."""
     provider = Polls([text_stream("a", "b", every_ms=5)] * 2)
-    monkeypatch.setattr(select_loop, "_Selector", NeverAsked)
+    monkeypatch.setattr(select_loop, "make_selector", NeverAsked)
     completions: list[Completion] = []
     provider.start_stream(REQUEST, lambda event: None, completions.append)
     select_loop.run(provider)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import select
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -309,7 +308,7 @@ def _used(seen: CallObservation, item: ShadowItem) -> int:
 
 def _wait_for(descriptors: list[int], seconds: float) -> None:
     """Wait until one can be read; one that is none ends the wait, and the pace bounds how often."""
-    if sys.platform == "win32":
+    if not hasattr(select, "poll"):  # Windows, and what eventlet leaves
         select.select(descriptors, [], [], seconds)
         return
     poll = select.poll()
