@@ -13,6 +13,7 @@ nobody reads is not driven and holds its server back. Ownership is what keeps th
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import threading
@@ -181,7 +182,8 @@ class Pool:
         """Keep an idle lease for its thread's next request, or close it where there is no such thread or enough of them."""
         seat = lease.seat() if lease.thread == threading.get_ident() else None
         if seat is None or self.closed or lease.closed or len(seat.idle) >= MAX_IDLE_PER_THREAD:
-            lease.close()
+            if not lease.closed:
+                _close(deque([lease]))
         else:
             seat.idle.append(lease)
 
@@ -292,17 +294,27 @@ class StreamOutcome:
 
 def _close_idle(idle: deque[Lease], process: int) -> None:
     """Close a seat's providers, unless they are the parent process's."""
-    if os.getpid() != process or not idle:
-        return
+    if os.getpid() == process and idle:
+        _close(idle)
+
+
+def _close(leases: deque[Lease]) -> None:
+    """Close providers here, where that may wait: closing joins threads."""
     if any(thread.ident == threading.get_ident() for thread in threading.enumerate()):
-        _close_all(idle)
+        _close_all(leases)
     else:
-        # This thread is past its end. Closing may join other threads, which asks for the current one, and `threading` would
-        # invent and keep a dummy for a thread that is no longer listed. A thread of its own is a listed one.
-        threading.Thread(target=_close_all, args=(idle,), name="shim-client-close", daemon=True).start()
+        # A thread past its end, which `threading` no longer lists: asked for the current one, as by a join, it would invent and
+        # keep a dummy. Or a greenlet, perhaps the event loop's own, in which gevent lets nothing wait: neither for a thread to
+        # end nor for one to begin.
+        _thread.start_new_thread(_close_on_a_thread, (leases,))
 
 
-def _close_all(idle: deque[Lease]) -> None:
+def _close_on_a_thread(leases: deque[Lease]) -> None:
+    """Close them on a thread that is listed."""
+    threading.Thread(target=_close_all, args=(leases,), name="shim-client-close", daemon=True).start()
+
+
+def _close_all(leases: deque[Lease]) -> None:
     with ExitStack() as closing:
-        while idle:
-            closing.callback(idle.pop().close)
+        while leases:
+            closing.callback(leases.pop().close)

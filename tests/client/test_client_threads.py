@@ -1,6 +1,9 @@
 """Tests of shim.client and shim.client.pool: threads, processes, and closing from elsewhere."""
 
+import _thread
 import gc
+import select
+import selectors
 import subprocess
 import sys
 import threading
@@ -85,6 +88,44 @@ def test_closing_after_a_thread_ended_invents_no_thread() -> None:
         in_thread(lambda: client.complete(REQUEST))
         eventually(lambda: bool(closed_on) and threading.active_count() == before)
     assert not closed_on[0].startswith("Dummy")
+
+
+def test_closing_where_nothing_may_wait_begins_no_thread_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Providers that are freed on gevent's event loop are closed, and that waits there for no thread to begin or to end."""
+    complaints: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: complaints.append(told.exc_value))
+    kind = Makes(answer("Hi"))
+    client = Client(kind)
+    freeing: list[int] = []
+    start = threading.Thread.start
+
+    def start_elsewhere(thread: threading.Thread) -> None:
+        if threading.get_ident() in freeing:
+            raise AssertionError("Impossible to call blocking function in the event loop callback")
+        start(thread)
+
+    def ask_and_end() -> None:
+        client.complete(REQUEST)
+        freeing.append(threading.get_ident())  # what this thread has is freed at its end, past all that is listed
+
+    monkeypatch.setattr(threading.Thread, "start", start_elsewhere)
+    _thread.start_new_thread(ask_and_end, ())
+    eventually(lambda: bool(kind.made) and kind.made[0].closed)
+    client.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("kind", ["legacy", "native"])
+def test_it_waits_with_what_is_left_of_select(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Where epoll and poll were taken away, as eventlet does at any time, answers and streams come over TLS all the same."""
+    with FakeOpenAI(tls=True) as server:
+        monkeypatch.delattr(select, "poll", raising=False)
+        monkeypatch.delattr(select, "epoll", raising=False)
+        monkeypatch.delattr(selectors, "PollSelector", raising=False)
+        trusts = {"verify": server.ca_file} if kind == "legacy" else {"ca_file": server.ca_file}
+        with Client(kind, api_key="sk-test", base_url=server.base_url, **trusts) as client:
+            for _ in range(2):
+                assert client.complete(HELLO).text == client.stream(HELLO).read().text
 
 
 def test_threads_that_come_and_go_leave_no_thread(server: FakeOpenAI) -> None:
