@@ -1,19 +1,27 @@
-"""What a forked child does with what it got from its parent: it lets go of it, and touches none of it.
+"""What a forked child does with what it got from its parent: it lets go of it, and touches none of it; and when no child is made.
 
-Not when (`shim.native.http_multi`). A child shares its parent's connections and its epoll set: libcurl, where it frees a
+Not when it lets go (`shim.native.http_multi`). A child shares its parent's connections and its epoll set: libcurl, where it frees a
 connection, tells the peer (TLS's close_notify, HTTP/2's GOAWAY) and reads what the parent was to read; epoll_ctl changes what
 the parent waits for.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 _TARGET: Final = "tfd:"
 _INODE: Final = "ino:"
+_LONGEST_HOLD: Final = (
+    5.0  # seconds from its beginning on: who holds forks up may hang, and no further fork waits for it
+)
+_LOOK_SECONDS: Final = 0.001
 
 
 def never_free(*objects: object) -> None:
@@ -65,3 +73,59 @@ def _close_if(fd: int, *, inode: int) -> None:
             os.close(fd)
     except OSError:
         return  # it is closed already
+
+
+class _Holders:
+    """Who holds forks up, and the hook that waits for them, set with the first; hooks cannot be taken back."""
+
+    def __init__(self) -> None:
+        # Held over a fork: nobody begins meanwhile. Re-entrant: a signal handler may fork.
+        self._lock = threading.RLock()
+        self._until: dict[object, tuple[int, float]] = {}  # each holder's thread, and when it counts no more
+        self._is_hooked = False
+
+    def enter(self) -> object:
+        holder = object()
+        with self._lock:
+            if not self._is_hooked and hasattr(os, "register_at_fork"):
+                os.register_at_fork(
+                    before=self._before, after_in_parent=self._lock.release, after_in_child=self._in_child
+                )
+                self._is_hooked = True
+            self._until[holder] = threading.get_ident(), time.monotonic() + _LONGEST_HOLD
+        return holder
+
+    def leave(self, holder: object) -> None:
+        with self._lock:
+            self._until.pop(holder, None)
+
+    def _before(self) -> None:
+        own = threading.get_ident()
+        while True:
+            self._lock.acquire()
+            now = time.monotonic()
+            if all(thread == own or until <= now for thread, until in self._until.values()):
+                return
+            self._lock.release()
+            time.sleep(_LOOK_SECONDS)
+
+    def _in_child(self) -> None:
+        self._until.clear()
+        self._lock.release()
+
+
+_holders = _Holders()
+
+
+@contextlib.contextmanager
+def forks_held_up() -> Iterator[None]:
+    """Have no other thread fork meanwhile, for up to five seconds; for a thread of ours that imports modules.
+
+    A module that is being imported when the process forks can never be imported in the child: the lock on it is held by a
+    thread that is not there, and whoever imports it hangs.
+    """
+    holder = _holders.enter()
+    try:
+        yield
+    finally:
+        _holders.leave(holder)

@@ -66,7 +66,7 @@ TABLE = {
         "fsspec h11 requests urllib3",
     ),
     "shim.comparison": row(  # replays recorded answers through requests and urllib3; `distributed` reaches a cluster
-        f"{VOCABULARY} shim.calls shim.layers shim.transfer_observer shim.recording shim.wakeup shim.wire",
+        f"{VOCABULARY} shim.calls shim.fork shim.layers shim.transfer_observer shim.recording shim.wakeup shim.wire",
         "distributed jinja2 requests urllib3",
     ),
     "shim.migration": row(  # upgrades read and write bodies; tomli: TOML before Python 3.11

@@ -21,6 +21,7 @@ from msgspec import Struct
 from shim.comparison.live.notifier import Telling, TellingSettings
 from shim.comparison.live.throttle import Throttle, bounded
 from shim.comparison.verdict import Outcome, Rung, Verdict
+from shim.fork import forks_held_up
 
 if TYPE_CHECKING:
     from shim.model import ModelRequest
@@ -270,7 +271,8 @@ class Worker:
 
     def _compare(self, item: Item) -> Sequence[Verdict]:
         if self._comparer is None:
-            self._comparer = self._settings.make_comparer()
+            with forks_held_up():  # modules are imported
+                self._comparer = self._settings.make_comparer()
         verdicts = self._comparer.compare(item.exchange, request=item.request)
         return [each for each in verdicts if item.rungs is None or each.rung in item.rungs]
 

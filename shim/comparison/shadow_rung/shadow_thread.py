@@ -19,6 +19,7 @@ from shim.comparison.live.throttle import Throttle, bounded
 from shim.comparison.shadow_rung.eligibility import shadowed
 from shim.comparison.shadow_rung.observation import CallObservation, ShadowPair, observed
 from shim.comparison.shadow_rung.shadow_calls import CallEnd, ShadowCaller
+from shim.fork import forks_held_up
 from shim.model import ErrorCategory
 from shim.provider import Completion
 from shim.wakeup import Wakeup
@@ -132,10 +133,11 @@ class ShadowThread:
 
     def _run(self) -> None:
         try:
-            self._callers = self._make_callers()
-            self._entered = time.monotonic()
-            for caller in self._callers.values():  # before the pace is kept: what is loaded and made now is so once
-                caller.prepare()
+            with forks_held_up():  # modules are imported
+                self._callers = self._make_callers()
+                self._entered = time.monotonic()
+                for caller in self._callers.values():  # before the pace is kept: what is loaded and made now is so once
+                    caller.prepare()
             while not self._is_over():
                 self._turn()
         except BaseException as error:  # noqa: BLE001 - our own mistake; nothing goes on, and it is said
