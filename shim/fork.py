@@ -1,8 +1,8 @@
-"""What a forked child does with what it got from its parent: it lets go of it, and touches none of it; and when no child is made.
+"""What a forked child does with what it got from its parent: it lets go of it, and touches none of it; and when none is made.
 
-Not when it lets go (`shim.native.http_multi`). A child shares its parent's connections and its epoll set: libcurl, where it frees a
-connection, tells the peer (TLS's close_notify, HTTP/2's GOAWAY) and reads what the parent was to read; epoll_ctl changes what
-the parent waits for.
+Not when it lets go (`shim.native.http_multi`). A child shares its parent's connections and its epoll set: libcurl,
+where it frees a connection, tells the peer (TLS's close_notify, HTTP/2's GOAWAY) and reads what the parent was to read;
+epoll_ctl changes what the parent waits for.
 """
 
 from __future__ import annotations
@@ -88,9 +88,7 @@ class _Holders:
         holder = object()
         with self._lock:
             if not self._is_hooked and hasattr(os, "register_at_fork"):
-                os.register_at_fork(
-                    before=self._before, after_in_parent=self._lock.release, after_in_child=self._in_child
-                )
+                os.register_at_fork(before=self._before, after_in_parent=self._after, after_in_child=self._in_child)
                 self._is_hooked = True
             self._until[holder] = threading.get_ident(), time.monotonic() + _LONGEST_HOLD
         return holder
@@ -109,9 +107,13 @@ class _Holders:
             self._lock.release()
             time.sleep(_LOOK_SECONDS)
 
-    def _in_child(self) -> None:
-        self._until.clear()
+    def _after(self) -> None:
         self._lock.release()
+
+    def _in_child(self) -> None:
+        """Begin anew: who forks in C may have called this hook alone, as uwsgi does."""
+        self._lock = threading.RLock()
+        self._until.clear()
 
 
 _holders = _Holders()

@@ -72,7 +72,7 @@ thread.join()
 
 @pytest.mark.parametrize("program", [IMPORTING, HUNG], ids=["importing", "hung"])
 def test_a_fork_waits_for_imports_but_not_for_ever(program: str) -> None:
-    """A child forked beside a thread that imports can import the same, and one beside a thread that hangs is made after a while."""
+    """A child forked beside a thread that imports can import the same, and one beside a thread that hangs comes after a while."""
     done = subprocess.run(  # noqa: S603 - our own interpreter and code
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", START + program],
         cwd=ROOT,

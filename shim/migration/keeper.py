@@ -161,7 +161,9 @@ class RolloutKeeper:
         """Read what holds, at set-up, so that a restarted process does not begin with something else."""
         if self._store is not None:
             error = self._exchange(self.local())
-            if error is not None and not isinstance(error, StoreUnavailableError):
+            if error is None:
+                self._store.close()  # a master that forks in C, as uwsgi's does, has nothing open; a later call opens it
+            elif not isinstance(error, StoreUnavailableError):
                 raise error  # it will not pass by itself
         elif self._history is not None:
             try:

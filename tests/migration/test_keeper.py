@@ -362,6 +362,16 @@ def test_a_history_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
         assert rollout.decide(CANDIDATE).reason == "rolled_back"
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_rollout_that_is_only_made_has_nothing_open(tmp_path: Path, stack: ExitStack, *, stored: bool) -> None:
+    """Made in the master of a server that forks in C, as uwsgi does, it takes no connection of the store into the workers."""
+    store = SqliteStore(tmp_path / "store")
+    rollout = stack.enter_context(Rollout(StorePolicy(store) if stored else RAMP, store=store))
+    file = cast("Any", store)._backend._file
+    assert [seat.connection for seat in (file._reading, file._writing)] == [None, None]
+    assert rollout.decide(CANDIDATE).arm == ("control" if stored else "candidate")
+
+
 def test_no_thread_is_left(tmp_path: Path) -> None:
     """Closing a rollout with a store ends all of its threads."""
     store, _ = switchable(tmp_path / "store")

@@ -43,6 +43,8 @@ class StorePolicy:
             self._read()
         except StoreUnavailableError as error:
             self._kept.failed(error)
+        else:
+            store.close()  # until it is asked: a master that forks in C, as uwsgi's does, takes nothing open along
 
     @property
     def health(self) -> SourceHealth:
