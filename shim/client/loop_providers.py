@@ -219,9 +219,9 @@ class LoopSeats:
     """The providers of one async client in one process, by loop."""
 
     def __init__(self, make: Callable[[], Provider], *, gather_ms: float = 0) -> None:
-        import asyncio
+        from shim.loops.asyncio_loop import running_loop
 
-        self._running_loop = asyncio.get_running_loop
+        self._running_loop = running_loop
         self._make = make
         self._gather_ms = gather_ms
         self._lock = threading.Lock()

@@ -38,7 +38,7 @@ class AsyncioDriver:
     ) -> None:
         self._provider = provider
         self._gather = gather_seconds(gather_ms)
-        self._loop = asyncio.get_running_loop() if loop is None else loop
+        self._loop = running_loop() if loop is None else loop
         self._descriptor = provider.fileno()
         self._timer: asyncio.Handle | None = None
         self._timer_at = math.inf
@@ -142,3 +142,18 @@ class AsyncioDriver:
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._timer_at = None, math.inf
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The loop that runs in this thread.
+
+    Raises:
+        RuntimeError: none does; a library of another kind, as trio, may run one that is not asyncio's.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "no running event loop of asyncio's: call this inside one (uvloop's is one, trio's is not), or ask a shim.Client, "
+            "under trio by trio.to_thread.run_sync"
+        ) from None

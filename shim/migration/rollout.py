@@ -168,8 +168,13 @@ class Rollout:
         self._keeper.reset(reason, by=by)
 
     def status(self) -> RolloutStatus:
-        """How it stands, as this process sees it; nothing is read for it but the source."""
+        """How it stands, as this process sees it; nothing is read for it but the source.
+
+        A process that only asks, as a worker that has served nothing yet, has its thread from then on, and is up to date a
+        moment later.
+        """
         keeper, guard = self._keeper, self._guard
+        keeper.ensure()
         in_force, wanted, switch = keeper.governor.now(), self._source.policy(), keeper.governor.switch()
         local, sync, health, latch = keeper.local(), keeper.sync(), self._source.health, keeper.governor.latch
         held_back = "" if in_force.policy == wanted else _held_back_by(switch, latch)

@@ -66,6 +66,15 @@ def test_it_works_over_the_real_provider() -> None:
         asyncio.run(main(server))
 
 
+def test_without_asyncio_it_says_what_to_do() -> None:
+    """In a coroutine that a loop of another kind runs, as trio's is, the error names what is needed, and the way out."""
+    client = AsyncClient(Makes(answer("Hi")))
+    with pytest.raises(RuntimeError, match=r"no running event loop of asyncio's.*shim\.Client"):
+        client.complete(REQUEST).send(None)
+    with pytest.raises(RuntimeError, match=r"trio\.to_thread"):
+        client.stream(REQUEST)
+
+
 def test_complete_raises_the_error_of_its_category() -> None:
     """A failed request raises its `ProviderError`; one that cannot be sent raises at once."""
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from urllib3.util import wait
 
 from shim.client import Client, ResponseStream
 from shim.model import ModelRequest, ProviderError, RequestCancelledError, user
@@ -122,6 +123,9 @@ def test_it_waits_with_what_is_left_of_select(monkeypatch: pytest.MonkeyPatch, k
         monkeypatch.delattr(select, "poll", raising=False)
         monkeypatch.delattr(select, "epoll", raising=False)
         monkeypatch.delattr(selectors, "PollSelector", raising=False)
+        monkeypatch.setattr(
+            wait, "wait_for_socket", wait.select_wait_for_socket
+        )  # urllib3 looks once, at its first wait
         trusts = {"verify": server.ca_file} if kind == "legacy" else {"ca_file": server.ca_file}
         with Client(kind, api_key="sk-test", base_url=server.base_url, **trusts) as client:
             for _ in range(2):

@@ -372,6 +372,15 @@ def test_a_rollout_that_is_only_made_has_nothing_open(tmp_path: Path, stack: Exi
     assert rollout.decide(CANDIDATE).arm == ("control" if stored else "candidate")
 
 
+def test_a_process_that_only_asks_how_it_stands_is_up_to_date(tmp_path: Path, stack: ExitStack) -> None:
+    """The status of a worker that has decided nothing yet follows the store's switch, and never takes it for unknown."""
+    store = stack.enter_context(SqliteStore(tmp_path / "store"))
+    rollout = stack.enter_context(Rollout(RAMP, store=store))
+    assert rollout.status().kill_switch.position == "clear"
+    store.write_kill_switch(FLAG, on=True, by="ann", reason="errors")
+    wait_until(lambda: rollout.status().kill_switch.position == "thrown")
+
+
 def test_no_thread_is_left(tmp_path: Path) -> None:
     """Closing a rollout with a store ends all of its threads."""
     store, _ = switchable(tmp_path / "store")
