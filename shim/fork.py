@@ -43,10 +43,10 @@ def of_one_process(kind: Any) -> Any:
             self._process = os.getpid()
 
         def __del__(self) -> None:
+            # Nothing in its own process, and so not what the kind does here, as pycurl's since 7.49: that would close it in any
+            # order among finalizers that may still use it. What frees it comes after them all.
             if os.getpid() != self._process:
                 never_free(self)
-            elif hasattr(kind, "__del__"):  # of pycurl's since 7.49
-                super().__del__()
 
     return OfOneProcess
 

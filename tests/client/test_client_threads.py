@@ -207,6 +207,35 @@ def test_closing_elsewhere_cancels_threads_that_wait_for_a_server(server: FakeOp
         assert all(isinstance(each.result(10), RequestCancelledError) for each in waiting)
 
 
+def test_a_client_that_dies_with_its_open_stream_raises_nothing(
+    server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the collector finds a native client and a generator in the midst of its stream together, both end without a word."""
+    complaints: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: complaints.append(told.exc_value))
+
+    def texts(client: Client) -> Iterator[str]:
+        with client.stream(ModelRequest("fake-paced-20x100", (user("Hello"),))) as stream:
+            yield from stream.texts()
+
+    def leave() -> None:
+        client = Client("native", api_key="sk-test", base_url=server.base_url)
+        client.complete(HELLO)  # whose handle serves the stream too: it is older than the generator
+        streaming = texts(client)
+        next(streaming)
+        cycle: list[object] = [client, streaming]
+        cycle.append(cycle)
+
+    gc.disable()
+    try:
+        leave()
+        gc.collect()
+    finally:
+        gc.enable()
+    assert complaints == []
+    server.wait_for_open_connections(0)
+
+
 def test_closing_elsewhere_while_streams_are_read() -> None:
     """Closing among busy readers gives each of them a `RequestCancelledError`, no crash and no hang."""
     kind = Makes(ENDLESS)
