@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from shim.provider import CallOptions, Deadlines, Provider
+from shim.wire.masking import hidden
 
 if TYPE_CHECKING:
     from shim.comparison import Comparer, Exchange, IgnoreRule
@@ -68,6 +69,8 @@ def provider_maker(
     make = _maker_of(kind)
     _check_settings(make, settings, kind=name_of(kind))
     kept = dict(settings)
+    if isinstance(kept.get("api_key"), str):
+        kept["api_key"] = hidden(kept["api_key"])
     layers = [] if deadlines is None else [_deadline_layer(deadlines)]
     layers += [] if retries is None else [_retry_layer(retries, total=None if deadlines is None else deadlines.total)]
     layers += [] if telemetry is None else [_telemetry_layer(telemetry)]

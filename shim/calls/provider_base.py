@@ -17,7 +17,7 @@ from shim.model.caps import Caps, checked_caps
 from shim.model.checks import kind_of
 from shim.plain_http import check_address, checked_hosts, exposed_host
 from shim.provider import ForkedProviderError, ProviderClosedError
-from shim.wire.masking import Secret, credentials_in
+from shim.wire.masking import Secret, credentials_in, hidden
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -55,7 +55,7 @@ class ProviderBase:
         caps: Caps | None = None,
     ) -> None:
         self.name = name
-        self._api_key = api_key
+        self._api_key = hidden(api_key) if isinstance(api_key, str) else api_key
         self._insecure_hosts = checked_hosts(insecure_hosts)
         self._caps = checked_caps(caps)
         self._calls = CallTable()
@@ -196,7 +196,7 @@ def find_key(api_key: ApiKey | None) -> str:
         raise MissingCredentialsError("no API key: give api_key, or set OPENAI_API_KEY in the environment")
     if not isinstance(key, str):
         raise InvalidRequestError(f"api_key is {kind_of(key)}; give a string", field="api_key")
-    return key
+    return hidden(key)
 
 
 def _unsupported(place: str, reason: str) -> UnsupportedFeatureError:

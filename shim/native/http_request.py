@@ -15,6 +15,7 @@ from shim.endpoint import Endpoint, can_be_sent
 from shim.model import InvalidRequestError
 from shim.native.transfer import SharedLines
 from shim.wire.content_encoding import ACCEPTED
+from shim.wire.masking import HiddenText, hidden
 
 _KEY = re.compile(r"[\x21-\x7e]+")
 _USER_AGENT = "shim-native/0.1.0"
@@ -65,7 +66,7 @@ def header_lines(
     check_extra_headers(extra, url=url)
     by_key = endpoint.auth == "api-key"
     headers: dict[str, str | None] = {
-        "api-key" if by_key else "Authorization": api_key if by_key else f"Bearer {api_key}",
+        "api-key" if by_key else "Authorization": hidden(api_key if by_key else f"Bearer {api_key}"),
         "Content-Type": "application/json",
         "Accept": "text/event-stream" if stream else "application/json",
         "Accept-Encoding": ACCEPTED,
@@ -95,4 +96,5 @@ def _checked(name: str, value: str | None) -> str:
 def _line(name: str, value: str | None) -> str:
     if value is None:
         return f"{name}:"  # libcurl's way to leave out a header of its own
-    return f"{name}: {value}" if value else f"{name};"
+    line = f"{name}: {value}" if value else f"{name};"
+    return hidden(line) if isinstance(value, HiddenText) else line

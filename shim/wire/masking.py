@@ -34,6 +34,20 @@ _MOST_KEPT = 256
 _LONGEST_KEPT = 64
 
 
+class HiddenText(str):
+    """A credential whose repr does not show it: error trackers send those of the local variables of each frame of a traceback."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+def hidden(text: str) -> HiddenText:
+    """The same text, not shown."""
+    return text if isinstance(text, HiddenText) else HiddenText(text)
+
+
 def mask_keys(text: str) -> str:
     """Mask what is a credential by its looks, or by the name of the field or parameter before it."""
     data = text.encode("utf-8", "surrogatepass")

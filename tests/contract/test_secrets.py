@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -152,3 +154,24 @@ def test_an_error_survives_pickling_with_all_it_says(provider: AnyProvider, serv
     assert type(again) is type(heard.error)
     assert vars(again) == vars(heard.error)
     assert str(again) == str(heard.error)
+
+
+REFUSED: dict[str, ModelRequest] = {
+    "nothing asked": ModelRequest("m", ()),
+    "no number": ModelRequest("m", (user("Hello"),), temperature=float("nan")),
+    "no text": ModelRequest("m", (user("\ud800"),)),
+    "no header": ModelRequest("m", (user("Hello"),), extra_headers={"X-Name": "a\nb"}),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("request_", REFUSED.values(), ids=REFUSED)
+def test_no_frame_of_an_error_shows_the_key(make: Make, request_: ModelRequest, *, stream: bool) -> None:
+    """What is refused leaves a traceback whose local variables, which error trackers send, show the key in no repr."""
+    provider = make("http://127.0.0.1:9/v1", api_key=KEYS[1])
+    with pytest.raises(ShimError) as caught:
+        start(provider, request_, stream=stream)
+    provider.close()
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if "tests" not in Path(frame.f_code.co_filename).parts]
+    assert len(frames) > 1
+    assert [name for frame in frames for name, value in frame.f_locals.items() if KEYS[1] in repr(value)] == []
