@@ -6,10 +6,11 @@ Not the transfers they end (`http_multi`) nor the category a caller is told (`re
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from shim.descriptors import current_shortage, shortage
-from shim.native.transfer import FaultKind, TransferFault
+from shim.native.transfer import FaultKind, Transfer, TransferFault
 
 _UNSUPPORTED_PROTOCOL: Final = 1
 _WEIRD_SERVER_REPLY: Final = 8
@@ -101,3 +102,14 @@ def fault_of(code: int, message: str, *, answered: bool, odd_status: int | None 
     if by_words == "truncated" and not answered:
         by_words = "network"
     return TransferFault(_KINDS.get(code, by_words), f"{message or 'the transfer failed'} (curl error {code})")
+
+
+def is_unseen(transfer: Transfer, *, had_ended: Callable[[int], bool], curl: Any) -> bool:
+    """Whether the server has seen nothing of a transfer that failed: its connection was a kept one that `had_ended` before."""
+    easy = transfer.easy
+    return (
+        not transfer.status
+        and not transfer.started_over  # once is enough: the next is on a connection of its own
+        and not easy.getinfo(curl.NUM_CONNECTS)
+        and had_ended(easy.getinfo(curl.LOCAL_PORT))
+    )

@@ -32,7 +32,7 @@ except ModuleNotFoundError as missing:
 from shim.fork import never_free, of_one_process
 from shim.native.at_rest import call_back_no_more, close_beside
 from shim.native.backpressure import Backpressure
-from shim.native.curl_faults import NO_HEAD, fault_of
+from shim.native.curl_faults import NO_HEAD, fault_of, is_unseen
 from shim.native.curl_options import options_of
 from shim.native.deliveries import Deliveries
 from shim.native.handles import Handle, Handles
@@ -40,6 +40,7 @@ from shim.native.routes import HttpRoutes
 from shim.native.settings import HttpSettings
 from shim.native.shared_connections import SharedConnections
 from shim.native.sockets import Sockets
+from shim.native.struck import STRUCK, moved
 from shim.native.time_limits import first_look, is_sent_off, patience_of, review, waits_for_connection
 from shim.native.timers import Appointments
 from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
@@ -198,7 +199,7 @@ class HttpMulti:
         self._performing = self._sockets.quiet = True
         try:
             deliveries, backpressure, now = self._deliveries, self._backpressure, time.monotonic()
-            running = self._move(now)
+            running, struck = moved(self._move, now, or_else=self._give_up, fault=pycurl.error)
             if backpressure.full:
                 backpressure.take_full()
             if running < len(self._active):
@@ -208,6 +209,8 @@ class HttpMulti:
             deliveries.deliver(now)
             if deliveries.touched or backpressure.slowed:
                 backpressure.balance(deliveries.touched)
+            if struck is not None:
+                raise struck
         finally:
             self._performing = self._sockets.quiet = False
 
@@ -221,9 +224,8 @@ class HttpMulti:
         for handle in list(self._active.values()):
             if handle.transfer is not None:
                 self.cancel(handle.transfer)
-        for pending in (self._fresh, self._looked_at):
-            pending.clear()
-        for each in (self._backpressure, self._deliveries, self._appointments, self._shared):
+        left: tuple[Any, ...] = (self._fresh, self._looked_at, self._backpressure, self._deliveries)
+        for each in (*left, self._appointments, self._shared):
             each.clear()
         if self._lookup_abandoned:
             close_beside(self._multi, curl=pycurl)
@@ -245,11 +247,18 @@ class HttpMulti:
         call_back_no_more(self._multi, curl=pycurl)
         for handle in self._active.values():
             handle.rest()
-        for each in (self._active, self._fresh, self._looked_at):
+        left: tuple[Any, ...] = (self._active, self._fresh, self._looked_at, self._backpressure, self._deliveries)
+        for each in (*left, self._appointments, self._shared, self._handles):
             each.clear()
-        for one in (self._backpressure, self._deliveries, self._appointments, self._shared, self._handles):
-            one.clear()
         self._sockets.forget()
+
+    def _give_up(self) -> int:
+        """End all that is under way, as libcurl has where one of its callbacks failed; return how many go on."""
+        self._fresh.clear()
+        for handle in list(self._active.values()):
+            if handle.transfer is not None:
+                self._end(handle.transfer, STRUCK)
+        return 0
 
     def _move(self, now: float) -> int:
         """Have libcurl read and write what can be; return how many of its transfers go on, -1 where it was not asked."""
@@ -303,7 +312,7 @@ class HttpMulti:
             for easy, code, message in failed:
                 transfer = self._active[easy].transfer
                 transfer.read_head()
-                if self._is_unseen(transfer):
+                if is_unseen(transfer, had_ended=self._sockets.had_ended, curl=pycurl):
                     transfer.started_over = True
                     self._start_over(transfer)
                 else:
@@ -318,16 +327,6 @@ class HttpMulti:
         if fd >= 0:
             self._looked_at.append(fd)
             self._sockets.ring()
-
-    def _is_unseen(self, transfer: Transfer) -> bool:
-        """Whether the server has seen nothing of a transfer that failed: its connection was a kept one that had ended before."""
-        easy = transfer.easy
-        return (
-            not transfer.status
-            and not transfer.started_over  # once is enough: the next is on a connection of its own
-            and not easy.getinfo(pycurl.NUM_CONNECTS)
-            and self._sockets.had_ended(easy.getinfo(pycurl.LOCAL_PORT))
-        )
 
     def _review_due(self, now: float) -> None:
         for transfer in self._appointments.due(now):

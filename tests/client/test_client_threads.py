@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from urllib3.util import wait
@@ -126,7 +127,7 @@ def test_it_waits_with_what_is_left_of_select(monkeypatch: pytest.MonkeyPatch, k
         monkeypatch.setattr(
             wait, "wait_for_socket", wait.select_wait_for_socket
         )  # urllib3 looks once, at its first wait
-        trusts = {"verify": server.ca_file} if kind == "legacy" else {"ca_file": server.ca_file}
+        trusts: dict[str, Any] = {"verify": server.ca_file} if kind == "legacy" else {"ca_file": server.ca_file}
         with Client(kind, api_key="sk-test", base_url=server.base_url, **trusts) as client:
             for _ in range(2):
                 assert client.complete(HELLO).text == client.stream(HELLO).read().text
