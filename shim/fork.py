@@ -1,4 +1,4 @@
-"""What a forked child does with what it got from its parent: it lets go of it, and touches none of it; and when none is made.
+"""What a forked child does with what it got from its parent: it lets go of it, and touches none; when none is made.
 
 Not when it lets go (`shim.native.http_multi`). A child shares its parent's connections and its epoll set: libcurl,
 where it frees a connection, tells the peer (TLS's close_notify, HTTP/2's GOAWAY) and reads what the parent was to read;

@@ -18,6 +18,7 @@ DOCUMENTS = (
     "docs/callbacks_and_event_loops.md",
     "docs/comparison.md",
     "docs/deadlines_and_retries.md",
+    "docs/hosts.md",
     "docs/migration_guide.md",
     "docs/openai-0.28-deviations.md",
     "docs/openai-0.28.md",
