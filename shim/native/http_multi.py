@@ -40,7 +40,7 @@ from shim.native.routes import HttpRoutes
 from shim.native.settings import HttpSettings
 from shim.native.shared_connections import SharedConnections
 from shim.native.sockets import Sockets
-from shim.native.struck import STRUCK, moved
+from shim.native.struck import LAST_PRINTED, PRINTED, STRUCK, ends_all, struck_since
 from shim.native.time_limits import first_look, is_sent_off, patience_of, review, waits_for_connection
 from shim.native.timers import Appointments
 from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
@@ -199,7 +199,13 @@ class HttpMulti:
         self._performing = self._sockets.quiet = True
         try:
             deliveries, backpressure, now = self._deliveries, self._backpressure, time.monotonic()
-            running, struck = moved(self._move, now, or_else=self._give_up, fault=pycurl.error)
+            printed, struck = PRINTED.get(LAST_PRINTED), None
+            try:
+                running = self._move(now)
+            except pycurl.error as error:
+                running, struck = self._stricken(error, since=printed)
+            if LAST_PRINTED in PRINTED and struck is None:
+                running, struck = self._stricken(running, since=printed)
             if backpressure.full:
                 backpressure.take_full()
             if running < len(self._active):
@@ -251,6 +257,15 @@ class HttpMulti:
         for each in (*left, self._appointments, self._shared, self._handles):
             each.clear()
         self._sockets.forget()
+
+    def _stricken(self, moved: int | pycurl.error, *, since: object) -> tuple[int, BaseException | None]:
+        """How many transfers go on, and what struck while libcurl was at work, if anything did."""
+        struck = struck_since(since)
+        if isinstance(moved, int):
+            return (self._give_up() if struck is not None and ends_all(struck) else moved), struck
+        if struck is None:
+            raise moved
+        return self._give_up(), struck
 
     def _give_up(self) -> int:
         """End all that is under way, as libcurl has where one of its callbacks failed; return how many go on."""

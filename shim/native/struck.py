@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
 from typing import Final
 
 from shim.native.transfer import TransferFault
@@ -18,39 +17,24 @@ STRUCK = TransferFault(
     "network", "a signal's handler raised in the midst of libcurl, which ends the transfers it has under way"
 )
 _ROOM: Final = __name__.rpartition(".")[0]
-_LAST_PRINTED: Final = "last_value"  # where PyErr_Print leaves it, of `sys`
 _OF_ONE_TRANSFER: Final = f"{_ROOM}.handles"
 
-
-def moved(
-    move: Callable[[float], int], now: float, *, or_else: Callable[[], int], fault: type[Exception]
-) -> tuple[int, BaseException | None]:
-    """Have libcurl work, and return with the result what struck meanwhile; `or_else`, where libcurl gives up all for that.
-
-    It does where a callback failed that is not of one transfer but of all, and tells of it with a `fault` or not at all.
-    """
-    before = getattr(sys, _LAST_PRINTED, None)
-    try:
-        result = move(now)
-    except fault:
-        struck = _struck_since(before)
-        if struck is None:
-            raise
-        return or_else(), struck
-    if getattr(sys, _LAST_PRINTED, None) is before:
-        return result, None
-    struck = _struck_since(before)
-    if struck is not None and _room_of(struck) != _OF_ONE_TRANSFER:
-        result = or_else()
-    return result, struck
+PRINTED: Final = vars(sys)
+"""Where PyErr_Print leaves what it printed last, as `LAST_PRINTED`; mostly nothing ever was. Looked into in every turn."""
+LAST_PRINTED: Final = "last_value"
 
 
-def _struck_since(before: object) -> BaseException | None:
+def struck_since(before: object) -> BaseException | None:
     """What was raised in a callback of ours since; None in a thread that runs no handlers."""
-    printed = getattr(sys, _LAST_PRINTED, None)
+    printed = PRINTED.get(LAST_PRINTED)
     if printed is before or not isinstance(printed, BaseException) or not _room_of(printed).startswith(_ROOM):
         return None
     return printed if threading.current_thread() is threading.main_thread() else None
+
+
+def ends_all(struck: BaseException) -> bool:
+    """Whether libcurl gives up all for it: a callback failed that is not of one transfer but of all."""
+    return _room_of(struck) != _OF_ONE_TRANSFER
 
 
 def _room_of(error: BaseException) -> str:
