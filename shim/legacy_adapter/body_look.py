@@ -36,12 +36,13 @@ _PIECE: Final = 16 * 1024
 
 def look_before_reading(response: requests.Response) -> None:
     """Have the headers of a good answer that is called an event stream, and should be one, tell what it is."""
-    named = response.headers.get(_CONTENT_TYPE, "").partition(";")[0].strip().lower()
-    asked = response.request.headers.get("Accept")  # so that the legacy client will ask how to read it
-    if named != _EVENT_STREAM or asked != _EVENT_STREAM or not 200 <= response.status_code < 300:
-        return
     inner: Any = _untouched(response.raw)
-    if inner is not None:
+    if inner is None or not 200 <= response.status_code < 300:
+        return
+    named = response.headers.get(_CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    request_headers: Any = getattr(response.request, "headers", {})  # an adapter of the caller's may name no request
+    asked = request_headers.get("Accept")  # so that the legacy client will ask how to read it
+    if named == asked == _EVENT_STREAM:
         file = _LookedInto(inner.fp, chunked=inner.chunked, length=inner.length)
         inner.fp = io.BufferedReader(file)
         response.headers = _HeadersOfStream(response.headers, file)
