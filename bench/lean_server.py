@@ -125,7 +125,7 @@ class LeanServer:
             self._send(connection, _STREAM_HEAD + _event(_chunk({"role": "assistant", "content": ""})))
             # By the clock, not from when it was asked: else who asks at another pace is sent other bunches of events.
             phase = next(self._streams) * _PHASE % 1
-            periods = time.monotonic() // connection.period + 1 + phase
+            periods = time.monotonic() // connection.period + 2 + phase
             self._wait(connection, periods * connection.period)
         elif burst := _BURST.fullmatch(name):
             self._send(connection, _STREAM_HEAD + _event(_chunk({"content": " word"})) * int(burst[1]) + _END)
