@@ -156,7 +156,7 @@ def test_help_says_all(run_shim: RunShim) -> None:
 def test_a_bar_is_drawn_on_long_work_only(tmp_path: Path) -> None:
     """On a terminal, work that takes longer than a moment is told as it goes on, and the line is taken away at the end."""
     for number in range(60):
-        body = "".join(f"openai.Completion.create(prompt='{line}')\n" for line in range(100))
+        body = "".join(f"openai.Completion.create(prompt='{line}')\n" for line in range(400))
         (tmp_path / f"m{number}.py").write_text(f"import openai\n{body}")
     env = environment(NO_COLOR="1")
     with Running(shim_command("doctor", "--fail-on", "never", str(tmp_path)), env, terminal=True) as doctor:

@@ -68,7 +68,6 @@ REASONS = {
     "stream: bytes that are no UTF-8 between events": (
         "the legacy client hands over the bytes as received; the standard's reader replaces what is not UTF-8"
     ),
-    "stream: the answer whole, as JSON": "the legacy client reads data lines only: of such a body it sees nothing",
 }
 """Where the two providers tell it otherwise: the cell -> why."""
 
