@@ -17,7 +17,6 @@ from typing import Any
 from shim.compat.openai_v0 import error
 from shim.compat.openai_v0.namespace import part, setting
 from shim.compat.openai_v0.openai_response import OpenAIResponse
-from shim.wire.masking import hidden
 
 OPENAI_LOG = os.environ.get("OPENAI_LOG")
 
@@ -73,7 +72,7 @@ def is_azure(api_type: Any) -> bool:
 
 def api_key_to_header(api: ApiType, key: Any) -> dict[str, str]:
     """The header a key goes into."""
-    return {"api-key": hidden(f"{key}")} if api is ApiType.AZURE else {"Authorization": hidden(f"Bearer {key}")}
+    return {"api-key": f"{key}"} if api is ApiType.AZURE else {"Authorization": f"Bearer {key}"}
 
 
 def default_api_key() -> Any:

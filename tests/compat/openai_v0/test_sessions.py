@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -114,6 +115,24 @@ def test_a_mounted_adapter_is_used(openai: Any, loopback: Loopback, monkeypatch:
     monkeypatch.setattr(openai, "requestssession", session)
     chat(openai)
     assert loopback.received[0].target.endswith("/v1/extensions/chat/completions")
+
+
+@pytest.mark.parametrize("api_type", ["open_ai", "azure"])
+def test_headers_are_plain_text(openai: Any, monkeypatch: pytest.MonkeyPatch, api_type: str) -> None:
+    """A header with the key is of type `str` itself: requests 2.28 refuses what is of a type below."""
+    kinds: list[type] = []
+
+    class Watching(requests.Session):
+        def request(self, *given: Any, **named: Any) -> requests.Response:
+            kinds.extend(type(value) for value in named["headers"].values() if value is not None)
+            return super().request(*given, **named)
+
+    monkeypatch.setattr(openai, "requestssession", Watching())
+    monkeypatch.setattr(openai, "api_type", api_type)
+    monkeypatch.setattr(openai, "api_version", "2023-05-15")
+    with contextlib.suppress(openai.error.OpenAIError):  # this server has no deployments
+        openai.ChatCompletion.create(engine="gpt-4", model="gpt-4", messages=[{"role": "user", "content": "Hello"}])
+    assert set(kinds) == {str}
 
 
 def test_proxy_is_a_url_or_one_for_each_scheme(openai: Any, monkeypatch: pytest.MonkeyPatch) -> None:
