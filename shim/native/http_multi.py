@@ -32,6 +32,7 @@ except ModuleNotFoundError as missing:
 from shim.fork import never_free, of_one_process
 from shim.native.at_rest import call_back_no_more, close_beside
 from shim.native.backpressure import Backpressure
+from shim.native.callback_interrupts import INTERRUPTED, LAST_PRINTED, PRINTED, ends_all, interrupt_since
 from shim.native.curl_faults import NO_HEAD, fault_of, is_unseen
 from shim.native.curl_options import options_of
 from shim.native.deliveries import Deliveries
@@ -40,7 +41,6 @@ from shim.native.routes import HttpRoutes
 from shim.native.settings import HttpSettings
 from shim.native.shared_connections import SharedConnections
 from shim.native.sockets import Sockets
-from shim.native.struck import LAST_PRINTED, PRINTED, STRUCK, ends_all, struck_since
 from shim.native.time_limits import first_look, is_sent_off, patience_of, review, waits_for_connection
 from shim.native.timers import Appointments
 from shim.native.transfer import HttpRequest, Receiver, Transfer, TransferFault
@@ -199,13 +199,13 @@ class HttpMulti:
         self._performing = self._sockets.quiet = True
         try:
             deliveries, backpressure, now = self._deliveries, self._backpressure, time.monotonic()
-            printed, struck = PRINTED.get(LAST_PRINTED), None
+            printed, interrupt = PRINTED.get(LAST_PRINTED), None
             try:
                 running = self._move(now)
             except pycurl.error as error:
-                running, struck = self._stricken(error, since=printed)
-            if LAST_PRINTED in PRINTED and struck is None:
-                running, struck = self._stricken(running, since=printed)
+                running, interrupt = self._interrupted(error, since=printed)
+            if LAST_PRINTED in PRINTED and interrupt is None:
+                running, interrupt = self._interrupted(running, since=printed)
             if backpressure.full:
                 backpressure.take_full()
             if running < len(self._active):
@@ -215,8 +215,8 @@ class HttpMulti:
             deliveries.deliver(now)
             if deliveries.touched or backpressure.slowed:
                 backpressure.balance(deliveries.touched)
-            if struck is not None:
-                raise struck
+            if interrupt is not None:
+                raise interrupt
         finally:
             self._performing = self._sockets.quiet = False
 
@@ -258,21 +258,21 @@ class HttpMulti:
             each.clear()
         self._sockets.forget()
 
-    def _stricken(self, moved: int | pycurl.error, *, since: object) -> tuple[int, BaseException | None]:
-        """How many transfers go on, and what struck while libcurl was at work, if anything did."""
-        struck = struck_since(since)
+    def _interrupted(self, moved: int | pycurl.error, *, since: object) -> tuple[int, BaseException | None]:
+        """How many transfers go on, and the interrupt while libcurl was at work, if there was one."""
+        interrupt = interrupt_since(since)
         if isinstance(moved, int):
-            return (self._give_up() if struck is not None and ends_all(struck) else moved), struck
-        if struck is None:
+            return (self._give_up() if interrupt is not None and ends_all(interrupt) else moved), interrupt
+        if interrupt is None:
             raise moved
-        return self._give_up(), struck
+        return self._give_up(), interrupt
 
     def _give_up(self) -> int:
         """End all that is under way, as libcurl has where one of its callbacks failed; return how many go on."""
         self._fresh.clear()
         for handle in list(self._active.values()):
             if handle.transfer is not None:
-                self._end(handle.transfer, STRUCK)
+                self._end(handle.transfer, INTERRUPTED)
         return 0
 
     def _move(self, now: float) -> int:

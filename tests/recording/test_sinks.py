@@ -138,6 +138,12 @@ def test_a_disk_that_fails_is_told(tmp_path: Path) -> None:
     assert not writers()
 
 
+def ended(program: str, path: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run a program that records into a file, to its end."""
+    command = [sys.executable, "-c", program, str(path)]
+    return subprocess.run(command, cwd=ROOT, timeout=15, check=False, capture_output=True)  # noqa: S603 - our own interpreter
+
+
 @pytest.mark.slow
 def test_what_is_queued_is_written_at_exit(tmp_path: Path) -> None:
     """A program that ends without closing anything has written what was queued, and ends soon."""
@@ -145,9 +151,8 @@ def test_what_is_queued_is_written_at_exit(tmp_path: Path) -> None:
         "import sys\nfrom shim.recording.sinks import FileSink\nfrom tests.helpers.exchanges import exchange\n"
         "sink = FileSink(sys.argv[1], on_error=print)\nfor _ in range(20): sink.put(exchange, weight=1)\n"
     )
-    command = [sys.executable, "-c", program, str(tmp_path / "a")]
-    done = subprocess.run(command, cwd=ROOT, timeout=15, check=True, capture_output=True)  # noqa: S603 - our own interpreter
-    assert done.stdout == b""
+    done = ended(program, tmp_path / "a")
+    assert (done.returncode, done.stdout) == (0, b"")
     assert len(list(read_exchanges(tmp_path / "a"))) == 20
 
 
@@ -161,9 +166,8 @@ def test_what_ends_with_the_interpreter_is_written(tmp_path: Path) -> None:
         "    def __del__(self):\n        self.put(lambda: self.exchange, weight=1)\n"
         "sink = FileSink(sys.argv[1], on_error=print)\nheld = Held(sink)\nsink.close()\n"
     )
-    command = [sys.executable, "-c", program, str(tmp_path / "a")]
-    done = subprocess.run(command, cwd=ROOT, timeout=15, check=True, capture_output=True)  # noqa: S603 - our own interpreter
-    assert (done.stdout, done.stderr) == (b"", b"")
+    done = ended(program, tmp_path / "a")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert len(list(read_exchanges(tmp_path / "a"))) == 1
 
 
@@ -374,7 +378,6 @@ def test_what_is_queued_is_written_when_a_signal_ends_the_program(tmp_path: Path
         "sink = FileSink(sys.argv[1], on_error=print)\nfor _ in range(20): sink.put(exchange, weight=1)\n"
         "os.kill(os.getpid(), signal.SIGTERM)\nsignal.pause()\n"
     )
-    command = [sys.executable, "-c", program, str(tmp_path / "a")]
-    done = subprocess.run(command, cwd=ROOT, timeout=15, check=False, capture_output=True)  # noqa: S603 - our own interpreter
+    done = ended(program, tmp_path / "a")
     assert (done.returncode, done.stdout) == (7, b"")
     assert len(list(read_exchanges(tmp_path / "a"))) == 20

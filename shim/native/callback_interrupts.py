@@ -1,8 +1,8 @@
-"""What a signal's handler raised in the midst of libcurl, which pycurl prints and forgets, so that it leaves the turn.
+"""Interrupts in libcurl's callbacks: what a signal's handler raises there, which pycurl prints and forgets.
 
-Not what the transfer is told that it struck (`curl_faults`). A time limit (SIGALRM) or Ctrl-C would be lost
-else, and its program go on. Python runs a handler wherever its main thread begins a function, and so in a callback too, before
-its first line; libcurl is told that the callback failed.
+Not what the transfers are told that it ends (`curl_faults`). Taken from where it was printed, it leaves the turn: a time limit
+(SIGALRM) or Ctrl-C would be lost else, and its program go on. Python runs a handler wherever its main thread begins a function,
+and so in a callback too, before its first line; libcurl is told that the callback failed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from shim.native.transfer import TransferFault
 
-STRUCK = TransferFault(
+INTERRUPTED = TransferFault(
     "network", "a signal's handler raised in the midst of libcurl, which ends the transfers it has under way"
 )
 _ROOM: Final = __name__.rpartition(".")[0]
@@ -24,7 +24,7 @@ PRINTED: Final = vars(sys)
 LAST_PRINTED: Final = "last_value"
 
 
-def struck_since(before: object) -> BaseException | None:
+def interrupt_since(before: object) -> BaseException | None:
     """What was raised in a callback of ours since; None in a thread that runs no handlers."""
     printed = PRINTED.get(LAST_PRINTED)
     if printed is before or not isinstance(printed, BaseException) or not _room_of(printed).startswith(_ROOM):
@@ -32,9 +32,9 @@ def struck_since(before: object) -> BaseException | None:
     return printed if threading.current_thread() is threading.main_thread() else None
 
 
-def ends_all(struck: BaseException) -> bool:
+def ends_all(interrupt: BaseException) -> bool:
     """Whether libcurl gives up all for it: a callback failed that is not of one transfer but of all."""
-    return _room_of(struck) != _OF_ONE_TRANSFER
+    return _room_of(interrupt) != _OF_ONE_TRANSFER
 
 
 def _room_of(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Tests of shim.native.struck: what a signal's handler raises while libcurl calls back."""
+"""Tests of shim.native.callback_interrupts: what a signal's handler raises while libcurl calls back."""
 
 from __future__ import annotations
 
