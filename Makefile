@@ -26,7 +26,13 @@ $(STAMP): setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@
 
-demo: $(STAMP)
+# Who only watches waits for no test tools.
+$(VENV)/.demo: setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[native,cli,testing]"
+	@touch $@
+
+demo: $(if $(wildcard $(STAMP)),$(STAMP),$(VENV)/.demo)
 	$(BIN)/shim demo
 	$(BIN)/python examples/migrate
 

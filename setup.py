@@ -23,8 +23,11 @@ CLI = ["rich>=13", "jinja2>=3.1", "h11>=0.16"]
 TESTING = ["h11>=0.16", "h2>=4.1", "trustme>=1.1"]
 DEV = [
     "coverage[toml]>=7.6",
+    "flask>=3",
+    "flask-cors>=5",
     "gunicorn>=22",
     "hypothesis>=6.100",
+    "moto[s3]>=5",  # with the two of flask above: its server, an S3 on loopback; `moto[server]` would bring all of AWS
     "mypy>=1.13",
     "openfeature-flagd-core>=2",
     "openfeature-provider-env-var>=0.1.1",
@@ -34,6 +37,7 @@ DEV = [
     "pytest-xdist>=3.6",
     "responses>=0.22",
     "ruff>=0.8",
+    "s3fs>=2024.2",  # brings aiohttp, by which fsspec reads https://
     "types-requests>=2.32",
 ]
 

@@ -8,6 +8,21 @@ from __future__ import annotations
 import argparse
 import math
 from datetime import date
+from pathlib import Path
+
+
+def local_file(text: str) -> str:
+    """The name of a file on this machine, `-` and `{time}` in it included; what is written, and rules, are at no URL."""
+    from shim.recording.remote import is_url, shown
+
+    if is_url(text):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is a URL; give a file on this machine")
+    return text
+
+
+def local_path(text: str) -> Path:
+    """The path of a file on this machine."""
+    return Path(local_file(text))
 
 
 def iso_date(text: str) -> date:

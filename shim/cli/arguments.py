@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shim import __version__
-from shim.cli.argument_types import iso_date, number, port, positive, positive_seconds, seconds
+from shim.cli.argument_types import iso_date, local_file, number, port, positive, positive_seconds, seconds
 from shim.cli.compare_arguments import add_compare
 from shim.cli.quantities import age, size
 from shim.cli.recordings_arguments import add_recordings
@@ -127,7 +127,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="change the calls that move as shim doctor names it, such as model-successor; undone in the answer; may be "
         "repeated; they are applied in an order of their own",
     )
-    command.add_argument("--record", metavar="FILE", help="record every exchange, for shim compare")
+    command.add_argument("--record", type=local_file, metavar="FILE", help="record every exchange, for shim compare")
     command.add_argument(
         "--provider",
         choices=sorted(KINDS),
@@ -218,7 +218,7 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         epilog=_RECORD_NOTE,
         formatter_class=_Formatter,
     )
-    command.add_argument("file", metavar="FILE", help="what is recorded is added to it")
+    command.add_argument("file", type=local_file, metavar="FILE", help="what is recorded is added to it")
     command.add_argument(
         "--upstream", required=True, metavar="URL", help="where requests go, such as https://api.openai.com/v1"
     )

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from pathlib import Path
 
-from shim.cli.argument_types import not_negative, positive, positive_seconds, shard
+from shim.cli.argument_types import local_path, not_negative, positive, positive_seconds, shard
 
 _NOTE = """\
 FILE holds recorded exchanges, one JSON object a line, plain or gzip; - is standard input. Files larger than memory are fine.
@@ -61,7 +60,7 @@ def add_compare(
     judging.add_argument("--project", metavar="ID", help="the new path's, for the header of that name")
     judging.add_argument("--resplit", action="store_true", help="read each answer split at every byte, too (tee)")
     judging.add_argument("--truncate", action="store_true", help="read each answer cut at every byte, too (tee)")
-    judging.add_argument("--ignore", type=Path, metavar="FILE", help="differences that are known: JSON or TOML")
+    judging.add_argument("--ignore", type=local_path, metavar="FILE", help="differences that are known: JSON or TOML")
     judging.add_argument("--limit", type=positive, metavar="COUNT", help="compare only the first COUNT exchanges")
     running = command.add_argument_group("how it runs")
     running.add_argument(
@@ -70,12 +69,16 @@ def add_compare(
         metavar="COUNT",
         help="processes (default: 1 for small input, else one per core, to 8)",
     )
-    running.add_argument("--resume", type=Path, metavar="FILE", help="a journal: go on where an interrupted run ended")
+    running.add_argument(
+        "--resume", type=local_path, metavar="FILE", help="a journal: go on where an interrupted run ended"
+    )
     _add_sharing(command)
     shown = command.add_argument_group("what is shown and written")
     shown.add_argument("--json", action="store_true", help="print one JSON object; tables go to standard error")
-    shown.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit report, for CI servers")
-    shown.add_argument("--html", type=Path, metavar="FILE", help="write a page with tables, plots and differences")
+    shown.add_argument("--junit", type=local_path, metavar="FILE", help="write a JUnit report, for CI servers")
+    shown.add_argument(
+        "--html", type=local_path, metavar="FILE", help="write a page with tables, plots and differences"
+    )
     shown.add_argument(
         "--show", type=not_negative, default=10, metavar="COUNT", help="mismatches to print (default: %(default)s)"
     )

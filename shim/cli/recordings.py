@@ -23,6 +23,7 @@ from shim.cli.rendering import UsageError, plural, printer, write_nowhere
 from shim.comparison.recordings.figures import Figures
 from shim.comparison.recordings.overview import Overview
 from shim.comparison.recordings.selection import ExchangeSelection
+from shim.comparison.runs.inputs import expand
 from shim.comparison.runs.lines import UnusableFileError
 from shim.recording.files import STDIN
 from shim.recording.operations.merging import merge as merged
@@ -30,6 +31,7 @@ from shim.recording.operations.new_recording import NewRecording, TakesLines
 from shim.recording.operations.redacting import redacted
 from shim.recording.operations.splitting import PartNames, SplittingError, split_by_pair, split_in_order
 from shim.recording.redaction.redaction import CONVERSATION_PATHS, Redaction
+from shim.recording.remote import is_url, shown
 
 if TYPE_CHECKING:
     import argparse
@@ -46,6 +48,7 @@ def recordings(arguments: argparse.Namespace) -> int:
         UsageError: a file or an option cannot be used; the message names it.
     """
     try:
+        arguments.files = expand(arguments.files)
         with _files_taken_away_at_sigterm():
             return _ACTIONS[arguments.action](arguments)
     except (StoppedError, SplittingError, UnusableFileError) as error:
@@ -115,8 +118,9 @@ def cat(arguments: argparse.Namespace) -> int:
 
 def split(arguments: argparse.Namespace) -> int:
     """Write the exchanges into several files."""
-    if arguments.output is None and arguments.files[0] == STDIN:
-        raise UsageError("split: standard input has no name; give one with --output, such as day-{part}.jsonl")
+    if arguments.output is None and (arguments.files[0] == STDIN or is_url(arguments.files[0])):
+        nameless = "standard input has no name" if arguments.files[0] == STDIN else "beside a URL nothing is written"
+        raise UsageError(f"split: {nameless}; give one with --output, such as day-{{part}}.jsonl")
     source = Input(arguments)
     names = PartNames(arguments.output or beside(arguments.files[0]), replaces=arguments.force)
     if arguments.shards is not None:
@@ -225,6 +229,10 @@ def _redaction(arguments: argparse.Namespace) -> Redaction:
 def _named(arguments: argparse.Namespace) -> list[str]:
     if STDIN in arguments.files:
         raise UsageError("--in-place: standard input has no place; give a file, or --output")
+    for file in filter(is_url, arguments.files):
+        raise UsageError(
+            f"--in-place: {shown(file)} is a URL, which is not replaced; give --output, and put that there"
+        )
     return list(arguments.files)
 
 

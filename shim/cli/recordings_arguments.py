@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
+from shim.cli.argument_types import local_file
 from shim.cli.quantities import size
 
 NOTE = """\
@@ -58,7 +59,9 @@ def add_recordings(
 
     def add(name: str, does: str) -> argparse.ArgumentParser:
         action = actions.add_parser(name, description=does, formatter_class=formatter)
-        action.add_argument("files", nargs="+", metavar="FILE", help="recorded exchanges; - is standard input")
+        action.add_argument(
+            "files", nargs="+", metavar="FILE", help="recorded exchanges: paths, patterns, URLs; - is standard input"
+        )
         return action
 
     for add_action in (_add_ls, _add_cat, _add_split, _add_merge, _add_redact, _add_stats):
@@ -145,7 +148,7 @@ def _add_merge(add: _Add) -> argparse.ArgumentParser:
 def _add_redact(add: _Add) -> argparse.ArgumentParser:
     action = add("redact", "Take out of older recordings what a recorder takes out today, and what else is named.")
     how = action.add_mutually_exclusive_group(required=True)
-    how.add_argument("-o", "--output", metavar="FILE", help="a new file; - is standard output")
+    how.add_argument("-o", "--output", type=local_file, metavar="FILE", help="a new file; - is standard output")
     how.add_argument("--in-place", action="store_true", help="put the redacted file in the place of each FILE")
     how.add_argument("--check", action="store_true", help="write nothing: tell where there is something, status 1")
     action.add_argument("--force", action="store_true", help="replace an output that is there")
@@ -168,7 +171,9 @@ def _add_redact(add: _Add) -> argparse.ArgumentParser:
 def _add_output(
     action: argparse.ArgumentParser, *, says: str, default: str | None = None, required: bool = False
 ) -> None:
-    action.add_argument("-o", "--output", metavar="FILE", default=default, required=required, help=says)
+    action.add_argument(
+        "-o", "--output", type=local_file, metavar="FILE", default=default, required=required, help=says
+    )
     action.add_argument("--force", action="store_true", help="replace an output that is there")
 
 

@@ -18,6 +18,7 @@ from shim.cli.quantities import seconds_told, size_told
 from shim.cli.rendering import Printer, plural, printer, show_controls
 from shim.comparison.recordings.figures import OK, Figures, all_bytes_of, bytes_of, largest_bytes_of
 from shim.comparison.recordings.overview import Overview
+from shim.recording.remote import RemoteFileError, is_url, look_at, shown
 
 if TYPE_CHECKING:
     from shim.comparison.runs.tally import Histogram
@@ -31,14 +32,20 @@ _TOGETHER: Final = "all together"
 
 def show_overviews(found: Sequence[tuple[str, Overview]], together: Overview, *, is_json: bool) -> None:
     """Show what each file holds, and all of them."""
+    sizes = [_size_of(file) for file, _ in found]
     if is_json:
-        files = [{"file": file, "size": _size_of(file), **_overview_told(each)} for file, each in found]
+        files = [
+            {"file": shown(file), "size": size, **_overview_told(each)}
+            for (file, each), size in zip(found, sizes, strict=True)
+        ]
         _print_json({"files": files, "together": _overview_told(together)})
         return
-    rows = [_overview_row(show_controls(file), each, size=_size_of(file)) for file, each in found]
+    rows = [
+        _overview_row(show_controls(shown(file)), each, size=size)
+        for (file, each), size in zip(found, sizes, strict=True)
+    ]
     if len(found) > 1:
-        sizes = [size for size in (_size_of(file) for file, _ in found) if size is not None]
-        rows.append(_overview_row(_TOGETHER, together, size=sum(sizes)))
+        rows.append(_overview_row(_TOGETHER, together, size=sum(size for size in sizes if size is not None)))
     headings = ["file", "size", "exchanges", "from (UTC)", "lasts", "APIs", "models", "ended", "pairs"]
     if together.unreadable:
         headings.append("unreadable")
@@ -48,6 +55,12 @@ def show_overviews(found: Sequence[tuple[str, Overview]], together: Overview, *,
 
 
 def _size_of(file: str) -> int | None:
+    """Bytes of a file as it is kept; None where nobody says: standard input, an object that went away."""
+    if is_url(file):
+        try:
+            return look_at(file).size
+        except RemoteFileError:
+            return None  # it has been read, so what is told of it stands
     path = Path(file)
     return path.stat().st_size if path.is_file() else None
 

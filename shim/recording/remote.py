@@ -122,12 +122,15 @@ def names_in(url: str) -> list[str]:
 def put(local: Path, url: str) -> None:
     """Put a file there, in one; what is there under that name is replaced.
 
+    Folders above it are made, but no bucket: object stores have no folders, and to make one there makes the bucket.
+
     Raises:
         RemoteFileError: it cannot be written.
     """
     system, path = _system_of(url)
     with _in_our_words(url, writing=True):
-        system.makedirs(path.rpartition("/")[0], exist_ok=True)
+        if path.startswith("/"):  # of an object store a path begins with the bucket
+            system.makedirs(path.rpartition("/")[0], exist_ok=True)
         system.put_file(str(local), path)
 
 
@@ -179,7 +182,12 @@ def _in_our_words(url: str, *, writing: bool = False) -> Iterator[None]:
     except RemoteFileError:
         raise
     except FileNotFoundError:
-        raise RemoteFileError(url, "there is no such file; see to the URL") from None
+        missing = (
+            "there is no such bucket; make it first, or see to the URL"
+            if writing
+            else "there is no such file; see to the URL"
+        )
+        raise RemoteFileError(url, missing) from None
     except PermissionError:
         raise RemoteFileError(url, f"it may not be {verb}; see to the credentials that fsspec uses for it") from None
     except NotImplementedError:

@@ -16,6 +16,13 @@ from tests.cli.conftest import RunShim
         (("chat", "x", "--max-tokens", "0"), "--max-tokens: '0' is less than 1"),
         (("chat", "x", "--max-tokens", "many"), "--max-tokens: 'many' is not a whole number"),
         (("fake-server", "--port", "65536"), "--port: '65536' is no port"),
+        (
+            ("record", "--upstream", "http://127.0.0.1:1/v1", "s3://b/a?sig=x"),
+            "FILE: s3://b/a is a URL; give a file on",
+        ),
+        (("run", "--record", "s3://b/a", "a.py"), "--record: s3://b/a is a URL; give a file on this machine"),
+        (("compare", "a", "--html", "s3://b/a.html"), "--html: s3://b/a.html is a URL; give a file on this machine"),
+        (("compare", "a", "--resume", "s3://b/a"), "--resume: s3://b/a is a URL; give a file on this machine"),
         (("fake-server", "--delay", "-1"), "--delay: '-1' is negative"),
     ],
 )

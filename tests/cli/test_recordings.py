@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from shim.cli.recordings_output import show_overviews
+from shim.comparison.recordings.overview import Overview
 from shim.recording.files import encode_exchange
 from shim.recording.redaction.redaction import Redaction
 from tests.cli.conftest import RunShim
@@ -59,6 +61,28 @@ def test_ls_as_json(run_shim: RunShim, tmp_path: Path) -> None:
         "pairs_exact": True,
     }
     assert told["together"]["exchanges"] == 4
+
+
+def test_ls_shows_no_signature_of_a_url(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither a table nor JSON shows what of a URL may be a credential; of an object that went away the size is not known."""
+    url = "memory://bucket/a.jsonl?sig=s3cr3t"
+    for is_json, said in (
+        (False, "memory://bucket/a.jsonl  -  "),
+        (True, '"file": "memory://bucket/a.jsonl",\n      "size": null'),
+    ):
+        show_overviews([(url, Overview())], Overview(), is_json=is_json)
+        told = capsys.readouterr().out
+        assert said in told
+        assert "s3cr3t" not in told
+
+
+def test_patterns_are_found_by_the_command_too(run_shim: RunShim, tmp_path: Path) -> None:
+    """A pattern that no shell has replaced stands for the files it finds, sorted; one that finds nothing is named."""
+    for name in ("b", "a"):
+        recorded(tmp_path / f"{name}.jsonl", exchange(pair_id=name))
+    assert ids_of(run_shim("recordings", "cat", str(tmp_path / "*.jsonl")).out) == ["a", "b"]
+    ran = run_shim("recordings", "ls", str(tmp_path / "no-*"))
+    assert (ran.status, "no-*: no file has such a name" in ran.err) == (2, True)
 
 
 def test_ls_of_an_empty_file(run_shim: RunShim, tmp_path: Path) -> None:
@@ -170,6 +194,7 @@ def test_split_by_count_and_size(run_shim: RunShim, tmp_path: Path) -> None:
         (["--count", "2", "-o", "one.jsonl"], "one.jsonl is one name for several files; put {part} into it"),
         (["--shards", "300"], "300 shards cannot be made; give 1 to 256"),
         (["--count", "2", "-o", "none/{part}"], "cannot be written: No such file or directory"),
+        (["--count", "2", "s3://b/a?sig=x"], "split: beside a URL nothing is written; give one with --output"),
     ],
 )
 def test_split_says_what_it_needs(run_shim: RunShim, tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -44,6 +44,8 @@ def test_ranges_are_read(text: str, read: tuple[int, int | None]) -> None:
         (["split", "--count", "1", "--shards", "2", "a"], "not allowed with"),
         (["redact", "a"], "one of the arguments -o/--output --in-place --check is required"),
         (["merge", "a"], "-o/--output"),
+        (["merge", "a", "-o", "s3://b/c?sig=x"], "-o/--output: s3://b/c is a URL; give a file on this machine"),
+        (["redact", "a", "-o", "s3://b/c"], "-o/--output: s3://b/c is a URL; give a file on this machine"),
         (["ls"], "FILE"),
         ([], "ACTION"),
     ],

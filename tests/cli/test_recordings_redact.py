@@ -114,6 +114,7 @@ def test_in_place_a_recording_under_way_is_left(
     [
         (["a", "b", "-o", "c"], "redact: several files would become one"),
         (["-", "--in-place"], "--in-place: standard input has no place"),
+        (["s3://b/a?sig=x", "--in-place"], "--in-place: s3://b/a is a URL, which is not replaced; give --output"),
         (["a", "--check", "--redact", "nonsense"], "--redact: body path 'nonsense' cannot be read"),
     ],
 )

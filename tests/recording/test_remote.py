@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import sys
@@ -85,7 +86,7 @@ class Bucket:
 @pytest.fixture
 def bucket() -> Iterator[Bucket]:
     """A server of files with ETags, on loopback."""
-    pytest.importorskip("fsspec")
+    fsspec = pytest.importorskip("fsspec")
     pytest.importorskip("aiohttp")
 
     class Handler(BaseHTTPRequestHandler):
@@ -113,6 +114,8 @@ def bucket() -> Iterator[Bucket]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield held
+    fsspec.get_filesystem_class("http").clear_instance_cache()
+    gc.collect()  # closes the connections that fsspec would keep to the process's end
     server.shutdown()
     server.server_close()
     thread.join()
