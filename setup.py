@@ -38,6 +38,7 @@ DEV = [
     "responses>=0.22",
     "ruff>=0.8",
     "s3fs>=2024.2",  # brings aiohttp, by which fsspec reads https://
+    "setuptools>=69",  # a test reads this file
     "types-requests>=2.32",
 ]
 

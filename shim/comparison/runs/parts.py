@@ -32,6 +32,7 @@ PLAN = "plan.json"
 SUFFIX = ".part.gz"
 
 _Kind = TypeVar("_Kind", bound=Struct)
+_GZIP = 16 + zlib.MAX_WBITS  # zlib's word for: a header and a checksum of gzip
 _LONGEST = 1 << 29  # bytes of an entry: a line of a recording in base64, and what both sides made of it
 
 
@@ -94,8 +95,10 @@ class PartWriter:
     """Writes the part of a file to a binary stream, which stays open. Finish it: a part without its ending is none."""
 
     def __init__(self, stream: BinaryIO, *, plan: PartsPlan, file: FileIdentity) -> None:
-        # No time in it: the same part twice is the same bytes.
-        self._gzip = gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=6, mtime=0, filename="")
+        # Not GzipFile, which writes once more when it goes away, though the part was given up. No time in it, by zlib's own
+        # heading: the same part twice is the same bytes.
+        self._compressor = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
+        self._stream = stream
         self._entries = 0
         self._write(_Heading(schema=plan.schema, options=plan.options, file=file))
 
@@ -122,10 +125,10 @@ class PartWriter:
     def finish(self, *, seconds: float) -> None:
         """Write the ending."""
         self._write(_Ending(entries=self._entries, seconds=round(seconds, 3)))
-        self._gzip.close()
+        self._stream.write(self._compressor.flush())
 
     def _write(self, value: Struct) -> None:
-        self._gzip.write(encode(value) + b"\n")
+        self._stream.write(self._compressor.compress(encode(value) + b"\n"))
 
 
 class PartReader:
