@@ -239,9 +239,9 @@ class ProviderMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Cancel what is never answered, drive the rest to its end, and close: each request then has its one completion."""
         limit = time.monotonic() + PATIENCE_SECONDS
-        if self.provider.name == "scripted":
-            self.cancel_all()
         while not self.closed and any(not each.completions for each in self.asked):
+            if self.provider.name == "scripted":
+                self.cancel_all()  # in each turn: a completion may ask anew
             assert time.monotonic() < limit, "a request is never completed"
             self._turn(0.05)
         self.close_it()
