@@ -141,7 +141,6 @@ class EpollPoller:
 
     def ready(self, wait: float = 0) -> list[tuple[int, int]]:
         """What is ready; an error or a hang-up counts as readable, so that libcurl finds it."""
-        interests = self._interests
         found: list[tuple[int, int]]
         try:
             found = self._epoll.poll(wait, _MOST_AT_ONCE)
@@ -151,6 +150,7 @@ class EpollPoller:
             raise
         for _, events in found:
             if events != READ:  # which is EPOLLIN
+                interests = self._interests
                 return [(fd, interests[events]) for fd, events in found]
         return found
 

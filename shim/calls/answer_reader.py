@@ -133,15 +133,17 @@ class StreamReader(AnswerReader):
             return "nothing"
         if self._is_stream and len(segments) == 1 and not self._payloads:
             data = segments[0]
-            payload = self._sse.usual_payload(data)
-            if payload is not None:  # nearly always, where events come one by one
-                self.fed = len(data) + PAYLOAD
-                try:
+            self.fed = len(data) + PAYLOAD
+            try:
+                if self._sse.is_between_events and self._call.feed_event(data):
+                    return "more"  # nearly always, where events come one by one
+                payload = self._sse.usual_payload(data)
+                if payload is not None:
                     return self._wanted_at_end() if self._call.feed(payload) else "more"
-                except Exception as raised:
-                    if self._call.over:
-                        raise
-                    return self._end_by(raised)
+            except Exception as raised:
+                if self._call.over:
+                    raise
+                return self._end_by(raised)
         return self._feed_any(segments)
 
     def _feed_any(self, segments: Sequence[bytes]) -> Wanted:

@@ -260,6 +260,24 @@ class StreamCall(Call):
             raise
         return False
 
+    def feed_event(self, event: bytes) -> bool:
+        """Take a whole event as it came, and deliver it, where that is a mere piece; what `on_event` raises leaves, as in `feed`.
+
+        Returns:
+            Whether it was taken.
+        """
+        if self._end is not None or self.over or self._owed is not None:
+            return False
+        piece = self._decoder.piece_of_event(event)
+        if piece is None:
+            return False
+        try:  # the hot path: nothing to note
+            self.on_event(piece)
+        except Exception:
+            self._aborted = True
+            raise
+        return True
+
     def feed_all(self, payloads: list[bytes]) -> bool:
         """Take payloads from the end of a list, where the first stands, as `feed` does each, and return what it does."""
         if payloads and self.first_byte is None:

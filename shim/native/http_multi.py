@@ -82,6 +82,7 @@ class HttpMulti:
         self._performing = False
         self._lookup_abandoned = False
         self._multi = _CurlMulti()
+        self._act = self._multi.socket_action  # looked up once: pycurl's attributes are slow
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._sockets.watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, settings.max_connections)
@@ -120,11 +121,9 @@ class HttpMulti:
         if self._timer_at < moment:  # `min` would cost more than all else here, in every turn
             moment = self._timer_at
         seconds = moment - time.monotonic()
-        if 0 <= at_most_ms < seconds * 1000:
+        if at_most_ms >= 0 and at_most_ms < seconds * 1000:
             seconds = at_most_ms / 1000
-        if not 0.0 <= seconds <= LONGEST_WAIT:
-            seconds = 0.0 if seconds < 0.0 else LONGEST_WAIT
-        return self._sockets.wait(seconds)
+        return self._sockets.wait(0.0 if seconds < 0.0 else seconds if seconds < LONGEST_WAIT else LONGEST_WAIT)  # noqa: FURB136 - no call
 
     def wakeup(self) -> None:
         """End a `wait()`, or the next one, from any thread."""
@@ -199,7 +198,7 @@ class HttpMulti:
         self._performing = self._sockets.quiet = True
         try:
             deliveries, backpressure, now = self._deliveries, self._backpressure, time.monotonic()
-            printed, interrupt = PRINTED.get(LAST_PRINTED), None
+            printed, interrupt = PRINTED[LAST_PRINTED] if LAST_PRINTED in PRINTED else None, None  # noqa: SIM401 - no call
             try:
                 running = self._move(now)
             except pycurl.error as error:
@@ -277,7 +276,7 @@ class HttpMulti:
 
     def _move(self, now: float) -> int:
         """Have libcurl read and write what can be; return how many of its transfers go on, -1 where it was not asked."""
-        sockets, act = self._sockets, self._multi.socket_action
+        sockets, act = self._sockets, self._act
         ready = sockets.found
         if not sockets.has_looked and (self._fresh or not ready):  # else those of an earlier turn first
             sockets.wait(0.0)

@@ -140,6 +140,13 @@ class PieceTeller(Decoder, Protocol):
         """The piece that a payload is, which is then read; None where it may be anything else, and `feed` is to take it."""
         ...
 
+    def piece_of_event(self, event: bytes) -> StreamEvent | None:
+        """The piece that a whole event is, as it came, which is then read; None where it may be anything else.
+
+        Whoever asks has nothing of another event: what is read is `data: {…}` and a blank line, and no other line.
+        """
+        ...
+
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
         """Take payloads from the end of a list, where the first stands, and tell the piece that each is, as `feed` would.
 

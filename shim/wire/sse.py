@@ -82,7 +82,6 @@ class SSEDecoder:
 
     __slots__ = (
         "_after_cr",
-        "_between_events",
         "_data",
         "_ended",
         "_event",
@@ -93,6 +92,7 @@ class SSEDecoder:
         "_max_event_bytes",
         "_on_unknown_field",
         "_start",
+        "is_between_events",
         "last_event_id",
         "lines",
         "retry",
@@ -125,7 +125,7 @@ class SSEDecoder:
         self._held = b""  # its bytes so far
         self._after_cr = False  # the last line ended in CR: an LF that follows belongs to it
         self._in_event = False  # the line reader has read some lines of an event
-        self._between_events = False  # surely: nothing is held, and the next byte begins one
+        self.is_between_events = False  # surely: nothing is held, and the next byte begins one
         self._line = bytearray()  # the unfinished line
         self._data: bytes | bytearray | None = None  # lines joined by LF; None: no data field yet
         self._event = ""
@@ -145,7 +145,7 @@ class SSEDecoder:
             raise self._ended
         if not isinstance(data, bytes):
             raise TypeError(f"feed() takes data as bytes, not {type(data).__name__}: pass the body as received")
-        self._between_events = False
+        self.is_between_events = False
         if self._start:
             data = self._skip_bom(data)
         if self._after_cr or CR in data:
@@ -192,7 +192,7 @@ class SSEDecoder:
         if payloads is not None:
             if rest or self._line:
                 self._line[:] = rest
-            self._between_events = not rest
+            self.is_between_events = not rest
         return payloads
 
     def usual_payload(self, data: bytes) -> bytes | None:
@@ -201,7 +201,7 @@ class SSEDecoder:
         Returns:
             None where `data` may be anything else; nothing is taken then.
         """
-        if not self._between_events or data[AT_END] != BLANK_LINE or len(data) > self._max_event_bytes:
+        if not self.is_between_events or data[AT_END] != BLANK_LINE or len(data) > self._max_event_bytes:
             return None
         if data[AT_DATA] == DATA:
             payload = data[AFTER_DATA]
@@ -391,6 +391,6 @@ class SSEDecoder:
     def _end(self, reason: Exception) -> None:
         """Let every later call raise `reason`, and drop the event that will not be dispatched."""
         self._ended = reason
-        self._between_events = False
+        self.is_between_events = False
         self._data = None
         self._line = bytearray()

@@ -130,6 +130,9 @@ class _NotingDecoder:
             self._noted.told.append(event)
         return event
 
+    def piece_of_event(self, event: bytes) -> None:
+        """Nothing: payloads are noted, and not events."""
+
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
         ahead = _Ahead()
         at_hand = payloads[-_AT_ONCE:]
@@ -200,6 +203,9 @@ class _RecallingDecoder:
                 self._reached = reached + 1
                 return told
         return None
+
+    def piece_of_event(self, event: bytes) -> None:
+        """Nothing: payloads are recalled, and not events."""
 
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
         if self._decoder is not None:

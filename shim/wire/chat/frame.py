@@ -1,18 +1,22 @@
-"""Frames: payloads that are the same bytes around one string, so that only their words are read, of many at once.
+"""Frames: payloads that are the same bytes around one string: only their words are read, of many, or of one as it came.
 
 Not the typed reading (`chunk`), which tells that a payload says nothing else, nor chunks with fields of a server's own
 (`repeated`). Theory of operation: of a payload that the typed reading took, all bytes but the JSON string of its words are the
-frame. Another payload with the same bytes around one JSON string is read alike. Where the string stands is sure: the name of its
-field is there once, and nothing but the string has a backslash, so no name is hidden.
+frame. Another payload with the same bytes around one JSON string is read alike, and so is an event of one line of such data.
+Where the string stands is sure: the name of its field is there once, and nothing but the string has a backslash, so no name is
+hidden.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from shim.wire.capping import ShortText
+from shim.wire.event_shapes import BLANK_LINE, CR, DATA, LF
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _read_string = msgspec.json.Decoder(str).decode
@@ -31,36 +35,50 @@ _read_padded = msgspec.json.Decoder(list[_Padded]).decode
 
 
 class Frame:
-    """The bytes around the words of a payload."""
+    """The bytes around the words of a payload, and around those of the event that it is by itself."""
 
-    __slots__ = ("_after", "_before", "_begins", "_between", "_ends", "_words")
+    __slots__ = (
+        "_after",
+        "_before",
+        "_event_after",
+        "_event_before",
+        "_event_begins",
+        "_event_ends",
+        "_event_words",
+        "_words_in",
+    )
 
-    def __init__(self, before: bytes, after: bytes) -> None:
+    def __init__(self, before: bytes, after: bytes, *, words_in: Callable[[bytes], str] = _read_short) -> None:
         self._before = before
         self._after = after
-        self._words = slice(len(before), -len(after))  # nothing of a payload that is shorter than both
-        self._begins, self._ends = slice(len(before)), slice(-len(after), None)
-        self._between = b"%b\n%b" % (after, before)
+        self._words_in = words_in
+        # With the quotes: between these, not beside them, JSON has no line end, so that what is read is of one line.
+        self._event_before = b'%b%b"' % (DATA, before)
+        self._event_after = b'"%b%b' % (after, BLANK_LINE)
+        begins, ends = len(self._event_before), -len(self._event_after)
+        self._event_begins, self._event_ends = slice(begins), slice(ends, None)
+        self._event_words = slice(begins - 1, ends + 1)  # nothing of an event that is shorter than both
 
     def may_hold(self, payload: bytes) -> bool:
         """Whether a payload begins and ends as the frame does."""
         return payload.startswith(self._before) and payload.endswith(self._after)
 
-    def words_of_one(self, payload: bytes) -> str:
-        """The words of one payload; "" where it is not in the frame, or has none."""
+    def words_of_event(self, event: bytes) -> str:
+        """The words of a whole event of one `data` line, as it came; "" where it is not in the frame, or has none."""
         # To compare slices costs less than `startswith` and `endswith`, which read their arguments first.
-        if payload[self._begins] == self._before and payload[self._ends] == self._after:
+        if event[self._event_begins] == self._event_before and event[self._event_ends] == self._event_after:
             try:
-                return _read_short(payload[self._words])
+                return self._words_in(event[self._event_words])
             except _UNREADABLE:
                 return ""
         return ""
 
     def words_of(self, payloads: list[bytes]) -> list[str]:
         """The words of each of these payloads; empty where any is not surely in the frame."""
-        place = self._words
+        before, after = self._before, self._after
+        place = slice(len(before), -len(after))  # nothing of a payload that is shorter than both
         literals = [payload[place] for payload in payloads]
-        if self._before + self._between.join(literals) + self._after != b"\n".join(payloads):
+        if before + (after + b"\n" + before).join(literals) + after != b"\n".join(payloads):
             return []
         try:
             words = self._strings_of(literals)
@@ -79,24 +97,31 @@ class PaddedFrame(Frame):
     __slots__ = ("_to_padding",)
 
     def __init__(self, before: bytes, to_padding: bytes, *, end: bytes) -> None:
-        super().__init__(before, end)
+        super().__init__(before, end, words_in=partial(_words_before, to_padding))
         self._to_padding = to_padding
-
-    def words_of_one(self, payload: bytes) -> str:
-        """See `Frame`."""
-        if not (payload.startswith(self._before) and payload.endswith(self._after)):
-            return ""
-        words, _, padding = payload[self._words].partition(self._to_padding)
-        try:
-            _read_string(padding)
-            return _read_short(words)
-        except _UNREADABLE:
-            return ""
 
     def _strings_of(self, literals: list[bytes]) -> list[str]:
         # The padding's name stands in quotes, so it is not found within a string, where those are escaped.
         pairs = b"],\n[".join(literals).replace(self._to_padding, b",")
         return [each.words for each in _read_padded(b"[[%b]]" % pairs)]
+
+
+def event_of(payload: bytes) -> bytes:
+    """The event of one `data` line that a payload is by itself."""
+    return b"%b%b%b" % (DATA, payload, BLANK_LINE)
+
+
+def _words_before(to_padding: bytes, data: bytes) -> str:
+    """Words that are followed by their padding, both in quotes.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError: it is anything else.
+    """
+    if LF in data or CR in data:
+        raise msgspec.DecodeError("it is of several lines")
+    words, _, padding = data.partition(to_padding)
+    _read_string(padding)
+    return _read_short(words)
 
 
 def frame_of(payload: bytes, words: str, *, name: bytes) -> Frame | None:

@@ -16,7 +16,7 @@ from shim.model import StreamEvent, TextDelta, ToolCallDelta
 from shim.wire.bodies import Listener
 from shim.wire.chat.calls import ChatCall
 from shim.wire.chat.chunk import ArgumentsChunk, decode_arguments_chunk, decode_text_chunk
-from shim.wire.chat.frame import Frame, frame_of
+from shim.wire.chat.frame import Frame, event_of, frame_of
 
 _OTHER = (msgspec.DecodeError, UnicodeDecodeError)
 _PIECES_BEFORE_FRAME = 3  # a short stream does not pay for a frame
@@ -33,6 +33,10 @@ class Pieces(Protocol):
 
     def piece(self, payload: bytes) -> StreamEvent | None:
         """The piece that a payload is; None where it may be anything else."""
+        ...
+
+    def piece_of_event(self, event: bytes) -> StreamEvent | None:
+        """The piece that a whole event is, as it came; None where it may be anything else, one of another form included."""
         ...
 
     def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
@@ -57,6 +61,10 @@ class _Framed(ABC):
     @abstractmethod
     def piece(self, payload: bytes) -> StreamEvent | None:
         """The piece that a payload is; see `Pieces`."""
+
+    @abstractmethod
+    def piece_of_event(self, event: bytes) -> StreamEvent | None:
+        """The piece that a whole event is; see `Pieces`."""
 
     @abstractmethod
     def _tell_words(self, words: list[str], payloads: list[bytes], *, listener: Listener) -> bool:
@@ -129,10 +137,9 @@ class TextPieces(_Framed):
     def piece(self, payload: bytes) -> TextDelta | None:
         """The piece that a payload is; see `Pieces`."""
         if self._frame is not None:
-            text = self._frame.words_of_one(payload)
-            if text:
-                self._texts[self._framed].append(text)
-                return TextDelta(text, 0, self._framed)
+            piece = self.piece_of_event(event_of(payload))
+            if piece is not None:
+                return piece
         try:
             chunk = decode_text_chunk(payload)
         except _OTHER:
@@ -151,6 +158,14 @@ class TextPieces(_Framed):
             self._framed = choice.index
         known.append(text)
         return TextDelta(text, 0, choice.index)
+
+    def piece_of_event(self, event: bytes) -> TextDelta | None:
+        """The piece that a whole event is; see `Pieces`."""
+        text = "" if self._frame is None else self._frame.words_of_event(event)
+        if not text:
+            return None
+        self._texts[self._framed].append(text)
+        return TextDelta(text, 0, self._framed)
 
     def _tell_words(self, words: list[str], payloads: list[bytes], *, listener: Listener) -> bool:
         choice, on_event, on_events = self._framed, listener.on_event, listener.on_events
@@ -197,15 +212,23 @@ class CallPieces(_Framed):
     def piece(self, payload: bytes) -> ToolCallDelta | None:
         """The piece that a payload is; see `Pieces`."""
         if self._frame is not None:
-            call, arguments = self._calls[self._framed], self._frame.words_of_one(payload)
-            if arguments and arguments[0] != "{":
-                call.pieces.append(arguments)
-                return ToolCallDelta(call.index, arguments, self._framed[0])
+            piece = self.piece_of_event(event_of(payload))
+            if piece is not None:
+                return piece
         try:
             chunk = decode_arguments_chunk(payload)
         except _OTHER:
             return None
         return self._piece_of(chunk, payload)
+
+    def piece_of_event(self, event: bytes) -> ToolCallDelta | None:
+        """The piece that a whole event is; see `Pieces`."""
+        arguments = "" if self._frame is None else self._frame.words_of_event(event)
+        if not arguments or arguments[0] == "{":
+            return None
+        call = self._calls[self._framed]
+        call.pieces.append(arguments)
+        return ToolCallDelta(call.index, arguments, self._framed[0])
 
     def _piece_of(self, chunk: ArgumentsChunk, payload: bytes) -> ToolCallDelta | None:
         choice = chunk.choices[0]

@@ -76,6 +76,9 @@ class RepeatedChunk:
             return ToolCallDelta(event.index, words, event.choice)
         return ReasoningDelta(words, 0, event.choice)
 
+    def piece_of_event(self, event: bytes) -> None:
+        """Nothing: what stands more than once is looked for in payloads; see `shim.wire.chat.pieces.Pieces`."""
+
     def tell(self, payloads: list[bytes], listener: Listener, *, most: int) -> None:
         """Tell pieces; see `shim.wire.chat.pieces.Pieces`."""
         while payloads and most > 0 and not listener.over:

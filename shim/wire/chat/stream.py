@@ -143,6 +143,16 @@ class StreamDecoder:
             self._left -= 1
         return event
 
+    def piece_of_event(self, event: bytes) -> StreamEvent | None:
+        """Read a mere piece from its whole event; see `shim.wire.bodies.PieceTeller`."""
+        hot = self._hot
+        if hot is None or self._left <= 0:
+            return None
+        piece = hot.piece_of_event(event)
+        if piece is not None:
+            self._left -= 1
+        return piece
+
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
         """Read what is mere pieces; see `shim.wire.bodies.PieceTeller`."""
         hot, left = self._hot, self._left

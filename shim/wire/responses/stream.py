@@ -139,6 +139,9 @@ class StreamDecoder:
             return self._piece_of_text(payload, self._text)
         return None if self._call is None else self._piece_of_arguments(payload, self._call)
 
+    def piece_of_event(self, event: bytes) -> None:
+        """Nothing: its events are named and numbered, so no two are the same around their words; see `PieceTeller`."""
+
     def tell_pieces(self, payloads: list[bytes], listener: Listener) -> None:
         """Read what is mere pieces; see `shim.wire.bodies.PieceTeller`."""
         tell_one_by_one(self, payloads, listener=listener)

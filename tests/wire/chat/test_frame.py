@@ -7,7 +7,7 @@ import json
 import pytest
 
 from shim.wire.capping import LONGEST
-from shim.wire.chat.frame import Frame, frame_of
+from shim.wire.chat.frame import Frame, event_of, frame_of
 from tests.wire.chat.chunks import call, chunk, raw
 
 
@@ -31,7 +31,7 @@ def test_words_in_a_frame_are_those_of_the_payload(words: str) -> None:
         found = frame_of(payload, words, name=b"content")
         assert found is not None
         assert found.words_of([payload, payload]) == [words, words]
-        assert found.words_of_one(payload) == words
+        assert found.words_of_event(event_of(payload)) == words
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,28 @@ def test_words_in_a_frame_are_those_of_the_payload(words: str) -> None:
 )
 def test_a_payload_that_is_anything_else_gives_no_words(odd: bytes) -> None:
     """Where one payload is not the same around one short string, no words are read of it, nor of those beside it."""
-    assert frame().words_of_one(odd) == ""
+    assert frame().words_of_event(event_of(odd)) == ""
     for payloads in ([odd, text("a")], [text("a"), odd], [text("a"), odd, text("a")]):
         assert frame().words_of(payloads) == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        event_of(text("b"))[:-1],
+        event_of(text("b"))[1:],
+        event_of(text("b")) + event_of(text("c")),
+        event_of(text("b")).replace(b"\n\n", b"\r\n\r\n"),
+        event_of(text("b")).replace(b"data: ", b"data:"),
+        b"event: x\n" + event_of(text("b")),
+        b": x\n" + event_of(text("b")),
+        event_of(text("b").replace(b'"b"', b'"')),
+        *(event_of(text("b").replace(b'"b"', beside)) for beside in (b'"b"\n', b'\n"b"', b'"b"\r', b'"\n"', b'"b\r"')),
+    ],
+)
+def test_an_event_that_is_anything_else_gives_no_words(odd: bytes) -> None:
+    """Of an event that is not one line of such data and a blank line, no words are read: a line end beside a string is one."""
+    assert frame().words_of_event(odd) == ""
 
 
 def test_strings_that_are_not_one_a_payload_are_not_shared_out() -> None:
@@ -83,7 +102,7 @@ def test_strings_that_are_not_one_a_payload_are_not_shared_out() -> None:
 def test_words_that_are_not_surely_found_make_no_frame(payload: bytes, words: str) -> None:
     """A payload that may say its words in another place, or under a name that is spelled otherwise, has no frame."""
     found = frame_of(payload, words, name=b"content")
-    assert found is None or found.words_of_one(payload) == words
+    assert found is None or found.words_of_event(event_of(payload)) == words
     assert found is None or payload.endswith(b'"a"')
 
 
@@ -92,7 +111,7 @@ def test_arguments_have_a_frame_too() -> None:
     payload = raw(chunk({"tool_calls": [call(0, '{"a":')]}))
     found = frame_of(payload, '{"a":', name=b"arguments")
     assert found is not None
-    assert found.words_of_one(payload) == '{"a":'
+    assert found.words_of_event(event_of(payload)) == '{"a":'
     assert frame_of(payload, '{"a":', name=b"content") is None
 
 
@@ -107,7 +126,7 @@ def test_a_padding_is_no_part_of_the_frame() -> None:
     assert found is not None
     payloads = [padded("b", ""), padded('"', '"'), padded("c", '\\"},"obfuscation":"x'), padded("é", "x" * 600)]
     assert found.words_of(payloads) == ["b", '"', "c", "é"]
-    assert [found.words_of_one(each) for each in payloads] == ["b", '"', "c", "é"]
+    assert [found.words_of_event(event_of(each)) for each in payloads] == ["b", '"', "c", "é"]
 
 
 @pytest.mark.parametrize(
@@ -128,8 +147,20 @@ def test_what_is_not_padded_alike_gives_no_words(odd: bytes) -> None:
     """Where anything but words and padding differs, no words are read, neither of it nor of those beside it."""
     found = frame_of(padded("a", "x"), "a", name=b"content")
     assert found is not None
-    assert found.words_of_one(odd) == ""
+    assert found.words_of_event(event_of(odd)) == ""
     assert found.words_of([odd, padded("a", "x")]) == found.words_of([padded("a", "x"), odd]) == []
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r"])
+@pytest.mark.parametrize("place", range(4))
+def test_a_line_end_around_words_or_padding_gives_no_words(place: int, end: bytes) -> None:
+    """An event of several lines is none of one, though JSON lets a line end stand around each of its strings."""
+    found = frame_of(padded("a", "x"), "a", name=b"content")
+    assert found is not None
+    around = padded("b", "y").replace(b'"b"', b'|"b"|').replace(b'"y"', b'|"y"|').split(b"|")
+    odd = b"".join(part + (end if number == place else b"") for number, part in enumerate(around))
+    assert json.loads(odd) == json.loads(padded("b", "y"))
+    assert found.words_of_event(event_of(odd)) == ""
 
 
 def test_a_padding_that_may_stand_elsewhere_makes_no_frame_of_other_words() -> None:
@@ -137,5 +168,5 @@ def test_a_padding_that_may_stand_elsewhere_makes_no_frame_of_other_words() -> N
     payload = padded('"obfuscation":"x"', "y")
     found = frame_of(payload, '"obfuscation":"x"', name=b"content")
     assert found is not None
-    assert found.words_of_one(payload) == '"obfuscation":"x"'
-    assert found.words_of_one(padded("a", "z")) == "a"
+    assert found.words_of_event(event_of(payload)) == '"obfuscation":"x"'
+    assert found.words_of_event(event_of(padded("a", "z"))) == "a"

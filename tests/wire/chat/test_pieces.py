@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from shim.model import StreamError, StreamEvent, TextDelta, ToolCallDelta
 from shim.model.caps import Caps
 from shim.wire.chat import StreamDecoder
+from shim.wire.sse import SSEDecoder
 from tests.helpers.counting import lines_run
 from tests.wire.chat.chunks import DONE, call, choice, chunk, envelope, raw
 from tests.wire.told_pieces import ToldPieces
 
 ODD = ["a", "{", '"', "\\", "é", "😀", "", '","', "\ud83d", "}", "b" * 600]
 OPEN = chunk({"tool_calls": [call(0, "", id="call_1", type="function", name="look")]})
+# What may stand in the midst of an event, most often nothing.
+BETWEEN = [b"", b"", b"", b"", b"", b"\n", b"\r", b"\r\n", b"\n\n", b" ", b"data: ", b"\ndata: ", b'"', b"\xff", b"\n:"]
 # What a stream is made of: how a payload says some words.
 FORMS: dict[str, Any] = {
     "text": lambda words: chunk({"content": words}),
@@ -40,6 +43,9 @@ class Thorough(StreamDecoder):
     __slots__ = ()
 
     def piece(self, _payload: bytes) -> None:
+        """Take none for one."""
+
+    def piece_of_event(self, _event: bytes) -> None:
         """Take none for one."""
 
     def tell_pieces(self, *_given: Any) -> None:
@@ -79,6 +85,41 @@ def test_many_at_once_are_read_as_each_in_full(
     payloads = [*(each.encode("utf-8", "surrogatepass") for each in text), DONE]
     expected = told(Thorough(), payloads, at_once=1)
     assert repr(told(StreamDecoder(), payloads, at_once=at_once)) == repr(expected)
+
+
+def told_of(decoder: StreamDecoder, received: list[bytes]) -> list[StreamEvent]:
+    """The events of a stream whose bytes come so, mostly an event at a time."""
+    sse, events = SSEDecoder(), list[StreamEvent]()
+    for data in received:
+        piece = decoder.piece_of_event(data) if sse.is_between_events else None
+        if piece is not None:
+            events.append(piece)
+            continue
+        for payload in sse.payloads(data):
+            events += decoder.feed(payload)
+    return events + decoder.finish()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(FORMS)),
+            st.lists(st.tuples(st.sampled_from(ODD), st.integers(0, 99), st.sampled_from(BETWEEN)), max_size=9),
+        ),
+        max_size=5,
+    )
+)
+def test_whole_events_are_read_as_their_payloads_in_full(runs: list[tuple[str, list[tuple[str, int, bytes]]]]) -> None:
+    """Whatever stands in an event besides its payload, what is read of it at once is what the standard and its data say."""
+    received = [b"data: " + raw(OPEN) + b"\n\n"]
+    for name, said in runs:
+        for words, place, odd in said:
+            event = b"data: %b\n\n" % json.dumps(FORMS[name](words)).encode()
+            quotes = [at for at, byte in enumerate(event) if byte == ord('"')]
+            at = quotes[place // 2 % len(quotes)] + place % 2
+            received.append(event[:at] + odd + event[at:])
+    received.append(b"data: [DONE]\n\n")
+    assert repr(told_of(StreamDecoder(), received)) == repr(told_of(Thorough(), received))
 
 
 def text(words: str) -> bytes:
