@@ -35,29 +35,35 @@ _read_padded = msgspec.json.Decoder(list[_Padded]).decode
 
 
 class Frame:
-    """The bytes around the words of a payload, and around those of the event that it is by itself."""
+    """The bytes around the words of a payload, and around those of the event that it is by itself.
+
+    Attributes:
+        event_before, event_after: the bytes around the words of an event of one `data` line, as it came.
+        event_begins, event_ends, event_words: where these stand, and the words.
+        words_in: reads what stands between them; it raises what msgspec's decoders do where that is not words alone.
+    """
 
     __slots__ = (
         "_after",
         "_before",
-        "_event_after",
-        "_event_before",
-        "_event_begins",
-        "_event_ends",
-        "_event_words",
-        "_words_in",
+        "event_after",
+        "event_before",
+        "event_begins",
+        "event_ends",
+        "event_words",
+        "words_in",
     )
 
     def __init__(self, before: bytes, after: bytes, *, words_in: Callable[[bytes], str] = _read_short) -> None:
         self._before = before
         self._after = after
-        self._words_in = words_in
+        self.words_in = words_in
         # With the quotes: between these, not beside them, JSON has no line end, so that what is read is of one line.
-        self._event_before = b'%b%b"' % (DATA, before)
-        self._event_after = b'"%b%b' % (after, BLANK_LINE)
-        begins, ends = len(self._event_before), -len(self._event_after)
-        self._event_begins, self._event_ends = slice(begins), slice(ends, None)
-        self._event_words = slice(begins - 1, ends + 1)  # nothing of an event that is shorter than both
+        self.event_before = b'%b%b"' % (DATA, before)
+        self.event_after = b'"%b%b' % (after, BLANK_LINE)
+        begins, ends = len(self.event_before), -len(self.event_after)
+        self.event_begins, self.event_ends = slice(begins), slice(ends, None)
+        self.event_words = slice(begins - 1, ends + 1)  # nothing of an event that is shorter than both
 
     def may_hold(self, payload: bytes) -> bool:
         """Whether a payload begins and ends as the frame does."""
@@ -66,9 +72,9 @@ class Frame:
     def words_of_event(self, event: bytes) -> str:
         """The words of a whole event of one `data` line, as it came; "" where it is not in the frame, or has none."""
         # To compare slices costs less than `startswith` and `endswith`, which read their arguments first.
-        if event[self._event_begins] == self._event_before and event[self._event_ends] == self._event_after:
+        if event[self.event_begins] == self.event_before and event[self.event_ends] == self.event_after:
             try:
-                return self._words_in(event[self._event_words])
+                return self.words_in(event[self.event_words])
             except _UNREADABLE:
                 return ""
         return ""

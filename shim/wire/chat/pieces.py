@@ -161,7 +161,19 @@ class TextPieces(_Framed):
 
     def piece_of_event(self, event: bytes) -> TextDelta | None:
         """The piece that a whole event is; see `Pieces`."""
-        text = "" if self._frame is None else self._frame.words_of_event(event)
+        frame = (
+            self._frame
+        )  # what follows is what its `words_of_event` does, without the call: nearly every event is such a one
+        if (
+            frame is None
+            or event[frame.event_begins] != frame.event_before
+            or event[frame.event_ends] != frame.event_after
+        ):
+            return None
+        try:
+            text = frame.words_in(event[frame.event_words])
+        except _OTHER:
+            return None
         if not text:
             return None
         self._texts[self._framed].append(text)
