@@ -46,6 +46,9 @@ class Frame:
     __slots__ = (
         "_after",
         "_before",
+        "_begins",
+        "_ends",
+        "_words",
         "event_after",
         "event_before",
         "event_begins",
@@ -57,6 +60,8 @@ class Frame:
     def __init__(self, before: bytes, after: bytes, *, words_in: Callable[[bytes], str] = _read_short) -> None:
         self._before = before
         self._after = after
+        self._words = slice(len(before), -len(after))  # nothing of a payload that is shorter than both
+        self._begins, self._ends = slice(len(before)), slice(-len(after), None)
         self.words_in = words_in
         # With the quotes: between these, not beside them, JSON has no line end, so that what is read is of one line.
         self.event_before = b'%b%b"' % (DATA, before)
@@ -69,9 +74,18 @@ class Frame:
         """Whether a payload begins and ends as the frame does."""
         return payload.startswith(self._before) and payload.endswith(self._after)
 
+    def words_of_one(self, payload: bytes) -> str:
+        """The words of one payload; "" where it is not in the frame, or has none."""
+        # To compare slices costs less than `startswith` and `endswith`, which read their arguments first.
+        if payload[self._begins] == self._before and payload[self._ends] == self._after:
+            try:
+                return self.words_in(payload[self._words])
+            except _UNREADABLE:
+                return ""
+        return ""
+
     def words_of_event(self, event: bytes) -> str:
         """The words of a whole event of one `data` line, as it came; "" where it is not in the frame, or has none."""
-        # To compare slices costs less than `startswith` and `endswith`, which read their arguments first.
         if event[self.event_begins] == self.event_before and event[self.event_ends] == self.event_after:
             try:
                 return self.words_in(event[self.event_words])
@@ -82,7 +96,7 @@ class Frame:
     def words_of(self, payloads: list[bytes]) -> list[str]:
         """The words of each of these payloads; empty where any is not surely in the frame."""
         before, after = self._before, self._after
-        place = slice(len(before), -len(after))  # nothing of a payload that is shorter than both
+        place = self._words
         literals = [payload[place] for payload in payloads]
         if before + (after + b"\n" + before).join(literals) + after != b"\n".join(payloads):
             return []
@@ -110,11 +124,6 @@ class PaddedFrame(Frame):
         # The padding's name stands in quotes, so it is not found within a string, where those are escaped.
         pairs = b"],\n[".join(literals).replace(self._to_padding, b",")
         return [each.words for each in _read_padded(b"[[%b]]" % pairs)]
-
-
-def event_of(payload: bytes) -> bytes:
-    """The event of one `data` line that a payload is by itself."""
-    return b"%b%b%b" % (DATA, payload, BLANK_LINE)
 
 
 def _words_before(to_padding: bytes, data: bytes) -> str:

@@ -16,7 +16,7 @@ from shim.model import StreamEvent, TextDelta, ToolCallDelta
 from shim.wire.bodies import Listener
 from shim.wire.chat.calls import ChatCall
 from shim.wire.chat.chunk import ArgumentsChunk, decode_arguments_chunk, decode_text_chunk
-from shim.wire.chat.frame import Frame, event_of, frame_of
+from shim.wire.chat.frame import Frame, frame_of
 
 _OTHER = (msgspec.DecodeError, UnicodeDecodeError)
 _PIECES_BEFORE_FRAME = 3  # a short stream does not pay for a frame
@@ -137,9 +137,10 @@ class TextPieces(_Framed):
     def piece(self, payload: bytes) -> TextDelta | None:
         """The piece that a payload is; see `Pieces`."""
         if self._frame is not None:
-            piece = self.piece_of_event(event_of(payload))
-            if piece is not None:
-                return piece
+            text = self._frame.words_of_one(payload)
+            if text:
+                self._texts[self._framed].append(text)
+                return TextDelta(text, 0, self._framed)
         try:
             chunk = decode_text_chunk(payload)
         except _OTHER:
@@ -224,9 +225,10 @@ class CallPieces(_Framed):
     def piece(self, payload: bytes) -> ToolCallDelta | None:
         """The piece that a payload is; see `Pieces`."""
         if self._frame is not None:
-            piece = self.piece_of_event(event_of(payload))
-            if piece is not None:
-                return piece
+            call, arguments = self._calls[self._framed], self._frame.words_of_one(payload)
+            if arguments and arguments[0] != "{":
+                call.pieces.append(arguments)
+                return ToolCallDelta(call.index, arguments, self._framed[0])
         try:
             chunk = decode_arguments_chunk(payload)
         except _OTHER:

@@ -7,13 +7,25 @@ import json
 import pytest
 
 from shim.wire.capping import LONGEST
-from shim.wire.chat.frame import Frame, event_of, frame_of
+from shim.wire.chat.frame import Frame, frame_of
 from tests.wire.chat.chunks import call, chunk, raw
+
+
+def event_of(payload: bytes) -> bytes:
+    """The event of one line that a payload is by itself."""
+    return b"data: %b\n\n" % payload
 
 
 def text(words: str) -> bytes:
     """A payload of a piece of text."""
     return raw(chunk({"content": words}))
+
+
+def words_of(found: Frame, payload: bytes) -> str:
+    """The words of a payload by itself, and of its event, which are the same."""
+    words = found.words_of_one(payload)
+    assert found.words_of_event(event_of(payload)) == words
+    return words
 
 
 def frame() -> Frame:
@@ -31,7 +43,7 @@ def test_words_in_a_frame_are_those_of_the_payload(words: str) -> None:
         found = frame_of(payload, words, name=b"content")
         assert found is not None
         assert found.words_of([payload, payload]) == [words, words]
-        assert found.words_of_event(event_of(payload)) == words
+        assert words_of(found, payload) == words
 
 
 @pytest.mark.parametrize(
@@ -54,7 +66,7 @@ def test_words_in_a_frame_are_those_of_the_payload(words: str) -> None:
 )
 def test_a_payload_that_is_anything_else_gives_no_words(odd: bytes) -> None:
     """Where one payload is not the same around one short string, no words are read of it, nor of those beside it."""
-    assert frame().words_of_event(event_of(odd)) == ""
+    assert words_of(frame(), odd) == ""
     for payloads in ([odd, text("a")], [text("a"), odd], [text("a"), odd, text("a")]):
         assert frame().words_of(payloads) == []
 
@@ -102,7 +114,7 @@ def test_strings_that_are_not_one_a_payload_are_not_shared_out() -> None:
 def test_words_that_are_not_surely_found_make_no_frame(payload: bytes, words: str) -> None:
     """A payload that may say its words in another place, or under a name that is spelled otherwise, has no frame."""
     found = frame_of(payload, words, name=b"content")
-    assert found is None or found.words_of_event(event_of(payload)) == words
+    assert found is None or words_of(found, payload) == words
     assert found is None or payload.endswith(b'"a"')
 
 
@@ -111,7 +123,7 @@ def test_arguments_have_a_frame_too() -> None:
     payload = raw(chunk({"tool_calls": [call(0, '{"a":')]}))
     found = frame_of(payload, '{"a":', name=b"arguments")
     assert found is not None
-    assert found.words_of_event(event_of(payload)) == '{"a":'
+    assert words_of(found, payload) == '{"a":'
     assert frame_of(payload, '{"a":', name=b"content") is None
 
 
@@ -126,7 +138,7 @@ def test_a_padding_is_no_part_of_the_frame() -> None:
     assert found is not None
     payloads = [padded("b", ""), padded('"', '"'), padded("c", '\\"},"obfuscation":"x'), padded("é", "x" * 600)]
     assert found.words_of(payloads) == ["b", '"', "c", "é"]
-    assert [found.words_of_event(event_of(each)) for each in payloads] == ["b", '"', "c", "é"]
+    assert [words_of(found, each) for each in payloads] == ["b", '"', "c", "é"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +159,7 @@ def test_what_is_not_padded_alike_gives_no_words(odd: bytes) -> None:
     """Where anything but words and padding differs, no words are read, neither of it nor of those beside it."""
     found = frame_of(padded("a", "x"), "a", name=b"content")
     assert found is not None
-    assert found.words_of_event(event_of(odd)) == ""
+    assert words_of(found, odd) == ""
     assert found.words_of([odd, padded("a", "x")]) == found.words_of([padded("a", "x"), odd]) == []
 
 
@@ -160,7 +172,7 @@ def test_a_line_end_around_words_or_padding_gives_no_words(place: int, end: byte
     around = padded("b", "y").replace(b'"b"', b'|"b"|').replace(b'"y"', b'|"y"|').split(b"|")
     odd = b"".join(part + (end if number == place else b"") for number, part in enumerate(around))
     assert json.loads(odd) == json.loads(padded("b", "y"))
-    assert found.words_of_event(event_of(odd)) == ""
+    assert words_of(found, odd) == ""
 
 
 def test_a_padding_that_may_stand_elsewhere_makes_no_frame_of_other_words() -> None:
@@ -168,5 +180,5 @@ def test_a_padding_that_may_stand_elsewhere_makes_no_frame_of_other_words() -> N
     payload = padded('"obfuscation":"x"', "y")
     found = frame_of(payload, '"obfuscation":"x"', name=b"content")
     assert found is not None
-    assert found.words_of_event(event_of(payload)) == '"obfuscation":"x"'
-    assert found.words_of_event(event_of(padded("a", "z"))) == "a"
+    assert words_of(found, payload) == '"obfuscation":"x"'
+    assert words_of(found, padded("a", "z")) == "a"
