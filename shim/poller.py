@@ -9,7 +9,6 @@ select have no descriptor: who waits has to be given the sockets themselves, or 
 from __future__ import annotations
 
 import contextlib
-import math
 import select
 import selectors
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from shim.fork import close_registered
 READ = 1
 WRITE = 2
 LONGEST_WAIT = 24 * 60 * 60.0  # seconds: the system counts milliseconds in a C int
+_LONGEST_WAIT_MS = int(1000 * LONGEST_WAIT)
 _MOST_AT_ONCE = 1024
 _select: Any = select  # what it has depends on the platform, and is asked at run time
 
@@ -64,15 +64,15 @@ def as_wait(milliseconds: int) -> float:
 
 def wait_for(descriptor: int, *limits_ms: int) -> bool:
     """Wait until one descriptor is readable, no longer than each limit says, of which -1 is none; return whether it is."""
-    milliseconds = -1
+    milliseconds = _LONGEST_WAIT_MS
     for limit in limits_ms:
-        if limit >= 0 and not 0 <= milliseconds <= limit:
+        if limit >= 0 and limit < milliseconds:
             milliseconds = limit
     if not hasattr(_select, "poll"):
-        return bool(select.select([descriptor], [], [], as_wait(milliseconds))[0])
+        return bool(select.select([descriptor], [], [], milliseconds / 1000)[0])
     poll = _select.poll()
     poll.register(descriptor, _select.POLLIN)
-    return bool(poll.poll(math.ceil(1000 * as_wait(milliseconds))))
+    return bool(poll.poll(milliseconds))
 
 
 def make_selector() -> selectors.BaseSelector:

@@ -66,8 +66,9 @@ class ProviderBase:
 
     def info_read(self) -> int:
         """Deliver completions; see `Provider`."""
-        self._check_process()
-        return self._calls.deliver()
+        if os.getpid() != self._process:
+            self._check_process()
+        return self._calls.deliver() if self._calls.completed else 0
 
     def may_gather(self, hurry: Callable[[], object] | None = None) -> bool:
         """Whether streams are all that is under way; see `Gathering`."""

@@ -108,7 +108,7 @@ class LegacyProvider(ProviderBase):
         check_session(session)
         # Looked for before: half made, the legacy client complains on its way out.
         with descriptors_for("a legacy provider", count=_DESCRIPTORS), _renamed_refusals():
-            self._client = _client(session, max_concurrency)
+            self._client, self._mailbox = _client(session, max_concurrency)
         self._session = self._client._session if session is None else session  # noqa: SLF001 - it has no public way there
         self._held: set[int] = set()
         self._performing = False
@@ -176,7 +176,7 @@ class LegacyProvider(ProviderBase):
             self._check_process()
         if self._closed:
             return -1
-        return 0 if self._calls.completed or self._ended else self._client.timeout()
+        return 0 if self._calls.completed or self._ended or self._mailbox.is_signalled else -1
 
     def perform(self) -> int:
         """Deliver stream events, take in what has ended; see `Provider`."""
@@ -207,7 +207,7 @@ class LegacyProvider(ProviderBase):
         if self._performing:
             raise RuntimeError("poll() was called from inside perform(): a callback must not call it")
         limit = self.timeout()  # which refuses a forked child
-        return not self._closed and wait_for(self._client.fileno(), limit, timeout_ms)
+        return not self._closed and wait_for(self._mailbox.fileno(), limit, timeout_ms)
 
     def wakeup(self) -> None:
         """End a wait from any thread; see `Polling`."""
@@ -302,7 +302,7 @@ class LegacyProvider(ProviderBase):
         return taken
 
 
-def _client(session: requests.Session | None, max_concurrency: int) -> MultiClient:
+def _client(session: requests.Session | None, max_concurrency: int) -> tuple[MultiClient, SharedMailbox]:
     """The legacy client, with a session that gives nobody another's answer, and a mailbox that is emptied in turns."""
     if session is not None:
         is_session = isinstance(session, requests.Session)  # what is none is refused by name
@@ -312,7 +312,7 @@ def _client(session: requests.Session | None, max_concurrency: int) -> MultiClie
         client._owns_session = True  # noqa: SLF001 - so that it is closed with the client, as one it had made would be
     mailbox: Any = SharedMailbox(client._mailbox)  # noqa: SLF001 - its threads keep the one below
     client._mailbox = mailbox  # noqa: SLF001 - it has no other way to take less than all
-    return client
+    return client, mailbox
 
 
 def _headers_of(request: object) -> object:

@@ -30,8 +30,10 @@ class SharedMailbox:
     def collect(self) -> list[Letter]:
         """Take what there is, a turn of it at most; of the rest each request in its turn."""
         letters = self._mailbox.collect()
-        if not self._left and sum([letter.size for letter in letters]) <= TURN:  # nearly always
-            return letters
+        if not self._left:  # nearly always, and then that is no more than a turn
+            size = letters[0].size if len(letters) == 1 else sum([letter.size for letter in letters])
+            if size <= TURN:
+                return letters
         for letter in letters:
             self._left.setdefault(letter.transfer, deque()).append(letter)
         return self._dealt()
