@@ -91,7 +91,7 @@ PACED = Scenario(
     "paced",
     "200 streams of 20 events a second",
     PEERS,
-    Load("fake-paced-20x100", 200, 1, 20_000, passes=3),
+    Load("fake-paced-20x100", 200, 1, 20_000, passes=5),
     Load("fake-paced-20x40", 200, 1, 8_000),
 )
 ASK = Scenario(
