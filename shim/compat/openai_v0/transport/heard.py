@@ -43,6 +43,7 @@ class Heard:
     Attributes:
         status, headers: of the answer, 0 and empty before it has begun.
         ended: nothing more comes.
+        is_whole: the transport has told the end of the body.
         fault: why it ended too early.
     """
 
@@ -51,10 +52,12 @@ class Heard:
         self.status = 0
         self.headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
         self.ended = False
+        self.is_whole = False
         self.fault: BaseException | None = None
         self._wake = wake or _nothing
         self._pieces: deque[bytes] = deque()
         self._waiting = 0
+        self._last = b""
         self._room = threading.Condition()
         self._left = False
         self._listened = False
@@ -160,14 +163,22 @@ class Heard:
         self.on_segments([told.body])
 
     def _speaks_for_itself(self, error: ProviderError) -> bool:
-        """Whether the bytes that were heard tell what there is to tell; that the call was ended from here they do not."""
-        return self._listened and error.category not in _ENDED_FROM_HERE
+        """Whether the bytes that were heard tell what there is to tell; that the call was ended from here they do not.
+
+        On a payload that is no chunk a provider ends the call, and its transfer, whose rest 0.28 would have read.
+        """
+        if not self._listened or error.category in _ENDED_FROM_HERE:
+            return False
+        is_cut = self.stream and error.category is ErrorCategory.PROTOCOL and not self.is_whole
+        return not is_cut or self._last.rstrip().endswith(_DONE)
 
     def _keep(self, piece: bytes) -> None:
+        self._last = piece
         self._pieces.append(piece)
         self._waiting += len(piece)
 
 
+_DONE = b"[DONE]"
 _ENDED_FROM_HERE = frozenset({ErrorCategory.CANCELLED, ErrorCategory.ABORTED, ErrorCategory.TIMEOUT})
 
 
@@ -199,6 +210,7 @@ class _Listener:
 
     def on_end(self, kind: str, message: str = "") -> None:
         """Take the end; a fault before the head is told by the completion."""
+        self._heard.is_whole = kind == "complete"
         if kind != "complete" and self._heard.status and not self._refused:
             self._heard.end(fault=ProviderError(_CATEGORIES.get(kind, ErrorCategory.NETWORK), message or kind))
 

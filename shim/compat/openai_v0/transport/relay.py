@@ -161,6 +161,7 @@ class _Relayed(requests.Response):
                 self._call.fault = fault
                 raise
             if piece is None:
+                self._call.is_whole = True
                 return
             self._call.bring(piece)
             yield piece

@@ -20,6 +20,7 @@ import requests
 from shim.compat.openai_v0.transport import blocking
 from shim.testing.fake_openai import Cut, FakeOpenAI
 from tests.helpers.loopback import Loopback
+from tests.helpers.raw_server import SSE, RawServer, events, read, stall
 
 HI = [{"role": "user", "content": "hi"}]
 
@@ -48,6 +49,19 @@ def until(condition: Callable[[], bool]) -> None:
 def legacy_threads() -> list[str]:
     """The threads that the library has now."""
     return [each.name for each in threading.enumerate() if each.name.startswith(("legacy-openai", "shim-"))]
+
+
+def test_a_stream_that_is_ended_at_what_is_no_chunk_does_not_seem_whole(
+    carried: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came before a payload that no provider reads is given, and then an error: the rest of that stream is cut off."""
+    first = b'{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"a"}}]}'
+    with RawServer([[read, SSE, events(first, b"[1]"), stall]]) as server:
+        monkeypatch.setattr(carried, "api_base", server.url)
+        given: list[Any] = []
+        with pytest.raises(carried.error.APIConnectionError):
+            given.extend(stream(carried, "gpt-4"))
+    assert given[0].choices[0].delta.content == "a"
 
 
 @pytest.mark.slow

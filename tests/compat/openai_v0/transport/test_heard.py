@@ -66,6 +66,30 @@ def test_bytes_come_before_events() -> None:
     assert heard.ended
 
 
+@pytest.mark.parametrize(
+    ("heard_last", "is_whole", "is_fault"),
+    [
+        (b"data: [1]\n\n", False, True),
+        (b"data: [1]\n\n", True, False),
+        (b"data: [1]\n\ndata: [DONE]\n\n", False, False),
+    ],
+)
+def test_a_stream_cut_at_a_payload_that_is_no_chunk_is_a_fault(
+    *,
+    heard_last: bytes,
+    is_whole: bool,
+    is_fault: bool,
+) -> None:
+    """Where a provider ends a stream at what it refuses to read, its rest is told to be missing, unless all had come by then."""
+    heard = Heard(stream=True)
+    heard.on_head(200, {"Content-Type": "text/event-stream"})
+    heard.bring(heard_last)
+    heard.is_whole = is_whole
+    heard.on_completion(completion(ProviderError("protocol", "payload 1 is a list")))
+    assert heard.ended
+    assert (heard.fault is not None) is is_fault
+
+
 def test_a_call_ended_from_here_is_a_fault() -> None:
     """That the call was cancelled is told, though the bytes say nothing of it."""
     heard = Heard(stream=True)
