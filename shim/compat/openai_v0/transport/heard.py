@@ -209,9 +209,9 @@ class _Listener:
             self._heard.on_segments(segments)
 
     def on_end(self, kind: str, message: str = "") -> None:
-        """Take the end; a fault before the head is told by the completion."""
+        """Take the end; a fault before the head, and why a call was ended from here, is told by the completion."""
         self._heard.is_whole = kind == "complete"
-        if kind != "complete" and self._heard.status and not self._refused:
+        if kind not in ("complete", "cancelled") and self._heard.status and not self._refused:
             self._heard.end(fault=ProviderError(_CATEGORIES.get(kind, ErrorCategory.NETWORK), message or kind))
 
 
@@ -235,7 +235,6 @@ _CATEGORIES: dict[str, ErrorCategory] = {
     "timeout": ErrorCategory.TIMEOUT,
     "truncated": ErrorCategory.TRUNCATED,
     "protocol": ErrorCategory.PROTOCOL,
-    "cancelled": ErrorCategory.CANCELLED,
 }
 
 
