@@ -118,9 +118,8 @@ def cat(arguments: argparse.Namespace) -> int:
 
 def split(arguments: argparse.Namespace) -> int:
     """Write the exchanges into several files."""
-    if arguments.output is None and (arguments.files[0] == STDIN or is_url(arguments.files[0])):
-        nameless = "standard input has no name" if arguments.files[0] == STDIN else "beside a URL nothing is written"
-        raise UsageError(f"split: {nameless}; give one with --output, such as day-{{part}}.jsonl")
+    if arguments.output is None:
+        _check_has_parts_beside(arguments.files[0])
     source = Input(arguments)
     names = PartNames(arguments.output or beside(arguments.files[0]), replaces=arguments.force)
     if arguments.shards is not None:
@@ -129,6 +128,13 @@ def split(arguments: argparse.Namespace) -> int:
         parts = split_in_order(source.entries(), names, most_exchanges=arguments.count, most_bytes=arguments.size)
     show_parts(parts)
     return _ended(source)
+
+
+def _check_has_parts_beside(file: str) -> None:
+    if file == STDIN:
+        raise UsageError("split: standard input has no name; give one with --output, such as day-{part}.jsonl")
+    if is_url(file):
+        raise UsageError("split: beside a URL nothing is written; give one with --output, such as day-{part}.jsonl")
 
 
 def merge(arguments: argparse.Namespace) -> int:
@@ -229,10 +235,9 @@ def _redaction(arguments: argparse.Namespace) -> Redaction:
 def _named(arguments: argparse.Namespace) -> list[str]:
     if STDIN in arguments.files:
         raise UsageError("--in-place: standard input has no place; give a file, or --output")
-    for file in filter(is_url, arguments.files):
-        raise UsageError(
-            f"--in-place: {shown(file)} is a URL, which is not replaced; give --output, and put that there"
-        )
+    url = next(filter(is_url, arguments.files), None)
+    if url is not None:
+        raise UsageError(f"--in-place: {shown(url)} is a URL, which is not replaced; give --output, and put that there")
     return list(arguments.files)
 
 

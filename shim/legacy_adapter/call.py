@@ -37,10 +37,8 @@ def stream_callback(call: StreamCall) -> Callable[[bytes], None]:
     def on_payload(payload: bytes) -> None:
         if len(payload) < _DONE_BYTES and payload in _CUT_DONE:
             return  # the client hands on a line that was not ended; what it was is told by the end of the stream
-        has_ended = feed(payload)
-        if (
-            has_ended and call.failed and not call.over
-        ):  # else its caller has ended it in that event, and the client knows
+        # Where it is over, its caller has ended it in that very event, and the client knows.
+        if feed(payload) and call.failed and not call.over:
             raise StreamEndedSignal
 
     return on_payload

@@ -79,10 +79,9 @@ class HttpMulti:
         self._timer_at = math.inf  # never
         self._routes = HttpRoutes(settings)
         self._patience = patience_of(settings.read_timeout)
-        self._performing = False
-        self._lookup_abandoned = False
+        self._performing = self._lookup_abandoned = False
         self._multi = _CurlMulti()
-        self._act = self._multi.socket_action  # looked up once: pycurl's attributes are slow
+        self._socket_action = self._multi.socket_action  # looked up once: pycurl's attributes are slow
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._sockets.watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, settings.max_connections)
@@ -121,9 +120,11 @@ class HttpMulti:
         if self._timer_at < moment:  # `min` would cost more than all else here, in every turn
             moment = self._timer_at
         seconds = moment - time.monotonic()
-        if at_most_ms >= 0 and at_most_ms < seconds * 1000:
+        if 0 <= at_most_ms < seconds * 1000:
             seconds = at_most_ms / 1000
-        return self._sockets.wait(0.0 if seconds < 0.0 else seconds if seconds < LONGEST_WAIT else LONGEST_WAIT)  # noqa: FURB136 - no call
+        if not 0.0 <= seconds <= LONGEST_WAIT:
+            seconds = 0.0 if seconds < 0.0 else LONGEST_WAIT
+        return self._sockets.wait(seconds)
 
     def wakeup(self) -> None:
         """End a `wait()`, or the next one, from any thread."""
@@ -276,7 +277,7 @@ class HttpMulti:
 
     def _move(self, now: float) -> int:
         """Have libcurl read and write what can be; return how many of its transfers go on, -1 where it was not asked."""
-        sockets, act = self._sockets, self._act
+        sockets, act = self._sockets, self._socket_action
         ready = sockets.found
         if not sockets.has_looked and (self._fresh or not ready):  # else those of an earlier turn first
             sockets.wait(0.0)
@@ -297,7 +298,7 @@ class HttpMulti:
     def _begin_fresh(self) -> None:
         """Have libcurl look at connections that may be given up, and begin new transfers: they are not to be put on those."""
         while self._looked_at:
-            self._multi.socket_action(self._looked_at.pop(), READ)
+            self._socket_action(self._looked_at.pop(), READ)
         if not self._fresh:
             return
         now = time.monotonic()
@@ -307,7 +308,7 @@ class HttpMulti:
         self._routes.ask_environment_again()
         # Now, while the kept connections have just been looked at: a socket handed over below may end its transfer, and
         # libcurl would give that connection to a new one in the same breath, though its server may have closed it.
-        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def _on_timer(self, milliseconds: int) -> None:
         if milliseconds > 0:

@@ -156,22 +156,16 @@ class Sockets:
             self._wakeup.hear()
         known = self.found
         found = self._poller.ready(0.0 if rung or known else seconds)
-        if self._kept:
-            for fd, _ in found:
-                if fd in self._kept:
-                    found = self._without_kept(found)
-                    break
+        for fd, _ in found:
+            if fd in self._kept:
+                found = self._without_kept(found)
+                break
         if self._plain is not None:
             self._pause = _SHORTEST_PAUSE if found or rung else min(2 * self._pause, _LONGEST_PAUSE)
             self.look_at = time.monotonic() + self._pause
+        known.extend(_others(found, known) if known else found)
         self.has_looked = True
-        if known:
-            known.extend(_others(found, known))
-        elif found:
-            known.extend(found)
-        else:
-            return False
-        return True
+        return bool(known)
 
     def _without_kept(self, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Take out those that are kept: nothing is to come on an idle connection but its end."""

@@ -12,6 +12,8 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from shim.wire.content_encoding import WINDOW_GZIP
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
@@ -21,7 +23,6 @@ DAMAGED_LINE: Final = MAGIC + b" damaged\n"
 """Given in place of what is lost: it ends the line in which the damage is, and no line that was recorded ends so."""
 
 _MEMBER: Final = MAGIC + b"\x08"  # deflate, the one method there is
-_GZIP: Final = 16 + zlib.MAX_WBITS  # zlib's word for: a header and a checksum of gzip
 _BLOCK: Final = 1 << 16
 _SAMPLE: Final = 1 << 12  # bytes of a member by which it is known
 _MOST_KEPT: Final = 1 << 26  # packed bytes of a member in which the next is looked for; recorders' have a megabyte
@@ -102,7 +103,7 @@ class GzipMembers(io.RawIOBase):
             self._waiting = self._file.read1(_BLOCK)
             if not self._waiting:
                 return False
-        self._unpacking = zlib.decompressobj(_GZIP)
+        self._unpacking = zlib.decompressobj(WINDOW_GZIP)
         self._waiting = data
         self._seen = deque((data,))
         self._kept = len(data)
@@ -157,7 +158,7 @@ class GzipMembers(io.RawIOBase):
 def _is_member(sample: bytes) -> bool:
     """Whether a member of a recording begins here: what can be unpacked is the beginning of a line."""
     try:
-        return zlib.decompressobj(_GZIP).decompress(sample, 1) in (b"{", b"\n")
+        return zlib.decompressobj(WINDOW_GZIP).decompress(sample, 1) in (b"{", b"\n")
     except zlib.error:
         return False
 

@@ -16,6 +16,8 @@ from shim.model import ErrorCategory, ProviderError
 
 ACCEPTED: Final = "gzip, deflate"
 """What to send as Accept-Encoding: the encodings that are undone here."""
+WINDOW_GZIP: Final = zlib.MAX_WBITS | 16
+"""zlib's word (`wbits`) for a header and a checksum of gzip."""
 MAX_RATIO: Final = 300
 """Decoded bytes for each encoded one. Text of a model, its JSON around every piece, stays far below 100; a bomb is near 1,000."""
 _RATIO_COUNTS_FROM: Final = 1024 * 1024  # decoded bytes: a short body may be as repetitive as it likes
@@ -26,7 +28,6 @@ _KEPT: Final = 16 * 1024  # encoded bytes that are undone again where damage is 
 _IDENTITY: Final = frozenset({"", "identity", "none"})
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-_WINDOW_GZIP: Final = zlib.MAX_WBITS | 16
 _WINDOW_ZLIB: Final = zlib.MAX_WBITS
 _WINDOW_RAW: Final = -zlib.MAX_WBITS
 
@@ -176,7 +177,7 @@ class ContentDecoder:
             self._held = data
             return False
         if data.startswith(_GZIP_MAGIC):
-            self._inflater = _Inflater(_WINDOW_GZIP)
+            self._inflater = _Inflater(WINDOW_GZIP)
         elif self._name == "deflate":
             self._inflater = _deflated(data)
         self._is_plain = self._inflater is None
@@ -190,7 +191,7 @@ class ContentDecoder:
             self._is_over = bool(data) and (is_last or not _GZIP_MAGIC.startswith(data))
             self._held = b"" if self._is_over else data
             return False
-        self._inflater = _Inflater(_WINDOW_GZIP)
+        self._inflater = _Inflater(WINDOW_GZIP)
         self._held = b""
         return True
 

@@ -77,6 +77,7 @@ class SSEDecoder:
     Attributes:
         last_event_id: what `Last-Event-ID` would carry on a reconnection.
         retry: the reconnection time in milliseconds the stream asked for, None where it did not.
+        is_between_events: whether surely nothing is held, so that the next byte begins an event.
         lines: how many lines were read one by one, blank ones and comments too: what the stream cost besides its events.
     """
 
@@ -125,7 +126,7 @@ class SSEDecoder:
         self._held = b""  # its bytes so far
         self._after_cr = False  # the last line ended in CR: an LF that follows belongs to it
         self._in_event = False  # the line reader has read some lines of an event
-        self.is_between_events = False  # surely: nothing is held, and the next byte begins one
+        self.is_between_events = False
         self._line = bytearray()  # the unfinished line
         self._data: bytes | bytearray | None = None  # lines joined by LF; None: no data field yet
         self._event = ""

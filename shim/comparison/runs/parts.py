@@ -26,13 +26,13 @@ from shim.comparison.runs.parts_folder import PartsFolder
 from shim.comparison.runs.tally import Facts
 from shim.comparison.verdict import Verdict
 from shim.recording.reading import Reading
+from shim.wire.content_encoding import WINDOW_GZIP
 
 SCHEMA = "shim.part/1"
 PLAN = "plan.json"
 SUFFIX = ".part.gz"
 
 _Kind = TypeVar("_Kind", bound=Struct)
-_GZIP = 16 + zlib.MAX_WBITS  # zlib's word for: a header and a checksum of gzip
 _LONGEST = 1 << 29  # bytes of an entry: a line of a recording in base64, and what both sides made of it
 
 
@@ -97,7 +97,7 @@ class PartWriter:
     def __init__(self, stream: BinaryIO, *, plan: PartsPlan, file: FileIdentity) -> None:
         # Not GzipFile, which writes once more when it goes away, though the part was given up. No time in it, by zlib's own
         # heading: the same part twice is the same bytes.
-        self._compressor = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
+        self._compressor = zlib.compressobj(6, zlib.DEFLATED, WINDOW_GZIP)
         self._stream = stream
         self._entries = 0
         self._write(_Heading(schema=plan.schema, options=plan.options, file=file))

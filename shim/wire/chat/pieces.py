@@ -162,9 +162,8 @@ class TextPieces(_Framed):
 
     def piece_of_event(self, event: bytes) -> TextDelta | None:
         """The piece that a whole event is; see `Pieces`."""
-        frame = (
-            self._frame
-        )  # what follows is what its `words_of_event` does, without the call: nearly every event is such a one
+        # What its frame's `words_of_event` does, without the call: nearly every event is such a one.
+        frame = self._frame
         if (
             frame is None
             or event[frame.event_begins] != frame.event_before

@@ -17,6 +17,7 @@ from requests.structures import CaseInsensitiveDict
 
 from shim.compat.openai_v0.transport.rendering import ChunkWriter, answer_of
 from shim.model import ErrorCategory, ProviderError
+from shim.wire.json_events import DONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,7 +171,7 @@ class Heard:
         if not self._listened or error.category in _ENDED_FROM_HERE:
             return False
         is_cut = self.stream and error.category is ErrorCategory.PROTOCOL and not self.is_whole
-        return not is_cut or self._last.rstrip().endswith(_DONE)
+        return not is_cut or self._last.rstrip().endswith(DONE)
 
     def _keep(self, piece: bytes) -> None:
         self._last = piece
@@ -178,7 +179,6 @@ class Heard:
         self._waiting += len(piece)
 
 
-_DONE = b"[DONE]"
 _ENDED_FROM_HERE = frozenset({ErrorCategory.CANCELLED, ErrorCategory.ABORTED, ErrorCategory.TIMEOUT})
 
 
