@@ -21,6 +21,7 @@ from requests.structures import CaseInsensitiveDict
 
 from legacy_openai.chunked import ChunkDecoder
 from legacy_openai.transport_errors import reading_failure
+from shim.legacy_adapter.waiting_reads import WaitingReads, waiting_reads
 from shim.wire.bodies import BodyKind, body_kind
 from shim.wire.content_encoding import is_identity
 
@@ -97,6 +98,8 @@ class _LookedInto(io.RawIOBase):
         self._decoder = ChunkDecoder() if chunked else None
         self._length = None if chunked else length
         self._taken = memoryview(b"")
+        self._is_empty = False  # the file: it holds back nothing that it has read
+        self._waiting: WaitingReads | None = None
 
     def kind(self) -> BodyKind | None:
         """What the body is, once enough of it has come to tell; None where it ends before.
@@ -108,6 +111,7 @@ class _LookedInto(io.RawIOBase):
         kind: BodyKind | None = None
         try:
             while kind is None and not self._is_all(taken) and (data := self._file.read1(_PIECE)):
+                self._is_empty = True  # it gives all it has, where more is asked for than it can hold
                 taken += data
                 plain += data if self._decoder is None else self._decoder.feed(data)
                 kind = body_kind(plain, content_type=_EVENT_STREAM)
@@ -126,8 +130,10 @@ class _LookedInto(io.RawIOBase):
         """Read once."""
         taken = self._taken
         if not taken:
-            self.readinto = self._file.readinto1  # type: ignore[method-assign]  # no step between from now on
-            return self._file.readinto1(buffer)
+            self._waiting = waiting_reads(self._file) if self._is_empty else None
+            step = self._file.readinto1 if self._waiting is None else self._waiting.readinto
+            self.readinto = step  # type: ignore[method-assign]  # no other between from now on
+            return step(buffer)
         view = memoryview(buffer)
         count = min(len(view), len(taken))
         view[:count] = taken[:count]
@@ -148,4 +154,6 @@ class _LookedInto(io.RawIOBase):
         """Close the file below."""
         if not self.closed:
             super().close()
+            if self._waiting is not None:
+                self._waiting.end()
             self._file.close()
