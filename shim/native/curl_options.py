@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from shim.model import InvalidRequestError
 from shim.native.settings import HttpSettings
@@ -25,6 +27,7 @@ _LARGE_BODY: Final = 32 * 1024
 _SUPPRESS_CONNECT_HEADERS: Final = 265  # CURLOPT_SUPPRESS_CONNECT_HEADERS(3), which pycurl has no name for
 _HTTPS_PROXY: Final = 1 << 21  # CURL_VERSION_HTTPS_PROXY of curl_version_info(3), which older pycurl has no name for
 _CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # the first that is set
+_NAME_AND_PORT: Final = re.compile(r"(?![\d.]+:).+:\d+")
 _FOREVER_MS: Final = 2**31 - 1
 
 
@@ -117,3 +120,19 @@ def plain_http_proxy() -> str | None:
     environment = os.environ  # each look costs as much as a system call: nearly always one will do
     proxy = environment.get("HTTP_PROXY")
     return proxy if proxy and "http_proxy" not in environment and "REQUEST_METHOD" not in environment else None
+
+
+def hosts_excluded_by_port() -> tuple[str, ...]:
+    """What NO_PROXY says that libcurl does not read, and requests does: names with a port, "host:8080", in lower case.
+
+    Of an address of numbers requests does not read it either.
+    """
+    listed = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    entries = [entry.strip().lower().removeprefix(".") for entry in listed.split(",") if ":" in entry]
+    return tuple([entry for entry in entries if _NAME_AND_PORT.fullmatch(entry)])
+
+
+def is_excluded(url: str, hosts: tuple[str, ...]) -> bool:
+    """Whether an address that names its port is at one of these, or below its domain."""
+    parts = urlsplit(url)
+    return parts.port is not None and f".{parts.hostname}:{parts.port}".endswith(tuple([f".{host}" for host in hosts]))

@@ -44,7 +44,8 @@ class NativeProvider(ProviderBase):
             `max_connections` has them wait.
         connect_timeout: seconds for name, TCP, proxy and TLS; None waits for ever.
         read_timeout: seconds of silence from the server; None waits for ever.
-        proxy: URL; None leaves it to the environment's proxy variables, "" uses none.
+        proxy: URL; None leaves it to the environment's proxy variables, "" uses none. Where NO_PROXY names a port (host:8080) it
+            is read when the provider is made.
         ca_file: PEM; None is what REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE names, else certifi's.
             `verify=False` takes any certificate. A proxy that is spoken to by TLS is trusted alike.
         client_cert, client_key: PEM files, for servers that ask for a certificate.

@@ -9,13 +9,13 @@ import math
 
 from msgspec import Struct
 
-from shim.native.curl_options import connect_ms, plain_http_proxy
+from shim.native.curl_options import connect_ms, hosts_excluded_by_port, is_excluded, plain_http_proxy
 from shim.native.settings import HttpSettings
 from shim.native.transfer import HttpRequest, Transfer
 
 
 class HttpRoute(Struct, frozen=True, gc=False):
-    """What libcurl is told of it; `proxy` None leaves that to libcurl and the environment."""
+    """What libcurl is told of it; `proxy` None leaves that to libcurl and the environment, "" is none."""
 
     connect_ms: int
     proxy: str | None
@@ -28,6 +28,7 @@ class HttpRoutes:
         self._settings = settings
         self._usual = HttpRoute(connect_ms(settings.connect_timeout, settings), settings.proxy or None)
         self._of_environment: HttpRoute | None = None
+        self._excluded = hosts_excluded_by_port() if settings.proxy is None else ()
 
     def ask_environment_again(self) -> None:
         """Take it that what the environment says of a proxy may have changed: a turn is over."""
@@ -51,6 +52,8 @@ class HttpRoutes:
             if self._of_environment is None:
                 self._of_environment = HttpRoute(route.connect_ms, plain_http_proxy())
             route = self._of_environment
+        if self._excluded and is_excluded(request.url, self._excluded):
+            route = HttpRoute(route.connect_ms, "")
         if request.connect_timeout is not None:
             route = HttpRoute(connect_ms(request.connect_timeout, settings), route.proxy)
         return route

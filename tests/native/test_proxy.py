@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from shim.model import ErrorCategory
+from shim.native.curl_options import is_excluded
 from shim.testing.fake_openai import FakeOpenAI
 from tests.helpers.driving import ask
 from tests.helpers.places import refusing
@@ -97,6 +98,56 @@ def test_the_environment_may_exclude_a_server(
         with make(server.base_url) as provider:
             assert ask(provider).completion.ok
     assert proxy.heads == []
+
+
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+@pytest.mark.parametrize(
+    ("entry", "is_direct"),
+    [
+        ("localhost:PORT", True),
+        (" x.example , LocalHost:PORT ,y", True),
+        (".localhost:PORT", True),
+        ("localhost:1", False),
+        ("ocalhost:PORT", False),
+        ("localhost:", False),
+        (":PORT", False),
+        ("other.example:PORT", False),
+        ("127.0.0.1:PORT", False),
+    ],
+)
+def test_the_environment_may_exclude_a_port(
+    make: Make, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch, *, name: str, entry: str, is_direct: bool
+) -> None:
+    """A name with a port in `no_proxy` is honoured, as it is by requests; libcurl knows hosts alone."""
+    with Proxy() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv(name, entry.replace("PORT", str(server.port)))
+        with make(f"http://localhost:{server.port}/v1", insecure_hosts=["localhost"]) as provider:
+            assert ask(provider).completion.ok
+    assert bool(proxy.heads) is not is_direct
+
+
+def test_a_server_below_an_excluded_domain_is_excluded() -> None:
+    """As with names alone, at the port alone; an address without a port has none to exclude."""
+    hosts = ("gateway.example:8080",)
+    assert is_excluded("https://gateway.example:8080/v1", hosts)
+    assert is_excluded("https://a.gateway.example:8080/v1", hosts)
+    assert not is_excluded("https://mygateway.example:8080/v1", hosts)
+    assert not is_excluded("https://gateway.example:80/v1", hosts)
+    assert not is_excluded("https://gateway.example/v1", hosts)
+
+
+@pytest.mark.parametrize("entry", ["127.0.0.1:PORT", "x, 127.0.0.0/8:PORT"])
+def test_an_address_of_numbers_with_a_port_excludes_nothing(
+    make: Make, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch, entry: str
+) -> None:
+    """As with requests, on which a service comes: it would go another way."""
+    with Proxy() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", entry.replace("PORT", str(server.port)))
+        with make(server.base_url) as provider:
+            assert ask(provider).completion.ok
+    assert proxy.heads
 
 
 def test_no_proxy_at_all(make: Make, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
