@@ -11,9 +11,14 @@ from __future__ import annotations
 CHANGED = "SHIMCHANGED"
 """Begins the answer to a caller who does not know the store as it is now."""
 
+# A server without memory refuses what may grow, but nothing more in a script that has written before: taking away what is
+# not there is such a write. For what is small and must go through, as the kill switch.
+_THOUGH_FULL = "redis.call('HDEL', {key}, '')"
+
 # Tries to write in any case, so that a server which takes no writes says so at once. The key's name is kept where
 # the caller brings the key, the key too where the store makes it.
-LEARN = """
+LEARN = f"""
+{_THOUGH_FULL.format(key="KEYS[1]")}
 if redis.call('HSETNX', KEYS[1], 'schema', ARGV[1]) == 1 then
     redis.call('HSET', KEYS[1], 'key_name', ARGV[2])
     if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'key', ARGV[3]) end
@@ -80,6 +85,7 @@ SWAP = f"""{_BEGIN}
 for _, pair in ipairs(cjson.decode(ARGV[3])) do
     if redis.call('HGET', base .. ':documents', pair[1]) ~= pair[2] then return 0 end
 end
+{_THOUGH_FULL.format(key="base .. ':documents'")}
 for _, pair in ipairs(cjson.decode(ARGV[4])) do
     if pair[2] then redis.call('HSET', base .. ':documents', pair[1], pair[2])
     else redis.call('HDEL', base .. ':documents', pair[1]) end

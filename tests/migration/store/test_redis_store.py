@@ -151,6 +151,26 @@ def test_a_full_server_takes_nothing_by_halves(process: RedisProcess) -> None:
 
 
 @needs_redis
+def test_a_full_server_takes_the_kill_switch(process: RedisProcess) -> None:
+    """Of a server without memory what stops traffic can still be written: the switch, a policy, and a guard's latch."""
+    with RedisStore(process.url, time_limit=5) as before:
+        before.write_policy(FLAG, {"stage": "ramp", "percent": 50}, expected=None, by="ann")
+        assert b"OK" in process.command("CONFIG", "SET", "maxmemory", "1")
+        with RedisStore(process.url, time_limit=5) as store:  # another process, which comes only now
+            store.write_kill_switch(FLAG, on=True, by="ann", reason="it burns")
+            store.write_policy(FLAG, {"stage": "off"}, expected=None, by="ann")
+            store.latch(FLAG, epoch="ramp@50", reason="errors", by="guard")
+            with pytest.raises(StoreUnavailableError, match="has no memory left"):
+                store.append_history(FLAG, {"a": 1})
+        snapshot = before.snapshot(FLAG)
+    assert snapshot.kill_switch is not None
+    assert snapshot.kill_switch.on
+    assert snapshot.policy is not None
+    assert snapshot.policy.mapping == {"stage": "off"}
+    assert snapshot.latch is not None
+
+
+@needs_redis
 def test_a_server_that_drops_what_it_likes_is_refused(process: RedisProcess) -> None:
     """A server that drops any key when it is full is refused, since the kill switch would be one of them."""
     assert b"OK" in process.command("CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru")
