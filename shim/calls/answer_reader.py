@@ -6,7 +6,7 @@ this very code. Not the framing and content-encoding of HTTP, undone before, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -110,6 +110,17 @@ class AnswerReader:
         return "more"
 
 
+class _Failures(list[bytes]):
+    """Failures that GPUStack tells of in a field called `error`, which the standard says to ignore: they are read as payloads."""
+
+    __slots__ = ()
+
+    def note(self, name: bytes, value: bytes) -> None:
+        """Take a field that is no part of an event."""
+        if name == b"error":
+            self.append(value)
+
+
 class StreamReader(AnswerReader):
     """Reads an answer that is wanted as a stream; one that is no event stream is collected whole."""
 
@@ -120,10 +131,11 @@ class StreamReader(AnswerReader):
     def __init__(self, call: StreamCall) -> None:
         super().__init__(call)
         self._payloads: list[bytes] = []  # cut, and not yet read, for an interrupt came between; the first stands last
-        self._failures: list[bytes] = []
-        # Not a method: the decoder would keep this reader alive, and so its caller's callbacks.
-        self._sse = JsonEventDecoder(on_unknown_field=_error_fields_into(self._failures))
-        self._held: list[bytes] = []  # the first bytes, while they do not tell what the body is
+        self._failures = (
+            _Failures()
+        )  # of no method here: the decoder would keep this reader alive, and so its caller's callbacks
+        self._sse = JsonEventDecoder(on_unknown_field=self._failures.note)
+        self._held: Sequence[bytes] = ()  # the first bytes, while they do not tell what the body is
         self._is_stream: bool | None = None
         self._finished = False
 
@@ -182,7 +194,7 @@ class StreamReader(AnswerReader):
         """Take the end of the body; see `AnswerReader.conclude`."""
         if self._held:  # all there was: no event, but perhaps the beginning of a stream
             self._is_stream = self._kind_of(self._held, ended=True) == "event_stream"
-            self._body, self._held = [] if self._is_stream else self._held, []
+            self._body, self._held = [] if self._is_stream else list(self._held), ()
         if fault is None and self._is_stream and self._stopped is None and not self._finished:
             self._payloads = self._sse.last_payloads() + self._payloads
             if self._payloads:
@@ -197,7 +209,7 @@ class StreamReader(AnswerReader):
     def _is_told(self, segments: Sequence[bytes]) -> bool:
         """Whether its first bytes tell what the body is; else they are held."""
         kind = self._kind_of(segments)
-        self._held = [] if kind else list(segments)
+        self._held = () if kind else segments
         self._is_stream = None if kind is None else kind == "event_stream"
         return kind is not None
 
@@ -233,16 +245,6 @@ class StreamReader(AnswerReader):
 def reader_of(call: Call) -> AnswerReader:
     """The reader for a call: of a stream where one was asked for."""
     return StreamReader(call) if isinstance(call, StreamCall) else AnswerReader(call)
-
-
-def _error_fields_into(failures: list[bytes]) -> Callable[[bytes, bytes], None]:
-    """GPUStack tells of a failure in a field called `error`, which the standard says to ignore: it is read as a payload."""
-
-    def note(name: bytes, value: bytes) -> None:
-        if name == b"error":
-            failures.append(value)
-
-    return note
 
 
 def _joined(segments: Sequence[bytes]) -> Iterator[bytes]:

@@ -231,7 +231,7 @@ class StreamCall(Call):
         self._end: ModelResponse | ProviderError | None = None
         # Read, and not yet delivered: an interrupt came between. None nearly always: an empty one is as large as for sixty.
         self._owed: deque[StreamEvent] | None = None
-        self._late: list[StreamEvent] = []  # of a stream that was collected as a whole body
+        self._late: Sequence[StreamEvent] = ()  # of a stream that was collected as a whole body
         self._aborted = False
 
     @property

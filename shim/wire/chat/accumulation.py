@@ -39,11 +39,11 @@ _GROWING_IN_CHOICES, _GROWING_IN_MESSAGES = growing(CHOICE), growing(MESSAGE)
 
 
 class _Text:
-    """A text of the content, in one piece whatever it came in."""
+    """A text of the content, in one piece whatever it came in; `extra` None where nothing more is said of it."""
 
     __slots__ = ("extra", "index", "pieces")
 
-    def __init__(self, pieces: list[str], extra: dict[str, Any], *, index: int) -> None:
+    def __init__(self, pieces: list[str], extra: dict[str, Any] | None = None, *, index: int) -> None:
         self.pieces = pieces
         self.extra = extra
         self.index = index
@@ -51,7 +51,7 @@ class _Text:
     def parts(self) -> Iterator[Part]:
         text = "".join(self.pieces)
         if text or self.extra:
-            yield TextPart(text, self.extra)
+            yield TextPart(text, self.extra or {})
 
 
 class _Other:
@@ -74,6 +74,8 @@ class ChoiceAccumulator:
     """One choice being made. `texts`, its first text, while `plain`, and `reasoning` may be appended to directly: hot paths."""
 
     __slots__ = (
+        "_calls",
+        "_caps",
         "_content",
         "_detail",
         "_extra",
@@ -83,7 +85,6 @@ class ChoiceAccumulator:
         "_refusals",
         "_texts_begun",
         "_without_reasoning",
-        "calls",
         "finish",
         "index",
         "reasoning",
@@ -95,12 +96,13 @@ class ChoiceAccumulator:
         self.texts: list[str] = []
         self.reasoning: list[str] = []
         self.finish: str | None = None
-        self.calls = CallsAccumulator(index, caps=caps)
+        self._caps = caps
+        self._calls: CallsAccumulator | None = None  # most choices make none
         self._detail: Any = None  # index of the last reasoning detail that had words
         self._reasoning_field = "reasoning_content"
         self._without_reasoning = False
         self._refusals: list[str] = []
-        self._content: list[_Text | _Other] = [_Text(self.texts, {}, index=0)]
+        self._content: list[_Text | _Other] = [_Text(self.texts, index=0)]
         self._texts_begun = 1
         self._logprobs: Lists | None = None
         self._extra = Fields(CHOICE)
@@ -110,6 +112,13 @@ class ChoiceAccumulator:
     def finished(self) -> bool:
         """Whether the server said why this choice ended."""
         return self.finish is not None
+
+    @property
+    def calls(self) -> CallsAccumulator:
+        """Its calls."""
+        if self._calls is None:
+            self._calls = CallsAccumulator(self.index, caps=self._caps)
+        return self._calls
 
     @property
     def plain(self) -> bool:
@@ -129,7 +138,7 @@ class ChoiceAccumulator:
         elif piece.without_reasoning:
             self._without_reasoning = True
         if piece.text:
-            yield self._write(piece.text, {})
+            yield self._write(piece.text)
         for block in piece.blocks:
             yield from self._add_block(block)
         if piece.refusal:
@@ -213,7 +222,7 @@ class ChoiceAccumulator:
         self._reasoning_field = piece.reasoning_field
         return ReasoningDelta(text, 0, self.index)
 
-    def _write(self, text: str, extra: dict[str, Any]) -> TextDelta:
+    def _write(self, text: str, extra: dict[str, Any] | None = None) -> TextDelta:
         """Go on with the last text, or begin another where a block of another kind, or with other fields, came between."""
         last = self._content[-1]
         if not isinstance(last, _Text) or (last.extra != extra and (last.pieces or last.extra or last.index)):
@@ -229,7 +238,7 @@ class ChoiceAccumulator:
         part = TextPart(block) if isinstance(block, str) else read_block(block)
         if isinstance(part, TextPart):
             if part.text or part.extra:
-                yield self._write(part.text, part.extra)
+                yield self._write(part.text, part.extra or None)
         elif isinstance(part, RefusalPart):
             self._refusals.append(part.text)
             yield RefusalDelta(part.text, 0, self.index)

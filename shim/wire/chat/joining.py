@@ -16,6 +16,8 @@ from shim.wire.lenient import index_of, text_of
 
 Rules: TypeAlias = "Mapping[str, Callable[[], Joined]]"
 
+_NOTHING_MADE: dict[str, Joined] = {}  # of every object that has no field yet: never added to
+
 
 class JoinedText:
     """Words in whatever form: text joined, blocks joined by their index, the words in an object joined under its names.
@@ -64,13 +66,15 @@ class Fields:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._made: dict[str, Joined] = {}
+        self._made: dict[str, Joined] = _NOTHING_MADE
 
     def add(self, fields: Mapping[str, Any]) -> None:
         """Take what a chunk says; null says nothing."""
         known = self._made
         for name, value in fields.items():
             if value is not None:
+                if known is _NOTHING_MADE:
+                    known = self._made = {}
                 made = known.get(name)
                 if made is None:
                     made = known[name] = self._rules.get(name, Different)()
@@ -82,8 +86,7 @@ class Fields:
 
     def replace(self, fields: Mapping[str, Any]) -> None:
         """Take fields that are told whole, in the place of what was told of them in pieces."""
-        for name in fields:
-            self._made.pop(name, None)
+        self._made = {name: made for name, made in self._made.items() if name not in fields}
         self.add(fields)
 
     def joined(self, name: str) -> Joined | None:

@@ -94,7 +94,7 @@ class StreamDecoder:
         self._usage: dict[str, Any] | None = None
         self._service_tier: str | None = None
         self._extra = Fields(CHUNK)
-        self._said: dict[str, Any] = {}  # of it, by the last chunk
+        self._said: dict[str, Any] | None = None  # of it, by the last chunk
         self._halves = HalfCharacters()
         self._hot: Pieces | None = None  # after text comes text, nearly always, and after arguments more of them
         self._in_vain = 0
