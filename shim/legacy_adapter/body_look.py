@@ -111,7 +111,7 @@ class _LookedInto(io.RawIOBase):
         kind: BodyKind | None = None
         try:
             while kind is None and not self._is_all(taken) and (data := self._file.read1(_PIECE)):
-                self._is_empty = True  # it gives all it has, where more is asked for than it can hold
+                self._is_empty = len(data) < _PIECE  # it gave all it had
                 taken += data
                 plain += data if self._decoder is None else self._decoder.feed(data)
                 kind = body_kind(plain, content_type=_EVENT_STREAM)

@@ -171,6 +171,18 @@ def test_a_stream_waits_in_the_system_and_its_connection_is_kept_as_it_was() -> 
         assert server.connections == 1
 
 
+@pytest.mark.parametrize("words", [20_000, 40_000])
+def test_what_a_file_holds_back_is_read(monkeypatch: pytest.MonkeyPatch, words: int) -> None:
+    """However large its buffer is, nothing that it has read with the head is passed over."""
+    monkeypatch.setattr(io, "DEFAULT_BUFFER_SIZE", 128 * 1024)
+    pieces = [b'{"choices":[{"index":0,"delta":{"content":"%d "}}]}' % number for number in range(words // 20)]
+    body = SSE + events(*pieces, LAST, b"[DONE]") + END
+    with RawServer([[read, body]]) as server, LegacyProvider(api_key=KEY, base_url=server.url) as provider:
+        heard = start(provider, stream=True)
+        drive(provider, lambda: heard.done)
+    assert heard.response.text == "".join(f"{number} " for number in range(words // 20))
+
+
 def test_a_stream_that_falls_silent_ends_in_time() -> None:
     """The read timeout ends it as ever, with what had come."""
     heard = Heard()
