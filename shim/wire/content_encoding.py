@@ -259,7 +259,7 @@ class _Inflater:
     def before_damage(self, data: bytes, most: int) -> bytes:
         """What stands before the damage that was found in `data`, at most as much as `decompress` would have given."""
         fed = bytes(self._fed) + data
-        whole, damaged = 0, len(fed)  # lengths that can be undone, and cannot
+        whole, damaged = -1, len(fed)  # lengths that can be undone, and cannot; zlib may hold more without a byte more
         given = b""
         while damaged - whole > 1:
             middle = (whole + damaged) // 2
