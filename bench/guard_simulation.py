@@ -117,11 +117,16 @@ Task: TypeAlias = "tuple[int, range, int, int]"
 
 
 def work(task: Task) -> tuple[int, list[Run]]:
-    """Some runs of a scenario, in a process of its own."""
-    logging.getLogger("shim.migration").setLevel(logging.CRITICAL)  # tens of thousands of answers are told by the table
+    """Some runs of a scenario."""
     number, numbers, requests, seed = task
     scenario = scenarios(requests)[number]
-    return number, [run(scenario, seed=f"{seed}/{scenario.name}/{each}", requests=requests) for each in numbers]
+    logger = logging.getLogger("shim.migration")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # tens of thousands of answers are told by the table
+    try:
+        return number, [run(scenario, seed=f"{seed}/{scenario.name}/{each}", requests=requests) for each in numbers]
+    finally:
+        logger.setLevel(level)
 
 
 def simulate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,14 @@ def some(only: str, *, runs: int, requests: int, seed: int = 1, workers: int = 1
 def scenario(name: str, *, requests: int = 20_000) -> Scenario:
     """A scenario by its name."""
     return next(each for each in scenarios(requests) if each.name == name)
+
+
+def test_what_is_logged_is_left_as_it_was() -> None:
+    """A simulation in this process is quiet, and nothing else is from then on."""
+    logger = logging.getLogger("shim.migration")
+    before = logger.level
+    some("A/A at 1 %, 50% share", runs=1, requests=50)
+    assert logger.level == before
 
 
 @pytest.mark.parametrize(
