@@ -131,9 +131,8 @@ class StreamReader(AnswerReader):
     def __init__(self, call: StreamCall) -> None:
         super().__init__(call)
         self._payloads: list[bytes] = []  # cut, and not yet read, for an interrupt came between; the first stands last
-        self._failures = (
-            _Failures()
-        )  # of no method here: the decoder would keep this reader alive, and so its caller's callbacks
+        # Not a method of this: the decoder would keep the reader alive, and so its caller's callbacks.
+        self._failures = _Failures()
         self._sse = JsonEventDecoder(on_unknown_field=self._failures.note)
         self._held: Sequence[bytes] = ()  # the first bytes, while they do not tell what the body is
         self._is_stream: bool | None = None

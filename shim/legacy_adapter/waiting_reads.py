@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import io
+    from collections.abc import Callable
 
     from typing_extensions import Buffer
 
@@ -37,7 +38,7 @@ class WaitingReads:
     def __init__(self, sock: Any, timeout: float) -> None:
         self._sock = sock
         self._timeout = timeout
-        self._recv_into = sock.recv_into
+        self._recv_into: Callable[[Buffer], int] = sock.recv_into
         _limit(sock, timeout)
         sock.settimeout(None)
 
@@ -48,7 +49,7 @@ class WaitingReads:
             TimeoutError: nothing came for as long as its timeout.
         """
         try:
-            return int(self._recv_into(buffer))
+            return self._recv_into(buffer)
         except BlockingIOError:  # what the system says then
             raise TimeoutError("timed out") from None
 
@@ -76,6 +77,5 @@ def waiting_reads(file: io.BufferedReader) -> WaitingReads | None:
 
 def _limit(sock: Any, seconds: float) -> None:
     """Set how long the socket waits, where it waits itself; 0 is without end (a struct timeval)."""
-    whole = math.floor(seconds)
-    microseconds = math.ceil((seconds - whole) * 1e6)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", whole, min(microseconds, 999_999)))
+    timeval = divmod(math.ceil(seconds * 1e6), 1_000_000)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", *timeval))

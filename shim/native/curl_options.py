@@ -123,16 +123,16 @@ def plain_http_proxy() -> str | None:
 
 
 def hosts_excluded_by_port() -> tuple[str, ...]:
-    """What NO_PROXY says that libcurl does not read, and requests does: names with a port, "host:8080", in lower case.
+    """What NO_PROXY says that libcurl does not read, and requests does: names with a port, as ".host:8080", in lower case.
 
     Of an address of numbers requests does not read it either.
     """
     listed = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    entries = [entry.strip().lower().removeprefix(".") for entry in listed.split(",") if ":" in entry]
-    return tuple([entry for entry in entries if _NAME_AND_PORT.fullmatch(entry)])
+    entries = [entry.strip().lower().removeprefix(".") for entry in listed.split(",")]
+    return tuple([f".{entry}" for entry in entries if _NAME_AND_PORT.fullmatch(entry)])
 
 
 def is_excluded(url: str, hosts: tuple[str, ...]) -> bool:
     """Whether an address that names its port is at one of these, or below its domain."""
     parts = urlsplit(url)
-    return parts.port is not None and f".{parts.hostname}:{parts.port}".endswith(tuple([f".{host}" for host in hosts]))
+    return parts.port is not None and f".{parts.hostname}:{parts.port}".endswith(hosts)

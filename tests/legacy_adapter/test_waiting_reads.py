@@ -146,9 +146,8 @@ def test_a_stream_waits_in_the_system_and_its_connection_is_kept_as_it_was() -> 
     """While a stream is read its socket waits itself; the connection serves the next request with that one's timeout."""
     release = threading.Event()
 
-    def hold(connection: Connection) -> None:
+    def hold(_connection: Connection) -> None:
         release.wait(10)
-        assert connection.sock is not None
 
     script: list[Action] = [read, SSE + events(FIRST), hold, events(LAST, b"[DONE]") + END]
     with (

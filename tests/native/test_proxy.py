@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from shim.model import ErrorCategory
-from shim.native.curl_options import is_excluded
+from shim.native.curl_options import hosts_excluded_by_port, is_excluded
 from shim.testing.fake_openai import FakeOpenAI
 from tests.helpers.driving import ask
 from tests.helpers.places import refusing
@@ -127,9 +127,10 @@ def test_the_environment_may_exclude_a_port(
     assert bool(proxy.heads) is not is_direct
 
 
-def test_a_server_below_an_excluded_domain_is_excluded() -> None:
+def test_a_server_below_an_excluded_domain_is_excluded(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with names alone, at the port alone; an address without a port has none to exclude."""
-    hosts = ("gateway.example:8080",)
+    monkeypatch.setenv("NO_PROXY", "gateway.example:8080")
+    hosts = hosts_excluded_by_port()
     assert is_excluded("https://gateway.example:8080/v1", hosts)
     assert is_excluded("https://a.gateway.example:8080/v1", hosts)
     assert not is_excluded("https://mygateway.example:8080/v1", hosts)

@@ -149,8 +149,8 @@ class ChoiceAccumulator:
         if piece.message_extra:
             yield from self._add_fields(piece.message_extra, whole=piece.whole)
         self._keep(piece)
-        if piece.finish_reason in _ENDS_CALLS:
-            yield from self.calls.finish_whole()
+        if self._calls and piece.finish_reason in _ENDS_CALLS:
+            yield from self._calls.finish_whole()
 
     def targets(self, piece: Piece, event: StreamEvent) -> tuple[list[str], ...]:
         """Where the words of a piece go that says the same as this one in other words; none where more than words would change.
@@ -182,7 +182,8 @@ class ChoiceAccumulator:
         """End the choice, since the stream has: tell the calls that are complete."""
         said = bool(self.finish)
         self.finish = self.finish or ""
-        yield from self.calls.finish(self._reason_to_finish(), last=True, said=said)
+        if self._calls:
+            yield from self._calls.finish(self._reason_to_finish(), last=True, said=said)
 
     def choice(self) -> Choice:
         """The choice as far as it has come."""
@@ -200,7 +201,7 @@ class ChoiceAccumulator:
         )
 
     def _reason_to_finish(self) -> FinishReason:
-        return finish_reason(self.finish, calls=bool(self.calls))
+        return finish_reason(self.finish, calls=bool(self._calls))
 
     def _parts(self) -> Iterator[Part]:
         if self.reasoning:
@@ -209,7 +210,8 @@ class ChoiceAccumulator:
             yield from each.parts()
         if self._refusals:
             yield RefusalPart("".join(self._refusals))
-        yield from self.calls.parts()
+        if self._calls:
+            yield from self._calls.parts()
 
     def _reason(self, piece: Piece) -> ReasoningDelta:
         text, details = piece.reasoning, piece.message_extra.get("reasoning_details")

@@ -16,8 +16,6 @@ from shim.wire.lenient import index_of, text_of
 
 Rules: TypeAlias = "Mapping[str, Callable[[], Joined]]"
 
-_NOTHING_MADE: dict[str, Joined] = {}  # of every object that has no field yet: never added to
-
 
 class JoinedText:
     """Words in whatever form: text joined, blocks joined by their index, the words in an object joined under its names.
@@ -66,14 +64,14 @@ class Fields:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._made: dict[str, Joined] = _NOTHING_MADE
+        self._made: dict[str, Joined] | None = None  # most objects have no field
 
     def add(self, fields: Mapping[str, Any]) -> None:
         """Take what a chunk says; null says nothing."""
         known = self._made
         for name, value in fields.items():
             if value is not None:
-                if known is _NOTHING_MADE:
+                if known is None:
                     known = self._made = {}
                 made = known.get(name)
                 if made is None:
@@ -82,16 +80,16 @@ class Fields:
 
     def value(self) -> dict[str, Any]:
         """The fields so far."""
-        return {name: made.value() for name, made in self._made.items()}
+        return {name: made.value() for name, made in (self._made or {}).items()}
 
     def replace(self, fields: Mapping[str, Any]) -> None:
         """Take fields that are told whole, in the place of what was told of them in pieces."""
-        self._made = {name: made for name, made in self._made.items() if name not in fields}
+        self._made = {name: made for name, made in (self._made or {}).items() if name not in fields}
         self.add(fields)
 
     def joined(self, name: str) -> Joined | None:
         """What joins one field; None where nothing has come of it."""
-        return self._made.get(name)
+        return (self._made or {}).get(name)
 
 
 class Block(Fields):

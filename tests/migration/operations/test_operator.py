@@ -98,6 +98,7 @@ def test_a_rollout_goes_through_its_plan(service: Service) -> None:
     wait_until(lambda: sum(each.requests for each in operator.status().arms.values()) == 60)
     wait_until(lambda: operator.status().answer == "fine")  # what the guard counts may be told a moment later
     status = operator.status()
+    assert status.answer == "fine"
     assert status.by == "ann"
     needs = operator.needs(status)
     assert needs is not None
